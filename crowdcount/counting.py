@@ -1,0 +1,363 @@
+"""Counting the people in pictures with a trained network: picture -> density map -> `CountResult`.
+
+The network is loaded once a process and compiled once for every size of picture. Large pictures run in tiles
+that overlap by more than the network can see, so that tiling changes memory and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+
+from crowdcount.density import STRIDE
+from crowdcount.errors import CrowdCountError, PictureError
+from crowdcount.files import atomic_path
+from crowdcount.images import Source, list_pictures, load_picture
+
+if TYPE_CHECKING:
+    import keras
+    from matplotlib.axes import Axes
+
+# Above this many pixels a picture runs in tiles: the first layers at full resolution need about 0.8 GB a
+# megapixel in float32, and a phone's 12 megapixels would not fit into a laptop.
+_WHOLE_PIXELS = 6_000_000
+# A tile's own side in pixels, and what is read around it: half the receptive field of the widest design (D:
+# 476 pixels), rounded up to whole cells, so that a cell's value does not depend on the tile that it lies in.
+_TILE = 1536
+_MARGIN = 240
+
+# A picture whose channels vary less than this (standard deviation, of 255) shows nothing: a covered lens.
+_BLANK = 3.0
+_SMALL_SIDE = 64
+# Longest side, in pixels, of the picture that a notebook shows.
+_NOTEBOOK_SIDE = 1024
+
+_compiled: weakref.WeakKeyDictionary[keras.Model, Callable] = weakref.WeakKeyDictionary()
+
+
+@dataclass(eq=False, repr=False)
+class CountResult:
+    """What the network sees in one picture.
+
+    Args:
+        count: the number of people, the sum of `density`.
+        density: float32 array (ceil(height / 8), ceil(width / 8)), people in each cell of 8 x 8 pixels.
+        picture: the picture's path, or `"picture"` where it came without one.
+        width: width of the upright picture in pixels.
+        height: its height in pixels.
+        model: name of the network, or the path of its weights.
+        seconds: time to read the picture and run the network, without loading the network.
+        warnings: reasons to doubt the count, one sentence each; usually none.
+        source: what shows the picture again: its path, or its uint8 RGB array.
+    """
+
+    count: float
+    density: np.ndarray
+    picture: str
+    width: int
+    height: int
+    model: str
+    seconds: float
+    warnings: list[str] = field(default_factory=list)
+    source: str | np.ndarray | None = None
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the picture with its density map over it, titled with the count.
+
+        Args:
+            axes: Matplotlib axes to draw on; without it a new figure of pyplot's.
+
+        Returns:
+            The axes.
+        """
+        from crowdcount.plots import plot_count
+
+        return plot_count(load_picture(self.source), self.density, title=repr(self), axes=axes)
+
+    def save_overlay(self, path: str | os.PathLike) -> None:
+        """Write the picture with its density map over it and the count below, at the picture's size.
+
+        Args:
+            path: the file to write; its suffix chooses the format (`.png`, `.jpg`, ...).
+
+        Raises:
+            PictureError: if the suffix is no picture format, or the picture's file has gone meanwhile.
+            OSError: if the file cannot be written.
+        """
+        from PIL import Image
+
+        image = Image.fromarray(self._overlay())
+        with atomic_path(path) as temporary:
+            try:
+                image.save(temporary)
+            except (ValueError, KeyError) as error:  # Pillow: a suffix that it does not know or cannot write
+                raise PictureError(f"{path} is no name for a picture. Let it end in .png or .jpg.") from error
+
+    def __repr__(self) -> str:
+        size = f"{self.width}x{self.height}"
+        return f"{self._people()} in {self._label()} ({size}), model {self.model}, {self.seconds:.1f} s"
+
+    def _repr_png_(self) -> bytes:
+        """What Jupyter shows."""
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(self._overlay(_NOTEBOOK_SIDE)).save(buffer, format="PNG")
+        return buffer.getvalue()
+
+    def _overlay(self, longest_side: int | None = None) -> np.ndarray:
+        from crowdcount.plots import add_caption, overlay
+
+        shown = overlay(load_picture(self.source), self.density, longest_side=longest_side)
+        return add_caption(shown, f"{self._people()} in {self._label()}")
+
+    def _people(self) -> str:
+        people = round(self.count)
+        return f"about {people} {'person' if people == 1 else 'people'}"
+
+    def _label(self) -> str:
+        return os.path.basename(self.picture)
+
+
+@dataclass(frozen=True)
+class CountFailure:
+    """A picture that could not be counted: its path and the reason."""
+
+    picture: str
+    error: str
+
+
+Model = Union[str, os.PathLike, "keras.Model"]
+
+
+def count(picture: Source | list | tuple, *, model: Model = "general") -> CountResult | list[CountResult]:
+    """Count the people in a picture, or in each picture of a list or folder.
+
+    Args:
+        picture: a path, the bytes of a file, a file object, a PIL image or a NumPy array (see
+            `images.load_picture`); a list or tuple of these, of any sizes; or the path of a folder, whose
+            pictures are counted in the order of their names.
+        model: name of a network that comes with the package, a `.weights.h5` file, or a `keras.Model` that
+            maps (batch, height, width, 3) RGB, 0..255, to a density map at an eighth of the size.
+
+    Returns:
+        A `CountResult`, or a list of them for a list or a folder.
+
+    Raises:
+        PictureError: if a picture cannot be read, or a folder holds none.
+        WeightsError: if there is no such network, or its file is damaged.
+
+    Example:
+        >>> import crowdcount
+        >>> model = crowdcount.CSRNet(width=1 / 16)
+        >>> result = count(np.zeros((48, 80, 3), np.uint8), model=model)
+        >>> result.density.shape, result.width, result.height
+        ((6, 10), 80, 48)
+    """
+    if _is_folder(picture):
+        sources: list = pictures_in(picture)
+    elif isinstance(picture, (list, tuple)):
+        sources = list(picture)
+    else:
+        network, name = load_network(model)
+        return _count_one(picture, network, name)
+    network, name = load_network(model)
+    return [_count_one(source, network, name) for source in sources]
+
+
+def count_many(sources: Iterable[Source], model: Model = "general") -> Iterator[CountResult | CountFailure]:
+    """Count picture after picture, going on after those that fail.
+
+    Args:
+        sources: pictures and paths of folders, as for `count`.
+        model: as for `count`.
+
+    Yields:
+        For each picture, in order, a `CountResult`, or a `CountFailure` that says why there is none; a
+        `CountFailure` for a folder without pictures.
+
+    Raises:
+        WeightsError: if there is no such network, or its file is damaged.
+    """
+    network, name = load_network(model)
+    for source in _expanded(sources):
+        if isinstance(source, CountFailure):
+            yield source
+            continue
+        try:
+            yield _count_one(source, network, name)
+        except MemoryError:
+            yield CountFailure(
+                _name_of(source), "There is not enough memory for this picture. Make it smaller."
+            )
+        except (CrowdCountError, OSError) as error:
+            yield CountFailure(_name_of(source), str(error))
+
+
+def pictures_in(folder: str | os.PathLike) -> list[str]:
+    """Paths of a folder's pictures, each the folder as given and the file's name joined, sorted by name.
+
+    Raises:
+        PictureError: if the folder cannot be read or holds no pictures.
+    """
+    paths = [os.path.join(os.fspath(folder), path.name) for path in list_pictures(folder)]
+    if not paths:
+        raise PictureError(
+            f"The folder {os.fspath(folder)!r} holds no pictures. Name a folder of JPEG or PNG files."
+        )
+    return paths
+
+
+def load_network(model: Model) -> tuple[keras.Model, str]:
+    """The network and its name: the name or path that was given, or the `keras.Model`'s own.
+
+    Raises:
+        WeightsError: if there is no such network, or its file is damaged.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        from crowdcount.model_files import load_model
+
+        return load_model(model), os.fspath(model)
+    return model, model.name
+
+
+def predict_density(model: keras.Model, picture: np.ndarray) -> np.ndarray:
+    """Run the network over one picture of any size.
+
+    The network is compiled at its first picture, for every size at once. A picture of more than 6 megapixels
+    runs in tiles; the map is the same to rounding for networks with a receptive field of up to 480 pixels.
+
+    Args:
+        model: a network as `CSRNet` makes it.
+        picture: uint8 RGB, shape (H, W, 3).
+
+    Returns:
+        float32 density map (ceil(H / 8), ceil(W / 8)), people a cell.
+
+    Raises:
+        CrowdCountError: if the network gives numbers that are not finite.
+    """
+    height, width = picture.shape[:2]
+    forward = _forward(model)
+    if height * width <= _WHOLE_PIXELS:
+        density = forward(picture)
+    else:
+        density = np.empty((-(-height // STRIDE), -(-width // STRIDE)), np.float32)
+        for top, bottom in _spans(height, _TILE):
+            for left, right in _spans(width, _TILE):
+                y, x = max(0, top - _MARGIN), max(0, left - _MARGIN)
+                seen = forward(picture[y : bottom + _MARGIN, x : right + _MARGIN])
+                rows = slice(top // STRIDE, -(-bottom // STRIDE))
+                columns = slice(left // STRIDE, -(-right // STRIDE))
+                density[rows, columns] = seen[
+                    (top - y) // STRIDE : (top - y) // STRIDE + rows.stop - rows.start,
+                    (left - x) // STRIDE : (left - x) // STRIDE + columns.stop - columns.start,
+                ]
+    if not np.isfinite(density).all():
+        raise CrowdCountError(
+            f"The network {model.name!r} gave a density map with NaN or infinite values. "
+            "Its weights are damaged, or its precision is too low: load it with precision='float32'."
+        )
+    return density
+
+
+def _expanded(sources: Iterable[Source]) -> Iterator[Source | CountFailure]:
+    for source in sources:
+        if not _is_folder(source):
+            yield source
+            continue
+        try:
+            yield from pictures_in(source)
+        except PictureError as error:
+            yield CountFailure(_name_of(source), str(error))
+
+
+def _is_folder(source: Source) -> bool:
+    return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)
+
+
+def _count_one(source: Source, network: keras.Model, model_name: str) -> CountResult:
+    start = time.perf_counter()
+    picture = load_picture(source)
+    density = predict_density(network, picture)
+    height, width = picture.shape[:2]
+    return CountResult(
+        count=float(density.sum(dtype=np.float64)),
+        density=density,
+        picture=_name_of(source),
+        width=width,
+        height=height,
+        model=model_name,
+        seconds=time.perf_counter() - start,
+        warnings=_warnings(picture),
+        # A file is read again when it is shown: a folder's results would otherwise hold every picture in
+        # memory.
+        source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
+    )
+
+
+def _warnings(picture: np.ndarray) -> list[str]:
+    height, width = picture.shape[:2]
+    found = []
+    step = max(1, min(height, width) // 256)  # a quarter of a megapixel tells as much as the whole
+    if picture[::step, ::step].std(axis=(0, 1)).max() < _BLANK:
+        found.append("The picture is almost all one color: it shows nothing to count.")
+    if min(height, width) < _SMALL_SIDE:
+        found.append(
+            f"The picture is very small ({width}x{height} pixels): heads need several pixels each. "
+            "Use it at its original size."
+        )
+    return found
+
+
+def _name_of(source: Source) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsdecode(source)
+    # PIL images and file objects know their files; an open socket's name is a number.
+    name = getattr(source, "filename", None) or getattr(source, "name", None)
+    return name if isinstance(name, str) and name else "picture"
+
+
+def _forward(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from one picture to its map, made once for each network."""
+    if model not in _compiled:
+        _compiled[model] = _compile(model)
+    return _compiled[model]
+
+
+def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    import keras
+
+    network = weakref.ref(model)  # the cache must not keep alive what it is the cache of
+    if keras.backend.backend() != "tensorflow":
+        return lambda picture: network().predict_on_batch(picture[np.newaxis].astype(np.float32))[0, ..., 0]
+
+    import tensorflow as tf
+
+    # One graph for all sizes: `predict` would trace, and may compile, a new one for each, at seconds apiece.
+    @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)], autograph=False)
+    def graph(pictures):
+        return network()(pictures, training=False)
+
+    def forward(picture: np.ndarray) -> np.ndarray:
+        try:
+            return graph(tf.constant(picture[np.newaxis], tf.float32)).numpy()[0, ..., 0]
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(str(error)) from error
+
+    return forward
+
+
+def _spans(length: int, longest: int) -> list[tuple[int, int]]:
+    """Cut 0..length into equal spans of at most about `longest`, each but the last ending on a whole cell."""
+    cells = -(-length // STRIDE)
+    pieces = -(-length // longest)
+    edges = [cells * piece // pieces * STRIDE for piece in range(pieces)] + [length]
+    return list(zip(edges[:-1], edges[1:]))

@@ -1,0 +1,29 @@
+"""The exceptions that crowdcount raises for bad input.
+
+Each message says what is wrong, with the value received, and what to do. The command line prints the message and ends
+with status 1; a traceback is kept for our own mistakes.
+"""
+
+
+class CrowdCountError(Exception):
+    """Base class: catch this to catch every error that crowdcount raises on purpose."""
+
+
+class PictureError(CrowdCountError, ValueError):
+    """A picture cannot be read or used."""
+
+
+class AnnotationError(CrowdCountError, ValueError):
+    """Head annotations are missing, unreadable or contradict their picture."""
+
+
+class DataError(CrowdCountError, ValueError):
+    """A data set, a density map or another data file is not what it should be."""
+
+
+class WeightsError(CrowdCountError, ValueError):
+    """A weight file or its model card is missing, damaged or made for another network."""
+
+
+class TrainingError(CrowdCountError, ValueError):
+    """A training run cannot start, go on or be resumed."""

@@ -1,0 +1,130 @@
+"""Every figure that the package draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from crowdcount.density import STRIDE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Runs from dark to bright evenly, so that it reads the same in gray and to the color-blind, and begins with a
+# blue that shows on dark ground.
+HEAT = "plasma"
+# The color follows the square root of the density: the far end of a square is a hundred times as dense as the
+# near one, and on an even scale everybody in front would look like nobody.
+_EXPONENT = 0.5
+# The hottest color stands for at least this many people a cell: the faint noise of an empty scene must stay
+# faint.
+_LEAST_TOP = 0.05
+# The overlay hides at most this share of the picture, and half of that at so many people a cell, which is
+# about what a single large head amounts to.
+_OPACITY = 0.85
+_HALF_OPAQUE = 0.03
+
+
+def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | None = None) -> np.ndarray:
+    """Lay a density map over its picture: clear where nobody is, opaque and bright where the crowd is dense.
+
+    Args:
+        picture: uint8 RGB, shape (H, W, 3).
+        density: people a cell at stride 8, shape (ceil(H / 8), ceil(W / 8)).
+        longest_side: shrink the result so that no side is longer than this many pixels.
+
+    Returns:
+        uint8 RGB of the picture's size, or smaller by `longest_side`.
+
+    Raises:
+        ValueError: if the map does not belong to the picture.
+
+    Example:
+        >>> picture = np.full((20, 30, 3), 128, np.uint8)
+        >>> np.array_equal(overlay(picture, np.zeros((3, 4), np.float32)), picture)
+        True
+    """
+    from matplotlib import colormaps
+
+    height, width = picture.shape[:2]
+    rows, columns = -(-height // STRIDE), -(-width // STRIDE)
+    if density.shape != (rows, columns):
+        raise ValueError(
+            f"A picture of {width}x{height} pixels has a density map of shape {(rows, columns)}. "
+            f"Received: density.shape={density.shape}"
+        )
+    scale = 1.0 if longest_side is None else min(1.0, longest_side / max(height, width))
+    shown_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # The cells cover whole multiples of 8 pixels, a little more than the picture: `box` cuts the rest off.
+    people = Image.fromarray(density.astype(np.float32)).resize(
+        shown_size, Image.Resampling.BILINEAR, box=(0, 0, width / STRIDE, height / STRIDE)
+    )
+    people = np.maximum(np.asarray(people)[..., np.newaxis], 0)
+    shown = picture if scale == 1.0 else np.asarray(Image.fromarray(picture).resize(shown_size))
+    level = np.minimum(people[..., 0] / _top(density), 1) ** _EXPONENT
+    heat = colormaps[HEAT](level, bytes=True)[..., :3]
+    opacity = _OPACITY * people / (people + _HALF_OPAQUE)
+    return np.rint(shown * (1 - opacity) + heat * opacity).astype(np.uint8)
+
+
+def add_caption(picture: np.ndarray, text: str) -> np.ndarray:
+    """Add a strip with a line of text below a picture.
+
+    Args:
+        picture: uint8 RGB, shape (H, W, 3).
+        text: the line; it is made smaller, and then cut, to fit the width.
+
+    Returns:
+        uint8 RGB, shape (H + strip, W, 3).
+    """
+    height, width = picture.shape[:2]
+    size = max(14, min(48, width // 32))
+    padding = size // 2
+    while size > 8 and ImageFont.load_default(size).getlength(text) > width - 2 * padding:
+        size -= 1
+    image = Image.new("RGB", (width, height + size + 2 * padding), "black")
+    image.paste(Image.fromarray(picture))
+    ImageDraw.Draw(image).text(
+        (padding, height + padding + size / 2),
+        text,
+        fill="white",
+        font=ImageFont.load_default(size),
+        anchor="lm",
+    )
+    return np.array(image)
+
+
+def plot_count(picture: np.ndarray, density: np.ndarray, *, title: str, axes: Axes | None = None) -> Axes:
+    """Draw a picture with its density map over it and a color bar in people per cell.
+
+    Args:
+        picture: uint8 RGB, shape (H, W, 3).
+        density: people a cell at stride 8, shape (ceil(H / 8), ceil(W / 8)).
+        title: line above the picture.
+        axes: Matplotlib axes to draw on; without it a new figure of pyplot's.
+
+    Returns:
+        The axes.
+    """
+    from matplotlib import pyplot
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import PowerNorm
+
+    if axes is None:
+        _, axes = pyplot.subplots(
+            figsize=(8, 6.8 * picture.shape[0] / picture.shape[1] + 0.5), layout="constrained"
+        )
+    axes.imshow(overlay(picture, density))
+    axes.set_title(title, fontsize="medium", wrap=True)
+    axes.set_axis_off()
+    scale = ScalarMappable(PowerNorm(_EXPONENT, 0, _top(density)), HEAT)
+    axes.figure.colorbar(scale, ax=axes, shrink=0.8, label=f"people per cell of {STRIDE} x {STRIDE} pixels")
+    return axes
+
+
+def _top(density: np.ndarray) -> float:
+    """People a cell that the hottest color stands for: the densest hundredth of those where people are."""
+    peopled = density[density > _LEAST_TOP / 10]
+    return max(_LEAST_TOP, float(np.percentile(peopled, 99))) if peopled.size else _LEAST_TOP

@@ -1,0 +1,36 @@
+"""Which floating point numbers the network computes with."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+_BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
+
+
+@functools.cache
+def choose_precision() -> str:
+    """`"mixed_bfloat16"` where the processor or GPU computes it in hardware, `"float32"` elsewhere.
+
+    Where there is no such hardware bfloat16 is emulated and slower than float32.
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        if gpus:
+            capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+            return "mixed_bfloat16" if capability >= (8, 0) else "float32"
+    return "mixed_bfloat16" if _BFLOAT16_FLAGS & _processor_flags() else "float32"
+
+
+def _processor_flags() -> set[str]:
+    """The processor's feature flags as Linux names them; none where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return set(flags.partition(":")[2].split())

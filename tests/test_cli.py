@@ -1,0 +1,504 @@
+"""The command line: what scripts rely on, and what a person sees who got something wrong."""
+
+import csv
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from crowdcount import cli
+from crowdcount.counting import count
+from crowdcount.density import load_density_map
+from crowdcount.files import data_folder
+from crowdcount.model import CSRNet
+from crowdcount.model_files import load_model, save_weights
+
+COMMANDS = ("count", "evaluate", "train", "density", "check", "models", "draw")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    keras.utils.set_random_seed(5)
+    card = {"name": "tiny", "network": {"design": "B", "width": 1 / 16}}
+    return str(
+        save_weights(CSRNet(width=1 / 16), tmp_path_factory.mktemp("weights") / "tiny.weights.h5", card)
+    )
+
+
+@pytest.fixture
+def photos(tmp_path, rng):
+    """A folder with two good pictures, a cut off one and a text file."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, (height, width) in {"a.png": (70, 101), "c.jpg": (90, 64)}.items():
+        Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(folder / name)
+    (folder / "b.jpg").write_bytes((folder / "c.jpg").read_bytes()[:300])
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.fixture
+def crowd(tmp_path, rng):
+    """A data set in CSV: the four pictures of the split test have 1, 2, 3 and 4 heads."""
+    folder = tmp_path / "crowd"
+    folder.mkdir()
+    lines = ["picture,x,y,split"]
+    for heads in range(1, 5):
+        name = f"street{heads}.png"
+        Image.fromarray(rng.integers(0, 256, (64, 72, 3), dtype=np.uint8)).save(folder / name)
+        lines += [f"{name},{10 * head + 5.5},30.25,test" for head in range(heads)]
+    (folder / "points.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def run(capsys, *argv):
+    """Exit status, lines of standard output, standard error."""
+    status = cli.main([str(argument) for argument in argv])
+    output = capsys.readouterr()
+    return status, output.out.splitlines(), output.err
+
+
+def assert_clean_error(status, lines, err, *parts):
+    assert status == 1
+    assert lines == []
+    assert err.startswith("crowdcount: error: ") and err.count("\n") == 1
+    for part in parts:
+        assert str(part) in err
+
+
+# --- count --------------------------------------------------------------------------------------------------
+
+
+def test_count_prints_a_line_a_picture(capsys, photos, weights):
+    status, lines, err = run(capsys, "count", photos / "a.png", photos / "c.jpg", "--model", weights)
+    assert status == 0 and err == ""
+    expected = [count(photos / name, model=weights).count for name in ("a.png", "c.jpg")]
+    assert lines == [f"{photos / name}\t{number:.1f}" for name, number in zip(("a.png", "c.jpg"), expected)]
+
+
+def test_count_json_has_the_promised_keys_and_goes_on_after_a_failure(capsys, photos, weights):
+    status, lines, err = run(capsys, "count", photos, "--model", weights, "--json")
+    first, second, third = map(json.loads, lines)
+    assert status == 1
+    assert list(first) == ["picture", "count", "width", "height", "model", "seconds", "warnings"]
+    assert first["picture"] == os.path.join(photos, "a.png")
+    assert (first["width"], first["height"], first["model"], first["warnings"]) == (101, 70, weights, [])
+    assert first["count"] == pytest.approx(count(photos / "a.png", model=weights).count, abs=1e-3)
+    assert first["seconds"] > 0
+    assert list(second) == ["picture", "error"]
+    assert second["picture"] == os.path.join(photos, "b.jpg") and second["error"]
+    assert third["picture"] == os.path.join(photos, "c.jpg")
+    assert err.startswith("crowdcount: error: ") and "b.jpg" in err
+
+
+def test_count_names_a_folders_pictures_as_the_folder_was_given(capsys, photos, weights, monkeypatch):
+    monkeypatch.chdir(photos)
+    _, lines, _ = run(capsys, "count", "./", "a.png", "--model", weights, "--json")
+    assert [json.loads(line)["picture"] for line in lines] == ["./a.png", "./b.jpg", "./c.jpg", "a.png"]
+
+
+@pytest.mark.parametrize("bad", ["missing.jpg", "empty.jpg", "folder", "text.png"])
+def test_count_of_bad_input_is_one_clear_error(capsys, tmp_path, weights, bad):
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.png").write_text("this is no picture")
+    (tmp_path / "folder").mkdir()
+    assert_clean_error(*run(capsys, "count", tmp_path / bad, "--model", weights), tmp_path / bad)
+
+
+def test_count_shows_warnings_beside_the_result(capsys, tmp_path, weights):
+    Image.new("RGB", (100, 80), "gray").save(tmp_path / "gray.png")
+    status, lines, err = run(capsys, "count", tmp_path / "gray.png", "--model", weights)
+    assert status == 0 and len(lines) == 1
+    assert err.startswith(f"crowdcount: warning: {tmp_path / 'gray.png'}: ")
+    _, lines, _ = run(capsys, "count", tmp_path / "gray.png", "--model", weights, "--json")
+    assert "all one color" in json.loads(lines[0])["warnings"][0]
+
+
+def test_count_csv_holds_results_and_failures(capsys, photos, tmp_path, weights):
+    status, lines, _ = run(
+        capsys, "count", photos, "--model", weights, "--csv", tmp_path / "new" / "counts.csv"
+    )
+    assert status == 1 and len(lines) == 2
+    with open(tmp_path / "new" / "counts.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["picture", "count", "width", "height", "model", "seconds", "warnings", "error"]
+    assert [row["picture"] for row in rows] == [str(photos / name) for name in ("a.png", "b.jpg", "c.jpg")]
+    assert float(rows[0]["count"]) > 0 and rows[0]["error"] == ""
+    assert rows[1]["count"] == "" and rows[1]["error"]
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["counts.csv"]
+
+
+def test_count_overlays_never_replace_each_other_or_a_picture(capsys, photos, tmp_path, weights):
+    (photos / "sub").mkdir()
+    Image.new("RGB", (64, 64)).save(photos / "sub" / "a.png")
+    before = (photos / "a.png").read_bytes()
+    status, _, err = run(
+        capsys, "count", photos / "a.png", photos / "sub" / "a.png", "--model", weights, "--overlay", photos
+    )
+    assert status == 0
+    assert (photos / "a.png").read_bytes() == before
+    assert Image.open(photos / "a_overlay.png").width == 101
+    assert Image.open(photos / "a_overlay_2.png").width == 64
+    assert str(photos / "a_overlay.png") in err
+
+
+def test_count_demo_counts_the_bundled_picture(capsys, tmp_path, weights):
+    status, lines, _ = run(capsys, "count", "--demo", "--model", weights, "--json", "--overlay", tmp_path)
+    assert status == 0
+    assert json.loads(lines[0])["picture"] == str(data_folder("datasets") / "sample.jpg")
+    assert [file.name for file in tmp_path.iterdir()] == ["sample_overlay.png"]
+
+
+def test_count_without_pictures_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["count"])
+    assert stop.value.code == 2
+    assert "--demo" in capsys.readouterr().err
+
+
+def test_count_with_an_unknown_model_is_one_clear_error(capsys, photos):
+    assert_clean_error(*run(capsys, "count", photos, "--model", "nonesuch"), "nonesuch")
+
+
+@pytest.mark.parametrize("option", ["--csv", "--overlay"])
+def test_count_says_before_the_work_that_a_result_cannot_be_written(
+    capsys, photos, weights, option, monkeypatch
+):
+    monkeypatch.setattr("crowdcount.counting.count_many", None)  # must not be reached
+    place = photos / "notes.txt" / "results"  # a file cannot hold files
+    assert_clean_error(
+        *run(capsys, "count", photos, "--model", weights, option, place), "cannot write", place
+    )
+
+
+def test_count_refuses_a_folder_as_csv_file(capsys, photos, weights):
+    assert_clean_error(
+        *run(capsys, "count", photos, "--model", weights, "--csv", photos), photos, "is a folder"
+    )
+
+
+def test_full_disk_is_one_clear_error(capsys, photos, weights, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("crowdcount.counting.CountResult.save_overlay", full)
+    status, lines, err = run(
+        capsys, "count", photos / "a.png", "--model", weights, "--overlay", tmp_path / "out"
+    )
+    assert status == 1 and len(lines) == 1
+    assert "cannot write" in err and "No space left on device" in err and "Traceback" not in err
+
+
+def test_interrupt_is_clean(capsys, photos, weights, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("crowdcount.counting.count_many", interrupted)
+    status, lines, err = run(capsys, "count", photos, "--model", weights, "--csv", tmp_path / "counts.csv")
+    assert (status, lines, err) == (130, [], "crowdcount: interrupted\n")
+    assert not (tmp_path / "counts.csv").exists()
+
+
+# --- evaluate -----------------------------------------------------------------------------------------------
+
+
+def test_evaluate_json_has_the_promised_keys(capsys, crowd, weights, tmp_path):
+    argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights, "--json"]
+    status, (line,), err = run(capsys, *argv, "--csv", tmp_path / "scores.csv")
+    found = json.loads(line)
+    assert (status, err) == (0, "")
+    assert {"dataset", "split", "pictures", "mae", "rmse", "nae", "game", "seconds"} <= set(found)
+    assert (found["dataset"], found["split"], found["pictures"]) == ("csv", "test", 4)
+    assert "psnr" not in found
+    counts = [count(crowd / f"street{heads}.png", model=weights).count for heads in range(1, 5)]
+    errors = [number - heads for heads, number in enumerate(counts, start=1)]
+    assert found["mae"] == pytest.approx(np.mean(np.abs(errors)), rel=1e-4)
+    assert found["bias"] == pytest.approx(np.mean(errors), rel=1e-4)
+    assert len(found["game"]) == 4 and found["game"][0] == pytest.approx(found["mae"])
+    with open(tmp_path / "scores.csv", newline="") as file:
+        assert [float(row["true"]) for row in csv.DictReader(file)] == [1, 2, 3, 4]
+    _, (line,), _ = run(capsys, *argv, "--maps")
+    assert -1 <= json.loads(line)["ssim"] <= 1 and json.loads(line)["psnr"]
+
+
+def test_evaluate_prints_what_json_holds(capsys, crowd, weights):
+    argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights, "--maps"]
+    _, (line,), _ = run(capsys, *argv, "--json")
+    found = json.loads(line)
+    status, lines, _ = run(capsys, *argv)
+    text = "\n".join(lines)
+    assert status == 0
+    for value in (
+        f"{found['mae']:.2f}",
+        f"{found['rmse']:.2f}",
+        f"{found['bias']:+.2f}",
+        f"{found['psnr']:.2f}",
+    ):
+        assert value in text
+
+
+def test_evaluate_json_has_null_for_what_is_no_number(capsys, tmp_path, weights, rng):
+    Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "points.csv").write_text("picture,x,y\na.png,,\n")
+    argv = ["evaluate", "csv", "--root", tmp_path, "--split", "all", "--model", weights, "--json", "--maps"]
+    status, (line,), _ = run(capsys, *argv)
+    found = json.loads(line, parse_constant=pytest.fail)
+    assert status == 0 and found["nae"] is None and found["psnr"] is None
+
+
+@pytest.mark.parametrize("dataset, root", [("csv", "nowhere"), ("shanghaitech_a", "."), ("ucf", ".")])
+def test_evaluate_of_data_that_are_not_there_is_one_clear_error(capsys, crowd, weights, dataset, root):
+    assert_clean_error(*run(capsys, "evaluate", dataset, "--root", crowd / root, "--model", weights))
+
+
+# --- train, density, check, models, draw --------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_train_writes_weights_that_count(capfd, tmp_path, crowd):
+    points = (crowd / "points.csv").read_text()
+    (crowd / "points.csv").write_text(points.replace("test", "train", 3).replace("test", "val"))
+    out = tmp_path / "run"
+    argv = ["train", "csv", "--root", crowd, "--out", out, "--epochs", 1, "--width", "1/64", "--init", "none"]
+    argv += ["--recipe", "paper"]
+    assert (
+        run(capfd, "density", "csv", "--root", crowd, "--split", "train", "--out", tmp_path / "maps")[0] == 0
+    )
+    status, lines, _ = run(capfd, *argv, "--maps", tmp_path / "maps")
+    assert status == 0 and lines == []
+    card = json.loads((out / "last.json").read_text())
+    assert card["command"] == "crowdcount train csv --recipe paper --epochs 1 --width 0.015625 --seed 0"
+    assert count(crowd / "street1.png", model=out / "last.weights.h5").density.shape == (8, 9)
+    status, lines, err = run(capfd, *argv)
+    assert status == 1 and lines == [] and "--resume" in err
+
+
+def test_train_without_validation_pictures_is_one_clear_error(capsys, crowd, tmp_path):
+    assert_clean_error(*run(capsys, "train", "csv", "--root", crowd, "--out", tmp_path / "run"))
+
+
+def test_density_writes_a_map_a_picture_whose_sum_is_the_count(capsys, crowd, tmp_path):
+    status, lines, err = run(
+        capsys, "density", "csv", "--root", crowd, "--split", "test", "--out", tmp_path / "maps"
+    )
+    assert (status, err) == (0, "")
+    assert lines == [f"{tmp_path / 'maps' / f'street{heads}.png.h5'}\t{heads:.3f}" for heads in range(1, 5)]
+    for heads in range(1, 5):
+        density = load_density_map(tmp_path / "maps" / f"street{heads}.png.h5")
+        assert density.shape == (64, 72)
+        assert density.sum() == pytest.approx(heads, rel=1e-4)
+
+
+def test_density_options_reach_the_maps(capsys, crowd, tmp_path):
+    peaks = {}
+    for name, options in {
+        "narrow": ["--sigma", 3],
+        "wide": ["--sigma", 20],
+        "adaptive": ["--sigma", "adaptive"],
+    }.items():
+        run(capsys, "density", "csv", "--root", crowd, "--out", tmp_path / name, "--stride", 8, *options)
+        density = load_density_map(tmp_path / name / "street4.png.h5")
+        assert density.shape == (8, 9)
+        peaks[name] = density.max()
+    assert peaks["narrow"] > peaks["wide"] and len(set(peaks.values())) == 3
+
+
+def test_density_reports_heads_outside_their_picture(capsys, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    (tmp_path / "points.csv").write_text("picture,x,y\na.png,80,10\n")
+    status, lines, err = run(
+        capsys, "density", "csv", "--root", tmp_path, "--split", "all", "--out", tmp_path / "maps"
+    )
+    assert status == 0 and lines == [f"{tmp_path / 'maps' / 'a.png.h5'}\t1.000"]
+    assert err.startswith("crowdcount: warning: a.png: ")
+
+
+def test_density_writes_nothing_outside_its_folder(capsys, tmp_path):
+    (tmp_path / "data").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    (tmp_path / "data" / "points.csv").write_text("picture,x,y\n../a.png,8,10\n")
+    argv = ["density", "csv", "--root", tmp_path / "data", "--split", "all", "--out", tmp_path / "maps"]
+    assert_clean_error(*run(capsys, *argv), "../a.png")
+    assert not list(tmp_path.glob("*.h5")) and not (tmp_path / "maps").exists()
+
+
+def test_check_names_every_fault_and_ends_non_zero(capsys, crowd):
+    assert run(capsys, "check", crowd) == (0, [f"{crowd}: no faults"], "")
+    (crowd / "street1.png").unlink()
+    (crowd / "street2.png").write_bytes(b"")
+    status, lines, err = run(capsys, "check", crowd)
+    assert status == 1
+    assert any("street1.png" in line for line in lines) and any("street2.png" in line for line in lines)
+    assert err == f"crowdcount: error: {len(lines)} faults in {crowd}\n"
+
+
+def test_check_of_a_missing_folder_is_a_fault(capsys, tmp_path):
+    status, lines, _ = run(capsys, "check", tmp_path / "nowhere")
+    assert status == 1 and "nowhere" in lines[0]
+
+
+def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
+    card = {
+        "name": "general",
+        "dataset": "shanghaitech_a+shanghaitech_b",
+        "recipe": "default",
+        "metrics": {
+            "shanghaitech_b val": {"mae": 12.345, "rmse": 20.0, "nae": float("nan"), "game": [1.0, 2.0]}
+        },
+    }
+    monkeypatch.setattr("crowdcount.model_files.list_models", lambda: [card])
+    status, lines, _ = run(capsys, "models")
+    assert status == 0
+    assert "general" in lines[0] and "shanghaitech_a+shanghaitech_b" in lines[0]
+    assert "shanghaitech_b val" in lines[1] and "MAE 12.3" in lines[1] and "1.00 / 2.00" in lines[1]
+    _, (line,), _ = run(capsys, "models", "--json")
+    assert json.loads(line, parse_constant=pytest.fail) == {
+        **card,
+        "metrics": {"shanghaitech_b val": {"mae": 12.345, "rmse": 20.0, "nae": None, "game": [1.0, 2.0]}},
+    }
+
+
+def test_draw_writes_what_evaluate_reads(capsys, tmp_path, weights):
+    out = tmp_path / "drawn"
+    argv = ["draw", "--out", out, "--pictures", 2, "--people", "3-6", "--size", "128x96", "--seed", 4]
+    assert run(capsys, *argv) == (0, [str(out)], "")
+    pictures = sorted((out / "images").iterdir())
+    assert [Image.open(path).size for path in pictures] == [(128, 96)] * 2
+    assert run(capsys, "check", out)[0] == 0
+    _, (line,), _ = run(
+        capsys, "evaluate", "csv", "--root", out, "--split", "all", "--model", weights, "--json"
+    )
+    assert json.loads(line)["pictures"] == 2
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["nonesuch"],
+        ["evaluate"],
+        ["evaluate", "csv", "--split", "dev"],
+        ["train", "csv"],
+        ["train", "csv", "--out", "x", "--epochs", "0"],
+        ["train", "csv", "--out", "x", "--width", "1/0"],
+        ["density", "csv", "--out", "x", "--stride", "4"],
+        ["density", "csv", "--out", "x", "--sigma", "-3"],
+        ["draw", "--out", "x", "--people", "9-3"],
+        ["draw", "--out", "x", "--size", "1024"],
+        ["draw", "--out", "x", "--seed", "-1"],
+    ],
+)
+def test_usage_errors_end_with_status_2(capsys, argv):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(argv)
+    output = capsys.readouterr()
+    assert stop.value.code == 2 and output.out == "" and "usage: crowdcount" in output.err
+
+
+# --- As a process of its own --------------------------------------------------------------------------------
+
+CROWDCOUNT = [sys.executable, "-m", "crowdcount"]
+
+
+def environment():
+    """Nothing of the test run's own quieting, and the package found from any folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    package = Path(cli.__file__).resolve().parents[1]
+    return {**kept, "PYTHONPATH": os.pathsep.join([str(package), *filter(None, [kept.get("PYTHONPATH")])])}
+
+
+def process(*argv, **options):
+    return subprocess.run([*CROWDCOUNT, *map(str, argv)], capture_output=True, env=environment(), **options)
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_is_quick(command):
+    argv = [*filter(None, [command]), "--help"]
+    # Processor time, not the clock on the wall: other programs share the machine.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = process(*argv)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0 and b"usage: crowdcount" in done.stdout and done.stderr == b""
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_light_commands_load_no_tensorflow(crowd, tmp_path):
+    program = (
+        "import sys; from crowdcount.cli import main; status = main(sys.argv[1:]); "
+        "print([name for name in ('tensorflow', 'keras') if name in sys.modules], status, file=sys.stderr)"
+    )
+    for argv in (
+        ["models"],
+        ["check", crowd],
+        ["density", "csv", "--root", crowd, "--out", tmp_path / "maps"],
+        ["draw", "--out", tmp_path / "drawn", "--pictures", 1, "--people", 1, "--size", "64x64"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *map(str, argv)],
+            capture_output=True,
+            text=True,
+            env=environment(),
+        )
+        assert done.stderr == "[] 0\n", argv
+
+
+def test_process_prints_results_and_nothing_else(photos, weights):
+    done = process("count", photos / "a.png", "--model", weights, text=True)
+    number = count(photos / "a.png", model=load_model(weights)).count
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{photos / 'a.png'}\t{number:.1f}\n"
+
+
+def test_file_name_that_no_terminal_can_show(tmp_path, weights):
+    name = os.path.join(os.fsencode(tmp_path), b"caf\xe9.png")
+    try:
+        Image.new("RGB", (64, 64)).save(open(name, "wb"), "PNG")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    done = process(
+        "count", tmp_path, "--model", weights, "--csv", tmp_path / "out.csv", "--overlay", tmp_path / "out"
+    )
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+    assert rb"caf\udce9.png" in done.stdout
+
+
+def test_reader_that_goes_away_is_no_traceback(crowd, tmp_path):
+    command = [*CROWDCOUNT, "density", "csv", "--root", str(crowd), "--out", str(tmp_path / "maps")]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    started.stdout.close()
+    assert started.stderr.read() == b""
+    assert started.wait() == 141
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_full_standard_output_is_one_clear_error(crowd):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*CROWDCOUNT, "check", str(crowd)], stdout=full, stderr=subprocess.PIPE, env=environment()
+        )
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines() == ["crowdcount: error: No space left on device"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a process")
+def test_ctrl_c_ends_a_running_count(photos, weights, tmp_path):
+    pictures = [str(photos / "a.png")] * 5000  # far more than are counted before the signal comes
+    command = [*CROWDCOUNT, "count", *pictures, "--model", weights, "--csv", "counts.csv"]
+    started = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), cwd=tmp_path
+    )
+    assert b"a.png" in started.stdout.readline()
+    started.send_signal(signal.SIGINT)
+    out, err = started.communicate(timeout=60)
+    assert started.returncode == 130 and out.count(b"\n") < 4999
+    assert err == b"crowdcount: interrupted\n"
+    assert not (tmp_path / "counts.csv").exists()

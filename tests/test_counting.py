@@ -1,0 +1,269 @@
+"""Counting: one picture, many pictures, large pictures, and what a result shows of itself."""
+
+import gc
+import io
+import weakref
+
+import keras
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from crowdcount import counting
+from crowdcount.counting import CountFailure, CountResult, count, count_many, predict_density
+from crowdcount.errors import CrowdCountError, PictureError, WeightsError
+from crowdcount.model import CSRNet
+from crowdcount.model_files import save_weights
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(3)
+    return CSRNet(width=1 / 16, precision="float32")
+
+
+def picture(rng, height=70, width=101):
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("height, width", [(70, 101), (64, 64), (1, 1), (9, 200), (127, 8)])
+def test_count_is_the_sum_of_the_networks_own_map(model, rng, height, width):
+    array = picture(rng, height, width)
+    result = count(array, model=model)
+    expected = keras.ops.convert_to_numpy(model(array[np.newaxis].astype("float32")))[0, ..., 0]
+    assert result.density.shape == (-(-height // 8), -(-width // 8))
+    assert result.density.dtype == np.float32
+    np.testing.assert_allclose(result.density, expected, atol=1e-5)
+    assert result.count == pytest.approx(expected.sum(), rel=1e-4)
+    assert (result.width, result.height, result.model) == (width, height, "csrnet")
+    assert result.seconds > 0
+
+
+def test_any_form_of_a_picture_gives_the_same_count(model, rng, tmp_path):
+    array = picture(rng)
+    path = tmp_path / "square.png"
+    Image.fromarray(array).save(path)
+    with open(path, "rb") as file:
+        forms = [path, str(path), path.read_bytes(), file, Image.open(path), array]
+        counts = [count(form, model=model).count for form in forms]
+    assert counts == [counts[0]] * 6
+
+
+def test_list_of_pictures_of_different_sizes(model, rng):
+    arrays = [picture(rng, 70, 101), picture(rng, 16, 40), picture(rng, 33, 90)]
+    for given in (arrays, tuple(arrays)):
+        results = count(given, model=model)
+        assert [(result.height, result.width) for result in results] == [(70, 101), (16, 40), (33, 90)]
+    assert [result.count for result in results] == [count(array, model=model).count for array in arrays]
+
+
+def test_folder_is_counted_in_the_order_of_names(model, rng, tmp_path):
+    for name in ("b.png", "a.jpg", "c.PNG"):
+        Image.fromarray(picture(rng)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    results = count(tmp_path, model=model)
+    assert [result.picture for result in results] == [
+        str(tmp_path / name) for name in ("a.jpg", "b.png", "c.PNG")
+    ]
+
+
+def test_folder_without_pictures_is_an_error(model, tmp_path):
+    with pytest.raises(PictureError, match="holds no pictures"):
+        count(tmp_path, model=model)
+
+
+def test_all_sizes_share_one_graph(rng):
+    calls = []
+
+    class Spy(keras.layers.Layer):
+        def call(self, inputs):
+            calls.append(inputs.shape)
+            return inputs
+
+    inputs = keras.Input((None, None, 3))
+    outputs = keras.layers.Conv2D(1, 8, strides=8, padding="same", activation="relu")(Spy()(inputs))
+    network = keras.Model(inputs, outputs)
+    calls.clear()
+    for height in (16, 24, 33, 48, 57):
+        count(picture(rng, height, 40), model=network)
+    assert len(calls) == 1
+
+
+def test_a_network_is_not_kept_alive_by_having_counted(rng):
+    network = CSRNet(width=1 / 64, precision="float32")
+    count(picture(rng, 16, 16), model=network)
+    alive = weakref.ref(network)
+    del network
+    gc.collect()
+    assert alive() is None
+
+
+@pytest.mark.parametrize("height, width", [(601, 1003), (200, 1400), (1100, 130)])
+def test_tiles_give_the_same_map_as_the_whole(model, rng, monkeypatch, height, width):
+    array = picture(rng, height, width)
+    whole = predict_density(model, array)
+    seen = []
+    forward = counting._forward(model)
+    monkeypatch.setattr(counting, "_forward", lambda _: lambda tile: seen.append(tile.shape) or forward(tile))
+    monkeypatch.setattr(counting, "_WHOLE_PIXELS", 1)
+    monkeypatch.setattr(counting, "_TILE", 250)
+    tiled = predict_density(model, array)
+    assert len(seen) == -(-height // 250) * -(-width // 250)
+    assert max(max(shape) for shape in seen) <= 250 + 2 * counting._MARGIN + 8
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_a_photo_of_24_megapixels_never_meets_the_network_whole(model, monkeypatch):
+    largest = []
+
+    def forward(tile):
+        largest.append(tile.shape[0] * tile.shape[1])
+        return np.ones((-(-tile.shape[0] // 8), -(-tile.shape[1] // 8)), np.float32)
+
+    monkeypatch.setattr(counting, "_forward", lambda _: forward)
+    density = predict_density(model, np.zeros((4000, 6000, 3), np.uint8))
+    assert max(largest) <= counting._WHOLE_PIXELS
+    assert (density == 1).all()
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (127, 127, 127), (200, 30, 90)])
+def test_blank_picture_is_warned_about(model, rng, color):
+    blank = np.full((100, 100, 3), color, np.uint8)
+    noisy = np.clip(blank + rng.normal(0, 1, blank.shape), 0, 255).astype(np.uint8)
+    for array in (blank, noisy):
+        (warning,) = count(array, model=model).warnings
+        assert "all one color" in warning
+
+
+def test_small_picture_is_warned_about_and_an_ordinary_one_is_not(model, rng):
+    (warning,) = count(picture(rng, 63, 200), model=model).warnings
+    assert "very small (200x63 pixels)" in warning
+    assert count(picture(rng, 64, 200), model=model).warnings == []
+
+
+def test_a_damaged_network_does_not_give_a_count(rng):
+    network = CSRNet(width=1 / 64, precision="float32")
+    network.get_layer("density").set_weights([np.full((1, 1, 1, 1), np.nan), np.zeros(1)])
+    with pytest.raises(CrowdCountError, match="NaN"):
+        count(picture(rng), model=network)
+
+
+def test_network_by_file_is_loaded_once_and_named_as_given(rng, tmp_path, monkeypatch):
+    path = save_weights(CSRNet(width=1 / 64), tmp_path / "mine.weights.h5")
+    first = count(picture(rng), model=path)
+    monkeypatch.setattr(keras.Model, "load_weights", None)  # a second load would fail
+    second = count([picture(rng)], model=str(path))[0]
+    assert first.model == second.model == str(path)
+
+
+def test_unknown_network_is_an_error(rng):
+    with pytest.raises(WeightsError, match="nonesuch"):
+        count(picture(rng), model="nonesuch")
+
+
+def test_count_many_goes_on_after_failures(model, rng, tmp_path):
+    folder, empty = tmp_path / "folder", tmp_path / "empty"
+    folder.mkdir()
+    empty.mkdir()
+    Image.fromarray(picture(rng)).save(folder / "a.png")
+    (folder / "b.png").write_bytes((folder / "a.png").read_bytes()[:500])
+    Image.fromarray(picture(rng)).save(folder / "c.png")
+    results = list(count_many([str(tmp_path / "missing.jpg"), str(empty), str(folder), picture(rng)], model))
+    assert [type(result) for result in results] == [CountFailure] * 2 + [CountResult, CountFailure] + [
+        CountResult
+    ] * 2
+    assert [result.picture for result in results] == [
+        str(tmp_path / "missing.jpg"),
+        str(empty),
+        str(folder / "a.png"),
+        str(folder / "b.png"),
+        str(folder / "c.png"),
+        "picture",
+    ]
+    assert all(result.error for result in results if isinstance(result, CountFailure))
+
+
+def test_count_many_reports_want_of_memory_as_one_pictures_failure(model, rng, monkeypatch):
+    def forward(tile):
+        if tile.shape[0] > 50:
+            raise MemoryError
+        return np.zeros((-(-tile.shape[0] // 8), -(-tile.shape[1] // 8)), np.float32)
+
+    monkeypatch.setattr(counting, "_forward", lambda _: forward)
+    large, small = count_many([picture(rng, 60, 60), picture(rng, 40, 40)], model)
+    assert "memory" in large.error
+    assert small.count == 0
+
+
+def result_of(density, array, **changes):
+    fields = dict(
+        count=float(density.sum()),
+        density=density,
+        picture="photos/square.jpg",
+        width=array.shape[1],
+        height=array.shape[0],
+        model="general",
+        seconds=2.14,
+        source=array,
+    )
+    return CountResult(**{**fields, **changes})
+
+
+def test_repr_reads_like_a_sentence(rng):
+    density, array = np.full((96, 128), 243.4 / (96 * 128), np.float32), picture(rng, 768, 1024)
+    assert (
+        repr(result_of(density, array)) == "about 243 people in square.jpg (1024x768), model general, 2.1 s"
+    )
+    assert repr(result_of(density, array, count=0.7)).startswith("about 1 person in")
+    assert repr(result_of(density, array, count=0.2)).startswith("about 0 people in")
+
+
+def test_overlay_file_shows_the_picture_at_its_size_with_a_caption(rng, tmp_path):
+    array = picture(rng, 120, 201)
+    path = tmp_path / "new" / "overlay.png"
+    result_of(np.zeros((15, 26), np.float32), array).save_overlay(path)
+    shown = np.array(Image.open(path))
+    assert (shown[:120] == array).all()
+    assert shown.shape[0] > 120 and shown.shape[1:] == (201, 3)
+    assert len(np.unique(shown[120:])) > 1  # something is written in the strip
+    assert [file.name for file in path.parent.iterdir()] == ["overlay.png"]
+
+
+def test_overlay_of_another_format_and_of_none(rng, tmp_path):
+    result = result_of(np.zeros((9, 13), np.float32), picture(rng))
+    result.save_overlay(tmp_path / "overlay.jpg")
+    assert Image.open(tmp_path / "overlay.jpg").format == "JPEG"
+    for name in ("overlay.txt", "overlay"):
+        with pytest.raises(PictureError, match=r"\.png or \.jpg"):
+            result.save_overlay(tmp_path / name)
+    assert [file.name for file in tmp_path.iterdir()] == ["overlay.jpg"]
+
+
+def test_result_from_a_relative_path_is_shown_from_any_folder(model, rng, tmp_path, monkeypatch):
+    Image.fromarray(picture(rng)).save(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    result = count("a.png", model=model)
+    assert result.picture == "a.png"
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    result.save_overlay("overlay.png")
+    assert (tmp_path / "other" / "overlay.png").exists()
+
+
+def test_notebook_picture_is_a_png_of_bounded_size(rng):
+    shown = Image.open(
+        io.BytesIO(result_of(np.zeros((25, 375), np.float32), picture(rng, 200, 3000))._repr_png_())
+    )
+    assert shown.format == "PNG"
+    assert shown.width == 1024
+
+
+def test_plot_is_titled_with_the_result(rng):
+    result = result_of(np.full((9, 13), 0.1, np.float32), picture(rng))
+    assert result.plot().get_title() == repr(result)
+    _, axes = matplotlib.pyplot.subplots()
+    assert result.plot(axes) is axes
+    matplotlib.pyplot.close("all")

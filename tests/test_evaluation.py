@@ -1,0 +1,116 @@
+"""Evaluation against counts, maps and regions worked out by hand."""
+
+import csv
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from crowdcount.annotations import Sample, load_dataset
+from crowdcount.density import density_map
+from crowdcount.errors import DataError
+from crowdcount.evaluation import evaluate, paper_sigma
+from crowdcount.metrics import psnr, ssim
+
+# The reader of red: a cell's count is the mean of its red pixels over 100.
+PEOPLE_A_RED_LEVEL = 1 / 100
+
+
+@pytest.fixture(scope="module")
+def reader_of_red():
+    inputs = keras.Input((None, None, 3))
+    cells = keras.layers.AveragePooling2D(8, padding="same")(inputs)
+    outputs = keras.layers.Conv2D(1, 1, use_bias=False)(cells)
+    model = keras.Model(inputs, outputs)
+    model.layers[-1].set_weights([np.array([PEOPLE_A_RED_LEVEL, 0, 0], np.float32).reshape(1, 1, 3, 1)])
+    return model
+
+
+def painted(density, name="a", points=()):
+    """A sample whose picture makes the reader of red see `density`."""
+    red = np.kron(np.asarray(density) / PEOPLE_A_RED_LEVEL, np.ones((8, 8)))
+    picture = np.zeros((*red.shape, 3), np.uint8)
+    picture[..., 0] = np.rint(red)
+    return Sample(name, picture, points)
+
+
+def test_scores_by_hand(reader_of_red):
+    # 2 x 2 cells of 8 pixels. First picture: 3 heads, all in the upper left; 2 seen there and 2 in the lower
+    # right.
+    first = painted([[2, 0], [0, 2]], "first", [(1, 1), (2, 5), (7, 7)])
+    # Second picture: nobody there, 1 seen in the upper right.
+    second = painted([[0, 1], [0, 0]], "second")
+    # Third picture: 4 heads, 2 seen, all in the lower left.
+    third = painted([[0, 0], [2, 0]], "third", [(0, 8), (1, 9), (2, 12), (3, 15)])
+    result = evaluate(reader_of_red, [first, second, third])
+    assert result.pictures == 3
+    assert result.mae == pytest.approx((1 + 1 + 2) / 3)
+    assert result.rmse == pytest.approx(math.sqrt((1 + 1 + 4) / 3))
+    assert result.nae == pytest.approx((1 / 3 + 2 / 4) / 2)
+    assert result.bias == pytest.approx((1 + 1 - 2) / 3, abs=1e-6)
+    assert result.game[0] == pytest.approx(result.mae)
+    assert result.game[1] == pytest.approx(((1 + 2) + 1 + 2) / 3)
+    assert len(result.game) == 4 and result.game == sorted(result.game)
+    assert (result.psnr, result.ssim) == (None, None)
+    assert [row["picture"] for row in result.rows] == ["first", "second", "third"]
+    assert [row["true"] for row in result.rows] == [3, 0, 4]
+    assert [row["predicted"] for row in result.rows] == pytest.approx([4, 1, 2])
+    assert [row["error"] for row in result.rows] == pytest.approx([1, 1, -2])
+    assert [row["game1"] for row in result.rows] == pytest.approx([3, 1, 2])
+
+
+def test_csv_holds_a_line_a_picture(reader_of_red, tmp_path):
+    result = evaluate(reader_of_red, [painted([[1.5]], "x,1", [(2, 2)]), painted([[0.5]], "y", [])])
+    result.save_csv(tmp_path / "deep" / "scores.csv")
+    with open(tmp_path / "deep" / "scores.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["picture", "true", "predicted", "error", "game1", "game2", "game3"]
+    assert [row["picture"] for row in rows] == ["x,1", "y"]
+    assert float(rows[0]["error"]) == pytest.approx(0.5)
+    assert [file.name for file in (tmp_path / "deep").iterdir()] == ["scores.csv"]
+
+
+def test_maps_are_compared_with_the_papers_kernel(reader_of_red):
+    points = [(40.0, 40.0), (44.0, 40.0), (40.0, 46.0), (90.0, 70.0)]
+    size = (104, 120)
+    for name, sigma in (("part_A/IMG_1", "adaptive"), ("part_B/IMG_1", 15.0), ("own.jpg", 15.0)):
+        truth = density_map(points, size, sigma=sigma, stride=8)
+        sample = painted(np.minimum(truth * 1.1, 2.5), name, points)
+        seen = np.rint(np.minimum(truth * 1.1, 2.5) * 100) / 100
+        result = evaluate(reader_of_red, [sample, painted(np.zeros((4, 4)), "nobody")], maps=True)
+        assert result.psnr == pytest.approx(psnr(truth, seen), rel=1e-3)
+        assert result.ssim == pytest.approx(ssim(truth, seen), rel=1e-3)
+    fixed = evaluate(reader_of_red, [sample], maps=True, sigma=5.0)
+    assert fixed.psnr < result.psnr - 1
+
+
+def test_papers_kernel_is_adaptive_for_part_a_only():
+    blank = np.zeros((8, 8, 3), np.uint8)
+    names = ["part_A/IMG_1", "part_A/test/IMG_1", "part_B/IMG_1", "part_A.jpg"]
+    assert [paper_sigma(Sample(name, blank, [])) for name in names] == ["adaptive", "adaptive", 15.0, 15.0]
+
+
+def test_data_set_without_heads_has_no_relative_error(reader_of_red):
+    result = evaluate(reader_of_red, [painted([[0.25]])], maps=True)
+    assert math.isnan(result.nae)
+    assert result.mae == pytest.approx(0.25)
+    assert (result.psnr, result.ssim) == (None, None)
+
+
+def test_no_samples_is_an_error(reader_of_red):
+    with pytest.raises(DataError, match="no pictures"):
+        evaluate(reader_of_red, [])
+
+
+def test_real_pictures_are_scored_against_their_heads(reader_of_red, shanghaitech_root):
+    samples = load_dataset("shanghaitech_a+shanghaitech_b", shanghaitech_root, "val")[25:33]
+    assert {sample.name[:6] for sample in samples} == {"part_A", "part_B"}
+    result = evaluate(reader_of_red, samples, maps=True)
+    assert [row["true"] for row in result.rows] == [len(sample.points) for sample in samples]
+    reds = [sample.read()[..., 0] for sample in samples]
+    for row, red in zip(result.rows, reds):
+        height, width = (side // 8 * 8 for side in red.shape)
+        if red.shape == (height, width):
+            assert row["predicted"] == pytest.approx(red.mean(dtype=float) * red.size / 64 / 100, rel=1e-4)
+    assert 0 < result.ssim < 1

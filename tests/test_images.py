@@ -1,0 +1,717 @@
+"""Pictures of every kind come out as the same uint8 RGB array; broken ones give one clear error each."""
+
+import io
+import os
+import struct
+import threading
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, features
+
+from crowdcount.errors import PictureError
+from crowdcount.images import PICTURE_SUFFIXES, list_pictures, load_picture, picture_size
+
+ORIENTATION = 0x0112
+
+# What a camera does to an upright picture when it stores it, in NumPy, to be independent of Pillow's
+# transpositions. EXIF 2.32 tells on which side of the upright picture the stored row 0 and column 0 lie.
+STORED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: np.rot90(upright, 2),
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright, 1),  # The stored picture must be turned clockwise to be upright.
+    7: lambda upright: np.rot90(upright, 2).swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+def blocks(rng: np.random.Generator, rows: int = 3, columns: int = 5) -> np.ndarray:
+    """Blocks of 16 x 16 pixels of one color each: JPEG keeps their middles nearly as they are."""
+    return rng.integers(0, 256, (rows, columns, 3), dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
+
+
+def encode(picture: np.ndarray | Image.Image, kind: str, **options) -> bytes:
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.ascontiguousarray(picture))
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def exif(orientation: object) -> Image.Exif:
+    tags = Image.Exif()
+    tags[ORIENTATION] = orientation
+    return tags
+
+
+def png(width: int, height: int, depth: int, color: int, rows: bytes, before=(), after=()) -> bytes:
+    """A PNG file by its specification, for what Pillow does not write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    chunks = [(b"IHDR", header), *before, (b"IDAT", zlib.compress(rows)), *after, (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in chunks)
+
+
+def gray_rgb(gray: np.ndarray) -> np.ndarray:
+    return np.stack([gray] * 3, axis=-1)
+
+
+@pytest.fixture
+def picture(rng) -> np.ndarray:
+    return rng.integers(0, 256, (23, 37, 3), dtype=np.uint8)
+
+
+# --- Formats and sources ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}),
+        ("BMP", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("WEBP", {"lossless": True}),
+        ("PPM", {}),
+    ],
+)
+def test_lossless_formats_keep_every_pixel(picture, tmp_path, kind, options):
+    path = tmp_path / f"picture.{kind.lower()}"
+    path.write_bytes(encode(picture, kind, **options))
+    loaded = load_picture(path)
+    assert loaded.dtype == np.uint8
+    assert loaded.flags.c_contiguous and loaded.flags.writeable
+    np.testing.assert_array_equal(loaded, picture)
+    assert picture_size(path) == (23, 37)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_lossy_formats_keep_colors_and_places(rng, kind, options):
+    upright = blocks(rng)
+    loaded = load_picture(encode(upright, kind, quality=95, **options))
+    assert loaded.shape == upright.shape
+    middles = np.abs(loaded.astype(int) - upright)[8::16, 8::16]
+    assert middles.max() <= 12
+
+
+def test_gif_gives_its_first_frame(rng):
+    frames = [Image.fromarray(blocks(rng)).quantize(32) for _ in range(3)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(load_picture(data), np.array(frames[0].convert("RGB")))
+
+
+def test_tiff_gives_its_first_page(picture):
+    pages = [Image.fromarray(picture), Image.new("RGB", (10, 10))]
+    data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    np.testing.assert_array_equal(load_picture(data), picture)
+
+
+class Unseekable(io.RawIOBase):
+    """A pipe: it can be read once, from front to end."""
+
+    def __init__(self, data: bytes):
+        self.data = io.BytesIO(data)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self.data.readinto(buffer)
+
+    def seek(self, *_):
+        raise io.UnsupportedOperation("seek")
+
+
+def test_every_kind_of_source_gives_the_same(picture, tmp_path):
+    path = tmp_path / "picture.png"
+    data = encode(picture, "PNG")
+    path.write_bytes(data)
+    moved = io.BytesIO(data)
+    moved.seek(0, io.SEEK_END)
+    with open(path, "rb") as file, Image.open(path) as lazy:
+        sources = [path, str(path), data, bytearray(data), memoryview(data), moved, file, lazy]
+        sources += [Unseekable(data), Image.fromarray(picture), picture, picture.astype(np.int64)]
+        sources += [np.asfortranarray(picture), picture[::-1].copy()[::-1]]
+        for source in sources:
+            np.testing.assert_array_equal(load_picture(source), picture)
+        for source in sources:
+            if not isinstance(source, Unseekable):
+                assert picture_size(source) == (23, 37)
+        assert not file.closed and not moved.closed
+    assert picture_size(Unseekable(data)) == (23, 37)
+
+
+def test_the_name_of_a_file_does_not_matter(picture, tmp_path):
+    path = tmp_path / "really a png.jpg"
+    path.write_bytes(encode(picture, "PNG"))
+    np.testing.assert_array_equal(load_picture(path), picture)
+
+
+def test_the_result_is_a_copy(picture):
+    before = picture.copy()
+    load_picture(picture)[:] = 0
+    image = Image.fromarray(picture)
+    load_picture(image)[:] = 0
+    np.testing.assert_array_equal(picture, before)
+    np.testing.assert_array_equal(np.array(image), before)
+
+
+@given(height=st.integers(1, 9), width=st.integers(1, 9), seed=st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_small_pictures_keep_their_size(height, width, seed):
+    small = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    for source in (small, Image.fromarray(small), encode(small, "PNG")):
+        np.testing.assert_array_equal(load_picture(source), small)
+
+
+# --- Orientation --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_all_orientations_come_out_upright(picture, tmp_path, orientation, kind):
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = encode(STORED[orientation](picture), kind, exif=exif(orientation), **options)
+    np.testing.assert_array_equal(load_picture(data), picture)
+    assert picture_size(data) == (23, 37)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_all_orientations_of_jpeg_come_out_upright(rng, orientation):
+    upright = blocks(rng)
+    data = encode(STORED[orientation](upright), "JPEG", quality=95, exif=exif(orientation))
+    assert np.abs(load_picture(data).astype(int) - upright)[8::16, 8::16].max() <= 12
+    assert picture_size(data) == upright.shape[:2]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("loaded", [False, True])
+def test_pil_images_are_turned_upright_and_left_alone(picture, orientation, kind, loaded):
+    image = Image.open(io.BytesIO(encode(STORED[orientation](picture), kind, exif=exif(orientation))))
+    if loaded:
+        image.load()
+    assert picture_size(image) == (23, 37)
+    np.testing.assert_array_equal(load_picture(image), picture)
+    np.testing.assert_array_equal(load_picture(image), picture)
+    assert picture_size(image) == (23, 37)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_exif_behind_a_pngs_pixels_counts_too(picture, orientation):
+    stored = STORED[orientation](picture)
+    rows = b"".join(b"\0" + row.tobytes() for row in stored)
+    tags = exif(orientation).tobytes().removeprefix(b"Exif\0\0")
+    data = png(stored.shape[1], stored.shape[0], 8, 2, rows, after=[(b"eXIf", tags)])
+    assert picture_size(data) == (23, 37)
+    np.testing.assert_array_equal(load_picture(data), picture)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 700])
+def test_orientations_that_do_not_exist_change_nothing(picture, orientation):
+    data = encode(picture, "PNG", exif=exif(orientation))
+    np.testing.assert_array_equal(load_picture(data), picture)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("junk", [b"x", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff"])
+def test_damaged_exif_does_not_stop_the_picture(picture, kind, junk):
+    data = encode(picture, kind, exif=b"Exif\0\0" + junk)
+    assert load_picture(data).shape == picture.shape
+    assert picture_size(data) == (23, 37)
+
+
+def test_picture_size_does_not_decode(picture, tmp_path, monkeypatch):
+    files = []
+    for kind in ("JPEG", "PNG", "BMP", "TIFF", "GIF"):
+        files.append(tmp_path / f"picture.{kind}")
+        files[-1].write_bytes(encode(picture.repeat(8, 0), kind))
+    monkeypatch.setattr(Image.core, "new", lambda *_: pytest.fail("pixels were decoded"))
+    for path in files:
+        assert picture_size(path) == (184, 37)
+
+
+def test_picture_size_is_the_loaded_size_of_real_pictures(shanghaitech_root):
+    paths = [path for path in list_pictures(shanghaitech_root, recursive=True) if "train" in str(path)]
+    sizes = {picture_size(path) for path in paths}
+    assert len(sizes) > 100
+    for path in paths[:: len(paths) // 12]:
+        loaded = load_picture(path)
+        assert loaded.shape == (*picture_size(path), 3)
+        assert loaded.std() > 1
+
+
+# --- Color modes --------------------------------------------------------------------------------------------
+
+
+def test_gray_becomes_three_equal_channels(picture):
+    gray = picture[..., 0]
+    for source in (gray, gray[..., None], Image.fromarray(gray), encode(gray, "PNG"), encode(gray, "TIFF")):
+        np.testing.assert_array_equal(load_picture(source), gray_rgb(gray))
+
+
+def test_one_bit_becomes_black_and_white(picture):
+    bits = picture[..., 0] > 127
+    image = Image.fromarray(bits)
+    assert image.mode == "1"
+    for source in (bits, image, encode(image, "PNG"), encode(image, "TIFF"), encode(image, "BMP")):
+        np.testing.assert_array_equal(load_picture(source), gray_rgb(np.where(bits, 255, 0)))
+
+
+def test_palette_gives_its_colors(picture):
+    image = Image.fromarray(picture).quantize(40)
+    colors = np.array(image.getpalette()).reshape(-1, 3)[np.array(image)]
+    for source in (image, *(encode(image, kind) for kind in ("PNG", "GIF", "TIFF", "BMP"))):
+        np.testing.assert_array_equal(load_picture(source), colors)
+
+
+@pytest.mark.parametrize("transparency", ["index", "bytes"])
+def test_transparent_palette_colors_become_white(transparency):
+    indices = np.arange(12, dtype=np.uint8).reshape(3, 4) % 3
+    image = Image.fromarray(indices)
+    image.putpalette([10, 20, 30, 200, 0, 0, 0, 200, 0])
+    data = encode(image, "PNG", transparency=1 if transparency == "index" else bytes([255, 0, 255]))
+    expected = np.array([[10, 20, 30], [255, 255, 255], [0, 200, 0]])[indices]
+    np.testing.assert_array_equal(load_picture(data), expected)
+
+
+def test_alpha_is_laid_on_white(picture, rng):
+    alpha = rng.integers(0, 256, picture.shape[:2], dtype=np.uint8)
+    rgba = np.dstack([picture, alpha])
+    weight = alpha[..., None] / 255
+    expected = picture * weight + 255 * (1 - weight)
+    for source in (rgba, Image.fromarray(rgba), encode(rgba, "PNG"), encode(rgba, "TIFF"), rgba / 255.0):
+        assert np.abs(load_picture(source) - expected).max() <= 1
+    np.testing.assert_array_equal(load_picture(np.dstack([picture, np.full_like(alpha, 255)])), picture)
+    assert (load_picture(np.dstack([picture, np.zeros_like(alpha)])) == 255).all()
+
+
+def test_gray_with_alpha_is_laid_on_white(picture):
+    gray, alpha = picture[..., 0], picture[..., 1]
+    image = Image.merge("LA", [Image.fromarray(gray), Image.fromarray(alpha)])
+    expected = gray_rgb(gray * (alpha / 255) + 255 * (1 - alpha / 255))
+    for source in (image, encode(image, "PNG"), encode(image, "TIFF")):
+        assert np.abs(load_picture(source) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa"])
+def test_premultiplied_alpha_is_divided_out(mode):
+    straight = Image.new("LA", (3, 2), (100, 128))
+    if mode == "RGBa":
+        straight = straight.convert("RGBA")
+    expected = 100 * 128 / 255 + 255 * 127 / 255
+    assert np.abs(load_picture(straight.convert(mode)) - expected).max() <= 2
+
+
+def test_one_transparent_color_becomes_white(picture):
+    data = encode(picture, "PNG", transparency=tuple(int(value) for value in picture[4, 5]))
+    loaded = load_picture(data)
+    assert (loaded[4, 5] == 255).all()
+    assert (loaded == picture).all(axis=-1).sum() >= picture.shape[0] * picture.shape[1] - 2
+
+
+def cmyk_and_rgb(rng) -> tuple[Image.Image, np.ndarray]:
+    """Inks as one multiplies light with them: an ink of 255 lets none of its color through."""
+    inks = np.concatenate([blocks(rng), blocks(rng)[..., :1]], axis=-1)
+    through = 1 - inks / 255
+    image = Image.merge("CMYK", [Image.fromarray(inks[..., i].copy()) for i in range(4)])
+    return image, 255 * through[..., :3] * through[..., 3:]
+
+
+def test_cmyk_becomes_rgb_and_not_its_negative(rng):
+    image, expected = cmyk_and_rgb(rng)
+    for source in (image, encode(image, "TIFF")):
+        assert np.abs(load_picture(source) - expected).max() <= 2
+    jpeg = encode(image, "JPEG", quality=100)
+    assert b"Adobe" in jpeg  # The marker that goes with inks stored inverted.
+    assert np.abs(load_picture(jpeg) - expected)[8::16, 8::16].max() <= 8
+
+
+def test_other_color_modes_come_back(picture):
+    image = Image.fromarray(picture)
+    for mode, tolerance in (("YCbCr", 3), ("HSV", 12)):
+        assert np.abs(load_picture(image.convert(mode)).astype(int) - picture).max() <= tolerance
+
+
+def test_sixteen_bit_gray_is_scaled_and_not_clipped():
+    wide = np.linspace(0, 65535, 23 * 37).round().astype(np.uint16).reshape(23, 37)
+    expected = gray_rgb(wide // 256)
+    assert len(np.unique(expected)) == 256
+    swapped = wide.astype(">u2")
+    wide_image = Image.frombytes("I;16", (37, 23), wide.astype("<u2").tobytes())
+    swapped_image = Image.frombytes("I;16B", (37, 23), swapped.tobytes())
+    int_image = Image.fromarray(wide.astype(np.int32))
+    assert int_image.mode == "I"
+    rows = b"".join(b"\0" + row.tobytes() for row in swapped)
+    sources = [wide, swapped, wide[..., None], wide_image, swapped_image, int_image]
+    sources += [encode(wide_image, "PNG"), encode(wide_image, "TIFF"), encode(int_image, "TIFF")]
+    sources += [png(37, 23, 16, 0, rows)]
+    for source in sources:
+        np.testing.assert_array_equal(load_picture(source), expected)
+
+
+def test_sixteen_bit_color_keeps_its_high_bytes(picture, rng):
+    wide = picture.astype(np.uint16) * 256 + rng.integers(0, 256, picture.shape).astype(np.uint16)
+    rows = b"".join(b"\0" + row.tobytes() for row in wide.astype(">u2"))
+    for source in (wide, png(37, 23, 16, 2, rows)):
+        np.testing.assert_array_equal(load_picture(source), picture)
+
+
+def test_a_transparent_value_of_sixteen_bit_gray_becomes_white():
+    rows = b"\0" + struct.pack(">3H", 1000, 30000, 1001)
+    data = png(3, 1, 16, 0, rows, before=[(b"tRNS", struct.pack(">H", 1000))])
+    assert load_picture(data)[0, :, 0].tolist() == [255, 30000 // 256, 1001 // 256]
+
+
+def test_float_tiff_follows_the_rule_of_float_arrays(picture):
+    gray = picture[..., 0]
+    for values in (gray.astype(np.float32), gray.astype(np.float32) / 255):
+        np.testing.assert_array_equal(load_picture(encode(values, "TIFF")), gray_rgb(gray))
+
+
+# --- Arrays -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1, 255])
+def test_floats_of_either_scale_keep_all_256_values(dtype, scale):
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    floats = (values / 255 * scale).astype(dtype)
+    np.testing.assert_array_equal(load_picture(floats), gray_rgb(values))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 255.0])
+def test_blank_floats_stay_blank(value):
+    assert (load_picture(np.full((4, 4, 3), value)) == (255 if value else 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.full((4, 5), np.nan), "NaN"),
+        (np.array([[0.0, np.inf]]), "infinite"),
+        (np.array([[0.0, -np.inf]]), "infinite"),
+        (np.array([[-0.01, 0.5]]), "-0.01"),
+        (np.array([[0.0, 255.5]]), "255.5"),
+        (np.array([[0.0, 1.02]]), "1.02"),
+        (np.array([[-1, 5]]), "-1"),
+        (np.array([[0, 256]]), "256"),
+        (np.zeros((4, 5), complex), "complex128"),
+        (np.array([["a"]]), "<U1"),
+        (np.zeros((4,)), "(4,)"),
+        (np.zeros((4, 5, 2)), "(4, 5, 2)"),
+        (np.zeros((4, 5, 5)), "(4, 5, 5)"),
+        (np.zeros((3, 40, 50)), "moveaxis"),
+        (np.zeros((1, 40, 50, 3)), "one at a time"),
+        (np.zeros((0, 5, 3)), "no pixels"),
+        (np.zeros((5, 0)), "no pixels"),
+    ],
+)
+def test_arrays_outside_the_rules_are_refused_with_what_is_wrong(array, words):
+    with pytest.raises(PictureError) as caught:
+        load_picture(array)
+    assert words in str(caught.value)
+    assert str(array.shape) in str(caught.value) and str(array.dtype) in str(caught.value)
+
+
+def test_anything_that_becomes_an_array_will_do(picture):
+    class Tensor:
+        def __array__(self, dtype=None, copy=None):
+            return picture
+
+    class Elsewhere:
+        def __array__(self, dtype=None, copy=None):
+            raise TypeError("on a GPU")
+
+    np.testing.assert_array_equal(load_picture(Tensor()), picture)
+    with pytest.raises(PictureError, match="Elsewhere.*on a GPU"):
+        load_picture(Elsewhere())
+
+
+# --- Errors -------------------------------------------------------------------------------------------------
+
+
+def refused(source, *words: str, read=load_picture, **options) -> str:
+    with pytest.raises(PictureError) as caught:
+        read(source, **options)
+    message = str(caught.value)
+    for word in words:
+        assert word in message
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("read", [load_picture, picture_size])
+def test_what_is_no_picture_is_refused_by_name_and_reason(tmp_path, read):
+    files = {
+        "empty.jpg": (b"", "is empty"),
+        "text.png": (b"not a picture at all, only text", "is not a picture"),
+        "page.html": (b"<!DOCTYPE html><html></html>", "is not a picture"),
+        "zeros.bmp": (bytes(1000), "is not a picture"),
+        "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50), "Save it as JPEG"),
+        "stub.jpg": (b"\xff\xd8\xff\xe0", "cut off"),
+        "stub.png": (b"\x89PNG\r\n\x1a\n", "cut off"),
+        "draw.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "is not a picture"),
+        "zero.png": (png(0, 5, 8, 2, b""), "0 wide, 5 high"),
+        "zero.gif": (b"GIF89a" + struct.pack("<HH", 7, 0) + b"\0\0\0;", "7 wide, 0 high"),
+    }
+    for name, (data, words) in files.items():
+        (tmp_path / name).write_bytes(data)
+        refused(tmp_path / name, repr(str(tmp_path / name)), words, read=read)
+        refused(str(tmp_path / name), repr(str(tmp_path / name)), words, read=read)
+        refused(data, f"bytes ({len(data)} bytes)", words, read=read)
+        with open(tmp_path / name, "rb") as file:
+            refused(file, repr(str(tmp_path / name)), words, read=read)
+        refused(Unseekable(data), "Unseekable", words, read=read)
+
+
+@pytest.mark.parametrize("read", [load_picture, picture_size])
+def test_paths_that_lead_to_no_file_are_refused_by_name_and_reason(tmp_path, read, monkeypatch):
+    (tmp_path / "file.jpg").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    refused(tmp_path, repr(str(tmp_path)), "is a folder", read=read)
+    refused(tmp_path / "none.jpg", "none.jpg'", "does not exist", read=read)
+    refused(tmp_path / "file.jpg" / "a.jpg", "a.jpg'", "cannot be opened", read=read)
+    refused(tmp_path / "pipe.jpg", "pipe.jpg'", "is a pipe", read=read)
+    refused(tmp_path / ("n" * 300 + ".jpg"), "nnn.jpg'", "too long", read=read)
+    refused("zero\0.jpg", r"'zero\x00.jpg'", "cannot be opened", read=read)
+    refused("https://example.org/a.jpg", "'https://example.org/a.jpg'", "Download", read=read)
+    monkeypatch.chdir(tmp_path)
+    refused("here.jpg", "'here.jpg'", repr(str(tmp_path)), read=read)
+
+
+def test_files_without_permission_are_refused_by_name(tmp_path):
+    path = tmp_path / "secret.png"
+    path.write_bytes(encode(np.zeros((4, 4, 3), np.uint8), "PNG"))
+    path.chmod(0)
+    root = os.geteuid() == 0  # Root may read everything: be somebody else for a moment.
+    if root:
+        os.seteuid(65534)
+    try:
+        refused(path, repr(str(path)), "permission denied", "rights")
+        refused(path, repr(str(path)), "permission denied", read=picture_size)
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_other_things_are_refused_by_type():
+    closed = io.BytesIO()
+    closed.close()
+    refused(None, "NoneType", "Give a path")
+    refused(7, "int 7")
+    refused([[1, 2]], "list [[1, 2]]")
+    refused(closed, "BytesIO", "closed")
+    refused(io.StringIO("text"), "StringIO", "binary mode")
+    refused(Image.new("RGB", (0, 3)), "0 x 3", "no pixels")
+    with Image.open(io.BytesIO(encode(np.zeros((4, 4, 3), np.uint8), "PNG"))) as image:
+        pass
+    image.close()
+    refused(image, "PIL image", "4 x 4")
+
+
+CUT = [
+    ("JPEG", {}),
+    ("JPEG", {"progressive": True}),
+    ("PNG", {}),
+    ("WEBP", {}),
+    ("BMP", {}),
+    ("GIF", {}),
+    ("TIFF", {}),
+    ("TIFF", {"compression": "tiff_lzw"}),
+    ("TIFF", {"compression": "tiff_adobe_deflate"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), CUT)
+def test_a_cut_off_file_is_refused_wherever_it_is_cut(picture, tmp_path, kind, options):
+    image = Image.fromarray(picture)
+    data = encode(image.quantize(64) if kind == "GIF" else image, kind, **options)
+    whole = load_picture(data)
+    path = tmp_path / "cut.img"
+    refusals = 0
+    cuts = range(1, len(data), max(1, len(data) // 60))
+    for cut in cuts:
+        path.write_bytes(data[:cut])
+        try:
+            # What lacks no pixel may pass (as a PNG without its end mark), but never a picture with a hole.
+            np.testing.assert_array_equal(load_picture(path), whole)
+        except PictureError as error:
+            assert repr(str(path)) in str(error)
+            assert cut < 8 or "again" in str(error)
+            refusals += 1
+    assert refusals >= len(cuts) - 2
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_random_damage_gives_a_picture_or_a_picture_error(data):
+    kind, options = data.draw(st.sampled_from(CUT))
+    picture = np.arange(12 * 9 * 3, dtype=np.uint8).reshape(12, 9, 3)
+    file = bytearray(encode(picture, kind, **options))
+    for place in data.draw(st.lists(st.integers(0, len(file) - 1), min_size=1, max_size=6)):
+        file[place] = data.draw(st.integers(0, 255))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for read in (lambda source: load_picture(source, max_pixels=100_000), picture_size):
+            try:
+                read(bytes(file))
+            except PictureError:
+                pass
+
+
+@pytest.mark.parametrize("tags", [{254: 1}, {50706: b"\1\4\0\0"}])
+def test_a_raw_files_preview_is_not_taken_for_the_picture(picture, tags):
+    refused(encode(picture, "TIFF", tiffinfo=tags), "raw file", "Save it as JPEG")
+
+
+# --- Large pictures -----------------------------------------------------------------------------------------
+
+
+def test_decompression_bombs_are_refused_before_they_are_decoded(tmp_path):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(60000, 50000, 8, 2, b""))
+    message = refused(path, repr(str(path)), "60000 x 50000", "3,000,000,000", "250,000,000", "Shrink")
+    assert "max_pixels=3000000000" in message
+    assert picture_size(path) == (50000, 60000)
+    with Image.open(io.BytesIO(encode(np.zeros((20, 20, 3), np.uint8), "PNG"))) as image:
+        refused(image, "20 x 20", max_pixels=399)
+        assert load_picture(image, max_pixels=400).shape == (20, 20, 3)
+
+
+def test_a_panorama_above_pillows_own_limit_is_read():
+    """Pillow warns above 89 and refuses above 179 megapixels; 1 bit a pixel keeps this test small."""
+    limit = Image.MAX_IMAGE_PIXELS
+    row = b"\0" + b"\xaa" * 2500
+    data = png(20000, 9100, 1, 0, row * 9100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert picture_size(data) == (9100, 20000)
+        with pytest.raises(PictureError, match="181,999,999"):
+            load_picture(data, max_pixels=181_999_999)
+    assert Image.MAX_IMAGE_PIXELS == limit
+
+
+def test_the_default_limit_lets_the_largest_phone_pictures_pass(monkeypatch):
+    loads = []
+    monkeypatch.setattr(Image.Image, "load", lambda image: loads.append(image.size))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: loads.append(image.size))
+    monkeypatch.setattr("crowdcount.images._rgb_image", lambda image, name: Image.new("RGB", (1, 1)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_picture(png(16320, 12240, 1, 0, b"\0"))
+    assert (16320, 12240) in loads
+
+
+# --- Pillow's global state ----------------------------------------------------------------------------------
+
+
+def test_no_warning_of_pillows_reaches_the_caller_and_others_do(picture):
+    noisy = [
+        encode(picture, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05" + b"\xff" * 30),
+        encode(Image.fromarray(picture).quantize(8), "PNG", transparency=bytes(8)),
+        png(12000, 8000, 1, 0, b"\0" * 1501 * 8000),
+    ]
+    with warnings.catch_warnings(record=True) as direct:
+        warnings.simplefilter("always")
+        for data in noisy:
+            image = Image.open(io.BytesIO(data))
+            image.getexif()
+    assert len(direct) >= 2  # Else this test proves nothing.
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for data in noisy[:2]:
+            load_picture(data)
+        for data in noisy:
+            picture_size(data)
+        assert not seen
+        warnings.warn("somebody else's", stacklevel=1)
+        assert len(seen) == 1
+
+
+def test_warnings_of_others_pass_while_a_picture_is_read(picture):
+    class Chatty(io.BytesIO):
+        def read(self, *size):
+            warnings.warn("not Pillow's", stacklevel=1)
+            return super().read(*size)
+
+    with pytest.warns(UserWarning, match="not Pillow's"):
+        load_picture(Chatty(encode(picture, "PNG")))
+
+
+def test_threads_read_together_and_leave_pillow_as_it_was(picture):
+    limit, filters = Image.MAX_IMAGE_PIXELS, list(warnings.filters)
+    data = encode(picture, "PNG")
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            if not np.array_equal(load_picture(data), picture):
+                wrong.append("pixels")
+            try:
+                load_picture(data[:100])
+                wrong.append("no error")
+            except PictureError:
+                pass
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert Image.MAX_IMAGE_PIXELS == limit
+    assert list(warnings.filters) == filters
+
+
+# --- Folders ------------------------------------------------------------------------------------------------
+
+
+def test_list_pictures_finds_pictures_only_and_sorted(tmp_path):
+    wanted = ["B.JPG", "a.jpeg", "c.png", "d.webp", "e.bmp", "f.TIFF", "g.tif", "h.gif", "i.heic"]
+    for name in [*wanted, "notes.txt", "points.csv", "jpg", "._a.jpeg", ".hidden.png", "map.h5"]:
+        (tmp_path / name).touch()
+    for folder in ("sub", "folder.jpg", ".cache"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "z.png").touch()
+    flat = list_pictures(tmp_path)
+    assert flat == sorted(tmp_path / name for name in wanted)
+    assert list_pictures(str(tmp_path)) == flat
+    deep = list_pictures(tmp_path, recursive=True)
+    assert deep == sorted([*flat, tmp_path / "sub" / "z.png", tmp_path / "folder.jpg" / "z.png"])
+    assert list_pictures(tmp_path / "sub") == [tmp_path / "sub" / "z.png"]
+
+
+def test_list_pictures_of_a_folder_without_pictures_is_empty(tmp_path):
+    assert list_pictures(tmp_path) == []
+
+
+def test_list_pictures_does_not_hide_broken_links(tmp_path):
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    assert list_pictures(tmp_path) == [tmp_path / "gone.jpg"]
+    refused(tmp_path / "gone.jpg", "gone.jpg'", "does not exist")
+
+
+def test_list_pictures_refuses_what_is_no_folder(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    refused(tmp_path / "none", "none'", "does not exist", read=list_pictures)
+    refused(tmp_path / "a.jpg", "a.jpg'", "not a folder", read=list_pictures)
+
+
+def test_every_listed_suffix_is_one_that_pillow_reads_or_heic():
+    known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    optional = {".heic", ".heif"} | (set() if features.check("avif") else {".avif"})
+    assert PICTURE_SUFFIXES - optional <= known
+    assert all(Path("x" + suffix.lower()).suffix == suffix for suffix in PICTURE_SUFFIXES)

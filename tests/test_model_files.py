@@ -1,0 +1,152 @@
+"""Weight files and cards."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from crowdcount import model_files
+from crowdcount.errors import WeightsError
+from crowdcount.files import data_folder
+from crowdcount.model import CSRNet
+from crowdcount.training import network_card
+
+TINY = 1 / 16
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return CSRNet("C", width=TINY)
+
+
+@pytest.fixture
+def file(model, tmp_path):
+    return model_files.save_weights(model, tmp_path / "own.weights.h5", {"network": network_card("C", TINY), "note": "x"})
+
+
+def _density(model):
+    return model(np.random.default_rng(0).integers(0, 256, (1, 40, 56, 3), dtype=np.uint8)).numpy()
+
+
+def test_round_trip_in_half_the_size(model, file, tmp_path):
+    loaded = model_files.load_model(file)
+    assert loaded.get_layer("dilated6").dilation_rate == (4, 4)
+    np.testing.assert_allclose(_density(loaded), _density(model), rtol=0.01, atol=1e-4)
+    model.save_weights(tmp_path / "whole.weights.h5")
+    assert file.stat().st_size < 0.75 * (tmp_path / "whole.weights.h5").stat().st_size
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own.json", "own.weights.h5", "whole.weights.h5"]
+
+
+def test_keras_reads_the_file_itself(model, file):
+    plain = CSRNet("C", width=TINY)
+    plain.load_weights(file)
+    np.testing.assert_allclose(_density(plain), _density(model), rtol=0.01, atol=1e-4)
+    assert plain.get_layer("density").kernel.dtype == "float32"
+
+
+def test_constructor_takes_a_file(model, file):
+    np.testing.assert_allclose(_density(CSRNet("C", TINY, weights=file)), _density(model), rtol=0.01, atol=1e-4)
+
+
+def test_loaded_once_until_the_file_changes(model, file):
+    first = model_files.load_model(file)
+    assert model_files.load_model(file) is first
+    model_files.save_weights(CSRNet("D", width=TINY), file, {"network": network_card("D", TINY)})
+    assert model_files.load_model(file) is not first
+
+
+def test_file_without_a_card_is_design_b_of_its_width(model, file):
+    file.with_name("own.json").unlink()
+    loaded = model_files.load_model(file)
+    assert loaded.get_layer("dilated6").dilation_rate == (2, 2)
+    assert loaded.count_params() == model.count_params()
+    assert model_files.model_card(file) == {}
+
+
+def test_keras_file(model, tmp_path):
+    model.save(tmp_path / "x.keras")
+    np.testing.assert_allclose(_density(model_files.load_model(tmp_path / "x.keras")), _density(model), rtol=1e-5)
+
+
+def test_keras_file_of_something_else(tmp_path):
+    inputs = keras.Input((4,))
+    keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "dense.keras")
+    with pytest.raises(WeightsError, match="no crowd counter"):
+        model_files.load_model(tmp_path / "dense.keras")
+    (tmp_path / "text.keras").write_text("no model")
+    with pytest.raises(WeightsError, match="not a model that Keras can open"):
+        model_files.load_model(tmp_path / "text.keras")
+
+
+def test_cut_off_file(file):
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="cut off or changed"):
+        model_files.load_model(file)
+    file.with_name("own.json").unlink()
+    with pytest.raises(WeightsError, match="cut off or no weight file"):
+        model_files.load_model(file)
+
+
+def test_wrong_width_and_design(file):
+    with pytest.raises(WeightsError, match="of another width or network"):
+        model_files.load_weights(CSRNet("C", width=1 / 8), file)
+    with pytest.raises(WeightsError, match=r"design 'C'.*CSRNet\(design='C'\)"):
+        model_files.load_weights(CSRNet("B", width=TINY), file)
+
+
+def test_missing_model_names_those_there_are(monkeypatch, tmp_path, file):
+    monkeypatch.setattr(model_files, "data_folder", lambda name: tmp_path)
+    with pytest.raises(WeightsError, match="'nobody'. Models that come with crowdcount: own"):
+        model_files.load_model("nobody")
+    assert [card["note"] for card in model_files.list_models()] == ["x"]
+    assert model_files.find_weights("own") == file
+
+
+def test_folder_and_wrong_ending(tmp_path, model):
+    with pytest.raises(WeightsError, match="is a folder"):
+        model_files.load_model(tmp_path)
+    with pytest.raises(WeightsError, match="ends in .weights.h5"):
+        model_files.save_weights(model, tmp_path / "x.h5")
+    (tmp_path / "x.bin").write_bytes(b"")
+    with pytest.raises(WeightsError, match="ends in .weights.h5"):
+        model_files.load_weights(model, tmp_path / "x.bin")
+
+
+def test_damaged_card(file):
+    file.with_name("own.json").write_text("{")
+    with pytest.raises(WeightsError, match="own.json cannot be read"):
+        model_files.load_model(file)
+    file.with_name("own.json").write_text("[]")
+    with pytest.raises(WeightsError, match="must hold a JSON object"):
+        model_files.load_model(file)
+
+
+def test_failed_save_leaves_the_old_file(file, monkeypatch, model):
+    before = file.read_bytes()
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(model_files, "_copy_as_float16", full)
+    with pytest.raises(OSError, match="No space"):
+        model_files.save_weights(model, file)
+    assert file.read_bytes() == before
+    assert sorted(path.name for path in file.parent.iterdir()) == ["own.json", "own.weights.h5"]
+
+
+def test_shipped_weights_match_their_cards():
+    folder = data_folder("weights")
+    for path in sorted(folder.glob("*.weights.h5")):
+        card = json.loads(path.with_name(path.name.replace(".weights.h5", ".json")).read_text())
+        assert card["sha256"] == model_files.checksum(path)
+        assert card["name"] == path.name.removesuffix(".weights.h5")
+
+
+def test_shipped_model_survives_a_move(tmp_path):
+    """Found by file name, wherever it lies."""
+    source = data_folder("weights") / "general.weights.h5"
+    shutil.copy(source, tmp_path / "moved.weights.h5")
+    assert model_files.load_model(tmp_path / "moved.weights.h5").count_params() == 16_263_489

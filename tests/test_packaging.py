@@ -1,0 +1,137 @@
+"""What an ordinary install gets, and that the examples in the documentation run."""
+
+import configparser
+import doctest
+import importlib
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import crowdcount
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+MODULES = sorted(
+    module.name
+    for module in pkgutil.iter_modules(crowdcount.__path__)
+    if module.name not in ("__main__", "_weights")
+)
+TEST_COMMAND = 'python -m pip install ".[test]"'
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of a copy of the checkout where somebody also keeps photos that may not be passed on."""
+    if not (CHECKOUT / "setup.cfg").exists():
+        pytest.skip("the tests don't run from a checkout")
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in ("crowdcount", "weights"):
+        shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    # Only our own: data sets of others may lie there too, and be large. They are stood for by files below.
+    shutil.copytree(CHECKOUT / "datasets" / "drawn", copy / "datasets" / "drawn")
+    for path in (CHECKOUT / "datasets").glob("sample.*"):
+        shutil.copy(path, copy / "datasets")
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md"):
+        if (CHECKOUT / name).exists():
+            shutil.copy(CHECKOUT / name, copy / name)
+    private = copy / "datasets" / "ShanghaiTech" / "part_A" / "train_data" / "images"
+    private.mkdir(parents=True)
+    (private / "IMG_1.jpg").touch()
+    (copy / "datasets" / "mine.jpg").touch()
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        "out",
+        ".",
+    ]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (path,) = (copy / "out").glob("*.whl")
+    return path
+
+
+@pytest.mark.slow
+def test_wheel_has_what_the_commands_need(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    expected = {f"crowdcount/{path.name}" for path in (CHECKOUT / "crowdcount").glob("*.py")}
+    expected |= {f"crowdcount/splits/{path.name}" for path in (CHECKOUT / "crowdcount" / "splits").iterdir()}
+    weights = CHECKOUT / "weights"
+    expected |= {
+        f"crowdcount/_weights/{path.name}" for path in weights.iterdir() if path.suffix in (".h5", ".json")
+    }
+    expected |= {"crowdcount/_datasets/sample.jpg", "crowdcount/_datasets/sample.csv"}
+    drawn = [path for path in (CHECKOUT / "datasets" / "drawn").rglob("*") if path.is_file()]
+    expected |= {
+        f"crowdcount/_datasets/{path.relative_to(CHECKOUT / 'datasets').as_posix()}" for path in drawn
+    }
+    assert drawn and expected <= names
+
+
+@pytest.mark.slow
+def test_wheel_has_no_pictures_of_others_and_no_tests(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert not [
+        name for name in names if "ShanghaiTech/part_A/train_data/images/IMG_1.jpg" in name or "mine" in name
+    ]
+    tops = {name.split("/")[0] for name in names}
+    assert {name for name in tops if not name.endswith(".dist-info")} == {"crowdcount"}
+
+
+@pytest.mark.slow
+def test_wheel_runs_from_another_folder(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    (tmp_path / "elsewhere").mkdir()
+    program = (
+        "import crowdcount, sys; from crowdcount import files, images, annotations; "
+        "assert crowdcount.__file__.startswith(sys.argv[1]), crowdcount.__file__; "
+        "assert str(files.data_folder('weights')).startswith(sys.argv[1]); "
+        "print(images.picture_size(files.data_folder('datasets') / 'sample.jpg'), "
+        "len(annotations.validation_names('A')))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "site")],
+        cwd=tmp_path / "elsewhere",
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    height, width = (int(side) for side in done.stdout[1 : done.stdout.index(")")].split(","))
+    assert height > 100 and width > 100 and done.stdout.split()[-1] == "29"
+
+
+def test_lower_bounds_are_those_of_setup_cfg():
+    config = configparser.ConfigParser()
+    config.read(CHECKOUT / "setup.cfg")
+    options = config["options"]["install_requires"] + config["options.extras_require"]["test"]
+    bounds = dict(line.split(">=") for line in options.replace(" ", "").splitlines() if ">=" in line)
+    text = (CHECKOUT / "tests" / "lower-bounds.txt").read_text()
+    pinned = dict(line.split("==") for line in text.splitlines() if "==" in line)
+    assert pinned.keys() == bounds.keys()
+    for name, bound in bounds.items():
+        assert f"{pinned[name]}.".startswith(f"{bound}."), name
+
+
+def test_readme_and_ci_install_and_run_the_tests_the_same_way():
+    assert TEST_COMMAND in (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    script = (CHECKOUT / ".ci" / "run").read_text()
+    assert TEST_COMMAND in script
+    assert "pip install crowdcount" not in script
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name):
+    module = importlib.import_module(f"crowdcount.{name}")
+    results = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert results.failed == 0

@@ -1,0 +1,75 @@
+"""Figures: what an overlay shows and what it leaves alone."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+from crowdcount.plots import add_caption, overlay, plot_count
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture
+def gray():
+    return np.full((50, 90, 3), 100, np.uint8)
+
+
+def test_overlay_changes_the_picture_only_where_people_are(gray):
+    density = np.zeros((7, 12), np.float32)
+    density[2, 3] = 1.0
+    changed = (overlay(gray, density) != gray).any(axis=-1)
+    assert changed[20, 28]  # the middle of the cell
+    rows, columns = np.nonzero(changed)
+    assert rows.min() >= 8 and rows.max() < 32 and columns.min() >= 16 and columns.max() < 40
+
+
+def test_overlay_is_brighter_where_the_crowd_is_denser(gray):
+    density = np.repeat(np.linspace(0.05, 1, 12, dtype=np.float32)[np.newaxis], 7, axis=0)
+    brightness = overlay(gray, density).astype(float).mean(axis=(0, 2))
+    assert brightness[80] > brightness[40] > brightness[10]
+
+
+def test_overlay_of_faint_noise_stays_faint(gray):
+    noise = np.full((7, 12), 1e-4, np.float32)
+    assert np.abs(overlay(gray, noise).astype(int) - gray).max() < 8
+
+
+def test_overlay_ends_with_the_picture_where_cells_go_on(gray):
+    density = np.zeros((7, 12), np.float32)
+    density[6, 11] = 1.0  # covers 2 x 2 pixels of the picture's corner
+    shown = overlay(gray, density)
+    assert shown.shape == gray.shape
+    assert (shown[-1, -1] != gray[-1, -1]).any()
+    assert (shown[:36] == gray[:36]).all()
+
+
+def test_overlay_shrinks_and_never_enlarges(gray):
+    density = np.zeros((7, 12), np.float32)
+    assert overlay(gray, density, longest_side=45).shape == (25, 45, 3)
+    assert overlay(gray, density, longest_side=500).shape == gray.shape
+
+
+def test_overlay_refuses_the_map_of_another_picture(gray):
+    with pytest.raises(ValueError, match=r"shape \(7, 12\).*\(6, 12\)"):
+        overlay(gray, np.zeros((6, 12), np.float32))
+
+
+@pytest.mark.parametrize("width", [8, 90, 1200])
+def test_caption_is_written_below_and_fits_any_width(width):
+    picture = np.full((40, width, 3), 100, np.uint8)
+    shown = add_caption(picture, "about 243 people in square.jpg")
+    assert (shown[:40] == picture).all()
+    assert shown.shape[1] == width
+    if width > 8:
+        assert shown[40:].max() > 128
+    if width == 1200:
+        assert shown[40:, -100:].max() == 0  # room is left: nothing is cut
+
+
+def test_color_bar_says_what_it_measures(gray):
+    axes = plot_count(gray, np.full((7, 12), 0.5, np.float32), title="about 42 people")
+    assert axes.get_title() == "about 42 people"
+    bar = next(other for other in axes.figure.axes if other is not axes)
+    assert "people per cell" in bar.get_ylabel()
+    assert bar.get_ylim() == (0, 0.5)
+    matplotlib.pyplot.close("all")

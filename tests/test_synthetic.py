@@ -1,0 +1,205 @@
+"""Drawn crowds: the truth is true, the geometry is perspective, and the same seed gives the same pixels."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import loadmat
+
+from crowdcount import synthetic
+from crowdcount._people import HEAD_HEIGHT, HEAD_LENGTH, render_figure
+from crowdcount._places import Camera
+from crowdcount.annotations import read_csv, read_shanghaitech
+from crowdcount.errors import DataError
+from crowdcount.files import data_folder
+from crowdcount.synthetic import SCENES, draw_crowd, head_patches, write_dataset
+
+SMALL = (120, 160)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("people", [0, 1, 17])
+def test_as_many_points_as_asked_all_inside_and_in_sight(scene, people):
+    drawn = draw_crowd(people, size=SMALL, seed=5, scene=scene)
+    assert drawn.picture.shape == (*SMALL, 3) and drawn.picture.dtype == np.uint8
+    assert drawn.points.shape == (people, 2) and drawn.points.dtype == np.float64 and drawn.count == people
+    assert (drawn.points > 0).all() and (drawn.points < SMALL[::-1]).all()
+    assert drawn.perspective.shape == SMALL and drawn.perspective.dtype == np.float32
+    assert (drawn.visible >= 0.2).all() and (drawn.visible <= 1).all()
+    assert drawn.picture.std() > 5
+
+
+def test_same_seed_same_pixels_other_seed_others():
+    first, again, other = (draw_crowd(9, size=SMALL, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(first.picture, again.picture) and np.array_equal(first.points, again.points)
+    assert first.camera_height == again.camera_height
+    assert not np.array_equal(first.picture, other.picture) and not np.array_equal(first.points, other.points)
+
+
+def test_every_point_lies_on_a_drawn_head(monkeypatch):
+    """Without anything but people on a gray ground, a head center is never gray, and a place without people is."""
+    paint = lambda camera, *_: (np.full((*camera.shape, 3), 128, np.float32), np.zeros(camera.shape, bool))  # noqa: E731
+    monkeypatch.setattr(synthetic, "paint_place", paint)
+    monkeypatch.setattr(synthetic, "_expose", lambda canvas, *_: np.array(canvas))
+    drawn = draw_crowd(25, size=(240, 320), seed=4, scene="square", haze=0.0)
+    somebody = (drawn.picture != 128).any(axis=2)
+    # Around the center, because one of its own pixels may happen to be as gray as the ground.
+    for (x, y), seen in zip(drawn.points, drawn.visible):
+        if seen > 0.7:
+            assert somebody[int(y) - 1:int(y) + 2, int(x) - 1:int(x) + 2].mean() > 0.6
+    scale = drawn.perspective[int(drawn.points[:, 1].min()), 0]
+    assert not somebody[: max(int(drawn.points[:, 1].min() - scale), 0)].any()
+
+
+def test_more_people_change_the_picture_only_where_they_stand():
+    empty = draw_crowd(0, size=SMALL, seed=3, scene="square", camera_height=5, tilt=25)
+    assert empty.points.shape == (0, 2) and len(empty.visible) == 0
+
+
+def test_size_falls_with_distance():
+    drawn = draw_crowd(20, size=SMALL, seed=8, scene="square", camera_height=6, tilt=20)
+    column = drawn.perspective[:, 0]
+    ground = column[column > 0]
+    assert (np.diff(ground) > 0).all(), "nearer rows are lower in the picture and larger"
+    assert (drawn.perspective == column[:, None]).all(), "the camera does not roll"
+    assert (drawn.perspective[drawn.points[:, 1].astype(int), 0] > 0).all(), "people stand where the map says that they can"
+
+
+def test_perspective_map_agrees_with_the_camera():
+    camera = Camera(height=7.0, tilt=22.0, focal=300.0, shape=(200, 300))
+    scale = camera.perspective(HEAD_HEIGHT, 60.0)
+    for z in (8.0, 15.0, 30.0):
+        px, py, expected = camera.project(1.0, HEAD_HEIGHT, z)
+        assert scale[int(py), int(px)] == pytest.approx(expected, rel=0.03)
+        # A head at this place, drawn from its top to its chin, is as long as the map says.
+        above, below = (camera.project(1.0, HEAD_HEIGHT + lift, z)[1] for lift in (HEAD_LENGTH / 2, -HEAD_LENGTH / 2))
+        lean = math.cos(math.radians(camera.elevation(py)))
+        assert below - above == pytest.approx(HEAD_LENGTH * expected * lean, rel=0.1)
+
+
+@pytest.mark.parametrize("rise", [0.0, 0.5])
+def test_ground_inverts_project(rise):
+    camera = Camera(height=6.0, tilt=15.0, focal=250.0, shape=(200, 300), start=8.0 if rise else 0.0, rise=rise)
+    for x, z in ((-3.0, 9.0), (2.0, 14.0), (0.5, 25.0)):
+        px, py, scale = camera.project(x, camera.floor_height(z) + 1.2, z)
+        back_x, back_z, depth = camera.ground(px, py, 1.2)
+        assert (back_x, back_z) == pytest.approx((x, z)) and camera.focal / depth == pytest.approx(scale)
+
+
+def test_viewpoint_and_density_are_settable():
+    low, high = (draw_crowd(10, size=SMALL, seed=2, scene="square", camera_height=h, tilt=30) for h in (4, 12))
+    assert (low.camera_height, low.tilt) == (4, 30)
+    assert np.median(low.perspective[low.perspective > 0]) > np.median(high.perspective[high.perspective > 0])
+    # Pressed together they need less ground: the area of the box around them, in meters, by the camera.
+    areas = []
+    for density in (0.1, 2.0):
+        drawn = draw_crowd(30, size=(240, 320), seed=2, scene="square", camera_height=9, tilt=30, density=density)
+        camera = Camera(drawn.camera_height, drawn.tilt, drawn.focal, (240, 320))
+        x, z, _ = camera.ground(*drawn.points.T, HEAD_HEIGHT)
+        gaps = np.hypot(x[:, None] - x, z[:, None] - z) + 1e9 * np.eye(len(x))
+        areas.append(np.median(gaps.min(axis=1)))
+    assert areas[1] < 0.7 * areas[0]
+
+
+def test_noise_and_jpeg_are_settable():
+    clean = draw_crowd(3, size=SMALL, seed=6, scene="hall", noise=0, jpeg_quality=100).picture.astype(float)
+    noisy = draw_crowd(3, size=SMALL, seed=6, scene="hall", noise=20, jpeg_quality=100).picture.astype(float)
+    coarse = draw_crowd(3, size=SMALL, seed=6, scene="hall", noise=0, jpeg_quality=10).picture.astype(float)
+    assert 5 < np.std(noisy - clean) < 40
+    assert 1 < np.std(coarse - clean) < 25
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"people": -1}, "people=-1"),
+        ({"people": 3001}, "people=3001"),
+        ({"people": 2.5}, "people=2.5"),
+        ({"size": (20, 300)}, "size="),
+        ({"scene": "beach"}, "beach"),
+        ({"density": 0}, "density=0"),
+        ({"camera_height": 1.0}, "camera_height=1.0"),
+        ({"tilt": 95}, "tilt=95"),
+        ({"jpeg_quality": 5}, "jpeg_quality=5"),
+        ({"haze": 1.0}, "haze=1.0"),
+        ({"people": 3000, "size": (64, 64), "scene": "square"}, "of 3000 heads"),
+    ],
+)
+def test_bad_values_are_named(arguments, named):
+    with pytest.raises(DataError, match=named):
+        draw_crowd(**{"size": SMALL, **arguments})
+
+
+def test_mirrored_and_halved_figures_agree_with_the_original():
+    figure, mirrored = (render_figure(7, 3, 1, 112, mirrored=flag) for flag in (False, True))
+    assert np.array_equal(figure.material, mirrored.material[:, ::-1])
+    assert figure.head_x + mirrored.head_x == pytest.approx(figure.material.shape[1])
+    assert np.allclose(figure.normal[..., 0], -mirrored.normal[:, ::-1, 0])
+    half = render_figure(7, 3, 1, 56)
+    heads = [np.argwhere(np.asarray(f.kind) == 2).mean(axis=0) - (f.head_y, f.head_x) for f in (figure, half)]
+    assert np.allclose(heads[0] / 2, heads[1], atol=0.6), "the head center stays on the same part of the head"
+
+
+def test_head_patches_are_heads_and_not_heads():
+    patches, labels = head_patches(31, size=24, seed=1)
+    assert patches.shape == (31, 24, 24, 3) and patches.dtype == np.uint8
+    assert labels.sum() == 15 and set(labels) == {0, 1}
+    again, _ = head_patches(31, size=24, seed=1)
+    other, _ = head_patches(31, size=24, seed=2)
+    assert np.array_equal(patches, again) and not np.array_equal(patches, other)
+    # A head patch has a middle that differs from its rim more than a patch of ground, wall or cloth has.
+    gray = patches.mean(axis=3)
+    contrast = np.abs(gray[:, 8:16, 8:16].mean((1, 2)) - np.median(gray.reshape(31, -1), axis=1))
+    assert np.median(contrast[labels == 1]) > 1.3 * np.median(contrast[labels == 0])
+    for arguments in ({"n": 0}, {"n": 3, "size": 4}):
+        with pytest.raises(DataError):
+            head_patches(**arguments)
+
+
+def test_written_data_set_is_read_back(tmp_path):
+    file = write_dataset(tmp_path, 3, people=(0, 6), size=(96, 128), seed=3)
+    assert file == tmp_path / "points.csv"
+    samples = read_csv(tmp_path)
+    assert [sample.name for sample in samples] == [f"images/IMG_{k}.jpg" for k in (1, 2, 3)]
+    assert all(0 <= sample.count <= 6 and sample.read().shape == (96, 128, 3) for sample in samples)
+    before = file.read_bytes(), (tmp_path / "images" / "IMG_2.jpg").read_bytes()
+    write_dataset(tmp_path, 3, people=(0, 6), size=(96, 128), seed=3)
+    assert before == (file.read_bytes(), (tmp_path / "images" / "IMG_2.jpg").read_bytes())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "points.csv"], "no temporary file is left"
+
+
+def test_nobody_is_one_row_with_empty_coordinates(tmp_path):
+    file = write_dataset(tmp_path, 2, people=(0, 0), size=(64, 64))
+    with open(file, newline="") as stream:
+        assert list(csv.reader(stream)) == [["picture", "x", "y"], ["images/IMG_1.jpg", "", ""], ["images/IMG_2.jpg", "", ""]]
+
+
+@pytest.mark.parametrize("arguments", [{"pictures": 0}, {"pictures": 1, "people": (5, 2)}, {"pictures": 1, "people": (0, 9999)}])
+def test_data_set_refuses_nonsense(tmp_path, arguments):
+    with pytest.raises(DataError):
+        write_dataset(tmp_path / "set", **arguments)
+    assert not (tmp_path / "set").exists()
+
+
+def test_bundled_set_is_whole():
+    drawn = data_folder("datasets") / "drawn"
+    for part in "AB":
+        for split in ("train", "val", "test"):
+            samples = read_shanghaitech(drawn, part, split)
+            assert samples and all(sample.count for sample in samples)
+    assert {sample.count for sample in read_csv(drawn)} >= {0, 1, 120}
+    assert read_csv(drawn, "val")
+    info = loadmat(drawn / "part_A" / "train_data" / "ground-truth" / "GT_IMG_1003.mat")["image_info"]
+    assert info[0, 0][0, 0][0].shape == (25, 2) and int(info[0, 0][0, 0][1].item()) == 25
+    sample = read_csv(data_folder("datasets") / "sample.csv")[0]
+    assert 150 <= sample.count <= 250
+    with Image.open(sample.picture) as picture:
+        assert picture.size == (1024, 768)
+
+
+def test_bundled_files_stay_small():
+    sizes = [path.stat().st_size for path in (data_folder("datasets") / "drawn").rglob("*") if path.is_file()]
+    assert sum(sizes) < 600_000
+    assert (data_folder("datasets") / "sample.jpg").stat().st_size < 256_000

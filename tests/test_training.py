@@ -1,0 +1,288 @@
+"""Runs at tiny width on drawn data: learning, files, resume after a kill, failures."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from crowdcount import model, recipes, training
+from crowdcount.annotations import Sample
+from crowdcount.callbacks import CropBias, CropMAE, averaged_weights
+from crowdcount.errors import DataError, TrainingError
+from crowdcount.model_files import load_model, model_card
+from crowdcount.optimizers import LayerRateAdam, LayerRateSGD
+from crowdcount.training import train
+
+WIDTH = 1 / 16
+
+
+def _crowd(pictures, seed=0):
+    """Gray pictures with bright blobs for heads: what a tiny network learns in seconds."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for number in range(pictures):
+        picture = rng.integers(60, 100, (96, 128, 3)).astype(np.uint8)
+        points = rng.uniform(6, 90, (rng.choice([1, 30]), 2)) * (1.3, 1.0)
+        for x, y in points.astype(int):
+            picture[y - 4 : y + 5, x - 4 : x + 5] = (250, 210, 190)
+        samples.append(Sample(f"crowd-{number}", picture, points))
+    return samples
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """The default recipe with steps that suit a tiny network from random weights."""
+    plan = recipes.RECIPES["default"]
+    quick = type(plan)(
+        **{
+            **vars(plan),
+            "name": "quick",
+            "crops": recipes.RandomCrops(96),
+            "optimizer": lambda steps: keras.optimizers.Adam(
+                keras.optimizers.schedules.CosineDecay(5e-3, steps), use_ema=True, ema_momentum=0.5
+            ),
+            "epochs": 12,
+            "validate_every": 2,
+            "frozen": (),
+        }
+    )
+    recipes.RECIPES["quick"] = quick
+    yield "quick"
+    del recipes.RECIPES["quick"]
+
+
+@pytest.fixture(scope="module")
+def run(quick, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    result = train(_crowd(24), _crowd(6, 99), out=out, recipe=quick, width=WIDTH, init="none", seed=3, command="a b")
+    return out, result
+
+
+def test_learns_to_count(run):
+    _, result = run
+    truth = np.array([sample.count for sample in _crowd(6, 99)])
+    validated = [row for row in result.history if row["val_mae"] != ""]
+    assert len(validated) == 6 and result.history[-1]["val_mae"] != ""
+    assert min(row["val_mae"] for row in validated) < 0.5 * np.abs(truth - np.median(truth)).mean()
+    assert result.history[-1]["loss"] < 0.5 * result.history[0]["loss"]
+
+
+def test_files_that_a_run_leaves(run):
+    out, result = run
+    assert sorted(path.name for path in out.iterdir()) == [
+        "best.json", "best.weights.h5", "checkpoint.h5", "history.csv", "last.json", "last.weights.h5", "tensorboard",
+    ]  # fmt: skip
+    with open(out / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, 13))
+    assert float(rows[-1]["val_mae"]) == pytest.approx(result.history[-1]["val_mae"])
+    assert any((out / "tensorboard").rglob("events.*"))
+    card = model_card(out / "best.weights.h5")
+    best = min((float(row["val_mae"]), int(row["epoch"])) for row in rows if row["val_mae"])
+    assert (card["validation"]["mae"], card["kept_epoch"]) == pytest.approx(best)
+    assert card["command"] == "a b" and card["seed"] == 3 and card["pictures"] == 24
+    assert json.loads((out / "last.json").read_text())["kept_epoch"] == 12
+
+
+def test_kept_weights_give_the_validated_errors(run):
+    out, result = run
+    samples = _crowd(6, 99)
+    kept = load_model(out / "last.weights.h5")
+    for network in (kept, result.model):
+        counts = [float(np.sum(network(sample.picture[None]))) for sample in samples]
+        error = np.mean([abs(count - sample.count) for count, sample in zip(counts, samples)])
+        assert error == pytest.approx(result.history[-1]["val_mae"], rel=0.02, abs=0.02)
+
+
+def test_a_second_run_does_not_overwrite_the_first(run, quick):
+    out, _ = run
+    with pytest.raises(TrainingError, match="holds a run already.*--resume"):
+        train(_crowd(2), out=out, recipe=quick, width=WIDTH, init="none")
+
+
+def test_resume_refuses_another_run(run, quick):
+    out, _ = run
+    with pytest.raises(TrainingError, match="pictures was 24, is 2, seed|seed was 3, is 4, pictures was 24, is 2"):
+        train(_crowd(2), out=out, recipe=quick, width=WIDTH, init="none", seed=4, resume=True)
+    with pytest.raises(TrainingError, match="nothing to resume"):
+        train(_crowd(2), out=out / "empty", recipe=quick, resume=True)
+    (out / "broken").mkdir()
+    (out / "broken" / "checkpoint.h5").write_bytes(b"no checkpoint")
+    with pytest.raises(TrainingError, match="damaged"):
+        train(_crowd(2), out=out / "broken", recipe=quick, resume=True)
+
+
+_SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_training import _crowd
+from crowdcount.training import train
+train(_crowd(12), _crowd(3, 99), out=sys.argv[1], recipe="default", width=1 / 32, init="none", epochs=6,
+      resume=sys.argv[2] == "resume")
+"""
+
+
+def _process(out, *, resume):
+    code = _SCRIPT.format(tests=os.path.dirname(__file__))
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(out), "resume" if resume else "start"],
+        stderr=subprocess.PIPE,
+        cwd=os.path.dirname(os.path.dirname(__file__)),
+    )
+
+
+def test_killed_and_resumed_is_as_never_stopped(tmp_path):
+    whole = _process(tmp_path / "whole", resume=False)
+    killed = _process(tmp_path / "killed", resume=False)
+    checkpoint = tmp_path / "killed" / "checkpoint.h5"
+    deadline = time.monotonic() + 240
+    while not checkpoint.exists() and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    resumed = _process(tmp_path / "killed", resume=True)
+    for process in (whole, resumed):
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors.decode()
+
+    rows = []
+    for name in ("whole", "killed"):
+        with open(tmp_path / name / "history.csv", newline="") as file:
+            rows.append(list(csv.DictReader(file)))
+    assert [row["epoch"] for row in rows[1]] == list("123456")
+    for a, b in zip(*rows):
+        assert float(a["loss"]) == pytest.approx(float(b["loss"]), rel=1e-4)
+    networks = [load_model(tmp_path / name / "last.weights.h5") for name in ("whole", "killed")]
+    for a, b in zip(networks[0].get_weights(), networks[1].get_weights()):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4)  # float16 files, sums in another order
+    assert not [path for path in (tmp_path / "killed").iterdir() if path.name.startswith(".")]
+
+
+def test_nan_stops_with_a_message(tmp_path, quick):
+    samples = _crowd(4)
+    plan = recipes.RECIPES[quick]
+    recipes.RECIPES["nan"] = type(plan)(**{**vars(plan), "optimizer": lambda steps: keras.optimizers.SGD(float("inf"))})
+    try:
+        with pytest.raises(TrainingError, match="no finite numbers after epoch 1|loss became nan"):
+            train(samples, out=tmp_path / "run", recipe="nan", width=WIDTH, init="none", epochs=3)
+    finally:
+        del recipes.RECIPES["nan"]
+    assert not (tmp_path / "run" / "checkpoint.h5").exists()
+
+
+def test_without_validation_pictures(tmp_path, quick):
+    result = train(_crowd(4), out=tmp_path / "run", recipe=quick, width=WIDTH, init="none", epochs=1)
+    assert result.best is None and result.last.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"recipe": "best"}, TrainingError, "no recipe named 'best'. Recipes: paper, default"),
+        ({"epochs": -1}, TrainingError, "Received: epochs=-1"),
+        ({"design": "Z"}, ValueError, "Received: design='Z'"),
+    ],
+)
+def test_bad_settings(arguments, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        train(_crowd(2), out=tmp_path / "run", width=WIDTH, init="none", **arguments)
+
+
+def test_no_pictures(tmp_path):
+    with pytest.raises(DataError, match="empty"):
+        train([], out=tmp_path / "run", width=WIDTH, init="none")
+
+
+def test_frozen_layers_keep_their_weights(tmp_path):
+    result = train(_crowd(8), out=tmp_path / "run", width=1 / 64, init="none", epochs=2, seed=0)
+    keras.utils.set_random_seed(0)
+    first = training.build(recipes.find_recipe("default"), "B", 1 / 64, "none")
+    same = {
+        layer.name: np.array_equal(layer.get_weights()[0], result.model.get_layer(layer.name).get_weights()[0])
+        for layer in first.layers
+        if layer.weights
+    }
+    assert {name for name, equal in same.items() if equal} == {
+        name for name in same if name.startswith(("block1", "block2", "block3"))
+    }
+
+
+def test_paper_recipe_takes_the_paper_s_steps(monkeypatch, rng):
+    """At VGG-16's own scale and at ours, plain gradient descent gives the same network after several steps."""
+    picture = rng.integers(0, 256, (1, 48, 64, 3)).astype("float32")
+    target = rng.uniform(0, 0.3, (1, 6, 8, 1)).astype("float32")
+    counts = {}
+    for scale in (1.0, model.INPUT_SCALE):
+        monkeypatch.setattr(model, "INPUT_SCALE", scale)
+        monkeypatch.setattr(recipes, "INPUT_SCALE", scale)
+        plan = recipes.RECIPES["paper"]
+        keras.utils.set_random_seed(1)
+        network = training.build(plan, "B", WIDTH, "none")
+        biases = np.random.default_rng(0)
+        for name, _ in model.FRONT_END:
+            kernel, bias = network.get_layer(name).get_weights()
+            network.get_layer(name).set_weights([kernel, biases.uniform(0, 20, bias.shape) / scale])
+        network.compile(plan.optimizer(5), plan.loss(), jit_compile=False)
+        network.optimizer.learning_rate = 3e-4  # the network is tiny; the equivalence holds at any rate
+        before = network(picture).numpy()
+        for _ in range(5):
+            network.train_on_batch(picture, target)
+        counts[scale] = before, network(picture).numpy()
+    (before_paper, after_paper), (before_ours, after_ours) = counts.values()
+    np.testing.assert_allclose(before_ours, before_paper, rtol=1e-3)
+    assert np.abs(after_paper - before_paper).max() > 1e-4
+    np.testing.assert_allclose(after_ours, after_paper, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(("optimizer", "plain"), [(LayerRateSGD, keras.optimizers.SGD), (LayerRateAdam, keras.optimizers.Adam)])
+def test_layer_rates(optimizer, plain):
+    def move(make):
+        inputs = keras.Input((2,))
+        hidden = keras.layers.Dense(2, name="slow", kernel_initializer="ones")(inputs)
+        network = keras.Model(inputs, keras.layers.Dense(1, name="quick", kernel_initializer="ones")(hidden))
+        network.compile(make, "mse")
+        network.train_on_batch(np.ones((4, 2)), np.zeros((4, 1)))
+        return {layer.name: 1 - layer.get_weights()[0] for layer in network.layers if layer.weights}
+
+    ours = move(optimizer(1e-3, factor=lambda layer, kind: 5.0 if (layer, kind) == ("quick", "kernel") else 1.0))
+    reference = move(plain(1e-3))
+    np.testing.assert_allclose(ours["slow"], reference["slow"], rtol=1e-3)
+    np.testing.assert_allclose(ours["quick"], 5 * reference["quick"], rtol=1e-3)
+
+
+def test_progress_metrics():
+    truth = np.full((2, 2, 2, 1), 1.0, "float32")
+    mae, bias = CropMAE(), CropBias()
+    for metric in (mae, bias):
+        metric.update_state(truth, 1.5 * truth)
+    assert float(mae.result()) == pytest.approx(2.0)
+    assert float(bias.result()) == pytest.approx(0.5)
+    points = np.array([[[1, 1, 1], [2, 2, 1], [0, 0, 0]]], "float32")
+    mae.reset_state()
+    mae.update_state(points, truth[:1])
+    assert float(mae.result()) == pytest.approx(2.0)
+    for _ in range(800):  # an old error is forgotten after some hundreds of steps
+        bias.update_state(truth, truth)
+    assert abs(float(bias.result())) < 1e-2
+
+
+def test_averaged_weights_are_put_back():
+    network = model.CSRNet(width=1 / 32)
+    network.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9), "mse", jit_compile=False)
+    picture = np.zeros((1, 16, 16, 3), "uint8")
+    for _ in range(3):
+        network.train_on_batch(picture, np.ones((1, 2, 2, 1)))
+    raw = network.get_weights()
+    with averaged_weights(network):
+        inside = network.get_weights()
+    assert any((a != b).any() for a, b in zip(raw, inside))
+    for a, b in zip(raw, network.get_weights()):
+        np.testing.assert_array_equal(a, b)
