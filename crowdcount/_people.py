@@ -1,9 +1,10 @@
-"""People for drawn crowds: solid figures of ellipsoids and tapered limbs, seen from any side and from any height.
+"""People for drawn crowds: solid figures of ellipsoids and tapered limbs, seen from any side and height.
 
-A figure is rendered once as a `Figure`: which material each pixel shows and which way the surface faces. Light and
-colors are put on afterwards, so one figure serves many people of one scene, each in their own clothes and skin.
+A figure is rendered once as a `Figure`: which material each pixel shows and which way the surface faces.
+Light and colors are put on afterwards, so one figure serves many people of one scene, each in their own
+clothes and skin.
 
-Lengths are in meters in a frame of the person: x to the person's side, y forward, z up, the origin on the ground
+Lengths are in meters in a frame of the person: x to the side, y forward, z up, the origin on the ground
 between the feet. An adult here is 1.72 m tall with the center of the head at 1.60 m.
 """
 
@@ -36,7 +37,8 @@ class Figure:
         material: uint8 (h, w), 0 where there is nothing, else SKIN, HAIR, ...
         normal: float32 (h, w, 3), unit vectors: to the right of the picture, up in it, toward the camera.
         tone: float32 (h, w), factor on the color: folds, strands of hair, eyes, mouth.
-        kind: an 8-bit gray picture (w x h): 0 where there is nothing, 2 on the head with its hair or hat, else 1.
+        kind: an 8-bit gray picture (w x h): 0 where there is nothing, 2 on the head with its hair or hat,
+            else 1.
         head_x, head_y: center of the head in pixels of the figure.
         scale: pixels per meter.
     """
@@ -52,7 +54,10 @@ class Figure:
 
 @lru_cache(maxsize=32)
 def noise_tile(seed: int, side: int = 256, falloff: float = 1.0) -> np.ndarray:
-    """Noise that repeats without a seam: float32 (side, side), mean 0, deviation 1, amplitude ~ 1 / frequency**falloff."""
+    """Noise that repeats without a seam: float32 (side, side), mean 0, standard deviation 1.
+
+    Its amplitude goes with 1 / frequency**falloff.
+    """
     rng = np.random.default_rng(seed)
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :]
     radius = np.hypot(fy, fx)
@@ -64,7 +69,10 @@ def noise_tile(seed: int, side: int = 256, falloff: float = 1.0) -> np.ndarray:
 
 
 def _view(yaw: float, elevation: float) -> np.ndarray:
-    """Rows: right of the picture, up in it, toward the camera, each in the frame of the person; yaw 0 faces the camera."""
+    """Rows: right in the picture, up in it and toward the camera, in the frame of the person.
+
+    At yaw 0 the person faces the camera.
+    """
     right = np.array([np.cos(yaw), -np.sin(yaw), 0.0])
     toward = np.array([np.sin(yaw) * np.cos(elevation), np.cos(yaw) * np.cos(elevation), np.sin(elevation)])
     up = np.array([-np.sin(yaw) * np.sin(elevation), -np.cos(yaw) * np.sin(elevation), np.cos(elevation)])
@@ -83,7 +91,7 @@ class _Canvas:
         self.x0, self.y0 = 0.75, float(2.05 * np.cos(elevation) + 0.25)
         self.u = ((np.arange(self.width, dtype=np.float32) + 0.5) / scale - self.x0)[None, :]
         self.v = (self.y0 - (np.arange(self.height, dtype=np.float32) + 0.5) / scale)[:, None]
-        # A pixel: depth, normal (3), material, 1 on the head. In one array, because small writes are what costs.
+        # A pixel: depth, normal (3), material, 1 on the head. One array, because small writes are what costs.
         self.pixels = np.zeros((self.height, self.width, 6), np.float32)
         self.pixels[..., 0] = -np.inf
 
@@ -93,8 +101,14 @@ class _Canvas:
         return (u + self.x0) * self.scale, (self.y0 - v) * self.scale
 
     def _window(self, u0, u1, v0, v1):
-        left, right = max(int((u0 + self.x0) * self.scale), 0), min(int((u1 + self.x0) * self.scale) + 2, self.width)
-        top, bottom = max(int((self.y0 - v1) * self.scale), 0), min(int((self.y0 - v0) * self.scale) + 2, self.height)
+        left, right = (
+            max(int((u0 + self.x0) * self.scale), 0),
+            min(int((u1 + self.x0) * self.scale) + 2, self.width),
+        )
+        top, bottom = (
+            max(int((self.y0 - v1) * self.scale), 0),
+            min(int((self.y0 - v0) * self.scale) + 2, self.height),
+        )
         return self.pixels[top:bottom, left:right], self.u[:, left:right], self.v[top:bottom]
 
     @staticmethod
@@ -113,7 +127,7 @@ class _Canvas:
         if not window.size:
             return
         u, v = u - cu, v - cv
-        # In units of the radii the ellipsoid is a unit sphere: |p + t c| = 1, the solution nearer to the camera.
+        # In units of the radii it is a unit sphere: |p + t c| = 1, the solution nearer to the camera.
         side, up, toward = view / radii
         a = float(toward @ toward)
         b = u * float(side @ toward) + v * float(up @ toward)
@@ -132,9 +146,14 @@ class _Canvas:
 
     def limb(self, start, end, radius, end_radius, material, *, head=False):
         """A rod with round ends whose radius goes from `radius` to `end_radius`."""
-        (u0, v0, d0), (u1, v1, d1) = self.view @ np.asarray(start, np.float32), self.view @ np.asarray(end, np.float32)
+        (u0, v0, d0), (u1, v1, d1) = (
+            self.view @ np.asarray(start, np.float32),
+            self.view @ np.asarray(end, np.float32),
+        )
         reach = max(radius, end_radius)
-        window, u, v = self._window(min(u0, u1) - reach, max(u0, u1) + reach, min(v0, v1) - reach, max(v0, v1) + reach)
+        window, u, v = self._window(
+            min(u0, u1) - reach, max(u0, u1) + reach, min(v0, v1) - reach, max(v0, v1) + reach
+        )
         if not window.size:
             return
         du, dv = u1 - u0, v1 - v0
@@ -150,7 +169,7 @@ class _Canvas:
         self._put(window, rows, columns, depth[rows, columns], normal, material, head)
 
     def places(self, box) -> np.ndarray:
-        """Where the surface point of each pixel of the window `box` lies in the frame of the person: float32 (h, w, 3)."""
+        """Surface points in the frame of the person in the window `box`: float32 (h, w, 3)."""
         u, v = np.broadcast_arrays(self.u[:, box[1]], self.v[box[0]])
         depth = np.where(self.pixels[box][..., 4] > 0, self.pixels[box][..., 0], 0)
         return np.stack([u, v, depth], -1) @ self.view
@@ -209,13 +228,16 @@ def _draw_head(canvas: _Canvas, rng: np.random.Generator, center: np.ndarray, tu
         ball((0, -0.006, 0.0), _SKULL + 0.010, HAIR, hairline)
         ball((0, -0.004, 0.014), _SKULL + (0.018, 0.018, 0.03), HAT, lambda x, y, z: z > -0.005 + 0.25 * y)
     elif style == "scarf":
-        opening = lambda x, y, z: ~((y > 0.03) & (np.abs(x) < 0.058) & (z > -0.095) & (z < 0.062))  # noqa: E731
+
+        def opening(x, y, z):
+            return ~((y > 0.03) & (np.abs(x) < 0.058) & (z > -0.095) & (z < 0.062))
+
         ball((0, -0.004, 0.0), _SKULL + 0.02, HAT, opening)
         ball((0, -0.02, -0.14), (0.1, 0.095, 0.1), HAT, head=False)
 
 
 def _draw_face(material, head, tone, rng: np.random.Generator, place: np.ndarray, turn: float) -> None:
-    """Darken eyes, brows, mouth, chin and neck, in place; `place` (h, w, 3) is relative to the center of the head."""
+    """Darken eyes, brows, mouth, chin and neck, in place; `place` (h, w, 3) is relative to the head."""
     neck = (material == SKIN) & ~head & (place[..., 2] > -0.3)
     tone[neck] *= 0.78
     skin = head & (material == SKIN)
@@ -243,7 +265,8 @@ def _draw_face(material, head, tone, rng: np.random.Generator, place: np.ndarray
         material[rows[worn], columns[worn]] = DARK
 
 
-def _arm(canvas, rng, side, shoulder, width, lift, sleeve, pose, swing, thick):
+def _arm(canvas: _Canvas, rng, side, shoulder, width, sleeve, pose, swing, thick) -> np.ndarray:
+    """Draw an arm and say where its hand is; `side` is -1 or 1, `swing` how far forward the elbow is."""
     shoulder = shoulder + np.array([side * width, 0, 0], np.float32)
     out = side * rng.uniform(0.02, 0.07)
     if pose == "raised":
@@ -279,29 +302,32 @@ def render_figure(
     Args:
         shape: which build, posture, cut of the clothes and hair.
         yaw_step: way the person faces, in steps of 22.5 degrees; 0 is toward the camera, 8 away from it.
-        elevation_step: how far above the horizontal the camera looks from, in steps of ELEVATION_STEP degrees.
+        elevation_step: how far above the horizontal the camera is, in steps of ELEVATION_STEP degrees.
         scale: pixels per meter; below 112, a half or a quarter of a scale from 112 up.
         seated: sit on a seat instead of standing.
         mirrored: left and right exchanged, in the picture.
     """
     if mirrored:
         twin = render_figure(shape, yaw_step, elevation_step, scale, seated)
-        normal = twin.normal[:, ::-1] * np.float32([-1, 1, 1])
+        normal = twin.normal * np.float32([-1, 1, 1])
         flipped = (np.ascontiguousarray(array[:, ::-1]) for array in (twin.material, normal, twin.tone))
         kind = twin.kind.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         return Figure(*flipped, kind, twin.kind.width - twin.head_x, twin.head_y, scale)
-    if scale < 112:  # every second pixel of the figure of twice the scale is what rendering it small would give
+    if (
+        scale < 112
+    ):  # every second pixel of the figure of twice the scale is what rendering it small would give
         twin = render_figure(shape, yaw_step, elevation_step, 2 * scale, seated)
-        material, normal, tone = (np.ascontiguousarray(part[1::2, 1::2]) for part in (twin.material, twin.normal, twin.tone))
+        material, normal, tone = (
+            np.ascontiguousarray(part[1::2, 1::2]) for part in (twin.material, twin.normal, twin.tone)
+        )
         kind = Image.fromarray(np.asarray(twin.kind)[1::2, 1::2])
         return Figure(material, normal, tone, kind, (twin.head_x - 0.5) / 2, (twin.head_y - 0.5) / 2, scale)
     rng = np.random.default_rng([shape, 1800])
     canvas = _Canvas(np.deg2rad(22.5) * yaw_step, np.deg2rad(ELEVATION_STEP) * elevation_step, scale)
     woman = rng.random() < 0.45
     build = rng.uniform(0.9, 1.12)
-    base = -SEATED_DROP if seated else 0.0
+    lift = -SEATED_DROP if seated else 0.0
     stride = 0.0 if seated or rng.random() < 0.4 else rng.uniform(0.05, 0.15) * rng.choice([-1, 1])
-    lift = base
     sleeve = rng.choice(["short", "long", "none"], p=[0.5, 0.44, 0.06])
     bottom = rng.choice(["trousers", "shorts", "skirt"], p=[0.55, 0.2, 0.25] if woman else [0.8, 0.19, 0.01])
     thick = rng.uniform(1.0, 1.25) if sleeve == "long" else 1.0
@@ -312,7 +338,10 @@ def render_figure(
         swing = stride * side
         hip = np.array([side * 0.085, 0, 0.9 + lift], np.float32)
         if seated:
-            knee, ankle = hip + np.float32([side * 0.03, 0.42, 0.02]), hip + np.float32([side * 0.03, 0.44, -0.42])
+            knee, ankle = (
+                hip + np.float32([side * 0.03, 0.42, 0.02]),
+                hip + np.float32([side * 0.03, 0.44, -0.42]),
+            )
         else:
             knee = np.array([side * 0.095, swing * 0.8 + 0.03, 0.49], np.float32)
             ankle = np.array([side * rng.uniform(0.085, 0.13), swing * 1.5, 0.09], np.float32)
@@ -333,7 +362,9 @@ def render_figure(
     canvas.ellipsoid((0, 0.0, 1.24 + lift), (0.165 * build * thick, 0.118 * build, 0.23), TOP)
     canvas.limb((-shoulders, -0.015, 1.375 + lift), (shoulders, -0.015, 1.375 + lift), 0.06, 0.06, TOP)
     for side in (-1, 1):
-        canvas.limb((side * 0.035, -0.02, 1.45 + lift), (side * shoulders, -0.015, 1.38 + lift), 0.05, 0.06, TOP)
+        canvas.limb(
+            (side * 0.035, -0.02, 1.45 + lift), (side * shoulders, -0.015, 1.38 + lift), 0.05, 0.06, TOP
+        )
     if woman:
         canvas.ellipsoid((0, 0.07, 1.27 + lift), (0.125, 0.075, 0.075), TOP)
     if sleeve == "long" and rng.random() < 0.4:  # a coat reaches over the hips
@@ -341,10 +372,14 @@ def render_figure(
 
     # Arms, each in a pose of its own.
     pose = rng.choice(["hang", "front", "crossed", "hip", "raised"], p=[0.6, 0.22, 0.08, 0.07, 0.03])
-    other = pose if pose == "crossed" else rng.choice(["hang", "front", "hip", "raised"], p=[0.71, 0.21, 0.05, 0.03])
+    other = (
+        pose
+        if pose == "crossed"
+        else rng.choice(["hang", "front", "hip", "raised"], p=[0.71, 0.21, 0.05, 0.03])
+    )
     top_of_arm = np.array([0, -0.01, 1.37 + lift], np.float32)
-    hand = _arm(canvas, rng, -1, top_of_arm, shoulders, lift, sleeve, pose, -stride * 0.7, thick)
-    _arm(canvas, rng, 1, top_of_arm, shoulders, lift, sleeve, other, stride * 0.7, thick)
+    hand = _arm(canvas, rng, -1, top_of_arm, shoulders, sleeve, pose, -stride * 0.7, thick)
+    _arm(canvas, rng, 1, top_of_arm, shoulders, sleeve, other, stride * 0.7, thick)
     if pose == "front" and rng.random() < 0.5:
         canvas.ellipsoid(hand + np.float32([0, 0.04, 0.03]), (0.04, 0.01, 0.075), DARK)
 
@@ -376,7 +411,9 @@ def render_figure(
     tone = np.ones(material.shape, np.float32)
     _draw_face(material, head, tone, rng, place - center, turn)
     x, y, z = place[..., 0], place[..., 1], place[..., 2] - lift
-    pattern = rng.choice(["plain", "stripes", "checks", "print", "open", "blocks"], p=[0.58, 0.07, 0.03, 0.14, 0.13, 0.05])
+    pattern = rng.choice(
+        ["plain", "stripes", "checks", "print", "open", "blocks"], p=[0.58, 0.07, 0.03, 0.14, 0.13, 0.05]
+    )
     trunk = (material == TOP) & (z > 0.75)
     if pattern == "stripes":
         trim = (z * rng.uniform(9, 16)) % 1 < 0.45
@@ -402,31 +439,86 @@ def render_figure(
     bump = ripple[(i + 2) % 256, j % 256] - fold
     normal[..., 1] += np.where(cloth, 0.9 * bump, 0)
     normal[..., 0] += np.where(cloth, 0.9 * (ripple[i % 256, (j + 2) % 256] - fold), 0)
-    strands = noise_tile(12, falloff=0.6)[(place[..., 2] * 60).astype(np.int64) % 256,
-                                         ((place[..., 0] - place[..., 1]) * 300 + 17 * shape).astype(np.int64) % 256]
+    strands = noise_tile(12, falloff=0.6)[
+        (place[..., 2] * 60).astype(np.int64) % 256,
+        ((place[..., 0] - place[..., 1]) * 300 + 17 * shape).astype(np.int64) % 256,
+    ]
     tone[material == HAIR] *= 1 + 0.28 * strands[material == HAIR]
     normal /= np.sqrt((normal * normal).sum(-1, keepdims=True)) + 1e-9
 
     head_x, head_y = canvas.pixel(center)
     kind = Image.fromarray((material > 0).astype(np.uint8) + (head & (material > 0)))
-    return Figure(material, normal, np.maximum(tone, 0.05), kind, head_x - box[1].start, head_y - box[0].start, scale)
+    return Figure(
+        material, normal, np.maximum(tone, 0.05), kind, head_x - box[1].start, head_y - box[0].start, scale
+    )
 
 
 _SKINS = np.array(
-    [(228, 186, 158), (220, 174, 142), (212, 166, 128), (205, 158, 120), (184, 135, 98), (150, 103, 72), (112, 74, 52),
-     (80, 54, 40)], np.float32)
+    [
+        (228, 186, 158),
+        (220, 174, 142),
+        (212, 166, 128),
+        (205, 158, 120),
+        (184, 135, 98),
+        (150, 103, 72),
+        (112, 74, 52),
+        (80, 54, 40),
+    ],
+    np.float32,
+)
 _SKIN_SHARES = [0.14, 0.2, 0.22, 0.16, 0.1, 0.08, 0.06, 0.04]
 _HAIRS = np.array(
-    [(22, 18, 18), (34, 26, 24), (52, 37, 28), (84, 57, 38), (130, 92, 54), (190, 156, 104), (150, 146, 142), (110, 48, 28)],
-    np.float32)
+    [
+        (22, 18, 18),
+        (34, 26, 24),
+        (52, 37, 28),
+        (84, 57, 38),
+        (130, 92, 54),
+        (190, 156, 104),
+        (150, 146, 142),
+        (110, 48, 28),
+    ],
+    np.float32,
+)
 _HAIR_SHARES = [0.4, 0.24, 0.14, 0.08, 0.035, 0.03, 0.065, 0.01]
 _CLOTHES = np.array(
-    [(28, 28, 32), (236, 236, 232), (38, 46, 78), (128, 130, 134), (76, 80, 88), (190, 190, 190), (70, 98, 140),
-     (178, 40, 44), (92, 34, 44), (222, 206, 178), (150, 122, 92), (66, 84, 62), (44, 120, 96), (232, 190, 60), (226, 120, 50),
-     (226, 140, 160), (120, 80, 140), (120, 176, 214), (52, 110, 190), (90, 70, 56)], np.float32)
+    [
+        (28, 28, 32),
+        (236, 236, 232),
+        (38, 46, 78),
+        (128, 130, 134),
+        (76, 80, 88),
+        (190, 190, 190),
+        (70, 98, 140),
+        (178, 40, 44),
+        (92, 34, 44),
+        (222, 206, 178),
+        (150, 122, 92),
+        (66, 84, 62),
+        (44, 120, 96),
+        (232, 190, 60),
+        (226, 120, 50),
+        (226, 140, 160),
+        (120, 80, 140),
+        (120, 176, 214),
+        (52, 110, 190),
+        (90, 70, 56),
+    ],
+    np.float32,
+)
 _CLOTHES_SHARES = np.array([17, 15, 10, 8, 6, 4, 5, 6, 3, 4, 3, 3, 2, 2, 2, 3, 2, 4, 4, 3], float)
-_LEGS = np.array([(34, 34, 40), (52, 66, 98), (84, 104, 138), (60, 60, 64), (150, 132, 104), (196, 184, 164), (112, 112, 112)],
-                 np.float32)
+_LEGS = np.array(
+    [
+        (34, 34, 40),
+        (52, 66, 98),
+        (84, 104, 138),
+        (60, 60, 64),
+        (150, 132, 104),
+        (196, 184, 164),
+        (112, 112, 112),
+    ],
+    np.float32,
+)
 _LEGS_SHARES = [0.32, 0.22, 0.14, 0.1, 0.1, 0.06, 0.06]
 
 

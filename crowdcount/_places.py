@@ -1,7 +1,7 @@
-"""Places for drawn crowds: a camera over a ground plane, and streets, squares, stands and halls painted through it.
+"""Places for drawn crowds: a camera over a ground plane; streets, squares, stands and halls seen through it.
 
-World frame, in meters: X to the right, Y up, Z away from the camera, which stands over the origin. Pixels: x to the
-right, y down, the center of the upper left pixel at (0.5, 0.5).
+World frame, in meters: X to the right, Y up, Z away from the camera, which stands over the origin. Pixels:
+x to the right, y down, the center of the upper left pixel at (0.5, 0.5).
 """
 
 from __future__ import annotations
@@ -47,10 +47,17 @@ class Camera:
         cos, sin = self._turn
         depth = np.maximum(z * cos + (self.height - y) * sin, 0.05)
         down = (self.height - y) * cos - z * sin
-        return self.shape[1] / 2 + self.focal * x / depth, self.shape[0] / 2 + self.focal * down / depth, self.focal / depth
+        return (
+            self.shape[1] / 2 + self.focal * x / depth,
+            self.shape[0] / 2 + self.focal * down / depth,
+            self.focal / depth,
+        )
 
     def ground(self, px, py, level=0.0):
-        """Picture to the ground raised by `level` meters: X, Z and depth along the axis; depth <= 0 where no ground is met."""
+        """Picture to the ground raised by `level` meters: X, Z and depth along the axis.
+
+        The depth is negative where no ground is met.
+        """
         cos, sin = self._turn
         t = (np.asarray(py, np.float64) - self.shape[0] / 2) / self.focal
         above = self.height - (level - self.rise * self.start)
@@ -69,9 +76,9 @@ class Camera:
         return self.tilt + np.degrees(np.arctan((np.asarray(py) - self.shape[0] / 2) / self.focal))
 
     def perspective(self, level: float, farthest: float) -> np.ndarray:
-        """Pixels per meter of things `level` meters over the ground: float32 (height, width), 0 where no ground is met.
+        """Pixels per meter of things `level` meters over the ground: float32 (height, width).
 
-        Beyond `farthest` meters of depth, or where the stands have not begun, there is no ground either.
+        It is 0 where no ground is met, beyond `farthest` meters of depth, and before the stands begin.
         """
         _, z, depth = self.ground(0.0, np.arange(self.shape[0]) + 0.5, level)
         there = (depth > 0) & (depth <= farthest) & (z >= self.start)
@@ -106,7 +113,7 @@ def _grain(x, z, step: float, seed: int, falloff: float = 1.0) -> np.ndarray:
 
 
 def _paving(x, z, footprint, style: dict) -> np.ndarray:
-    """Color of the ground at X, Z (turned along the street); `footprint` is a pixel's width there in meters."""
+    """Color of the ground at X, Z (along the street); `footprint` is a pixel's width there in meters."""
     color = np.empty((*x.shape, 3), np.float32)
     color[:] = style["ground"]
     tone = 1 + 0.05 * _grain(x, z, 0.05, 21, 0.8) + 0.06 * _grain(x, z, 0.12, 22, 1.7)
@@ -116,8 +123,10 @@ def _paving(x, z, footprint, style: dict) -> np.ndarray:
         shift = 0.5 * (row % 2) if style["paving"] == "bond" else 0.0
         column = np.floor(x / width + shift)
         tone += (_dice(column, row, style["seed"]) - 0.5) * style["contrast"]
-        to_joint = np.minimum(np.abs((x / width + shift) % 1 - 0.5) * -width + width / 2,
-                              np.abs((z / length) % 1 - 0.5) * -length + length / 2)
+        to_joint = np.minimum(
+            np.abs((x / width + shift) % 1 - 0.5) * -width + width / 2,
+            np.abs((z / length) % 1 - 0.5) * -length + length / 2,
+        )
         joint = np.clip((0.02 + 0.5 * footprint - to_joint) / np.maximum(footprint, 1e-3), 0, 1)
         tone -= 0.28 * joint * np.minimum(1, 0.03 / np.maximum(footprint, 1e-3))
         if style["bands"]:
@@ -138,8 +147,10 @@ def _facade(u, y, side: int, style: dict) -> tuple[np.ndarray, np.ndarray]:
     die = _dice(house, side, style["seed"])
     die2 = _dice(house, side + 9, style["seed"] + 5)
     top = style["low"] + (style["high"] - style["low"]) * die
-    walls = np.array([(170, 150, 126), (196, 186, 170), (128, 92, 74), (150, 148, 146), (108, 104, 104), (206, 196, 178)],
-                     np.float32)
+    walls = np.array(
+        [(170, 150, 126), (196, 186, 170), (128, 92, 74), (150, 148, 146), (108, 104, 104), (206, 196, 178)],
+        np.float32,
+    )
     color = walls[(die2 * 5.99).astype(int)] * (1 + 0.05 * _grain(u, y, 0.12, 25))[..., None]
     story = 3.0 + 0.8 * die
     level = np.floor(y / story)
@@ -150,21 +161,28 @@ def _facade(u, y, side: int, style: dict) -> tuple[np.ndarray, np.ndarray]:
     frame = (np.abs(fu - 0.5) < 0.23 + 0.22 * die) & (np.abs(fy - 0.52) < 0.34) & ~glass
     pane = _dice(window, level, side)
     color[frame] *= 1.2
-    color[glass] = (np.array([52, 62, 74], np.float32) + pane[glass, None] * np.array([70, 74, 78], np.float32)) * (
-        0.8 + 0.5 * fy[glass, None])
+    color[glass] = (
+        np.array([52, 62, 74], np.float32) + pane[glass, None] * np.array([70, 74, 78], np.float32)
+    ) * (0.8 + 0.5 * fy[glass, None])
     lit = glass & (pane > 0.85)
     color[lit] = (214, 190, 140)
     # The ground floor is shops: glass with goods, a sign above.
     shop = level == 0
     goods = shop & (fy < 0.72) & (np.abs(fu - 0.5) < 0.46)
     display = _grain(u, y, 0.05, 26, 1.5)
-    wares = np.array([(96, 84, 70), (70, 78, 88), (150, 128, 92), (60, 52, 50), (118, 96, 100), (168, 158, 140)], np.float32)
+    wares = np.array(
+        [(96, 84, 70), (70, 78, 88), (150, 128, 92), (60, 52, 50), (118, 96, 100), (168, 158, 140)],
+        np.float32,
+    )
     color[goods] = wares[(_dice(window[goods], house[goods]) * 5.99).astype(int)] + 16 * display[goods, None]
     shelf = goods & ((fy * 5) % 1 < 0.12)
     color[shelf] *= 0.75
     sign = shop & (fy >= 0.76) & (fy < 0.96)
-    tint = _dice(house, side + 3)[sign, None] * np.array([170, 20, 40], np.float32) + _dice(house, side + 4)[sign, None] * (
-        np.array([20, 90, 150], np.float32)) + 30
+    tint = (
+        _dice(house, side + 3)[sign, None] * np.array([170, 20, 40], np.float32)
+        + _dice(house, side + 4)[sign, None] * (np.array([20, 90, 150], np.float32))
+        + 30
+    )
     letters = (np.abs(fy[sign] - 0.86) < 0.05) & (_dice(np.floor(u[sign] / 0.22), house[sign]) > 0.45)
     color[sign] = np.where(letters[:, None], 235, tint)
     color[np.abs(fy) < 0.035] *= 0.82
@@ -175,7 +193,12 @@ def _hall_wall(u, y, side: int, style: dict) -> tuple[np.ndarray, np.ndarray]:
     color = np.empty((*u.shape, 3), np.float32)
     color[:] = style["wall"]
     panel = np.floor(u / 2.4)
-    color *= (0.92 + 0.16 * _dice(panel, side, style["seed"]) - 0.25 * ((u / 2.4) % 1 < 0.03) + 0.03 * _grain(u, y, 0.1, 25))[..., None]
+    color *= (
+        0.92
+        + 0.16 * _dice(panel, side, style["seed"])
+        - 0.25 * ((u / 2.4) % 1 < 0.03)
+        + 0.03 * _grain(u, y, 0.1, 25)
+    )[..., None]
     color[y < 1.1] *= 0.7
     door = ((u / 12) % 1 < 0.18) & (y < 2.4)
     color[door] = (62, 44, 34)
@@ -190,7 +213,10 @@ def _hall_wall(u, y, side: int, style: dict) -> tuple[np.ndarray, np.ndarray]:
 def _sky(camera: Camera, rng: np.random.Generator) -> np.ndarray:
     height, width = camera.shape
     up = -camera.elevation(np.arange(height))[:, None]
-    low, high = np.array([222, 226, 230], np.float32), np.array(rng.choice([(120, 160, 214), (190, 198, 206)]), np.float32)
+    low, high = (
+        np.array([222, 226, 230], np.float32),
+        np.array(rng.choice([(120, 160, 214), (190, 198, 206)]), np.float32),
+    )
     color = low + (high - low) * np.clip(up / 35, 0, 1)[..., None]
     u, v = np.meshgrid(np.arange(width) + 1000, np.maximum(up[:, 0], 0.5))
     cloud = _grain(u * 900 / camera.focal / 3, 900 / v, 1.0, 27, 1.7)
@@ -215,7 +241,14 @@ def paint_place(camera: Camera, scene: str, light: Light, farthest: float, rng: 
         return _paint_behind_stands(camera, light, farthest, rng), np.zeros((height, width), bool)
     cos, sin = camera._turn
     indoor = scene == "hall"
-    grounds = [(128, 126, 122), (150, 142, 132), (104, 102, 102), (142, 118, 104), (168, 164, 158), (92, 94, 98)]
+    grounds = [
+        (128, 126, 122),
+        (150, 142, 132),
+        (104, 102, 102),
+        (142, 118, 104),
+        (168, 164, 158),
+        (92, 94, 98),
+    ]
     style = {
         "seed": int(rng.integers(1, 2000)),
         "ground": np.array(rng.choice(grounds), np.float32) * rng.uniform(0.85, 1.1),
@@ -238,7 +271,9 @@ def paint_place(camera: Camera, scene: str, light: Light, farthest: float, rng: 
     along_x = sx * turn_x - ahead * turn_z  # the same for the axes of the place
     along_z = sx * turn_z + ahead * turn_x
     with np.errstate(divide="ignore", invalid="ignore"):
-        nearest = np.broadcast_to(np.where(fall > 1e-4, camera.height / fall, np.inf), (height, width)).astype(np.float32)
+        nearest = np.broadcast_to(
+            np.where(fall > 1e-4, camera.height / fall, np.inf), (height, width)
+        ).astype(np.float32)
     picture = _sky(camera, rng) if not indoor else np.full((height, width, 3), 60, np.float32)
     ground = np.isfinite(nearest) & (nearest < 400)
     if ground.any():
@@ -252,8 +287,10 @@ def paint_place(camera: Camera, scene: str, light: Light, farthest: float, rng: 
     beyond = farthest * rng.uniform(1.02, 1.2)
     walls = [(along_z, along_x, beyond, 2, light.sun[2])]
     if scene != "square":
-        walls += [(-along_x, along_z, half * rng.uniform(0.8, 1.2), 0, light.sun[0]),
-                  (along_x, along_z, half * rng.uniform(0.8, 1.2), 1, -light.sun[0])]
+        walls += [
+            (-along_x, along_z, half * rng.uniform(0.8, 1.2), 0, light.sun[0]),
+            (along_x, along_z, half * rng.uniform(0.8, 1.2), 1, -light.sun[0]),
+        ]
     paint = _hall_wall if indoor else _facade
     for across, along, distance, side, facing in walls:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -283,16 +320,22 @@ def paint_place(camera: Camera, scene: str, light: Light, farthest: float, rng: 
     return picture, ground
 
 
-def _plant_trees(picture: np.ndarray, camera: Camera, distance: float, light: Light, rng: np.random.Generator) -> None:
+def _plant_trees(
+    picture: np.ndarray, camera: Camera, distance: float, light: Light, rng: np.random.Generator
+) -> None:
     """Trees in front of the far houses, behind everybody."""
     height, width = camera.shape
     for _ in range(int(rng.integers(2, 7))):
-        x, z, crown = rng.uniform(-0.6, 0.6) * distance, distance * rng.uniform(0.96, 1.0), rng.uniform(1.6, 3.0)
+        x, z, crown = (
+            rng.uniform(-0.6, 0.6) * distance,
+            distance * rng.uniform(0.96, 1.0),
+            rng.uniform(1.6, 3.0),
+        )
         px, foot, scale = (float(value) for value in camera.project(x, 0.0, z))
         middle = float(camera.project(x, crown + 2.2, z)[1])
         trunk = max(int(0.12 * scale), 1)
         rows = slice(max(int(middle), 0), max(min(int(foot), height), 0))
-        picture[rows, max(int(px) - trunk, 0):max(int(px) + trunk, 0)] = (62, 50, 40)
+        picture[rows, max(int(px) - trunk, 0) : max(int(px) + trunk, 0)] = (62, 50, 40)
         radius = crown * scale
         top, bottom = max(int(middle - radius), 0), min(int(middle + radius), height)
         left, right = max(int(px - radius), 0), min(int(px + radius), width)
@@ -302,31 +345,40 @@ def _plant_trees(picture: np.ndarray, camera: Camera, distance: float, light: Li
         u, v = (u - px) / radius, (v - middle) / radius
         leaf = _grain((u + 9) * crown, (v + 9) * crown, 0.03, 28, 0.9)
         inside = u * u + v * v + 0.22 * leaf < 0.8
-        green = np.array([58, 88, 42], np.float32) * (0.75 + 0.22 * leaf - 0.3 * v + 0.3 * light.direct)[..., None]
+        green = (
+            np.array([58, 88, 42], np.float32)
+            * (0.75 + 0.22 * leaf - 0.3 * v + 0.3 * light.direct)[..., None]
+        )
         picture[top:bottom, left:right][inside] = np.clip(green[inside], 8, 200)
 
 
-def _paint_behind_stands(camera: Camera, light: Light, farthest: float, rng: np.random.Generator) -> np.ndarray:
+def _paint_behind_stands(
+    camera: Camera, light: Light, farthest: float, rng: np.random.Generator
+) -> np.ndarray:
     """What is seen above and below the rows: sky or roof, the back wall, the field and its boards."""
     height, width = camera.shape
     picture = _sky(camera, rng)
     rows = (np.arange(height) + 0.5)[:, None]
     if rng.random() < 0.5:
-        beam = 0.85 + 0.15 * _grain(np.arange(width)[None, :] * 0.02 + 0 * rows, rows + np.zeros((1, width)), 0.3, 25)
+        beam = 0.85 + 0.15 * _grain(
+            np.arange(width)[None, :] * 0.02 + 0 * rows, rows + np.zeros((1, width)), 0.3, 25
+        )
         picture = np.array([74, 76, 82], np.float32) * beam[..., None]
     last = last_row(camera, farthest)
     z = camera.start + last * ROW_DEPTH
     back, _ = (float(camera.project(0.0, last * ROW_RISE + lift, z)[1]) for lift in (2.6, 0.0))
-    picture[max(int(back), 0):] = np.array([132, 128, 124], np.float32) * light.ambient
+    picture[max(int(back), 0) :] = np.array([132, 128, 124], np.float32) * light.ambient
     foot = float(camera.project(0.0, 0.0, camera.start - 1.5)[1])
     if foot < height:
         turf = rng.choice([(84, 118, 60), (132, 84, 66), (124, 122, 118)])
-        v, u = np.mgrid[max(int(foot), 0):height, 0:width]
-        picture[max(int(foot), 0):] = turf * (1 + 0.06 * _grain(u, v, 1.0, 24, 0.8))[..., None] * (light.ambient + 0.4 * light.direct)
+        v, u = np.mgrid[max(int(foot), 0) : height, 0:width]
+        picture[max(int(foot), 0) :] = (
+            turf * (1 + 0.06 * _grain(u, v, 1.0, 24, 0.8))[..., None] * (light.ambient + 0.4 * light.direct)
+        )
         board = float(camera.project(0.0, 1.0, camera.start - 1.5)[1])
         colors = rng.uniform(40, 230, (12, 3)).astype(np.float32)
         strip = colors[(np.arange(width) * 12 // max(width, 1))]
-        picture[max(int(board), 0):max(int(foot), 0)] = strip * light.ambient
+        picture[max(int(board), 0) : max(int(foot), 0)] = strip * light.ambient
     return picture
 
 
@@ -338,20 +390,27 @@ def last_row(camera: Camera, farthest: float) -> int:
     return int(np.clip((z - camera.start) / ROW_DEPTH, 1, 90))
 
 
-def paint_row(canvas: Image.Image, camera: Camera, row: int, seat: np.ndarray, light: Light, aisle: float) -> None:
+def paint_row(
+    canvas: Image.Image, camera: Camera, row: int, seat: np.ndarray, light: Light, aisle: float
+) -> None:
     """Paint steps and empty seats of one row of the stands over what lies behind it, in place."""
     height, width = camera.shape
     z, y = camera.start + row * ROW_DEPTH, row * ROW_RISE
     center, top, scale = (float(value) for value in camera.project(0.0, y + 0.8, z + 0.25))
-    edges = [top, *(float(camera.project(0.0, up, away)[1])
-                    for up, away in ((y + 0.42, z - 0.2), (y, z - ROW_DEPTH / 2), (y - ROW_RISE, z - ROW_DEPTH / 2)))]
+    edges = [
+        top,
+        *(
+            float(camera.project(0.0, up, away)[1])
+            for up, away in ((y + 0.42, z - 0.2), (y, z - ROW_DEPTH / 2), (y - ROW_RISE, z - ROW_DEPTH / 2))
+        ),
+    ]
     top, middle, floor, foot = (min(max(round(edge), 0), height) for edge in edges)
     if foot <= top:
         return
     strip = np.asarray(canvas.crop((0, top, width, foot))).copy()
     bright = light.ambient + 0.5 * light.direct
-    strip[max(middle - top, 0):max(floor - top, 0)] = min(118 * bright, 255)
-    strip[max(floor - top, 0):] = min(84 * bright, 255)
+    strip[max(middle - top, 0) : max(floor - top, 0)] = min(118 * bright, 255)
+    strip[max(floor - top, 0) :] = min(84 * bright, 255)
     x = (np.arange(width) + 0.5 - center) / scale
     place = (x / SEAT_WIDTH) % 1
     there = (place > 0.06) & (place < 0.94) & on_seats(x, aisle)

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from crowdcount import metrics
 from crowdcount.annotations import Sample
+from crowdcount.counting import predict_density
 from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path
 
@@ -106,13 +107,12 @@ class Validation(keras.callbacks.Callback):
             self.keep("last", {"epoch": epoch + 1, **{key: logs[key] for key in logs if key.startswith("val_")}})
 
     def _validate(self, epoch: int) -> dict[str, float]:
-        forward = keras_function(self.model)
         true, predicted = [], []
         for sample in tqdm(
             self.samples, f"validation {epoch + 1}", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr
         ):
             true.append(sample.count)
-            predicted.append(float(np.sum(forward(sample.read()[None]), dtype=np.float64)))
+            predicted.append(predict_density(self.model, sample.read()).sum(dtype=np.float64))
         true, predicted = np.array(true, float), np.array(predicted)
         return {
             "val_mae": float(metrics.mae(true, predicted)),
@@ -120,18 +120,6 @@ class Validation(keras.callbacks.Callback):
             "val_bias": float(np.mean(predicted - true)),
             "val_sum": float(np.sum(predicted)),
         }
-
-
-def keras_function(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """The model as a function of NumPy pictures that is compiled once for all sizes, not once for each."""
-    if keras.backend.backend() != "tensorflow":
-        return model.predict_on_batch
-    import tensorflow as tf
-
-    compiled = tf.function(
-        lambda pictures: model(pictures, training=False), input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)]
-    )
-    return lambda pictures: compiled(pictures).numpy()
 
 
 @contextmanager

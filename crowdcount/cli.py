@@ -13,8 +13,10 @@ import json
 import logging
 import math
 import os
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -281,9 +283,10 @@ def _count(arguments: argparse.Namespace) -> int:
     if arguments.overlay:
         _check_writable(Path(arguments.overlay) / "overlay.png")
 
-    _silence_tensorflow()
     from tqdm import tqdm
 
+    _import_keras()
+    _begin()
     rows, overlays = [], set()
     # On a terminal the results are the progress.
     hidden = sys.stdout.isatty() or not sys.stderr.isatty()
@@ -354,7 +357,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.csv:
         _check_writable(Path(arguments.csv))
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
-    _silence_tensorflow()
+    _import_keras()
+    _begin()
     result = evaluate(arguments.model, samples, maps=arguments.maps)
     if arguments.csv:
         with _writing(arguments.csv):
@@ -393,9 +397,10 @@ def _train(arguments: argparse.Namespace) -> int:
 
     samples = load_dataset(arguments.dataset, arguments.root, "train")
     validation = load_dataset(arguments.dataset, arguments.root, "val")
-    _silence_tensorflow()
+    _import_keras()
     from crowdcount.training import train
 
+    _begin()
     with redirect_stdout(sys.stderr):  # Keras's progress bar
         train(
             samples,
@@ -423,6 +428,7 @@ def _density(arguments: argparse.Namespace) -> int:
     from crowdcount.evaluation import paper_sigma
     from crowdcount.images import picture_size
 
+    _begin()
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
     for sample in samples:
         name = PurePath(sample.name)
@@ -452,6 +458,7 @@ def _density(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from crowdcount.checking import check_folder
 
+    _begin()
     faults = check_folder(arguments.folder)
     for fault in faults:
         print(fault)
@@ -464,6 +471,7 @@ def _check(arguments: argparse.Namespace) -> int:
 def _models(arguments: argparse.Namespace) -> int:
     from crowdcount.model_files import list_models
 
+    _begin()
     for card in list_models():
         if arguments.json:
             print(json.dumps(_finite(card)))
@@ -484,6 +492,7 @@ def _measure(key: str, value: object) -> str:
 def _draw(arguments: argparse.Namespace) -> int:
     from crowdcount.synthetic import write_dataset
 
+    _begin()
     width, height = arguments.size
     with _writing(arguments.out):
         write_dataset(arguments.out, arguments.pictures, arguments.people, (height, width), arguments.seed)
@@ -524,13 +533,20 @@ def _writing(path: str | os.PathLike) -> Iterator[None]:
         ) from error
 
 
-def _silence_tensorflow() -> None:
-    """Keep TensorFlow's notes about processor and plans off the terminal, if called before its import."""
+def _import_keras() -> None:
+    """Import Keras and TensorFlow, and keep their notes about the processor off the terminal."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    import keras  # noqa: F401
+
+
+def _begin() -> None:
+    """All imports are done: from here on Ctrl-C is a KeyboardInterrupt, which cleans up (see `__main__`)."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _drop_output() -> None:

@@ -1,7 +1,7 @@
 """Crowds drawn by code, with the truth known: for lessons, for tests and for first steps without any photo.
 
-People stand on a ground plane in perspective, wear their own clothes, hide one another and cast shadows; streets,
-squares, stands and halls lie around them; haze, blur, sensor noise and JPEG come last. NumPy, SciPy and Pillow only.
+People stand on a ground plane in perspective, wear their own clothes, hide one another and cast shadows;
+streets, squares, stands and halls lie around them; haze, blur, sensor noise and JPEG come last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.io import savemat
 
-from crowdcount._people import ELEVATION_STEP, HEAD_HEIGHT, HEAD_LENGTH, SEATED_DROP, SHAPES, render_figure, wardrobe
+from crowdcount._people import (
+    ELEVATION_STEP,
+    HEAD_HEIGHT,
+    HEAD_LENGTH,
+    SEATED_DROP,
+    SHAPES,
+    render_figure,
+    wardrobe,
+)
 from crowdcount._places import (
     ROW_DEPTH,
     ROW_RISE,
@@ -41,7 +49,17 @@ _SCALES = (28, 56, 112, 224)
 """Pixels per meter at which figures are rendered before they are shrunk to their place."""
 _POOL = 12
 """Different bodies in a scene, each also mirrored; several people share one, in other colors."""
-_TEAMS = np.array([(176, 36, 44), (112, 168, 214), (34, 52, 110), (226, 226, 222), (206, 170, 52), (52, 110, 70), (120, 36, 58)])
+_TEAMS = np.array(
+    [
+        (176, 36, 44),
+        (112, 168, 214),
+        (34, 52, 110),
+        (226, 226, 222),
+        (206, 170, 52),
+        (52, 110, 70),
+        (120, 36, 58),
+    ]
+)
 _SEATS = np.array([(124, 50, 50), (52, 72, 118), (70, 100, 80), (140, 140, 140), (168, 116, 64)])
 _LEAST_SEEN = 0.2
 """Share of a head that must be seen for an annotator to mark it."""
@@ -54,7 +72,8 @@ class Scene:
     Attributes:
         picture: uint8 (height, width, 3), RGB.
         points: float64 (people, 2), x and y of the head centers in pixels, read-only.
-        perspective: float32 (height, width), pixels per meter at head height; 0 where nobody can stand (sky, walls).
+        perspective: float32 (height, width), pixels per meter at head height; 0 where nobody can
+            stand (sky, walls).
         visible: float64 (people,), share of each head that nobody nearer hides, 0.2 to 1.
         scene: "street", "square", "stands" or "hall".
         seed: the seed it was drawn with.
@@ -103,8 +122,8 @@ def draw_crowd(
 ) -> Scene:
     """Draw a crowd of exactly `people` heads.
 
-    Heads are counted as annotators count them: a head that others hide is not marked. People stand where at least a fifth
-    of each head, and mostly far more, stays in sight, so the number of points is the number asked for.
+    Heads are counted as annotators count them: a head that others hide is not marked. People stand where at
+    least a fifth of each head, and mostly far more, stays in sight, so there are as many points as asked for.
 
     Args:
         people: number of heads, 0 to 3,000.
@@ -132,7 +151,9 @@ def draw_crowd(
     height, width = _check(people, size, scene, density, camera_height, tilt, noise, haze, jpeg_quality)
     rng = np.random.default_rng([seed, 1802])
     scene = scene or str(rng.choice(SCENES))
-    camera, crowd, cast, farthest, density = _stage(people, (height, width), scene, density, camera_height, tilt, rng)
+    camera, crowd, cast, farthest, density = _stage(
+        people, (height, width), scene, density, camera_height, tilt, rng
+    )
     light = _light(scene, rng)
     haze = float(rng.choice([0.0, rng.uniform(0.0, 0.35)])) if haze is None else haze
     air = np.array(rng.choice([(206, 212, 220), (196, 198, 200), (214, 206, 192)]), np.float32)
@@ -152,7 +173,15 @@ def draw_crowd(
     points, visible = cast.points(), cast.visible((height, width))
     points.flags.writeable = visible.flags.writeable = False
     return Scene(
-        picture, points, camera.perspective(level, farthest), visible, scene, seed, camera.height, camera.tilt, camera.focal,
+        picture,
+        points,
+        camera.perspective(level, farthest),
+        visible,
+        scene,
+        seed,
+        camera.height,
+        camera.tilt,
+        camera.focal,
         density,
     )
 
@@ -164,8 +193,14 @@ def _check(people, size, scene, density, camera_height, tilt, noise, haze, jpeg_
         raise DataError(f"size must be (height, width) in pixels, each at least 64. Received: size={size!r}")
     if scene is not None and scene not in SCENES:
         raise DataError(f"scene must be one of {', '.join(SCENES)}, or None. Received: scene={scene!r}")
-    ranges = {"density": (density, 0.001, 10), "camera_height": (camera_height, 2.2, 80), "tilt": (tilt, 0, 80),
-              "noise": (noise, 0, 100), "haze": (haze, 0, 0.9), "jpeg_quality": (jpeg_quality, 10, 100)}
+    ranges = {
+        "density": (density, 0.001, 10),
+        "camera_height": (camera_height, 2.2, 80),
+        "tilt": (tilt, 0, 80),
+        "noise": (noise, 0, 100),
+        "haze": (haze, 0, 0.9),
+        "jpeg_quality": (jpeg_quality, 10, 100),
+    }
     for name, (value, low, high) in ranges.items():
         if value is not None and not low <= value <= high:
             raise DataError(f"{name} must lie between {low} and {high}. Received: {name}={value!r}")
@@ -178,7 +213,6 @@ class _Crowd:
 
     x: np.ndarray
     z: np.ndarray
-    floor: np.ndarray
     grown: np.ndarray  # factor on the height of an adult
     px: np.ndarray  # projected head centers and pixels per meter there
     py: np.ndarray
@@ -190,19 +224,22 @@ class _Crowd:
         return len(self.x)
 
     def take(self, which) -> _Crowd:
-        arrays = (self.x, self.z, self.floor, self.grown, self.px, self.py, self.scale)
+        arrays = (self.x, self.z, self.grown, self.px, self.py, self.scale)
         return _Crowd(*(array[which] for array in arrays), self.seated, self.aisle)
 
 
 def _light(scene: str, rng: np.random.Generator) -> Light:
     if scene == "hall":
-        sun, direct, ambient = np.array([rng.uniform(-0.3, 0.3), 1.0, rng.uniform(0.0, 0.5)]), 0.4, rng.uniform(0.42, 0.62)
+        sun = np.array([rng.uniform(-0.3, 0.3), 1.0, rng.uniform(0.0, 0.5)])
+        direct, ambient = 0.4, rng.uniform(0.42, 0.62)
     else:
         high = math.radians(rng.uniform(28, 65))
         way = rng.uniform(0, 2 * math.pi)
         sun = np.array([math.cos(high) * math.cos(way), math.sin(high), math.cos(high) * math.sin(way)])
-        sunny = rng.random() < 0.5
-        direct, ambient = (rng.uniform(0.45, 0.65), rng.uniform(0.5, 0.62)) if sunny else (0.18, rng.uniform(0.78, 0.92))
+        if rng.random() < 0.5:
+            direct, ambient = rng.uniform(0.45, 0.65), rng.uniform(0.5, 0.62)
+        else:
+            direct, ambient = 0.18, rng.uniform(0.78, 0.92)
     return Light((sun / np.linalg.norm(sun)).astype(np.float32), float(direct), float(ambient))
 
 
@@ -226,7 +263,9 @@ def _stage(people, shape, scene, density, camera_height, tilt, rng):
         cameras = []
         for option in [camera_height] if camera_height is not None else np.geomspace(lowest, 70, 40):
             rise = {"start": 1.5 * float(option), "rise": ROW_RISE / ROW_DEPTH} if scene == "stands" else {}
-            cameras.append(Camera(float(option), float(tilt_drawn if tilt is None else tilt), focal, shape, **rise))
+            cameras.append(
+                Camera(float(option), float(tilt_drawn if tilt is None else tilt), focal, shape, **rise)
+            )
         areas = np.array([_area(camera, level, farthest)[-1] for camera in cameras])
         enough = np.flatnonzero(areas >= 1.25 * people / aim)
         camera = cameras[enough[0] if len(enough) else int(np.argmax(areas))]
@@ -245,8 +284,8 @@ def _stage(people, shape, scene, density, camera_height, tilt, rng):
         aim *= min(max(0.9 * count / people, 0.5), 0.85)
         least, tilt_drawn = least * 0.87, tilt_drawn + (0 if scene == "stands" else 4)
     raise DataError(
-        f"only {best} of {people} heads can be seen from this viewpoint. Ask for fewer people or a larger picture, "
-        f"or leave camera_height and tilt to be chosen. Received: people={people}, size={shape}, "
+        f"only {best} of {people} heads can be seen from this viewpoint. Ask for fewer people or a larger "
+        f"picture, or leave camera_height and tilt to be chosen. Received: people={people}, size={shape}, "
         f"camera_height={camera_height}, tilt={tilt}"
     )
 
@@ -273,7 +312,9 @@ class _Cast:
             shape = int(shapes[pick])
             # Nobody faces exactly the common way.
             yaw = (int(facing[pick]) + (shape * 7) % 5 - 2) % 16
-            figure = render_figure(shape, yaw, int(elevation[i]), _SCALES[sharp[i]], crowd.seated, bool(mirrored[i]))
+            figure = render_figure(
+                shape, yaw, int(elevation[i]), _SCALES[sharp[i]], crowd.seated, bool(mirrored[i])
+            )
             ratio = scale[i] / figure.scale
             height, width = (max(round(side * ratio), 3) for side in figure.material.shape)
             left = round(crowd.px[i] - figure.head_x * width / figure.material.shape[1])
@@ -287,7 +328,9 @@ class _Cast:
 
     def points(self) -> np.ndarray:
         """Head centers in the picture: float64 (people, 2)."""
-        at = np.array([(f.head_x / f.material.shape[1], f.head_y / f.material.shape[0]) for f in self.figures])
+        at = np.array(
+            [(f.head_x / f.material.shape[1], f.head_y / f.material.shape[0]) for f in self.figures]
+        )
         return self.boxes[:, :2] + at.reshape(-1, 2) * self.boxes[:, 2:]
 
     def visible(self, shape: tuple[int, int]) -> np.ndarray:
@@ -298,14 +341,14 @@ class _Cast:
             figure, (left, top, width, height) = self.figures[i], self.boxes[i].tolist()
             kind = np.asarray(figure.kind.resize((width, height), Image.Resampling.NEAREST))
             whole[i] = np.count_nonzero(kind == 2)
-            kind = kind[max(-top, 0):max(shape[0] - top, 0), max(-left, 0):max(shape[1] - left, 0)]
-            window = owner[max(top, 0):max(top + height, 0), max(left, 0):max(left + width, 0)]
+            kind = kind[max(-top, 0) : max(shape[0] - top, 0), max(-left, 0) : max(shape[1] - left, 0)]
+            window = owner[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
             np.copyto(window, np.array([0, -1, i], np.int32)[kind], where=kind > 0)
         return np.bincount(owner[owner >= 0], minlength=len(whole)) / np.maximum(whole, 1)
 
 
 def _area(camera: Camera, level: float, farthest: float) -> np.ndarray:
-    """Ground, in square meters, seen (at head height) in the rows of the picture, summed from the bottom row up."""
+    """Square meters of ground seen (at head height) in the rows of the picture, summed from the bottom up."""
     height, width = camera.shape
     rows = np.arange(height, -1, -1, dtype=np.float64)
     _, z, depth = camera.ground(0.0, rows, level)
@@ -341,12 +384,16 @@ def _place(people, camera, scene, seated, level, farthest, density, rng) -> _Cro
         order = order[: max(int(len(order) * share), min(len(order), 4 * people + 20))]
     crowd = _gather(camera, x[order], z[order], seated, level, aisle, rng)
     margin = 0.35 * HEAD_LENGTH * crowd.scale + 1
-    # Tall people and children may lie a row off the plane of the adults' heads, where the perspective map still holds.
+    # The heads of tall people and of children lie off the plane that the perspective map is made for.
     mapped = camera.perspective(level, farthest)[:, 0] > 0
     row = np.clip(crowd.py, 1, height - 2).astype(int)
     inside = (
-        (crowd.px > margin) & (crowd.px < width - margin) & (crowd.py > margin) & (crowd.py < height - margin)
-        & mapped[row - 1] & mapped[row + 1]
+        (crowd.px > margin)
+        & (crowd.px < width - margin)
+        & (crowd.py > margin)
+        & (crowd.py < height - margin)
+        & mapped[row - 1]
+        & mapped[row + 1]
     )
     if scene == "stands":  # the keenest take seats, and a few spare ones in case that a head cannot be seen
         chosen = np.flatnonzero(inside)[: int(1.3 * people) + 5]
@@ -371,11 +418,13 @@ def _lure(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _gather(camera, x, z, seated, level, aisle, rng) -> _Crowd:
     child = rng.random(len(x)) < 0.06
-    grown = np.where(child, rng.uniform(0.68, 0.85, len(x)), np.clip(rng.normal(1, 0.045, len(x)), 0.88, 1.12))
+    grown = np.where(
+        child, rng.uniform(0.68, 0.85, len(x)), np.clip(rng.normal(1, 0.045, len(x)), 0.88, 1.12)
+    )
     if camera.rise:
         grown = np.maximum(grown, 0.85)
-    floor = camera.floor_height(z)
-    return _Crowd(x, z, floor, grown, *camera.project(x, floor + level * grown, z), seated, aisle)
+    head = camera.floor_height(z) + level * grown
+    return _Crowd(x, z, grown, *camera.project(x, head, z), seated, aisle)
 
 
 def _in_sight(crowd: _Crowd, shape: tuple[int, int], spacing: float) -> np.ndarray:
@@ -398,16 +447,18 @@ def _in_sight(crowd: _Crowd, shape: tuple[int, int], spacing: float) -> np.ndarr
     seen = []
     for i in range(len(crowd)):
         area = (bottom[i] - top[i]) * (right[i] - left[i])
-        if area <= 0 or covered[top[i]:bottom[i], left[i]:right[i]].sum(dtype=np.int64) > 0.42 * area:
+        if area <= 0 or covered[top[i] : bottom[i], left[i] : right[i]].sum(dtype=np.int64) > 0.42 * area:
             continue
         if spacing:
             cell = (int(xs[i] // spacing), int(zs[i] // spacing))
-            near = (j for a in (-1, 0, 1) for b in (-1, 0, 1) for j in cells.get((cell[0] + a, cell[1] + b), ()))
+            near = (
+                j for a in (-1, 0, 1) for b in (-1, 0, 1) for j in cells.get((cell[0] + a, cell[1] + b), ())
+            )
             if any((xs[i] - xs[j]) ** 2 + (zs[i] - zs[j]) ** 2 < spacing**2 for j in near):
                 continue
             cells.setdefault(cell, []).append(i)
-        covered[crown[i]:chin[i], wide_left[i]:wide_right[i]] = 1
-        covered[chin[i]:foot[i], arm_left[i]:arm_right[i]] = 1
+        covered[crown[i] : chin[i], wide_left[i] : wide_right[i]] = 1
+        covered[chin[i] : foot[i], arm_left[i] : arm_right[i]] = 1
         seen.append(i)
     return np.array(seen, int)
 
@@ -425,8 +476,18 @@ def _cast_shadows(picture, ground, camera: Camera, crowd: _Crowd, light: Light) 
         z = np.maximum(crowd.z + slope_z * tall, 0.5)
         return (np.stack(camera.project(crowd.x + side + slope_x * tall, 0.0, z)[:2], 1) / 2).tolist()
 
-    outline = [spot(-0.14, 0.0), spot(-0.2, 1.0), spot(-0.2, 1.4), spot(-0.08, 1.5), spot(-0.09, 1.72),
-               spot(0.09, 1.72), spot(0.08, 1.5), spot(0.2, 1.4), spot(0.2, 1.0), spot(0.14, 0.0)]
+    outline = [
+        spot(-0.14, 0.0),
+        spot(-0.2, 1.0),
+        spot(-0.2, 1.4),
+        spot(-0.08, 1.5),
+        spot(-0.09, 1.72),
+        spot(0.09, 1.72),
+        spot(0.08, 1.5),
+        spot(0.2, 1.4),
+        spot(0.2, 1.0),
+        spot(0.14, 0.0),
+    ]
     feet_x, feet_y, scale = camera.project(crowd.x, 0.0, crowd.z)
     flat = np.sin(np.radians(np.clip(camera.elevation(feet_y), 5, 90)))
     feet_x, feet_y, scale = feet_x / 2, feet_y / 2, scale / 2
@@ -438,7 +499,9 @@ def _cast_shadows(picture, ground, camera: Camera, crowd: _Crowd, light: Light) 
     typical = float(np.median(scale))
 
     def soft(mask, reach):
-        mask = mask.filter(ImageFilter.GaussianBlur(reach * typical)).resize((width, height), Image.Resampling.BILINEAR)
+        mask = mask.filter(ImageFilter.GaussianBlur(reach * typical)).resize(
+            (width, height), Image.Resampling.BILINEAR
+        )
         return np.asarray(mask, np.float32) / 255
 
     cast, under = soft(cast, 0.03), soft(under, 0.1)
@@ -503,7 +566,10 @@ def _expose(canvas: Image.Image, scene: str, noise, jpeg_quality, rng: np.random
     # Exposed by its mean, as a camera does, within what a sensor can do.
     exposure = np.clip(rng.uniform(100, 140) / max(float(picture.mean()), 1), 0.7, 2.0)
     gain = np.array([1 + warmth, 1.0, 1 - warmth], np.float32) * np.float32(exposure)
-    v, u = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    v, u = (
+        np.linspace(-1, 1, height, dtype=np.float32)[:, None],
+        np.linspace(-1, 1, width, dtype=np.float32)[None, :],
+    )
     corners = 1 - np.float32(rng.uniform(0, 0.12)) * (u * u + v * v)
     picture = picture * gain * corners[..., None]
     level = rng.uniform(1.5, 6) if noise is None else noise
@@ -511,7 +577,9 @@ def _expose(canvas: Image.Image, scene: str, noise, jpeg_quality, rng: np.random
     common = rng.standard_normal((height, width, 1), dtype=np.float32)
     single = rng.standard_normal((height, width), dtype=np.float32)
     single = np.stack([single, single[::-1, ::-1], np.roll(single, (height // 3, width // 3), (0, 1))], -1)
-    picture += (0.85 * common + 0.5 * single) * (np.float32(level) * (0.6 + 0.4 * np.sqrt(picture[..., 1:2].clip(0) / 128)))
+    picture += (0.85 * common + 0.5 * single) * (
+        np.float32(level) * (0.6 + 0.4 * np.sqrt(picture[..., 1:2].clip(0) / 128))
+    )
     # Some contrast, as cameras add; highlights are compressed, not cut off.
     picture = (picture - 110) * np.float32(rng.uniform(1.02, 1.22)) + 112
     bright = picture > 205
@@ -525,8 +593,9 @@ def _expose(canvas: Image.Image, scene: str, noise, jpeg_quality, rng: np.random
 def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Cut square patches with and without a head in the middle from drawn crowds, for learning to classify.
 
-    A head patch is centered on a head (give or take a tenth of its side), whose length is about half the side. A patch
-    without shows bodies, legs, ground or walls at the same scale; heads may only reach into its rim.
+    A head patch is centered on a head (give or take a tenth of its side), whose length is about half the
+    side. A patch without shows bodies, legs, ground or walls at the same scale; heads may only reach into
+    its rim.
 
     Args:
         n: number of patches, at least 1; half of them (rounded down) are heads.
@@ -558,7 +627,9 @@ def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.
         columns, rows = scene.points.astype(int).T
         scale = np.maximum(scene.perspective[rows, columns], 8)
         # Blown-up specks teach nothing, so the nearer people only.
-        clear = np.flatnonzero((scene.visible > 0.6) & (2 * HEAD_LENGTH * scale >= np.clip(0.6 * size, 8, 48)))
+        clear = np.flatnonzero(
+            (scene.visible > 0.6) & (2 * HEAD_LENGTH * scale >= np.clip(0.6 * size, 8, 48))
+        )
         for i in rng.permutation(clear)[:24]:
             side = 2 * HEAD_LENGTH * scale[i] * rng.uniform(0.85, 1.2)
             shift = rng.uniform(-0.1, 0.1, 2) * side
@@ -581,7 +652,9 @@ def _inside(center: np.ndarray, side: float, shape: tuple[int, int]) -> bool:
 
 def _cut(picture: Image.Image, center: np.ndarray, side: float, size: int) -> np.ndarray:
     box = (*(center - side / 2), *(center + side / 2))
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=tuple(float(edge) for edge in box)))
+    return np.asarray(
+        picture.resize((size, size), Image.Resampling.BILINEAR, box=tuple(float(edge) for edge in box))
+    )
 
 
 def write_dataset(
@@ -591,9 +664,10 @@ def write_dataset(
     size: tuple[int, int] = (768, 1024),
     seed: int = 0,
 ) -> Path:
-    """Draw a data set: `images/IMG_1.jpg`, ... and `points.csv` with the columns `picture,x,y`, one row a head.
+    """Draw a data set: `images/IMG_1.jpg`, ... and `points.csv`.
 
-    A picture with nobody in it has one row with empty `x` and `y`. `crowdcount.annotations.read_csv` reads it.
+    The file has the columns `picture,x,y`, one row a head; a picture with nobody in it has one row with empty
+    `x` and `y`. `crowdcount.annotations.read_csv` reads it.
 
     Args:
         folder: where to write; made if it is not there.
@@ -618,7 +692,9 @@ def write_dataset(
         raise DataError(f"pictures must be a whole number of at least 1. Received: pictures={pictures!r}")
     low, high = people
     if not 0 <= low <= high <= MOST_PEOPLE:
-        raise DataError(f"people must be (low, high) with 0 <= low <= high <= {MOST_PEOPLE}. Received: people={people!r}")
+        raise DataError(
+            f"people must be (low, high) with 0 <= low <= high <= {MOST_PEOPLE}. Received: people={people!r}"
+        )
     rng = np.random.default_rng([seed, 1804])
     folder = Path(folder)
     scenes = {}
@@ -644,22 +720,37 @@ def _save_points(points: dict[str, np.ndarray], path: Path) -> Path:
     return path
 
 
-# Number, people, size and scene of each bundled picture. Numbers far above ShanghaiTech's own, so that nobody takes one for
-# the other; among the training pictures of each set is one that falls to validation.
+# Number, people, size and scene of each bundled picture. The numbers lie far above ShanghaiTech's own, so
+# nobody takes one for the other, and in every set one of the training pictures falls to validation.
 _BUNDLED = {
-    "part_A/train_data": [(1001, 60, (288, 384), "square"), (1002, 120, (324, 432), "stands"), (1003, 25, (243, 333), "street"),
-                          (1004, 90, (300, 400), "hall")],
+    "part_A/train_data": [
+        (1001, 60, (288, 384), "square"),
+        (1002, 120, (324, 432), "stands"),
+        (1003, 25, (243, 333), "street"),
+        (1004, 90, (300, 400), "hall"),
+    ],
     "part_A/test_data": [(1001, 45, (231, 311), "street"), (1002, 110, (288, 400), "square")],
-    "part_B/train_data": [(1001, 12, (192, 256), "street"), (1002, 30, (192, 256), "hall"), (1004, 20, (192, 256), "square")],
+    "part_B/train_data": [
+        (1001, 12, (192, 256), "street"),
+        (1002, 30, (192, 256), "hall"),
+        (1004, 20, (192, 256), "square"),
+    ],
     "part_B/test_data": [(1001, 8, (192, 256), "square"), (1002, 24, (192, 256), "street")],
-    "images": [(1, 0, (192, 256), "square"), (2, 1, (192, 256), "street"), (3, 15, (192, 256), "hall"),
-               (4, 40, (240, 320), "street"), (5, 80, (384, 512), "square"), (6, 120, (320, 432), "stands"),
-               (7, 35, (249, 337), "square"), (9, 55, (300, 400), "hall")],
+    "images": [
+        (1, 0, (192, 256), "square"),
+        (2, 1, (192, 256), "street"),
+        (3, 15, (192, 256), "hall"),
+        (4, 40, (240, 320), "street"),
+        (5, 80, (384, 512), "square"),
+        (6, 120, (320, 432), "stands"),
+        (7, 35, (249, 337), "square"),
+        (9, 55, (300, 400), "hall"),
+    ],
 }
 
 
 def write_bundled(folder: str | os.PathLike) -> None:
-    """Draw again what lies in the repository's folder `datasets`: `drawn/` and `sample.jpg` with `sample.csv`.
+    """Draw again what lies in the repository's folder `datasets`: `drawn/`, `sample.jpg` and `sample.csv`.
 
     `drawn/part_A` and `drawn/part_B` have ShanghaiTech's layout; `drawn/images` goes with `drawn/points.csv`.
 

@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -68,7 +68,8 @@ def train(
         design, width: see `crowdcount.CSRNet`.
         init: `"imagenet"`, `"none"` for random weights, or the name or file of weights to start from.
         imagenet_file: see `crowdcount.CSRNet`.
-        maps: folder of density maps prepared by `crowdcount density --stride 1`; made on the fly without it.
+        maps: folder of density maps prepared by `crowdcount density --stride 1`; made on the fly without it. Prepared
+            maps are not resized, so pictures are not either.
         seed: of the first weights, the crops and their order.
         command: the command line, for the card.
 
@@ -111,7 +112,10 @@ def train(
 
     keras.utils.set_random_seed(seed)
     model = build(plan, design, width, init if state["epoch"] == 0 else "none", imagenet_file)
-    steps = pipeline.epoch_steps(samples, plan.crops, plan.batch)
+    crops = plan.crops
+    if maps is not None and isinstance(crops, pipeline.RandomCrops):
+        crops = replace(crops, scale=(1.0, 1.0))
+    steps = pipeline.epoch_steps(samples, crops, plan.batch)
     bias = callbacks.CropBias()
     model.compile(
         plan.optimizer(steps * epochs),
@@ -146,7 +150,7 @@ def train(
 
     dataset = pipeline.training_dataset(
         samples,
-        plan.crops,
+        crops,
         batch=plan.batch,
         sigma=plan.sigma,
         maps=maps,

@@ -490,6 +490,25 @@ def test_full_standard_output_is_one_clear_error(crowd):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a process")
+def test_ctrl_c_while_libraries_are_imported_is_clean(photos):
+    # A library that takes the interrupt for a failed import, as some do.
+    program = (
+        "import os, signal, sys, crowdcount.__main__ as start\n"
+        "def interrupted(*_):\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise ImportError\n"
+        "import crowdcount.cli\n"
+        "crowdcount.cli._import_keras = interrupted\n"
+        "sys.argv[1:] = ['count', 'a.png']\n"
+        "sys.exit(start.run())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment(), cwd=photos)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"crowdcount: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a process")
 def test_ctrl_c_ends_a_running_count(photos, weights, tmp_path):
     pictures = [str(photos / "a.png")] * 5000  # far more than are counted before the signal comes
     command = [*CROWDCOUNT, "count", *pictures, "--model", weights, "--csv", "counts.csv"]

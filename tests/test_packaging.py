@@ -63,7 +63,7 @@ def wheel(tmp_path_factory):
 @pytest.mark.slow
 def test_wheel_has_what_the_commands_need(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    expected = {f"crowdcount/{path.name}" for path in (CHECKOUT / "crowdcount").glob("*.py")}
+    expected = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount").rglob("*.py")}
     expected |= {f"crowdcount/splits/{path.name}" for path in (CHECKOUT / "crowdcount" / "splits").iterdir()}
     weights = CHECKOUT / "weights"
     expected |= {

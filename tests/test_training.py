@@ -15,6 +15,7 @@ import pytest
 from crowdcount import model, recipes, training
 from crowdcount.annotations import Sample
 from crowdcount.callbacks import CropBias, CropMAE, averaged_weights
+from crowdcount.density import density_map, save_density_map
 from crowdcount.errors import DataError, TrainingError
 from crowdcount.model_files import load_model, model_card
 from crowdcount.optimizers import LayerRateAdam, LayerRateSGD
@@ -176,6 +177,17 @@ def test_nan_stops_with_a_message(tmp_path, quick):
     finally:
         del recipes.RECIPES["nan"]
     assert not (tmp_path / "run" / "checkpoint.h5").exists()
+
+
+def test_prepared_maps(tmp_path, quick):
+    samples = _crowd(4)
+    for sample in samples:
+        density = density_map(sample.points, sample.picture.shape[:2], sigma=8.0)
+        save_density_map(tmp_path / "maps" / f"{sample.name}.h5", density)
+    result = train(
+        samples, out=tmp_path / "run", recipe=quick, width=1 / 64, init="none", epochs=1, maps=tmp_path / "maps"
+    )
+    assert np.isfinite(result.history[0]["loss"])
 
 
 def test_without_validation_pictures(tmp_path, quick):

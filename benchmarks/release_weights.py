@@ -1,0 +1,66 @@
+"""Measure a run's weights on validation and file them, with their card, among the weights that ship.
+
+    python benchmarks/release_weights.py RUN_FOLDER NAME --root FOLDER [--keep best|last]
+
+The figures in the card are those of `crowdcount.evaluate`: whole pictures, scored against the number of head
+annotations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from crowdcount.annotations import load_dataset
+from crowdcount.evaluation import evaluate
+from crowdcount.model_files import load_model, model_card, save_weights
+
+DATASETS = ("shanghaitech_a", "shanghaitech_b")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--keep", choices=("best", "last"), default="best")
+    arguments = parser.parse_args()
+
+    file = arguments.run / f"{arguments.keep}.weights.h5"
+    model, card = load_model(file), model_card(file)
+    metrics = {}
+    for dataset in DATASETS:
+        result = evaluate(model, load_dataset(dataset, arguments.root, "val"), maps=True)
+        metrics[f"{dataset} val"] = {
+            "pictures": result.pictures,
+            "mae": round(result.mae, 2),
+            "rmse": round(result.rmse, 2),
+            "nae": round(result.nae, 4),
+            "bias": round(result.bias, 2),
+            "game": [round(value, 2) for value in result.game],
+            "psnr": round(result.psnr, 2),
+            "ssim": round(result.ssim, 4),
+        }
+        print(dataset, metrics[f"{dataset} val"], flush=True)
+    history = (arguments.run / "history.csv").read_text().splitlines()
+    target = Path(__file__).resolve().parents[1] / "weights" / f"{arguments.name}.weights.h5"
+    save_weights(
+        model,
+        target,
+        {
+            "name": arguments.name,
+            "dataset": "training pictures of ShanghaiTech A and B, less the near-copies of test pictures",
+            **card,
+            "metrics": metrics,
+            "history": history,
+        },
+    )
+    print(json.dumps(model_card(target), indent=2))
+
+
+if __name__ == "__main__":
+    main()

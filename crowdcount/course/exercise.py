@@ -1,0 +1,131 @@
+"""What an exercise is, and how answers are examined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+class Wrong(Exception):
+    """An answer is not right; the message tells the learner what to look at."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise.
+
+    Attributes:
+        name: notebook and name, such as `"02.sigmoid"`.
+        answer: the name that the learner's code defines.
+        hint: a nudge, not the answer.
+        solution: code that defines `answer`.
+        praise: one sentence that says what the learner has now.
+        examine: takes the answer; raises `Wrong` with what to look at.
+    """
+
+    name: str
+    answer: str
+    hint: str
+    solution: str
+    praise: str
+    examine: Callable[[Any], None]
+
+
+def examine_function(
+    reference: Callable,
+    inputs: Sequence[tuple],
+    mistakes: Sequence[tuple[Callable, str]] = (),
+    *,
+    tolerance: float = 1e-6,
+) -> Callable[[Any], None]:
+    """An `examine` for functions: equal to `reference` on every input, known mistakes called by name.
+
+    Args:
+        reference: the right function.
+        inputs: tuples of arguments, several and different, random ones among them.
+        mistakes: wrong functions that learners write, each with what to say to those who wrote it.
+        tolerance: relative and absolute difference that passes.
+
+    Returns:
+        A function that takes the learner's function and raises `Wrong`.
+    """
+
+    def examine(answer: Any) -> None:
+        if not callable(answer):
+            raise Wrong(f"a function is wanted, this is {_kind(answer)}.")
+        for arguments in inputs:
+            expected = reference(*arguments)
+            received = call(answer, arguments)
+            if _same(received, expected, tolerance):
+                continue
+            for mistake, message in mistakes:
+                if all(_same(_quiet(answer, each), _quiet(mistake, each), tolerance) for each in inputs):
+                    raise Wrong(message)
+            raise Wrong(_difference(arguments, received, expected))
+
+    return examine
+
+
+def call(answer: Callable, arguments: tuple) -> Any:
+    """The learner's function on copies of the arguments; what it raises, or a missing answer, becomes `Wrong`."""
+    copies = tuple(np.copy(item) if isinstance(item, np.ndarray) else item for item in arguments)
+    try:
+        received = answer(*copies)
+    except Exception as error:  # whatever a learner's code raises is shown to the learner
+        raise Wrong(f"your function stopped with {type(error).__name__}: {error}") from None
+    if received is None or received is Ellipsis:
+        raise Wrong("your function returns nothing yet. Fill in the blank and return the result.")
+    return received
+
+
+def _quiet(function: Callable, arguments: tuple) -> Any:
+    try:
+        return call(function, arguments)
+    except Wrong:
+        return None
+
+
+def _same(received: Any, expected: Any, tolerance: float) -> bool:
+    if isinstance(expected, (tuple, list)):
+        return (
+            isinstance(received, (tuple, list))
+            and len(received) == len(expected)
+            and all(_same(a, b, tolerance) for a, b in zip(received, expected))
+        )
+    if isinstance(expected, dict):
+        return (
+            isinstance(received, dict)
+            and received.keys() == expected.keys()
+            and all(_same(received[key], expected[key], tolerance) for key in expected)
+        )
+    try:
+        a, b = np.asarray(received, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    except (TypeError, ValueError):
+        return bool(received == expected)
+    return a.shape == b.shape and np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def _difference(arguments: tuple, received: Any, expected: Any) -> str:
+    shapes = np.shape(received), np.shape(expected)
+    if not isinstance(expected, (tuple, list, dict)) and shapes[0] != shapes[1]:
+        return f"for {_show(arguments)} the shape should be {shapes[1]}, yours is {shapes[0]}."
+    return f"for {_show(arguments)} it should be {_show(expected)}, yours is {_show(received)}."
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "(" + ", ".join(_show(item) for item in value) + ")"
+    if isinstance(value, np.ndarray) and value.size > 6:
+        return f"an array of shape {value.shape} beginning {np.array2string(value.ravel()[:3], precision=4)}"
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.6g}"
+    if isinstance(value, np.ndarray):
+        return np.array2string(value, precision=4).replace("\n", "")
+    return repr(value)
+
+
+def _kind(answer: Any) -> str:
+    return "nothing yet" if answer is None or answer is Ellipsis else f"a {type(answer).__name__}"

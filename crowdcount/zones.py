@@ -1,0 +1,722 @@
+"""Counting by zone: polygons on a picture -> people in each, people per square meter, level of service.
+
+A cell of the density map that a zone's border cuts counts by the share of its area inside the zone, computed
+exactly, so that zones which tile a picture add up to its count. Needs NumPy, and Pillow for drawing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Union
+
+import numpy as np
+
+from crowdcount.density import STRIDE
+from crowdcount.errors import DataError
+
+Size = tuple[int, int]
+ZoneSource = Union[str, os.PathLike, Mapping, Sequence]
+
+# Coordinates that other programs wrote may miss the picture's border by a rounding error: this share of its size.
+_SLACK = 1e-6
+# A polygon is a line where it is thinner than this share of its length.
+_THINNEST = 1e-9
+# Four points whose homography is worse conditioned than this turn a click one pixel beside into a wrong area.
+_LEAST_SPREAD = 2e-3
+# More than four points never agree exactly; apart by more than this share of their extent, one is mistyped.
+_MOST_MISFIT = 0.05
+
+_SQUARE_FOOT = 0.3048**2
+
+SERVICE_LEVELS = {
+    "standing": {
+        "A": (13 * _SQUARE_FOOT, "free circulation"),
+        "B": (10 * _SQUARE_FOOT, "restricted circulation"),
+        "C": (7 * _SQUARE_FOOT, "personal comfort"),
+        "D": (3 * _SQUARE_FOOT, "no touch"),
+        "E": (2 * _SQUARE_FOOT, "touch"),
+        "F": (0.0, "body ellipse"),
+    },
+    "walking": {
+        "A": (35 * _SQUARE_FOOT, "free choice of speed"),
+        "B": (25 * _SQUARE_FOOT, "normal speed, minor conflicts"),
+        "C": (15 * _SQUARE_FOOT, "restricted speed and passing"),
+        "D": (10 * _SQUARE_FOOT, "most people slowed"),
+        "E": (5 * _SQUARE_FOOT, "all slowed, stoppages"),
+        "F": (0.0, "shuffling, breakdown of flow"),
+    },
+}
+"""Fruin's levels by use: letter -> (least square meters a person, meaning), see `level_of_service`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Zone:
+    """A named part of a picture, bounded by a simple polygon.
+
+    Args:
+        name: what results are called by.
+        polygon: corners [x, y] in order, either way round, shape (N, 2), N >= 3: x to the right and y down
+            from the picture's upper left corner. The last may repeat the first, as in GeoJSON.
+        fractions: whether the corners are fractions of the picture's width and height rather than pixels;
+            `None` means that they are if all lie in 0..1.
+
+    Raises:
+        DataError: if the name is empty, or the polygon has fewer than three corners, numbers that are not
+            finite, no area, or a border that touches or crosses itself.
+
+    Example:
+        >>> Zone("left half", [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]).pixels((480, 640)).tolist()
+        [[0.0, 0.0], [320.0, 0.0], [320.0, 480.0], [0.0, 480.0]]
+    """
+
+    name: str
+    polygon: np.ndarray
+    fractions: bool | None = None
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+            raise DataError(f"A zone needs a name on one line. Received: {_short(self.name)}")
+        polygon = _corners(self.polygon, f"The zone {self.name!r}")
+        fractions = _are_fractions(polygon) if self.fractions is None else bool(self.fractions)
+        object.__setattr__(self, "fractions", fractions)
+        polygon.flags.writeable = False
+        object.__setattr__(self, "polygon", polygon)
+
+    def pixels(self, size: Size) -> np.ndarray:
+        """The corners on a picture.
+
+        Args:
+            size: (height, width) of the picture in pixels.
+
+        Returns:
+            float64 (N, 2), [x, y] in pixels.
+
+        Raises:
+            DataError: if a corner lies outside the picture.
+        """
+        return _on_picture(self.polygon, self.fractions, size, f"The zone {self.name!r}")
+
+
+def read_zones(source: ZoneSource, size: Size | None = None) -> list[Zone]:
+    """Read zones from a JSON file, or from what such a file holds.
+
+    Two forms are read: a list `[{"name": "stage", "polygon": [[x, y], ...]}, ...]`, and GeoJSON's
+    FeatureCollection of Polygons without holes, with `"name"` in their properties. The coordinates are those
+    of the picture (x to the right, y down), never of the earth: pixels, or fractions of the picture's width
+    and height where all of a polygon's lie in 0..1. Zones may overlap.
+
+    Args:
+        source: path of a JSON file, its content (a list or a dict), or a list of `Zone`.
+        size: (height, width) of the picture, to find out now whether a zone lies outside it.
+
+    Returns:
+        The zones in the order of the file.
+
+    Raises:
+        DataError: if the file cannot be read, holds no zone or two of one name, or a zone is not a simple
+            polygon with an area, or lies outside the picture.
+
+    Example:
+        >>> halves = [{"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},
+        ...           {"name": "right", "polygon": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]}]
+        >>> [zone.name for zone in read_zones(halves, (480, 640))]
+        ['left', 'right']
+    """
+    content, place = _content(source, "zones")
+    if isinstance(content, Mapping):
+        if content.get("type") != "FeatureCollection" or not isinstance(content.get("features"), list):
+            raise DataError(
+                f'{place} should be a list of {{"name": ..., "polygon": [[x, y], ...]}}, or a GeoJSON '
+                f"FeatureCollection. Received {_short(content)}"
+            )
+        items, read = content["features"], _zone_of_feature
+    elif isinstance(content, Sequence) and not isinstance(content, (str, bytes)):
+        items, read = content, _zone_of_entry
+    else:
+        raise DataError(f"{place} should be a list of zones. Received {_short(content)}")
+    zones = [read(item, f"{place}, zone {number}") for number, item in enumerate(items, start=1)]
+    if not zones:
+        raise DataError(f"{place} holds no zone. Give at least one, with a name and a polygon.")
+    names = set()
+    for zone in zones:
+        if zone.name in names:
+            raise DataError(f"{place} has two zones named {zone.name!r}. Give each a name of its own.")
+        names.add(zone.name)
+        if size is not None:
+            zone.pixels(size)
+    return zones
+
+
+def count_zones(density: np.ndarray, zones: Iterable[Zone], size: Size) -> dict[str, float]:
+    """Count the people in each zone.
+
+    People count as spread evenly over their cell of 8 x 8 pixels; where the picture's size is no multiple of
+    8, the last cells are the rest. Zones that tile the picture add up to the map's sum.
+
+    Args:
+        density: people a cell, shape (ceil(height / 8), ceil(width / 8)).
+        zones: the zones, in pixels or fractions.
+        size: (height, width) of the picture in pixels.
+
+    Returns:
+        Zone's name -> people in it.
+
+    Raises:
+        DataError: if a zone lies outside the picture, or the map is not that of a picture of this size.
+
+    Example:
+        >>> half = Zone("left half", [[0, 0], [0.5, 0], [0.5, 1], [0, 1]])
+        >>> count_zones(np.ones((2, 3), np.float32), [half], (16, 24))
+        {'left half': 3.0}
+    """
+    rows, columns = (-(-side // STRIDE) for side in size)
+    if density.shape != (rows, columns):
+        raise DataError(
+            f"A picture of {size[1]}x{size[0]} pixels has a density map of shape {(rows, columns)}. "
+            f"Received: density.shape={density.shape}"
+        )
+    people = density.astype(np.float64)
+    return {zone.name: float(np.sum(people * zone_shares(zone, size))) for zone in zones}
+
+
+def zone_shares(zone: Zone, size: Size) -> np.ndarray:
+    """The share of each cell's area that lies inside a zone, exact to rounding.
+
+    Args:
+        zone: the zone, in pixels or fractions.
+        size: (height, width) of the picture in pixels.
+
+    Returns:
+        float64 array in 0..1, shape (ceil(height / 8), ceil(width / 8)).
+
+    Raises:
+        DataError: if the zone lies outside the picture.
+
+    Example:
+        >>> zone_shares(Zone("triangle", [[0, 0], [8, 0], [0, 8]]), (8, 12)).tolist()
+        [[0.5, 0.0]]
+    """
+    polygon = zone.pixels(size)
+    if _signed_area(polygon) > 0:
+        polygon = polygon[::-1]
+    row_edges, column_edges = (
+        np.minimum(np.arange(-(-side // STRIDE) + 1.0) * STRIDE, side) for side in size
+    )
+    heights, widths = np.diff(row_edges), np.diff(column_edges)
+    # Green's theorem cell by cell: a piece of border that goes down by dy has dy x (distance to the cell's right
+    # edge) of inside to its right in its own cell, and dy x (width) in every cell further right in the row.
+    own = np.zeros((heights.size, widths.size))
+    further = np.zeros((heights.size, widths.size + 1))
+    for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0)):
+        cuts = np.sort(np.concatenate([[0.0, 1.0], _grid_cuts(x0, x1), _grid_cuts(y0, y1)]))
+        x, y = x0 + cuts * (x1 - x0), y0 + cuts * (y1 - y0)
+        dy, middle = np.diff(y), (x[1:] + x[:-1]) / 2
+        # The middles of the pieces lie well inside their cells, or on the picture's border.
+        row = np.clip((y[1:] + y[:-1]) / 2 // STRIDE, 0, heights.size - 1).astype(int)
+        column = np.clip(middle // STRIDE, 0, widths.size - 1).astype(int)
+        np.add.at(own, (row, column), dy * (column_edges[column + 1] - middle))
+        np.add.at(further, (row, column + 1), dy)
+    inside = own + np.cumsum(further[:, :-1], axis=1) * widths
+    return np.clip(inside / np.outer(heights, widths), 0, 1)
+
+
+def zone_mask(zones: Iterable[Zone], size: Size) -> np.ndarray:
+    """The pixels inside any of the zones; its inverse, `~zone_mask(...)`, is what to hide outside them.
+
+    A pixel is inside if its middle is. Pixels on the border of two zones that share it belong to one of them.
+
+    Args:
+        zones: the zones, in pixels or fractions.
+        size: (height, width) of the picture in pixels.
+
+    Returns:
+        bool array of shape (height, width).
+
+    Raises:
+        DataError: if a zone lies outside the picture.
+
+    Example:
+        >>> zone_mask([Zone("corner", [[0, 0], [2, 0], [2, 2], [0, 2]])], (3, 4)).astype(int).tolist()
+        [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
+    """
+    height, width = size
+    inside = np.zeros((height, width), bool)
+    for zone in zones:
+        polygon = zone.pixels(size)
+        first = max(0, math.floor(polygon[:, 1].min()))
+        last = min(height, math.ceil(polygon[:, 1].max()))
+        # A pixel is inside where the border crosses its row an odd number of times to its left.
+        crossed = np.zeros((last - first, width + 1), bool)
+        for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0)):
+            low, high = sorted((y0, y1))
+            row = np.arange(math.ceil(low - 0.5), math.ceil(high - 0.5))
+            if row.size:
+                x = x0 + (row + 0.5 - y0) / (y1 - y0) * (x1 - x0)
+                column = np.clip(np.ceil(x - 0.5), 0, width).astype(int)
+                crossed[row - first, column] ^= True
+        inside[first:last] |= np.logical_xor.accumulate(crossed[:, :-1], axis=1)
+    return inside
+
+
+def draw_zones(picture: np.ndarray, zones: Iterable[Zone], counts: Mapping[str, float] | None = None) -> np.ndarray:
+    """Draw zones on a picture: their borders and names, and the picture darkened outside them.
+
+    Args:
+        picture: uint8 RGB, shape (H, W, 3), as it is or with its density map over it.
+        zones: the zones, in pixels or fractions.
+        counts: zone's name -> people in it, written below the names.
+
+    Returns:
+        uint8 RGB, shape (H, W, 3).
+
+    Raises:
+        DataError: if a zone lies outside the picture.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    size = picture.shape[:2]
+    zones = list(zones)
+    borders = [zone.pixels(size) for zone in zones]
+    shown = np.where(zone_mask(zones, size)[..., np.newaxis], picture, picture // 3)
+    image = Image.fromarray(shown)
+    draw = ImageDraw.Draw(image)
+    line = max(1, max(size) // 400)
+    font = ImageFont.load_default(max(10, max(size) // 45))
+    for border in borders:
+        corners = [tuple(corner) for corner in border]
+        draw.line([*corners, corners[0]], fill="white", width=line, joint="curve")
+    for zone, border in zip(zones, borders):
+        text = zone.name if counts is None else f"{zone.name}\n{counts[zone.name]:.0f}"
+        draw.multiline_text(
+            _label_place(border),
+            text,
+            fill="white",
+            stroke_fill="black",
+            stroke_width=max(1, line),
+            font=font,
+            anchor="mm",
+            align="center",
+        )
+    return np.array(image)
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """The plane that people stand on: where a picture's points lie on it, in meters.
+
+    A homography, so it holds for one camera position, level ground and a lens without visible distortion. Draw
+    zones around the ground between people's feet: their heads, which are what is counted, appear higher
+    in the picture, which matters the more the smaller the zone and the flatter the view. Make one with `from_points`.
+
+    Args:
+        matrix: float64 (3, 3), from homogeneous picture to homogeneous ground coordinates, positive in the
+            third below the horizon.
+        points: float64 (N, 4), the [x, y, X, Y] that it comes from.
+        fractions: whether x and y are fractions of the picture's width and height rather than pixels.
+
+    Reference:
+        Hartley and Zisserman, Multiple View Geometry in Computer Vision, 2nd edition, 2004, section 4.1 and
+        algorithm 4.2 (the normalized direct linear transformation).
+    """
+
+    matrix: np.ndarray
+    points: np.ndarray
+    fractions: bool
+
+    @classmethod
+    def from_points(cls, points: Sequence | np.ndarray, *, fractions: bool | None = None) -> Ground:
+        """Find the plane from four or more points on the ground with known positions.
+
+        Args:
+            points: rows [x, y, X, Y], shape (N, 4), N >= 4: x and y in the picture, X and Y on the ground in
+                meters from any origin, along any two axes at a right angle. The four corners of a measured
+                rectangle will do. Of more than four the best fit is taken.
+            fractions: whether x and y are fractions of the picture's width and height rather than pixels;
+                `None` means that they are if all lie in 0..1.
+
+        Returns:
+            The ground.
+
+        Raises:
+            DataError: if there are fewer than four points, numbers that are not finite, points (nearly) on
+                one line, or positions in the picture and on the ground that contradict each other.
+
+        Example:
+            >>> ground = Ground.from_points([[0, 0, 0, 0], [100, 0, 10, 0], [100, 100, 10, 10], [0, 100, 0, 10]])
+            >>> round(ground.area(Zone("square", [[0, 0], [50, 0], [50, 50], [0, 50]])), 6)
+            25.0
+        """
+        points = _numbers(points, 4, "The ground points", "[x, y, X, Y]")
+        if len(points) < 4:
+            raise DataError(
+                f"The ground needs four points or more, each [x, y, X, Y]. Received: {len(points)} points"
+            )
+        if fractions is None:
+            fractions = _are_fractions(points[:, :2])
+        for place, positions in (("in the picture", points[:, :2]), ("on the ground", points[:, 2:])):
+            extents = np.linalg.svd(positions - positions.mean(axis=0), compute_uv=False)
+            if not extents[1] > _LEAST_SPREAD * extents[0]:
+                raise DataError(
+                    f"The ground points lie on one line {place}, or nearly so, and fix no plane. "
+                    f"Choose four spread out in both directions. Received: {positions.tolist()}"
+                )
+        matrix, spread = _homography(points[:, :2], points[:, 2:])
+        if not spread > _LEAST_SPREAD:
+            raise DataError(
+                "The ground points fix no plane: it takes four of which no three lie on one line, or nearly "
+                f"so, neither in the picture nor on the ground. Received: {points.tolist()}"
+            )
+        depth = _homogeneous(points[:, :2]) @ matrix[2]
+        if not (depth.min() > 0 or depth.max() < 0):
+            raise DataError(
+                "The ground points contradict each other: no camera sees these places in this order. Look "
+                f"for two that are swapped. Received: {points.tolist()}"
+            )
+        ground = cls(matrix / depth.mean(), points, bool(fractions))
+        misfit = np.linalg.norm(ground.to_meters(points[:, :2]) - points[:, 2:], axis=1)
+        if misfit.max() > _MOST_MISFIT * np.ptp(points[:, 2:], axis=0).max():
+            worst = int(misfit.argmax())
+            raise DataError(
+                f"The ground points contradict each other: the best fit is {misfit[worst]:.2g} m off at "
+                f"{points[worst].tolist()}. Check the coordinates."
+            )
+        points.flags.writeable = False
+        return ground
+
+    def to_meters(self, positions: Sequence | np.ndarray) -> np.ndarray:
+        """Where points of the picture lie on the ground.
+
+        Args:
+            positions: [x, y] in the units of the ground's points, shape (N, 2).
+
+        Returns:
+            float64 (N, 2), [X, Y] in meters.
+
+        Raises:
+            DataError: if a point lies on or above the horizon.
+        """
+        positions = _homogeneous(np.asarray(positions, np.float64))
+        depth = positions @ self.matrix[2]
+        # The depth is 1 in the middle of the measured points, 0 at the horizon: beyond a thousand times as far a
+        # pixel is wider than any crowd.
+        if not (depth > 1e-3).all():
+            x, y = positions[int(depth.argmin()), :2]
+            raise DataError(
+                f"The point x={x:g}, y={y:g} lies at or above the horizon of the ground points: there is no "
+                "ground there to measure. Draw the zone further down, or check the ground points."
+            )
+        return (positions @ self.matrix[:2].T) / depth[:, np.newaxis]
+
+    def area(self, zone: Zone, size: Size | None = None) -> float:
+        """The ground that a zone covers. Exact: a homography keeps straight lines straight.
+
+        Args:
+            zone: the zone.
+            size: (height, width) of the picture in pixels; needed only where of zone and ground one is in
+                pixels and the other in fractions.
+
+        Returns:
+            Its area in square meters.
+
+        Raises:
+            DataError: if the zone reaches the horizon, zone or ground points lie outside the picture, or the
+                size is missing.
+        """
+        corners = zone.polygon
+        if size is not None:
+            _on_picture(self.points[:, :2], self.fractions, size, "A ground point")
+            corners = zone.pixels(size)
+            if self.fractions:
+                corners = corners / (size[1], size[0])
+        elif zone.fractions != self.fractions:
+            raise DataError(
+                f"Of the zone {zone.name!r} and the ground one is in pixels, the other in fractions. Give the "
+                "picture's size, (height, width)."
+            )
+        try:
+            return abs(_signed_area(self.to_meters(corners)))
+        except DataError as error:
+            raise DataError(f"The zone {zone.name!r} has no area on the ground. {error}") from error
+
+
+def read_ground(source: ZoneSource | Ground, size: Size | None = None) -> Ground:
+    """Read the ground plane from a JSON file, or from what such a file holds.
+
+    The form is `{"points": [[x, y, X, Y], ...]}` with four points or more, see `Ground.from_points`.
+
+    Args:
+        source: path of a JSON file, its content, or a `Ground`.
+        size: (height, width) of the picture, to find out now whether a point lies outside it.
+
+    Returns:
+        The ground.
+
+    Raises:
+        DataError: if the file cannot be read, or its points fix no plane or lie outside the picture.
+    """
+    if not isinstance(source, Ground):
+        content, place = _content(source, "ground points")
+        if not isinstance(content, Mapping) or not isinstance(content.get("points"), list):
+            raise DataError(
+                f'{place} should hold {{"points": [[x, y, X, Y], ...]}}, with X and Y in meters. '
+                f"Received {_short(content)}"
+            )
+        source = Ground.from_points(content["points"])
+    if size is not None:
+        _on_picture(source.points[:, :2], source.fractions, size, "A ground point")
+    return source
+
+
+def people_per_square_meter(
+    counts: Mapping[str, float], zones: Iterable[Zone], ground: Ground, size: Size
+) -> dict[str, float]:
+    """How dense the crowd is in each zone.
+
+    Args:
+        counts: zone's name -> people in it, as `count_zones` gives it.
+        zones: the zones, in pixels or fractions.
+        ground: the ground, in pixels or fractions.
+        size: (height, width) of the picture in pixels.
+
+    Returns:
+        Zone's name -> people per square meter of ground.
+
+    Raises:
+        DataError: if a zone or a ground point lies outside the picture, or a zone reaches the horizon.
+    """
+    return {zone.name: counts[zone.name] / ground.area(zone, size) for zone in zones}
+
+
+def level_of_service(per_m2: float, use: str = "standing") -> str:
+    """Fruin's level of service, from A (room to move freely) to F (bodies touch, movement breaks down).
+
+    Fruin gives square feet a person. For people who stand or queue A begins at 13, B at 10, C at 7, D at 3
+    and E at 2 (1.21, 0.93, 0.65, 0.28 and 0.19 square meters: up to 0.83, 1.08, 1.54, 3.59 and 5.38 people
+    per square meter); for people who walk at 35, 25, 15, 10 and 5 (3.25, 2.32, 1.39, 0.93 and 0.46 square
+    meters: up to 0.31, 0.43, 0.72, 1.08 and 2.15 people per square meter). It is a measure of comfort in stations
+    and corridors, not a verdict on safety. `SERVICE_LEVELS` holds the thresholds with their meanings.
+
+    Args:
+        per_m2: people per square meter, 0 or more.
+        use: `"standing"` or `"walking"`.
+
+    Returns:
+        The letter.
+
+    Raises:
+        DataError: if the density is negative or NaN, or there is no such use.
+
+    Reference:
+        J. J. Fruin, Pedestrian Planning and Design, Metropolitan Association of Urban Designers and
+        Environmental Planners, New York, 1971, chapter 4.
+
+    Example:
+        >>> level_of_service(2.0), level_of_service(2.0, "walking")
+        ('D', 'E')
+    """
+    if use not in SERVICE_LEVELS:
+        raise DataError(f"use should be one of {', '.join(SERVICE_LEVELS)}. Received: {use!r}")
+    if not per_m2 >= 0:
+        raise DataError(f"people per square meter should be 0 or more. Received: {per_m2}")
+    room = 1 / per_m2 if per_m2 > 0 else math.inf
+    return next(letter for letter, (least, _) in SERVICE_LEVELS[use].items() if room >= least)
+
+
+# --- Reading ------------------------------------------------------------------------------------------------
+
+
+def _content(source: ZoneSource, what: str) -> tuple[object, str]:
+    """What a source holds, and how messages call it."""
+    if not isinstance(source, (str, os.PathLike)):
+        return source, f"The {what}"
+    place = f"The file of {what} {os.fspath(source)!r}"
+    try:
+        with open(source, encoding="utf-8-sig") as file:
+            return json.load(file), place
+    except OSError as error:
+        raise DataError(f"{place} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place} is no JSON in UTF-8: {error}.") from error
+
+
+def _zone_of_entry(item: object, where: str) -> Zone:
+    if isinstance(item, Zone):
+        return item
+    if not isinstance(item, Mapping) or "name" not in item or "polygon" not in item:
+        raise DataError(f'{where}: should be {{"name": ..., "polygon": [[x, y], ...]}}. Received {_short(item)}')
+    return _zone(item["name"], item["polygon"], where)
+
+
+def _zone_of_feature(item: object, where: str) -> Zone:
+    item = item if isinstance(item, Mapping) else {}
+    properties, geometry = item.get("properties"), item.get("geometry")
+    if not isinstance(properties, Mapping) or "name" not in properties:
+        raise DataError(f'{where}: needs a "name" in its "properties". Received {_short(properties)}')
+    rings = geometry.get("coordinates") if isinstance(geometry, Mapping) else None
+    if not isinstance(rings, list) or geometry.get("type") != "Polygon":
+        raise DataError(f'{where}: its "geometry" should be a Polygon. Received {_short(geometry)}')
+    if len(rings) != 1:
+        raise DataError(
+            f"{where} ({properties['name']!r}): a polygon should have one ring. Received {len(rings)}; cut a "
+            "polygon with holes into several without."
+        )
+    return _zone(properties["name"], rings[0], where)
+
+
+def _zone(name: object, polygon: object, where: str) -> Zone:
+    try:
+        return Zone(name, polygon)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _numbers(values: object, columns: int, what: str, form: str) -> np.ndarray:
+    """float64 (N, columns), a copy, all finite."""
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
+    if not isinstance(values, (list, tuple)):
+        raise DataError(f"{what}: should be a list of {form}. Received {_short(values)}")
+    for value in values:
+        row = value.tolist() if isinstance(value, np.ndarray) else value
+        if not isinstance(row, (list, tuple)) or len(row) != columns or not all(map(_is_finite, row)):
+            raise DataError(f"{what}: a point should be {columns} finite numbers {form}. Received {_short(row)}")
+    return np.array(values, np.float64).reshape(-1, columns)
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the range of floating point
+        return False
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+# --- Geometry -----------------------------------------------------------------------------------------------
+
+
+def _corners(polygon: object, what: str) -> np.ndarray:
+    """The corners of a simple polygon with an area, each once."""
+    corners = _numbers(polygon, 2, what, "[x, y]")
+    if len(corners) > 1:
+        corners = corners[(corners != np.roll(corners, -1, axis=0)).any(axis=1)]
+    if len(corners) < 3:
+        raise DataError(
+            f"{what}: a polygon needs three corners or more, at different places. Received: {_short(polygon)}"
+        )
+    extents = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
+    if not extents[1] > _THINNEST * extents[0]:
+        raise DataError(f"{what} has no area: its corners lie on one line. Received: {_short(corners.tolist())}")
+    crossing = _crossing(corners)
+    if crossing:
+        first, second = (
+            " to ".join(f"({x:g}, {y:g})" for x, y in (corners[edge], corners[(edge + 1) % len(corners)]))
+            for edge in crossing
+        )
+        raise DataError(
+            f"{what}: its border touches or crosses itself: the side {first} meets the side {second}. "
+            "Give the corners in their order around the zone, or cut it into several zones."
+        )
+    return corners
+
+
+def _crossing(corners: np.ndarray) -> tuple[int, int] | None:
+    """The first two sides that meet other than in the corner between neighbors."""
+    ends = np.roll(corners, -1, axis=0)
+    count = len(corners)
+    for edge, (start, end) in enumerate(zip(corners, ends)):
+        after = (edge + 1) % count
+        onward = ends[after] - end
+        if _cross(end - start, onward) == 0 and (end - start) @ onward < 0:
+            return edge, after
+        # Each pair of sides once, without the neighbors before and after.
+        others = np.arange(edge + 2, count - (edge == 0))
+        a, b = corners[others], ends[others]
+        meets = np.sign(_cross(end - start, a - start)) * np.sign(_cross(end - start, b - start)) <= 0
+        meets &= np.sign(_cross(b - a, start - a)) * np.sign(_cross(b - a, end - a)) <= 0
+        meets &= (np.minimum(a, b) <= np.maximum(start, end)).all(axis=1)  # sides in line pass the two above
+        meets &= (np.maximum(a, b) >= np.minimum(start, end)).all(axis=1)
+        if meets.any():
+            return edge, int(others[meets.argmax()])
+    return None
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def _signed_area(corners: np.ndarray) -> float:
+    corners = corners - corners[0]  # near the origin: fewer digits are lost
+    return float(_cross(corners, np.roll(corners, -1, axis=0)).sum() / 2)
+
+
+def _are_fractions(positions: np.ndarray) -> bool:
+    return bool((positions >= -_SLACK).all() and (positions <= 1 + _SLACK).all())
+
+
+def _on_picture(positions: np.ndarray, fractions: bool, size: Size, what: str) -> np.ndarray:
+    """The positions in pixels of the picture."""
+    height, width = size
+    pixels = positions * (width, height) if fractions else positions
+    slack = _SLACK * max(size)
+    outside = ((pixels < -slack) | (pixels > np.array([width, height]) + slack)).any(axis=1)
+    if outside.any():
+        x, y = positions[int(outside.argmax())]
+        raise DataError(
+            f"{what} lies outside the picture: x={x:g}, y={y:g}, and the picture has {width}x{height} pixels. "
+            "Give pixels of this picture, or fractions of its width and height from 0 to 1."
+        )
+    return np.clip(pixels, 0, (width, height))
+
+
+def _grid_cuts(start: float, end: float) -> np.ndarray:
+    """Where between 0 and 1 on the way from start to end the edges of cells are crossed."""
+    low, high = sorted((start, end))
+    edges = np.arange(math.floor(low / STRIDE) + 1, math.ceil(high / STRIDE)) * float(STRIDE)
+    return (edges - start) / (end - start) if edges.size else edges
+
+
+def _label_place(corners: np.ndarray) -> tuple[float, float]:
+    """A point well inside a polygon: the middle of its widest span halfway down."""
+    y = (corners[:, 1].min() + corners[:, 1].max()) / 2
+    ends = np.roll(corners, -1, axis=0)
+    falls = (corners[:, 1] <= y) != (ends[:, 1] <= y)
+    (x0, y0), (x1, y1) = corners[falls].T, ends[falls].T
+    spans = np.sort(x0 + (y - y0) / (y1 - y0) * (x1 - x0)).reshape(-1, 2)
+    left, right = spans[np.diff(spans).argmax()]
+    return (left + right) / 2, y
+
+
+def _homogeneous(positions: np.ndarray) -> np.ndarray:
+    return np.column_stack([positions, np.ones(len(positions))])
+
+
+def _homography(seen: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, float]:
+    """The homography from (N, 2) to (N, 2), and how well the points fix it, from 0 (not at all) to 1."""
+    from_seen, from_measured = _whitening(seen), _whitening(measured)
+    p, q = _homogeneous(seen) @ from_seen.T, _homogeneous(measured) @ from_measured.T
+    nothing = np.zeros_like(p)
+    equations = np.vstack(
+        [np.hstack([p, nothing, -q[:, :1] * p]), np.hstack([nothing, p, -q[:, 1:2] * p])]
+    )
+    _, values, solutions = np.linalg.svd(equations)
+    matrix = solutions[-1].reshape(3, 3)
+    own = np.linalg.svd(matrix, compute_uv=False)
+    return np.linalg.inv(from_measured) @ matrix @ from_seen, min(values[7] / values[0], own[2] / own[0])
+
+
+def _whitening(positions: np.ndarray) -> np.ndarray:
+    """(3, 3) that gives positions mean 0 and unit covariance: a flat view is then no worse than a square one."""
+    middle = positions.mean(axis=0)
+    _, extents, axes = np.linalg.svd(positions - middle, full_matrices=False)
+    scale = np.sqrt(len(positions)) * axes / extents[:, np.newaxis]
+    return np.block([[scale, -(scale @ middle)[:, np.newaxis]], [np.zeros((1, 2)), np.ones((1, 1))]])
