@@ -29,6 +29,7 @@ from crowdcount.errors import CrowdCountError
 
 if TYPE_CHECKING:
     from crowdcount.counting import CountFailure, CountResult
+    from crowdcount.zones import Ground, Zone
 
 _FAILED = 1
 _INTERRUPTED = 130  # 128 + the number of the signal, as shells report it
@@ -110,6 +111,15 @@ def _parser() -> argparse.ArgumentParser:
     count.add_argument("--csv", metavar="FILE", help="write a line a picture to this file")
     count.add_argument(
         "--overlay", metavar="DIR", help="save each picture with its density map over it to this folder"
+    )
+    count.add_argument(
+        "--zones", metavar="FILE", help="count by zone too: named polygons in JSON, in pixels or fractions"
+    )
+    count.add_argument(
+        "--ground",
+        metavar="FILE",
+        help="with --zones, give people per square meter too: four or more points [x, y, X, Y] in JSON, "
+        "X and Y in meters on the ground",
     )
 
     evaluate = command("evaluate", _evaluate, "score a network on annotated pictures")
@@ -272,12 +282,17 @@ def _size(text: str) -> tuple[int, int]:
 def _count(arguments: argparse.Namespace) -> int:
     from crowdcount.counting import CountFailure, count_many
     from crowdcount.files import data_folder
+    from crowdcount.zones import read_ground, read_zones
 
     pictures = list(arguments.pictures)
     if arguments.demo:
         pictures.append(str(data_folder("datasets") / "sample.jpg"))
     if not pictures:
         arguments.parser.error("name a picture or a folder, or use --demo")
+    if arguments.ground and not arguments.zones:
+        arguments.parser.error("--ground needs --zones")
+    zones = read_zones(arguments.zones) if arguments.zones else []
+    ground = read_ground(arguments.ground) if arguments.ground else None
     if arguments.csv:
         _check_writable(Path(arguments.csv))
     if arguments.overlay:
@@ -293,21 +308,22 @@ def _count(arguments: argparse.Namespace) -> int:
     for result in tqdm(
         count_many(pictures, arguments.model), unit=" pictures", file=sys.stderr, disable=hidden
     ):
-        rows.append(_count_row(result))
+        row = _count_row(result)
+        rows.append(row)
         failed = isinstance(result, CountFailure)
+        if zones and not failed:
+            _add_zones(row, result, zones, ground)
         if arguments.json:
-            print(
-                json.dumps({key: value for key, value in rows[-1].items() if value is not None}), flush=True
-            )
+            print(json.dumps({key: value for key, value in row.items() if value is not None}), flush=True)
         elif not failed:
-            print(f"{result.picture}\t{result.count:.1f}", flush=True)
+            print("\n".join([f"{result.picture}\t{result.count:.1f}", *_zone_lines(row)]), flush=True)
         if failed:
             _fail(f"{result.picture}: {result.error}" if result.picture not in result.error else result.error)
             continue
         for warning in result.warnings:
             _warn(f"{result.picture}: {warning}")
         if arguments.overlay:
-            _save_overlay(result, Path(arguments.overlay), overlays)
+            _save_overlay(result, Path(arguments.overlay), overlays, zones if "zones" in row else None)
     if arguments.csv:
         with _writing(arguments.csv):
             _save_counts(rows, arguments.csv)
@@ -323,7 +339,37 @@ def _count_row(result: CountResult | CountFailure) -> dict:
     return found
 
 
-def _save_overlay(result: CountResult, folder: Path, taken: set[str]) -> None:
+def _add_zones(row: dict, result: CountResult, zones: list[Zone], ground: Ground | None) -> None:
+    """Add what the zones hold to a picture's row; where they don't fit the picture, the reason."""
+    from crowdcount import zones as by_zone
+
+    size = (result.height, result.width)
+    try:
+        counts = by_zone.count_zones(result.density, zones, size)
+        # Digits enough to add up to the count.
+        row["zones"] = {name: round(people, 6) for name, people in counts.items()}
+        if ground is not None:
+            per_m2 = by_zone.people_per_square_meter(counts, zones, ground, size)
+            row["per_m2"] = {name: round(people, 6) for name, people in per_m2.items()}
+            row["level_of_service"] = {
+                name: {use: by_zone.level_of_service(people, use) for use in by_zone.SERVICE_LEVELS}
+                for name, people in per_m2.items()
+            }
+    except CrowdCountError as error:
+        row["error"] = str(error)
+        _fail(f"{result.picture}: {error}")
+
+
+def _zone_lines(row: dict) -> Iterator[str]:
+    for name, people in row.get("zones", {}).items():
+        line = f"{row['picture']}\t{name}\t{people:.1f}"
+        if "per_m2" in row:
+            levels = ", ".join(f"{use} {level}" for use, level in row["level_of_service"][name].items())
+            line += f"\t{row['per_m2'][name]:.2f} per m2\t{levels}"
+        yield line
+
+
+def _save_overlay(result: CountResult, folder: Path, taken: set[str], zones: list[Zone] | None) -> None:
     # Pictures of different folders and formats may share a name; no overlay may replace another or a picture.
     stem = f"{Path(result.picture).stem}_overlay"
     name, number = stem, 1
@@ -333,7 +379,7 @@ def _save_overlay(result: CountResult, folder: Path, taken: set[str]) -> None:
     taken.add(name)
     path = folder / f"{name}.png"
     with _writing(path):
-        result.save_overlay(path)
+        result.save_overlay(path, zones)
     print(f"crowdcount: overlay saved as {path}", file=sys.stderr)
 
 
@@ -344,10 +390,19 @@ def _save_counts(rows: list[dict], path: str) -> None:
 
     with atomic_path(path) as temporary:
         with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.DictWriter(file, _COLUMNS)
+            lines = [_flat(row) for row in rows]
+            # A picture that failed has no zones; the others name their columns.
+            writer = csv.DictWriter(file, list(dict.fromkeys(column for line in lines for column in line)))
             writer.writeheader()
-            for row in rows:
-                writer.writerow({**row, "warnings": " ".join(row["warnings"] or ())})
+            writer.writerows(lines)
+
+
+def _flat(row: dict) -> dict:
+    """A picture's row as a line of CSV: a column for each zone, and one for its people per square meter."""
+    cells = {key: row[key] for key in _COLUMNS} | {"warnings": " ".join(row["warnings"] or ())}
+    for key, title in (("zones", "zone"), ("per_m2", "per m2")):
+        cells |= {f"{title} {name}": value for name, value in row.get(key, {}).items()}
+    return cells
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -534,13 +589,32 @@ def _writing(path: str | os.PathLike) -> Iterator[None]:
 
 
 def _import_keras() -> None:
-    """Import Keras and TensorFlow, and keep their notes about the processor off the terminal."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for name in ("absl", "tensorflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    """Import Keras and TensorFlow; quietly, unless the user has set TensorFlow's own variable for its log."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    import keras  # noqa: F401
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # What TensorFlow says of CUDA before its log is set up heeds no level: it is shown if the import fails.
+    with tempfile.TemporaryFile() as notes:
+        standard_error = os.dup(2)
+        os.dup2(notes.fileno(), 2)
+        try:
+            import keras
+
+            if keras.backend.backend() == "tensorflow":
+                import tensorflow as tf
+
+                tf.config.list_physical_devices()  # the other moment when it speaks
+        except BaseException:
+            notes.seek(0)
+            os.write(standard_error, notes.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
 
 
 def _begin() -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.axes import Axes
 
+    from crowdcount.zones import ZoneSource
+
 # Above this many pixels a picture runs in tiles: the first layers at full resolution need about 0.8 GB a
 # megapixel in float32, and a phone's 12 megapixels would not fit into a laptop.
 _WHOLE_PIXELS = 6_000_000
@@ -68,6 +70,22 @@ class CountResult:
     warnings: list[str] = field(default_factory=list)
     source: str | np.ndarray | None = None
 
+    def zones(self, zones: ZoneSource) -> dict[str, float]:
+        """Count the people in each of several zones.
+
+        Args:
+            zones: path of a JSON file, its content, or a list of `zones.Zone`; see `zones.read_zones`.
+
+        Returns:
+            Zone's name -> people in it.
+
+        Raises:
+            DataError: if the zones cannot be read, are no simple polygons, or lie outside the picture.
+        """
+        from crowdcount.zones import count_zones, read_zones
+
+        return count_zones(self.density, read_zones(zones), (self.height, self.width))
+
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the picture with its density map over it, titled with the count.
 
@@ -81,19 +99,21 @@ class CountResult:
 
         return plot_count(load_picture(self.source), self.density, title=repr(self), axes=axes)
 
-    def save_overlay(self, path: str | os.PathLike) -> None:
+    def save_overlay(self, path: str | os.PathLike, zones: ZoneSource | None = None) -> None:
         """Write the picture with its density map over it and the count below, at the picture's size.
 
         Args:
             path: the file to write; its suffix chooses the format (`.png`, `.jpg`, ...).
+            zones: zones to draw with their counts, as for `zones`; the picture is darkened outside them.
 
         Raises:
+            DataError: if the zones cannot be used.
             PictureError: if the suffix is no picture format, or the picture's file has gone meanwhile.
             OSError: if the file cannot be written.
         """
         from PIL import Image
 
-        image = Image.fromarray(self._overlay())
+        image = Image.fromarray(self._overlay(zones=zones))
         with atomic_path(path) as temporary:
             try:
                 image.save(temporary)
@@ -112,10 +132,14 @@ class CountResult:
         Image.fromarray(self._overlay(_NOTEBOOK_SIDE)).save(buffer, format="PNG")
         return buffer.getvalue()
 
-    def _overlay(self, longest_side: int | None = None) -> np.ndarray:
+    def _overlay(self, longest_side: int | None = None, zones: ZoneSource | None = None) -> np.ndarray:
         from crowdcount.plots import add_caption, overlay
 
         shown = overlay(load_picture(self.source), self.density, longest_side=longest_side)
+        if zones is not None:
+            from crowdcount.zones import draw_zones, read_zones
+
+            shown = draw_zones(shown, read_zones(zones), self.zones(zones))
         return add_caption(shown, f"{self._people()} in {self._label()}")
 
     def _people(self) -> str:

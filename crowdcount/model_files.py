@@ -211,6 +211,8 @@ def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
 
     target.attrs.update(source.attrs)
     for name, item in source.items():
+        if name == "optimizer":  # Keras adds the state of a compiled model's; it is the checkpoint's business
+            continue
         if hasattr(item, "dtype"):
             array = item[()]
             target[name] = array.astype(np.float16) if array.dtype.kind == "f" else array

@@ -11,7 +11,6 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Union
 
 import numpy as np
 
@@ -19,9 +18,10 @@ from crowdcount.density import STRIDE
 from crowdcount.errors import DataError
 
 Size = tuple[int, int]
-ZoneSource = Union[str, os.PathLike, Mapping, Sequence]
+ZoneSource = str | os.PathLike | Mapping | Sequence
 
-# Coordinates that other programs wrote may miss the picture's border by a rounding error: this share of its size.
+# Coordinates that other programs wrote may miss the picture's border by a rounding error: this share of its
+# size.
 _SLACK = 1e-6
 # A polygon is a line where it is thinner than this share of its length.
 _THINNEST = 1e-9
@@ -207,8 +207,8 @@ def zone_shares(zone: Zone, size: Size) -> np.ndarray:
         np.minimum(np.arange(-(-side // STRIDE) + 1.0) * STRIDE, side) for side in size
     )
     heights, widths = np.diff(row_edges), np.diff(column_edges)
-    # Green's theorem cell by cell: a piece of border that goes down by dy has dy x (distance to the cell's right
-    # edge) of inside to its right in its own cell, and dy x (width) in every cell further right in the row.
+    # Green's theorem cell by cell: a piece of border that goes down by dy has dy x (distance to the cell's
+    # right edge) of inside to its right in its own cell, and dy x (width) in every cell further right.
     own = np.zeros((heights.size, widths.size))
     further = np.zeros((heights.size, widths.size + 1))
     for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0)):
@@ -262,7 +262,9 @@ def zone_mask(zones: Iterable[Zone], size: Size) -> np.ndarray:
     return inside
 
 
-def draw_zones(picture: np.ndarray, zones: Iterable[Zone], counts: Mapping[str, float] | None = None) -> np.ndarray:
+def draw_zones(
+    picture: np.ndarray, zones: Iterable[Zone], counts: Mapping[str, float] | None = None
+) -> np.ndarray:
     """Draw zones on a picture: their borders and names, and the picture darkened outside them.
 
     Args:
@@ -308,9 +310,10 @@ def draw_zones(picture: np.ndarray, zones: Iterable[Zone], counts: Mapping[str, 
 class Ground:
     """The plane that people stand on: where a picture's points lie on it, in meters.
 
-    A homography, so it holds for one camera position, level ground and a lens without visible distortion. Draw
-    zones around the ground between people's feet: their heads, which are what is counted, appear higher
-    in the picture, which matters the more the smaller the zone and the flatter the view. Make one with `from_points`.
+    It is a homography: it holds for one position of the camera, flat ground and a lens without visible
+    distortion. What is counted is heads, and a head appears higher in the picture than the ground below it:
+    the smaller the zone and the flatter the view, the more people at its borders count for the neighbor.
+    Make one with `from_points`.
 
     Args:
         matrix: float64 (3, 3), from homogeneous picture to homogeneous ground coordinates, positive in the
@@ -346,8 +349,9 @@ class Ground:
                 one line, or positions in the picture and on the ground that contradict each other.
 
         Example:
-            >>> ground = Ground.from_points([[0, 0, 0, 0], [100, 0, 10, 0], [100, 100, 10, 10], [0, 100, 0, 10]])
-            >>> round(ground.area(Zone("square", [[0, 0], [50, 0], [50, 50], [0, 50]])), 6)
+            >>> square = [[0, 0, 0, 0], [100, 0, 10, 0], [100, 100, 10, 10], [0, 100, 0, 10]]
+            >>> ground = Ground.from_points(square)
+            >>> round(ground.area(Zone("quarter", [[0, 0], [50, 0], [50, 50], [0, 50]])), 6)
             25.0
         """
         points = _numbers(points, 4, "The ground points", "[x, y, X, Y]")
@@ -374,7 +378,7 @@ class Ground:
         if not (depth.min() > 0 or depth.max() < 0):
             raise DataError(
                 "The ground points contradict each other: no camera sees these places in this order. Look "
-                f"for two that are swapped. Received: {points.tolist()}"
+                f"for two that are swapped, or for a mistyped one. Received: {points.tolist()}"
             )
         ground = cls(matrix / depth.mean(), points, bool(fractions))
         misfit = np.linalg.norm(ground.to_meters(points[:, :2]) - points[:, 2:], axis=1)
@@ -401,8 +405,8 @@ class Ground:
         """
         positions = _homogeneous(np.asarray(positions, np.float64))
         depth = positions @ self.matrix[2]
-        # The depth is 1 in the middle of the measured points, 0 at the horizon: beyond a thousand times as far a
-        # pixel is wider than any crowd.
+        # The depth is 1 in the middle of the measured points and 0 at the horizon. A thousand times as far
+        # away as they are, a pixel is wider than any crowd.
         if not (depth > 1e-3).all():
             x, y = positions[int(depth.argmin()), :2]
             raise DataError(
@@ -434,8 +438,8 @@ class Ground:
                 corners = corners / (size[1], size[0])
         elif zone.fractions != self.fractions:
             raise DataError(
-                f"Of the zone {zone.name!r} and the ground one is in pixels, the other in fractions. Give the "
-                "picture's size, (height, width)."
+                f"Of the zone {zone.name!r} and the ground one is in pixels, the other in fractions. "
+                "Give the picture's size, (height, width)."
             )
         try:
             return abs(_signed_area(self.to_meters(corners)))
@@ -497,8 +501,8 @@ def level_of_service(per_m2: float, use: str = "standing") -> str:
     Fruin gives square feet a person. For people who stand or queue A begins at 13, B at 10, C at 7, D at 3
     and E at 2 (1.21, 0.93, 0.65, 0.28 and 0.19 square meters: up to 0.83, 1.08, 1.54, 3.59 and 5.38 people
     per square meter); for people who walk at 35, 25, 15, 10 and 5 (3.25, 2.32, 1.39, 0.93 and 0.46 square
-    meters: up to 0.31, 0.43, 0.72, 1.08 and 2.15 people per square meter). It is a measure of comfort in stations
-    and corridors, not a verdict on safety. `SERVICE_LEVELS` holds the thresholds with their meanings.
+    meters: up to 0.31, 0.43, 0.72, 1.08 and 2.15 people per square meter). It is a measure of comfort in
+    stations and corridors, not a verdict on safety. `SERVICE_LEVELS` holds the thresholds and their meanings.
 
     Args:
         per_m2: people per square meter, 0 or more.
@@ -547,7 +551,9 @@ def _zone_of_entry(item: object, where: str) -> Zone:
     if isinstance(item, Zone):
         return item
     if not isinstance(item, Mapping) or "name" not in item or "polygon" not in item:
-        raise DataError(f'{where}: should be {{"name": ..., "polygon": [[x, y], ...]}}. Received {_short(item)}')
+        raise DataError(
+            f'{where}: should be {{"name": ..., "polygon": [[x, y], ...]}}. Received {_short(item)}'
+        )
     return _zone(item["name"], item["polygon"], where)
 
 
@@ -583,7 +589,9 @@ def _numbers(values: object, columns: int, what: str, form: str) -> np.ndarray:
     for value in values:
         row = value.tolist() if isinstance(value, np.ndarray) else value
         if not isinstance(row, (list, tuple)) or len(row) != columns or not all(map(_is_finite, row)):
-            raise DataError(f"{what}: a point should be {columns} finite numbers {form}. Received {_short(row)}")
+            raise DataError(
+                f"{what}: a point should be {columns} finite numbers {form}. Received {_short(row)}"
+            )
     return np.array(values, np.float64).reshape(-1, columns)
 
 
@@ -615,7 +623,9 @@ def _corners(polygon: object, what: str) -> np.ndarray:
         )
     extents = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
     if not extents[1] > _THINNEST * extents[0]:
-        raise DataError(f"{what} has no area: its corners lie on one line. Received: {_short(corners.tolist())}")
+        raise DataError(
+            f"{what} has no area: its corners lie on one line. Received: {_short(corners.tolist())}"
+        )
     crossing = _crossing(corners)
     if crossing:
         first, second = (
@@ -632,19 +642,18 @@ def _corners(polygon: object, what: str) -> np.ndarray:
 def _crossing(corners: np.ndarray) -> tuple[int, int] | None:
     """The first two sides that meet other than in the corner between neighbors."""
     ends = np.roll(corners, -1, axis=0)
+    low, high = np.minimum(corners, ends), np.maximum(corners, ends)
     count = len(corners)
     for edge, (start, end) in enumerate(zip(corners, ends)):
-        after = (edge + 1) % count
-        onward = ends[after] - end
-        if _cross(end - start, onward) == 0 and (end - start) @ onward < 0:
-            return edge, after
-        # Each pair of sides once, without the neighbors before and after.
-        others = np.arange(edge + 2, count - (edge == 0))
+        # Each pair of sides once, without the neighbors before and after: where one of these folds back, it
+        # meets the next but one too. And only those whose boxes overlap: sides in line with each other pass
+        # the tests of the orientations wherever they lie.
+        others = slice(edge + 2, count - (edge == 0))
+        near = ((low[others] <= high[edge]) & (high[others] >= low[edge])).all(axis=1)
+        others = np.flatnonzero(near) + edge + 2
         a, b = corners[others], ends[others]
         meets = np.sign(_cross(end - start, a - start)) * np.sign(_cross(end - start, b - start)) <= 0
         meets &= np.sign(_cross(b - a, start - a)) * np.sign(_cross(b - a, end - a)) <= 0
-        meets &= (np.minimum(a, b) <= np.maximum(start, end)).all(axis=1)  # sides in line pass the two above
-        meets &= (np.maximum(a, b) >= np.minimum(start, end)).all(axis=1)
         if meets.any():
             return edge, int(others[meets.argmax()])
     return None
@@ -672,7 +681,7 @@ def _on_picture(positions: np.ndarray, fractions: bool, size: Size, what: str) -
     if outside.any():
         x, y = positions[int(outside.argmax())]
         raise DataError(
-            f"{what} lies outside the picture: x={x:g}, y={y:g}, and the picture has {width}x{height} pixels. "
+            f"{what} lies outside the picture: x={x:g}, y={y:g}; the picture has {width}x{height} pixels. "
             "Give pixels of this picture, or fractions of its width and height from 0 to 1."
         )
     return np.clip(pixels, 0, (width, height))
@@ -705,9 +714,7 @@ def _homography(seen: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, flo
     from_seen, from_measured = _whitening(seen), _whitening(measured)
     p, q = _homogeneous(seen) @ from_seen.T, _homogeneous(measured) @ from_measured.T
     nothing = np.zeros_like(p)
-    equations = np.vstack(
-        [np.hstack([p, nothing, -q[:, :1] * p]), np.hstack([nothing, p, -q[:, 1:2] * p])]
-    )
+    equations = np.vstack([np.hstack([p, nothing, -q[:, :1] * p]), np.hstack([nothing, p, -q[:, 1:2] * p])])
     _, values, solutions = np.linalg.svd(equations)
     matrix = solutions[-1].reshape(3, 3)
     own = np.linalg.svd(matrix, compute_uv=False)
@@ -715,7 +722,7 @@ def _homography(seen: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, flo
 
 
 def _whitening(positions: np.ndarray) -> np.ndarray:
-    """(3, 3) that gives positions mean 0 and unit covariance: a flat view is then no worse than a square one."""
+    """(3, 3) that gives positions mean 0 and unit covariance: a flat view is then as good as a square one."""
     middle = positions.mean(axis=0)
     _, extents, axes = np.linalg.svd(positions - middle, full_matrices=False)
     scale = np.sqrt(len(positions)) * axes / extents[:, np.newaxis]

@@ -40,6 +40,16 @@ def test_round_trip_in_half_the_size(model, file, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own.json", "own.weights.h5", "whole.weights.h5"]
 
 
+def test_compiled_model_is_no_larger(model, file, tmp_path):
+    """Keras keeps the optimizer's moments with a compiled model's weights; a shipped file must not."""
+    trained = CSRNet("C", width=TINY)
+    trained.compile("adam", "mse", jit_compile=False)
+    trained.train_on_batch(np.zeros((1, 16, 16, 3), "uint8"), np.zeros((1, 2, 2, 1)))
+    saved = model_files.save_weights(trained, tmp_path / "trained.weights.h5")
+    assert saved.stat().st_size < 1.05 * file.stat().st_size
+    np.testing.assert_allclose(_density(CSRNet("C", TINY, weights=saved)), _density(trained), rtol=0.01, atol=1e-4)
+
+
 def test_keras_reads_the_file_itself(model, file):
     plain = CSRNet("C", width=TINY)
     plain.load_weights(file)

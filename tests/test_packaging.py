@@ -21,7 +21,7 @@ MODULES = sorted(
     for module in pkgutil.iter_modules(crowdcount.__path__)
     if module.name not in ("__main__", "_weights")
 )
-TEST_COMMAND = 'python -m pip install ".[test]"'
+TEST_COMMAND = 'pip install ".[test]" && pytest'
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,8 @@ def call(answer: Callable, arguments: tuple) -> Any:
         received = answer(*copies)
     except Exception as error:  # whatever a learner's code raises is shown to the learner
         raise Wrong(f"your function stopped with {type(error).__name__}: {error}") from None
-    if received is None or received is Ellipsis:
+    parts = received if isinstance(received, tuple) else (received,)
+    if any(part is None or part is Ellipsis for part in parts):
         raise Wrong("your function returns nothing yet. Fill in the blank and return the result.")
     return received
 

@@ -127,10 +127,14 @@ def numbers(axes: Axes, values: np.ndarray, title: str = "", *, form: str = "{:g
     for (row, column), value in np.ndenumerate(values):
         red, green, blue, _ = image.cmap(image.norm(value))
         ink = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.45 else "black"
-        axes.text(column, row, form.format(value), ha="center", va="center", color=ink)
+        text = form.format(value)
+        # A small negative number must not read "-0.00".
+        text = text.lstrip("-") if not text.strip("-0.") else text
+        axes.text(column, row, text, ha="center", va="center", color=ink)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)
+    axes.spines[:].set_visible(False)
     axes.set_title(title)
 
 
@@ -173,7 +177,9 @@ def network(
                 *circle[:2], s=620, color=circle[2], edgecolor=circle[3], linewidth=0.8, zorder=2
             )
             if layer < len(names) and unit < len(names[layer]):
-                axes.text(x, y, names[layer][unit], ha="center", va="center", fontsize=9.5, zorder=3)
+                text = names[layer][unit]
+                size = 9.5 if len(text) < 5 else 7.5
+                axes.text(x, y, text, ha="center", va="center", fontsize=size, zorder=3)
         if layer < len(titles):
             axes.text(column[0][0], lowest, titles[layer], ha="center", va="top", fontsize=9.5)
     axes.set_xlim(-1.1, 2.2 * (len(sizes) - 1) + 1.1)

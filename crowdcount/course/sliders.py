@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 
@@ -22,11 +23,6 @@ def show(draw: Callable[..., object], note: str, **values: list) -> None:
         print(note)
         return
     from IPython.display import display
-    from matplotlib import pyplot
-
-    def redraw(**chosen) -> None:
-        draw(**chosen)
-        pyplot.show()
 
     controls = {
         name: ipywidgets.SelectionSlider(
@@ -37,7 +33,26 @@ def show(draw: Callable[..., object], note: str, **values: list) -> None:
         )
         for name, options in values.items()
     }
-    output = ipywidgets.interactive_output(redraw, controls)
-    box = ipywidgets.VBox([*controls.values(), output])
-    data, metadata = box._repr_mimebundle_(), {}
-    display({**data, "text/plain": note}, metadata=metadata, raw=True)
+    # A picture rather than an output area: it does not flicker, and needs nothing from what runs the notebook.
+    image = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+
+    def redraw(change: object = None) -> None:
+        image.value = _drawn(draw, {name: control.value for name, control in controls.items()})
+
+    for control in controls.values():
+        control.observe(redraw, "value")
+    redraw()
+    # A page that cannot show the slider shows the note.
+    box = ipywidgets.VBox([*controls.values(), image], layout={"align_items": "flex-start"})
+    display({**box._repr_mimebundle_(), "text/plain": note}, raw=True)
+
+
+def _drawn(draw: Callable[..., object], values: dict) -> bytes:
+    """The figure that `draw` leaves, as a PNG file."""
+    from matplotlib import pyplot
+
+    draw(**values)
+    file = io.BytesIO()
+    pyplot.savefig(file, format="png")
+    pyplot.close()
+    return file.getvalue()

@@ -1,0 +1,30 @@
+"""Wrong answers to the exercises of notebook 03, each with a piece of the message meant for it."""
+
+_MAE = "def mean_absolute_error(p, t):\n    return "
+
+MISTAKES = {
+    "03.forward": [
+        ("def forward(w, b, X):\n    return w.T @ X", "b is missing"),
+        ("def forward(w, b, X):\n    return X.T @ w + b", "the other way"),
+        ("def forward(w, b, X):\n    return w * X + b", "element by element"),
+        ("def forward(w, b, X):\n    return np.squeeze(w.T @ X + b)", "rank-1"),
+    ],
+    "03.backward": [
+        ("def backward(X, dZ):\n    return X @ dZ.T, np.sum(dZ)", "divide both by m"),
+        ("def backward(X, dZ):\n    return X @ dZ.T / X.shape[1], np.sum(dZ)", "db was not"),
+        ("def backward(X, dZ):\n    return X @ dZ.T / len(X), np.sum(dZ) / len(X)", "number of inputs"),
+        ("def backward(X, dZ):\n    return X * dZ / X.shape[1], np.mean(dZ)", "keeps all examples apart"),
+        ("def backward(X, dZ):\n    return dZ @ X.T / X.shape[1], np.mean(dZ)", "lying as a row"),
+    ],
+    "03.shares": [
+        ("def shares(counts):\n    return 100 * counts / counts.sum(axis=1, keepdims=True)", "rows add up"),
+        ("def shares(counts):\n    return 100 * counts / counts.sum()", "whole table"),
+        ("def shares(counts):\n    return counts / counts.sum(axis=0)", "fractions"),
+    ],
+    "03.mae": [
+        (_MAE + "np.mean(np.abs(p - t))", "every prediction with every truth"),
+        (_MAE + "np.mean(p.ravel() - t.ravel())", "cancel"),
+        (_MAE + "np.abs(p.ravel() - t.ravel()).sum()", "this is the sum"),
+        (_MAE + "np.sqrt(np.mean((p.ravel() - t.ravel()) ** 2))", "RMSE"),
+    ],
+}

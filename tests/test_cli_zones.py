@@ -1,0 +1,144 @@
+"""`crowdcount count --zones --ground`, and what a result tells about zones."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from crowdcount import cli
+from crowdcount.counting import count
+from crowdcount.errors import DataError
+from crowdcount.model import CSRNet
+from crowdcount.model_files import save_weights
+
+HALVES = [
+    {"name": "left", "polygon": [[0, 0], [0.37, 0], [0.55, 1], [0, 1]]},
+    {"name": "right", "polygon": [[0.37, 0], [1, 0], [1, 1], [0.55, 1]]},
+]
+# 101 x 70 pixels seen from straight above, 10 pixels a meter.
+GROUND = {"points": [[0, 0, 0, 0], [100, 0, 10, 0], [100, 70, 10, 7], [0, 70, 0, 7]]}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    keras.utils.set_random_seed(5)
+    card = {"name": "tiny", "network": {"design": "B", "width": 1 / 16}}
+    return str(
+        save_weights(CSRNet(width=1 / 16), tmp_path_factory.mktemp("weights") / "tiny.weights.h5", card)
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    for name, (height, width) in {"large.png": (70, 101), "small.png": (64, 80)}.items():
+        picture = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / name)
+    (tmp_path / "zones.json").write_text(json.dumps(HALVES))
+    (tmp_path / "ground.json").write_text(json.dumps(GROUND))
+    (tmp_path / "corner.json").write_text(
+        json.dumps([{"name": "corner", "polygon": [[90, 0], [101, 0], [101, 70], [90, 70]]}])
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder, weights, capsys, monkeypatch):
+    """Exit status, lines of standard output, standard error of `crowdcount count` in the folder."""
+    monkeypatch.chdir(folder)
+
+    def run(*argv):
+        status = cli.main(["count", *argv, "--model", weights])
+        output = capsys.readouterr()
+        return status, output.out.splitlines(), output.err
+
+    return run
+
+
+def test_zones_of_every_picture_add_up_to_its_count(run):
+    status, lines, err = run("large.png", "small.png", "--zones", "zones.json", "--json")
+    assert (status, err) == (0, "")
+    for line in map(json.loads, lines):
+        assert list(line["zones"]) == ["left", "right"] and "per_m2" not in line
+        assert sum(line["zones"].values()) == pytest.approx(line["count"], abs=1e-3)
+        assert min(line["zones"].values()) > 0
+
+
+def test_ground_gives_people_per_square_meter_and_levels(run):
+    status, lines, _ = run("large.png", "--zones", "zones.json", "--ground", "ground.json", "--json")
+    (line,) = map(json.loads, lines)
+    assert status == 0
+    areas = {"left": (0.37 + 0.55) / 2 * 10.1 * 7, "right": (0.63 + 0.45) / 2 * 10.1 * 7}
+    for name, area in areas.items():
+        assert line["per_m2"][name] == pytest.approx(line["zones"][name] / area, rel=1e-4)
+        assert set(line["level_of_service"][name]) == {"standing", "walking"}
+    _, lines, _ = run("large.png", "--zones", "zones.json", "--ground", "ground.json")
+    expected = f"large.png\tleft\t{line['zones']['left']:.1f}\t{line['per_m2']['left']:.2f} per m2\tstanding "
+    assert len(lines) == 3 and lines[1].startswith(expected)
+
+
+def test_a_picture_that_the_zones_do_not_fit_is_still_counted(run):
+    status, lines, err = run("large.png", "small.png", "--zones", "corner.json", "--json", "--csv", "out.csv")
+    large, small = map(json.loads, lines)
+    assert status == 1
+    assert 0 < large["zones"]["corner"] < large["count"]
+    assert small["count"] > 0 and "zones" not in small
+    assert "80x64" in small["error"] and "'corner'" in small["error"]
+    assert err.count("\n") == 1 and "small.png" in err
+    with open("out.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[-2:] == ["error", "zone corner"]
+    assert [row["zone corner"] for row in rows] == [str(large["zones"]["corner"]), ""]
+    assert float(rows[1]["count"]) == small["count"]
+
+
+def test_csv_has_a_column_for_each_zone(run):
+    run("large.png", "--zones", "zones.json", "--ground", "ground.json", "--csv", "out.csv")
+    with open("out.csv", newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert list(row)[-4:] == ["zone left", "zone right", "per m2 left", "per m2 right"]
+    assert float(row["zone left"]) + float(row["zone right"]) == pytest.approx(float(row["count"]), abs=1e-3)
+
+
+def test_overlay_shows_the_zones(run, folder):
+    run("large.png", "--overlay", "plain")
+    run("large.png", "--overlay", "zoned", "--zones", "corner.json")
+    plain, zoned = (
+        np.asarray(Image.open(folder / name / "large_overlay.png")) for name in ("plain", "zoned")
+    )
+    assert plain.shape == zoned.shape
+    np.testing.assert_array_equal(zoned[:70, :60], plain[:70, :60] // 3)
+
+
+@pytest.mark.parametrize(
+    "argv, part",
+    [
+        (["--zones", "missing.json"], "missing.json"),
+        (["--zones", "large.png"], "no JSON"),
+        (["--zones", "ground.json"], "ground.json"),
+        (["--zones", "zones.json", "--ground", "zones.json"], "meters"),
+    ],
+)
+def test_bad_files_are_one_clear_error_before_the_work(run, monkeypatch, argv, part):
+    monkeypatch.setattr("crowdcount.counting.count_many", None)  # must not be reached
+    status, lines, err = run("large.png", *argv)
+    assert status == 1 and lines == []
+    assert err.startswith("crowdcount: error: ") and err.count("\n") == 1 and part in err
+
+
+def test_ground_without_zones_is_a_usage_error(run, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run("large.png", "--ground", "ground.json")
+    assert stop.value.code == 2
+    assert "--zones" in capsys.readouterr().err
+
+
+def test_a_result_counts_zones_from_a_file_or_a_list(folder, weights):
+    result = count(folder / "large.png", model=weights)
+    counts = result.zones(folder / "zones.json")
+    assert counts == result.zones(HALVES)
+    assert sum(counts.values()) == pytest.approx(result.count, abs=1e-6)
+    with pytest.raises(DataError, match="outside the picture"):
+        count(folder / "small.png", model=weights).zones(folder / "corner.json")

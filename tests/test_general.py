@@ -1,0 +1,45 @@
+"""The shipped weights: what anybody can see of them without a data set."""
+
+import numpy as np
+import pytest
+
+import crowdcount
+from crowdcount.files import data_folder
+from crowdcount.model_files import model_card
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+@pytest.mark.parametrize("size", [(240, 320), (333, 201)])
+def test_blank_pictures_hold_nobody(value, size):
+    result = crowdcount.count(np.full((*size, 3), value, np.uint8))
+    assert result.count < 1
+    assert result.warnings
+
+
+def test_bundled_picture_is_counted_where_its_people_are():
+    """The drawn street was never trained on; its heads are known."""
+    folder = data_folder("datasets")
+    result = crowdcount.count(folder / "sample.jpg")
+    heads = np.loadtxt(folder / "sample.csv", delimiter=",", skiprows=1, usecols=(1, 2))
+    assert result.count == pytest.approx(len(heads), rel=0.35)
+    truth = crowdcount.density_map(heads, (result.height, result.width), sigma=15.0, stride=8)
+    rows, columns = (np.arange(0, side, 16) for side in truth.shape)  # blocks of 128 x 128 pixels
+    blocks = [np.add.reduceat(np.add.reduceat(each, rows, 0), columns, 1) for each in (truth, result.density)]
+    assert np.corrcoef(blocks[0].ravel(), blocks[1].ravel())[0, 1] > 0.8
+
+
+def test_card_says_what_was_measured():
+    card = model_card("general")
+    assert card["network"]["width"] == 1 and card["network"]["design"] == "B"
+    assert set(card["metrics"]) == {"shanghaitech_a val", "shanghaitech_b val"}
+    for measured in card["metrics"].values():
+        assert measured["mae"] <= measured["rmse"]
+        assert measured["game"][0] == pytest.approx(measured["mae"], abs=0.01)
+        assert measured["game"] == sorted(measured["game"])
+
+
+def test_validation_pictures_are_counted_as_the_card_says(shanghaitech_root):
+    """The smallest pictures of part B's validation list, against the error that the card names for all of it."""
+    samples = sorted(crowdcount.load_dataset("shanghaitech_b", shanghaitech_root, "val"), key=lambda sample: sample.count)[:4]
+    result = crowdcount.evaluate("general", samples, progress=False)
+    assert result.mae < 1.5 * model_card("general")["metrics"]["shanghaitech_b val"]["mae"]

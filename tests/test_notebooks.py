@@ -1,0 +1,98 @@
+"""The notebooks run top to bottom, say what they promise, and were committed with their outputs."""
+
+import ast
+import importlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat", reason="the notebooks need pip install '.[test]'")
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+CONCEPTS = Path(__file__).parent / "course_concepts"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+MOST_SECONDS = 180
+MOST_BYTES = 1_500_000
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def _cells(path, kind):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def _code(path):
+    return "\n".join(
+        line for cell in _cells(path, "code") for line in cell.source.splitlines() if not line.startswith(("%", "!"))
+    )
+
+
+def _faults(cells):
+    """What no reader should see: errors that are not the lesson, and anything on standard error."""
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            lesson = "raises-exception" in cell.metadata.get("tags", [])
+            if output.output_type == "error" and not lesson:
+                yield f"{output.ename}: {output.evalue}"
+            if output.output_type == "stream" and output.name == "stderr":
+                yield output.text
+
+
+def test_runs_top_to_bottom(path, tmp_path):
+    nbclient = pytest.importorskip("nbclient", reason="the notebooks need pip install '.[test]'")
+    notebook = nbformat.read(path, as_version=4)
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    client = nbclient.NotebookClient(
+        notebook, timeout=MOST_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+    )
+    start = time.monotonic()
+    client.execute(env=environment)
+    assert time.monotonic() - start < MOST_SECONDS
+    assert not list(_faults(notebook.cells))
+
+
+def test_committed_with_outputs(path):
+    code = _cells(path, "code")
+    assert path.stat().st_size < MOST_BYTES
+    assert sum(bool(cell.outputs) for cell in code) >= len(code) / 3
+    assert not list(_faults(code))
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
+
+
+def test_names_it_imports_exist(path):
+    for node in ast.walk(ast.parse(_code(path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                importlib.import_module(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+
+
+def test_exercises_are_checked(path):
+    from crowdcount import course
+
+    number = path.name[:2]
+    checked = {name for name in course.names() if f'check("{name}"' in _code(path)}
+    assert checked == {name for name in course.names() if name.startswith(number)}
+    assert 3 <= len(checked) <= 5
+
+
+def test_concepts_are_under_their_headings(path):
+    headings = {
+        line.lstrip("#").strip() for cell in _cells(path, "markdown") for line in cell.source.splitlines() if line.startswith("#")
+    }
+    rows = [line for line in (CONCEPTS / f"{path.name[:2]}.txt").read_text("utf-8").splitlines() if line.strip()]
+    assert rows
+    for row in rows:
+        concept, _, heading = row.rpartition("|")
+        assert heading.strip() in headings, concept
+
+
+def test_header_says_what_time_it_takes(path):
+    first = _cells(path, "markdown")[0].source
+    assert first.startswith("# ") and "CPU" in first

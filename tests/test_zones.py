@@ -1,0 +1,495 @@
+"""Zones: exact shares, sums that agree, the ground in meters, and what a person can get wrong."""
+
+import json
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.spatial import Delaunay
+from skimage.draw import polygon2mask
+from skimage.measure import points_in_poly
+
+from crowdcount.errors import CrowdCountError, DataError
+from crowdcount.zones import (
+    SERVICE_LEVELS,
+    Ground,
+    Zone,
+    count_zones,
+    draw_zones,
+    level_of_service,
+    people_per_square_meter,
+    read_ground,
+    read_zones,
+    zone_mask,
+    zone_shares,
+)
+
+SQUARE_FOOT = 0.09290304
+SQUARE = [[8, 8], [40, 8], [40, 40], [8, 40]]
+
+sizes = st.tuples(st.integers(9, 70), st.integers(9, 70))
+
+
+def star(rng, size, corners, grid=16):
+    """A random simple polygon, usually concave, of corners at multiples of 1/16 pixel inside the picture."""
+    height, width = size
+    middle = rng.uniform(0.3, 0.7, 2) * (width, height)
+    angles = 2 * np.pi * (np.arange(corners) + rng.uniform(0, 0.8, corners)) / corners
+    direction = np.column_stack([np.cos(angles), np.sin(angles)])
+    reach = np.where(direction > 0, np.array([width, height]) - middle, middle) / np.abs(direction)
+    corners = middle + direction * (reach.min(axis=1) * rng.uniform(0.1, 1, corners))[:, np.newaxis]
+    return np.round(corners * grid) / grid
+
+
+def clipped_area(polygon, left, top, right, bottom):
+    """Area of a polygon inside a rectangle in exact fractions: Sutherland and Hodgman, side by side."""
+    points = [(Fraction(float(x)), Fraction(float(y))) for x, y in polygon]
+    for axis, sign, limit in ((0, 1, left), (0, -1, right), (1, 1, top), (1, -1, bottom)):
+        kept = []
+        for a, b in zip(points, points[1:] + points[:1]):
+            da, db = sign * (a[axis] - limit), sign * (b[axis] - limit)
+            if da >= 0:
+                kept.append(a)
+            if da * db < 0:
+                t = da / (da - db)
+                kept.append((a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])))
+        points = kept
+    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(points, points[1:] + points[:1]))) / 2
+
+
+# --- Shares and counts --------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes, st.integers(3, 14), st.integers(0, 2**32 - 1))
+def test_share_of_every_cell_is_that_of_exact_clipping(size, corners, seed):
+    polygon = star(np.random.default_rng(seed), size, corners)
+    try:
+        zone = Zone("star", polygon, fractions=False)
+    except DataError:
+        assume(False)
+    shares = zone_shares(zone, size)
+    height, width = size
+    assert shares.shape == (math.ceil(height / 8), math.ceil(width / 8))
+    for row, column in np.ndindex(shares.shape):
+        left, top = 8 * column, 8 * row
+        right, bottom = min(left + 8, width), min(top + 8, height)
+        expected = clipped_area(polygon, left, top, right, bottom) / ((right - left) * (bottom - top))
+        assert shares[row, column] == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_share_is_that_of_a_fine_raster():
+    rng = np.random.default_rng(3)
+    size, fine = (44, 60), 32
+    polygon = star(rng, size, 9)
+    raster = polygon2mask((44 * fine, 60 * fine), polygon[:, ::-1] * fine - 0.5)
+    raster = np.pad(raster, ((0, 4 * fine), (0, 4 * fine)))
+    inside = raster.reshape(6, 8 * fine, 8, 8 * fine).sum(axis=(1, 3)) / fine**2
+    areas = np.outer([8] * 5 + [4], [8] * 7 + [4])
+    np.testing.assert_allclose(zone_shares(Zone("star", polygon), size), inside / areas, atol=0.01)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes, st.integers(0, 12), st.integers(0, 2**32 - 1), st.booleans())
+def test_triangles_that_tile_the_picture_add_up_to_the_count(size, points, seed, fractions):
+    rng = np.random.default_rng(seed)
+    inside = rng.uniform(0, 1, (points, 2))
+    border = np.column_stack([rng.uniform(0, 1, 4), [0, 1, 0, 1]])
+    border[:2] = border[:2, ::-1]
+    corners = np.vstack([[[0, 0], [1, 0], [0, 1], [1, 1]], border, inside])
+    if not fractions:
+        corners *= size[::-1]
+    zones = []
+    for number, triangle in enumerate(Delaunay(corners).simplices):
+        try:
+            zones.append(Zone(str(number), corners[triangle], fractions=fractions))
+        except DataError:  # a triangle without area, on the border
+            continue
+    density = rng.exponential(20, (math.ceil(size[0] / 8), math.ceil(size[1] / 8))).astype(np.float32)
+    counts = count_zones(density, zones, size)
+    assert len(counts) == len(zones) >= 4
+    assert sum(counts.values()) == pytest.approx(density.sum(dtype=float), rel=1e-10, abs=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes, st.lists(st.floats(0.01, 0.99), max_size=4), st.lists(st.floats(0.01, 0.99), max_size=4))
+def test_a_grid_of_zones_adds_up_to_the_count_and_masks_every_pixel_once(size, across, down):
+    xs, ys = ([0.0, *sorted(set(cuts)), 1.0] for cuts in (across, down))
+    zones = [
+        Zone(f"{i} {j}", [[left, top], [right, top], [right, bottom], [left, bottom]])
+        for i, (left, right) in enumerate(zip(xs, xs[1:]))
+        for j, (top, bottom) in enumerate(zip(ys, ys[1:]))
+        if right - left > 1e-6 and bottom - top > 1e-6
+    ]
+    assume(len(zones) == (len(xs) - 1) * (len(ys) - 1))
+    density = np.random.default_rng(1).uniform(0, 9, (-(-size[0] // 8), -(-size[1] // 8)))
+    assert sum(count_zones(density, zones, size).values()) == pytest.approx(density.sum(), abs=1e-6)
+    assert (sum(zone_mask([zone], size).astype(int) for zone in zones) == 1).all()
+
+
+def test_people_of_a_last_cell_that_is_cut_off_lie_in_its_part_of_the_picture():
+    density = np.zeros((2, 3), np.float32)
+    density[1, 2] = 6  # 4 pixels wide, 2 pixels high
+    zones = [Zone("left half", [[16, 8], [18, 8], [18, 10], [16, 10]])]
+    zones.append(Zone("upper half", [[0, 0], [20, 0], [20, 9], [0, 9]]))
+    zones.append(Zone("all but it", [[0, 0], [16, 0], [16, 10], [0, 10]]))
+    assert count_zones(density, zones, (10, 20)) == {"left half": 3, "upper half": 3, "all but it": 0}
+
+
+def test_direction_start_and_repeated_corners_do_not_matter(rng):
+    polygon = star(rng, (40, 50), 8)
+    expected = zone_shares(Zone("a", polygon), (40, 50))
+    assert 0 < expected.sum() < expected.size
+    for same in (polygon[::-1], np.roll(polygon, 3, axis=0), np.repeat(polygon, 2, axis=0)):
+        np.testing.assert_allclose(zone_shares(Zone("a", same), (40, 50)), expected, atol=1e-13)
+    closed = Zone("a", [*polygon.tolist(), polygon[0].tolist()])
+    assert len(closed.polygon) == 8
+
+
+def test_fractions_are_recognized_and_scaled():
+    pixels, fractions = Zone("a", [[0, 0], [30, 0], [30, 20]]), Zone("a", [[0, 0], [1, 0], [1, 1]])
+    assert (pixels.fractions, fractions.fractions) == (False, True)
+    np.testing.assert_array_equal(pixels.pixels((20, 30)), fractions.pixels((20, 30)))
+    np.testing.assert_array_equal(fractions.pixels((40, 80)), [[0, 0], [80, 0], [80, 40]])
+    # A rounding error of another program makes no zone of one pixel.
+    assert Zone("a", [[0, 0], [1 + 1e-9, 0], [1, 1]]).pixels((20, 30)).max() == 30
+    assert not Zone("a", [[0, 0], [1, 0], [1, 1]], fractions=False).fractions
+
+
+def test_a_map_of_another_picture_is_refused():
+    with pytest.raises(DataError, match=r"shape \(2, 3\).*\(3, 2\)"):
+        count_zones(np.zeros((3, 2)), [Zone("a", [[0, 0], [1, 0], [1, 1]])], (16, 24))
+
+
+def test_zones_are_read_only():
+    zone = Zone("a", SQUARE)
+    with pytest.raises(ValueError, match="read-only"):
+        zone.polygon[0, 0] = 1
+
+
+# --- Masks and drawings -------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes, st.integers(3, 14), st.integers(0, 2**32 - 1))
+def test_mask_holds_the_pixels_whose_middle_is_inside(size, corners, seed):
+    # Corners at odd multiples of a power of two keep the border off the middles.
+    polygon = star(np.random.default_rng(seed), size, corners) + 2**-9 + np.arange(corners)[:, None] * 2**-13
+    polygon = np.minimum(polygon, size[::-1])
+    try:
+        zone = Zone("star", polygon, fractions=False)
+    except DataError:
+        assume(False)
+    rows, columns = np.indices(size).reshape(2, -1) + 0.5
+    expected = points_in_poly(np.column_stack([columns, rows]), polygon).reshape(size)
+    np.testing.assert_array_equal(zone_mask([zone], size), expected)
+
+
+def test_mask_of_several_zones_is_their_union():
+    left, right = (
+        Zone("left", [[0, 0], [4, 0], [4, 8], [0, 8]]),
+        Zone("right", [[3, 0], [6, 0], [6, 8], [3, 8]]),
+    )
+    mask = zone_mask([left, right], (8, 10))
+    assert mask[:, :6].all() and not mask[:, 6:].any()
+
+
+def test_drawing_darkens_the_outside_and_marks_the_border(rng):
+    picture = rng.integers(60, 200, (120, 160, 3), dtype=np.uint8)
+    before = picture.copy()
+    zone = Zone("square", [[40, 30], [120, 30], [120, 110], [40, 110]])
+    drawn = draw_zones(picture, [zone], {"square": 7.4})
+    assert drawn.shape == picture.shape and drawn.dtype == np.uint8
+    np.testing.assert_array_equal(picture, before)
+    np.testing.assert_array_equal(drawn[:25], picture[:25] // 3)
+    np.testing.assert_array_equal(drawn[35:45, 45:115], picture[35:45, 45:115])
+    assert (drawn[30, 45:115] == 255).all()
+    assert (drawn[60:80, 60:100] != picture[60:80, 60:100]).any()  # name and count
+    assert (draw_zones(picture, [zone]) != drawn).any()
+
+
+# --- The ground ---------------------------------------------------------------------------------------------
+
+
+def camera(height=8.0, tilt=25.0, focal=900.0, size=(768, 1024)):
+    """A camera above level ground: a function from [X, Y] (right, ahead) in meters to [x, y] in pixels."""
+    down = math.radians(tilt)
+
+    def project(ground):
+        x, ahead = np.asarray(ground, float).T
+        depth = ahead * math.cos(down) + height * math.sin(down)
+        below = height * math.cos(down) - ahead * math.sin(down)
+        return np.column_stack([size[1] / 2 + focal * x / depth, size[0] / 2 + focal * below / depth])
+
+    return project
+
+
+def marks(project, ground):
+    return np.hstack([project(ground), ground])
+
+
+RECTANGLE = [[-4, 12], [4, 12], [4, 24], [-4, 24]]
+
+
+@pytest.mark.parametrize("extra", [[], [[0, 15], [2, 20], [-3, 14]]])
+@pytest.mark.parametrize("tilt", [10, 25, 60])
+def test_area_is_that_of_the_polygon_on_the_ground(extra, tilt):
+    project = camera(tilt=tilt)
+    ground = Ground.from_points(marks(project, [*RECTANGLE, *extra]))
+    plot = [[-3, 12], [5, 13], [2, 17], [4, 27], [-4, 21]]  # concave, and partly beyond the marks
+    expected = 0.5 * abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(plot, plot[1:] + plot[:1])))
+    assert ground.area(Zone("plot", project(plot))) == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(ground.to_meters(project(plot)), plot, atol=1e-8)
+
+
+def test_area_does_not_depend_on_the_axes_on_the_ground():
+    project, turn = camera(), math.radians(33)
+    rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    turned = np.array(RECTANGLE) @ rotation * [1, -1] + [500_000, 5_000_000]  # as a map's grid gives them
+    ground = Ground.from_points(np.hstack([project(RECTANGLE), turned]))
+    assert ground.area(Zone("all", project(RECTANGLE))) == pytest.approx(96, rel=1e-6)
+
+
+def test_ground_and_zones_may_be_pixels_or_fractions():
+    project, size = camera(), (768, 1024)
+    points, corners = marks(project, RECTANGLE), project(RECTANGLE)
+    scale = np.array([1024, 768])
+    zones = [Zone("p", corners), Zone("f", corners / scale)]
+    grounds = [Ground.from_points(points), Ground.from_points(points / [1024, 768, 1, 1])]
+    assert [ground.fractions for ground in grounds] == [False, True]
+    for ground in grounds:
+        areas = people_per_square_meter({"p": 192, "f": 96}, zones, ground, size)
+        assert areas == {"p": pytest.approx(2), "f": pytest.approx(1)}
+    assert grounds[1].area(zones[1]) == pytest.approx(96)
+    with pytest.raises(DataError, match="Give the picture's size"):
+        grounds[1].area(zones[0])
+
+
+def test_zone_up_to_the_horizon_has_no_area():
+    ground = Ground.from_points(marks(camera(tilt=5), RECTANGLE))
+    horizon = 384 - 900 * math.tan(math.radians(5))
+    near = [[100, 700], [900, 700], [500, horizon + 20]]
+    assert ground.area(Zone("near", near)) > 0
+    for y in (horizon, horizon - 50):
+        with pytest.raises(DataError, match="'far'.*horizon"):
+            ground.area(Zone("far", [[100, 700], [900, 700], [500, y]]))
+
+
+@pytest.mark.parametrize(
+    "points, message",
+    [
+        ([[0, 0, 0, 0], [9, 0, 1, 0], [9, 9, 1, 1]], "four points or more"),
+        ([[0, 0, 0, 0], [100, 100, 1, 0], [200, 200, 1, 1], [300, 300, 0, 1]], "one line in the picture"),
+        ([[0, 0, 0, 0], [900, 1, 1, 0], [400, 0, 1, 1], [100, 1, 0, 1]], "one line in the picture"),
+        ([[0, 0, 0, 0], [100, 0, 1, 2], [100, 100, 2, 4], [0, 100, 3, 6]], "one line on the ground"),
+        ([[5, 5, 0, 0]] * 4, "one line in the picture"),
+        ([[0, 0, 0, 0], [100, 0, 1, 0], [200, 0, 2, 0], [50, 90, 1, 2]], "no three"),
+        ([[0, 0, 0, 0], [100, 0, 2, 0], [200, 0, 2, 2], [50, 90, 0, 2]], "no three"),
+        ([[0, 0, 0, 0], [100, 0, 5, 0], [100, 100, 0, 5], [0, 100, 5, 5]], "swapped"),
+        (
+            [[0, 0, 0, 0], [90, 0, 9, 0], [90, 90, 9, 9], [0, 90, 0, 9], [45, 0, 4.5, 0], [45, 45, 4.5, 6.5]],
+            "m off at",
+        ),
+        ([[0, 0, 0, 0], [9, 0, 1, math.nan], [9, 9, 1, 1], [0, 9, 0, 1]], "finite"),
+        ([[0, 0, 0, 0], [9, 0, 1], [9, 9, 1, 1], [0, 9, 0, 1]], "4 finite numbers"),
+    ],
+)
+def test_bad_ground_points_are_refused(points, message):
+    with pytest.raises(DataError, match=message):
+        Ground.from_points(points)
+
+
+def test_ground_file(tmp_path):
+    file = tmp_path / "ground.json"
+    file.write_text(json.dumps({"points": marks(camera(), RECTANGLE).tolist()}))
+    assert read_ground(file, (768, 1024)).area(Zone("all", camera()(RECTANGLE))) == pytest.approx(96)
+    with pytest.raises(DataError, match="ground point lies outside the picture.*100x80"):
+        read_ground(file, (80, 100))
+    for content in ("[]", '{"points": 3}', '{"zones": []}'):
+        file.write_text(content)
+        with pytest.raises(DataError, match="ground.json.*meters"):
+            read_ground(file)
+
+
+# --- Level of service ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "use, square_feet", [("standing", (13, 10, 7, 3, 2)), ("walking", (35, 25, 15, 10, 5))]
+)
+def test_levels_change_at_the_square_feet_of_fruins_book(use, square_feet):
+    for (better, worse), limit in zip(zip("ABCDE", "BCDEF"), square_feet):
+        density = 1 / (limit * SQUARE_FOOT)
+        assert level_of_service(density * 0.999, use) == better
+        assert level_of_service(density * 1.001, use) == worse
+    assert level_of_service(0, use) == "A"
+    assert level_of_service(math.inf, use) == "F"
+    assert "".join(SERVICE_LEVELS[use]) == "ABCDEF"
+
+
+@pytest.mark.parametrize("density, use", [(-1, "standing"), (math.nan, "standing"), (1, "dancing")])
+def test_levels_of_nonsense_are_refused(density, use):
+    with pytest.raises(DataError, match="Received"):
+        level_of_service(density, use)
+
+
+# --- Reading ------------------------------------------------------------------------------------------------
+
+
+def feature(name="a", ring=(*SQUARE, SQUARE[0]), kind="Polygon", **more):
+    geometry = {"type": kind, "coordinates": [list(ring)]}
+    return {"type": "Feature", "properties": {"name": name}, "geometry": geometry, **more}
+
+
+def collection(*features):
+    return {"type": "FeatureCollection", "features": list(features)}
+
+
+def test_both_forms_of_a_file_give_the_same_zones(tmp_path):
+    entries = [{"name": "a", "polygon": SQUARE}, {"name": "Bühne", "polygon": [[0, 0], [1, 0], [0.5, 1]]}]
+    (tmp_path / "plain.json").write_text(json.dumps(entries), encoding="utf-8-sig")
+    features = [feature(entry["name"], [*entry["polygon"], entry["polygon"][0]]) for entry in entries]
+    (tmp_path / "zones.geojson").write_text(json.dumps(collection(*features)), encoding="utf-8")
+    for source in (tmp_path / "plain.json", str(tmp_path / "zones.geojson"), entries, collection(*features)):
+        zones = read_zones(source, (64, 80))
+        assert [(zone.name, zone.fractions) for zone in zones] == [("a", False), ("Bühne", True)]
+        for zone, entry in zip(zones, entries):
+            np.testing.assert_array_equal(zone.polygon, entry["polygon"])
+    assert read_zones(zones) == zones
+
+
+@pytest.mark.parametrize(
+    "polygon, message",
+    [
+        ([], "three corners"),
+        ([[0, 0], [9, 9]], "three corners"),
+        ([[0, 0], [9, 9], [0, 0]], "three corners"),
+        ([[5, 5]] * 4, "three corners"),
+        ([[0, 0], [30, 30], [60, 60]], "one line"),
+        ([[0, 0], [10, 20], [30, 60], [20, 40]], "one line"),
+        ([[0, 0], [60, 60], [60, 0], [0, 60]], "crosses itself"),  # its two halves' areas cancel
+        ([[0, 0], [60, 40], [60, 0], [10, 60]], "crosses itself"),
+        ([[0, 0], [60, 0], [60, 60], [30, 0], [0, 60]], "touches or crosses"),
+        ([[0, 0], [60, 0], [60, 60], [60, 20], [0, 60]], "touches or crosses"),  # there and back
+        ([[0, 0], [30, 30], [60, 0], [60, 60], [30, 30], [0, 60]], "touches or crosses"),
+        ([[0, 0], [60, 0], [60, math.nan]], "finite"),
+        ([[0, 0], [60, 0], [60, math.inf]], "finite"),
+        ([[0, 0], [60, 0], [60, 10**400]], "finite"),
+        ([[0, 0], [60, 0], [60, True]], "finite"),
+        ([[0, 0], [60, 0], [60, "60"]], "finite"),
+        ([[0, 0], [60, 0], [60, 60, 0]], "finite"),
+        ([[0, 0], [60, 0], 60], "finite"),
+        ("0 0, 60 0, 60 60", "list of"),
+        (None, "list of"),
+        ([[0, 0], [61, 0], [60, 60]], "outside the picture.*x=61"),
+        ([[0, 0], [60, 0], [60, 81]], "outside the picture.*60x80"),
+        ([[-1, 0], [60, 0], [60, 60]], "outside the picture"),
+        ([[-0.1, 0], [1, 0], [1, 1]], "outside the picture"),
+    ],
+)
+def test_bad_polygons_are_refused_by_name(polygon, message):
+    with pytest.raises(DataError, match=f"'stage'.*{message}"):
+        read_zones([{"name": "stage", "polygon": polygon}], (80, 60))
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [
+        [[0, 0], [60, 0], [60, 60], [30, 0], [0, 60]],
+        [[0, 0], [60, 0], [60, 60], [60, 20], [0, 60]],
+        [[0, 0], [30, 30], [30, 0], [60, 60]],
+    ],
+)
+def test_it_does_not_matter_where_a_bad_polygon_starts(polygon):
+    for start in range(len(polygon)):
+        for corners in (np.roll(polygon, start, axis=0), np.roll(polygon, start, axis=0)[::-1]):
+            for turned in (corners, 60 - corners, corners[:, ::-1]):
+                with pytest.raises(DataError, match="touches or crosses itself"):
+                    Zone("a", turned)
+
+
+def test_sides_may_lie_in_line_with_each_other():
+    teeth = [[0, 0], [10, 0], [10, 30], [20, 30], [20, 0], [40, 0], [40, 30], [50, 30], [50, 0], [60, 0]]
+    comb = np.array([*teeth, [60, 60], [0, 60]])
+    for corners in (comb, 60 - comb, comb[:, ::-1], np.roll(comb, 5, axis=0)):
+        assert zone_shares(Zone("comb", corners), (64, 64)).sum() * 64 == pytest.approx(60 * 60 - 2 * 300)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=3, max_size=7))
+def test_a_polygon_is_accepted_only_if_no_two_sides_meet(corners):
+    """Against exact integers: sides that are not neighbors share no point, neighbors only their corner."""
+
+    def side(a, b, c):
+        value = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        return (value > 0) - (value < 0)
+
+    def within(a, b, c):
+        return side(a, b, c) == 0 and all(min(u, v) <= w <= max(u, v) for u, v, w in zip(a, b, c))
+
+    def meet(a, b, c, d):
+        proper = side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+        return proper or within(a, b, c) or within(a, b, d) or within(c, d, a) or within(c, d, b)
+
+    corners = [c for i, c in enumerate(corners) if c != corners[i - 1]]
+    n = len(corners)
+    sides = list(zip(corners, corners[1:] + corners[:1]))
+    simple = n >= 3 and len(set(corners)) == n
+    for i in range(n):
+        for j in range(i + 2, n):
+            if (i, j) != (0, n - 1):
+                simple = simple and not meet(*sides[i], *sides[j])
+        a, b, c = corners[i - 2], corners[i - 1], corners[i]
+        simple = simple and not within(a, b, c) and not within(b, c, a)
+    try:
+        Zone("a", corners, fractions=False)
+        accepted = True
+    except DataError:
+        accepted = False
+    assert accepted == simple
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ([], "no zone"),
+        (collection(), "no zone"),
+        ([{"name": "a", "polygon": SQUARE}] * 2, "two zones named 'a'"),
+        ([{"polygon": SQUARE}], "zone 1.*name"),
+        ([{"name": "a", "polygon": SQUARE}, {"name": "b"}], "zone 2.*polygon"),
+        ([{"name": "", "polygon": SQUARE}], "name"),
+        ([{"name": " ", "polygon": SQUARE}], "name"),
+        ([{"name": "a\tb", "polygon": SQUARE}], "name"),
+        ([{"name": 3, "polygon": SQUARE}], "name"),
+        ([SQUARE], "zone 1"),
+        (["a"], "zone 1"),
+        ({"zones": []}, "FeatureCollection"),
+        ({"type": "FeatureCollection", "features": 3}, "FeatureCollection"),
+        (3, "list of zones"),
+        (None, "list of zones"),
+        (collection(3), "zone 1.*properties"),
+        (collection(feature(properties=None)), "zone 1.*properties"),
+        (collection(feature(geometry=None)), "zone 1.*Polygon"),
+        (collection(feature(kind="MultiPolygon")), "zone 1.*Polygon"),
+        (collection(feature(geometry={"type": "Polygon", "coordinates": []})), "one ring"),
+        (collection(feature(geometry={"type": "Polygon", "coordinates": [SQUARE, SQUARE]})), "holes"),
+    ],
+)
+def test_bad_contents_are_refused(tmp_path, content, message):
+    with pytest.raises(DataError, match=message):
+        read_zones(content)
+    (tmp_path / "zones.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=f"(?s)zones.json.*{message}"):
+        read_zones(tmp_path / "zones.json")
+
+
+def test_unreadable_files_are_refused(tmp_path):
+    (tmp_path / "cut.json").write_text('[{"name": ')
+    (tmp_path / "picture.json").write_bytes(b"\x89PNG\r\n\xff\xfe")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    for name in ("missing.json", "cut.json", "picture.json", "deep.json", "."):
+        with pytest.raises(CrowdCountError, match="file of zones"):
+            read_zones(tmp_path / name)
