@@ -9,6 +9,7 @@ import keras
 
 from crowdcount.annotations import Sample
 from crowdcount.errors import TrainingError
+from crowdcount.evaluation import paper_sigma
 from crowdcount.losses import EuclideanLoss, PoissonLoss
 from crowdcount.model import BACK_END_FILTERS, INPUT_SCALE
 from crowdcount.optimizers import LayerRateAdam, LayerRateSGD
@@ -42,11 +43,6 @@ class Recipe:
     validate_every: int
     frozen: tuple[str, ...]
     start: Callable[[keras.Model], None]
-
-
-def _paper_sigma(sample: Sample) -> float | str:
-    """Table 2 of the paper: a fixed kernel of 15 on ShanghaiTech B, geometry-adaptive ones elsewhere."""
-    return 15.0 if sample.name.startswith("part_B") else "adaptive"
 
 
 def _paper_start(model: keras.Model) -> None:
@@ -97,7 +93,7 @@ RECIPES = {
             name="paper",
             crops=PaperPatches(),
             batch=1,
-            sigma=_paper_sigma,
+            sigma=paper_sigma,
             loss=EuclideanLoss,
             optimizer=_paper_optimizer,
             epochs=400,

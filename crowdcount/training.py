@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
-import time
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import keras
 
-from crowdcount import callbacks, model_files, pipeline
+from crowdcount import callbacks, errors, model_files, pipeline
 from crowdcount.annotations import Sample
 from crowdcount.errors import TrainingError
 from crowdcount.model import DESIGNS, CSRNet
@@ -158,28 +158,43 @@ def train(
         first_example=state["epoch"] * steps * plan.batch,
     )
     best = float("inf") if state["best"] is None else state["best"]
-    model.fit(
-        dataset,
-        steps_per_epoch=steps,
-        initial_epoch=state["epoch"],
-        epochs=epochs,
-        shuffle=False,  # the data set has its own order
-        verbose=0,
-        callbacks=[
-            callbacks.StopOnNaN(),
-            callbacks.Validation(validation, plan.validate_every, keep, best),
-            callbacks.History(out / "history.csv", state["history"]),
-            callbacks.Checkpoint(checkpoint, state, bias),
-            callbacks.Progress(steps, state["epoch"]),
-            keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
-        ],
-    )
+    with _readable_errors():
+        model.fit(
+            dataset,
+            steps_per_epoch=steps,
+            initial_epoch=state["epoch"],
+            epochs=epochs,
+            shuffle=False,  # the data set has its own order
+            verbose=0,
+            callbacks=[
+                callbacks.StopOnNaN(),
+                callbacks.Validation(validation, plan.validate_every, keep, best),
+                callbacks.History(out / "history.csv", state["history"]),
+                callbacks.Checkpoint(checkpoint, state, bias),
+                callbacks.Progress(steps, state["epoch"]),
+                keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
+            ],
+        )
     if model.optimizer.use_ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     best_file = out / f"best{model_files.SUFFIX}"
     return TrainingResult(
         model, state["history"], best_file if best_file.exists() else None, out / f"last{model_files.SUFFIX}"
     )
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    """tf.data wraps what goes wrong while it prepares an example: say the reason, without the wrapping."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reasons = re.findall(r"^(?:\w+\.)*(\w*Error): (.+)$", error.message or "", re.MULTILINE)
+        if not any(kind in vars(errors) for kind, _ in reasons):
+            raise
+        raise TrainingError(f"A picture cannot be trained on. {reasons[0][1]}") from None
 
 
 def build(

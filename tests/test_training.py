@@ -298,3 +298,10 @@ def test_averaged_weights_are_put_back():
     assert any((a != b).any() for a, b in zip(raw, inside))
     for a, b in zip(raw, network.get_weights()):
         np.testing.assert_array_equal(a, b)
+
+
+def test_damaged_picture_is_named(tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    samples = [Sample("broken", tmp_path / "broken.jpg", [[1.0, 1.0]])]
+    with pytest.raises(TrainingError, match="cannot be trained on.*broken.jpg"):
+        train(samples, out=tmp_path / "run", width=1 / 64, init="none", epochs=1)

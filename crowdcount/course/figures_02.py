@@ -50,7 +50,12 @@ def draw_graph(axes: Axes, a: float, b: float, c: float) -> None:
             text,
             ha="center",
             va="center",
-            bbox={"boxstyle": "round,pad=0.45", "facecolor": color, "edgecolor": look.BLACK, "linewidth": 0.8},
+            bbox={
+                "boxstyle": "round,pad=0.45",
+                "facecolor": color,
+                "edgecolor": look.BLACK,
+                "linewidth": 0.8,
+            },
         )
     axes.set_xlim(-0.9, 11)
     axes.set_ylim(-0.5, 2.5)

@@ -19,7 +19,9 @@ def people(axes: Axes, X: np.ndarray, Y: np.ndarray, *, size: float = 16) -> Non
     """Scatter people seen from above: X (2, m) in meters, Y (1, m) of 0 and 1."""
     for label, color, marker, name in _CLASSES:
         x, y = X[:, Y[0] == label]
-        axes.scatter(x, y, s=size, c=color, marker=marker, edgecolor="black", linewidth=0.3, label=name, zorder=3)
+        axes.scatter(
+            x, y, s=size, c=color, marker=marker, edgecolor="black", linewidth=0.3, label=name, zorder=3
+        )
     axes.set_aspect("equal")
 
 
@@ -53,7 +55,9 @@ def unit_lines(axes: Axes, W1: np.ndarray, b1: np.ndarray) -> None:
         norm = np.hypot(w_x, w_y)
         start, way = -b * np.array([w_x, w_y]) / norm**2, np.array([-w_y, w_x]) / norm
         points = start[:, None] + way[:, None] * along
-        axes.plot(*points, "--", color=look.CYCLE[unit % len(look.CYCLE)], linewidth=1.8, label=f"unit {unit + 1}")
+        axes.plot(
+            *points, "--", color=look.CYCLE[unit % len(look.CYCLE)], linewidth=1.8, label=f"unit {unit + 1}"
+        )
 
 
 def activations() -> Figure:
@@ -61,7 +65,9 @@ def activations() -> Figure:
     z = np.linspace(-5, 5, 401)
     values = (sigmoid(z), np.tanh(z), np.maximum(z, 0), np.where(z > 0, z, LEAK * z))
     figure, axes = look.canvas(2, 4, height=2.1, sharex=True)
-    for column, (name, value, slope) in enumerate(zip(("sigmoid", "tanh", "ReLU", "leaky ReLU"), values, slopes(z))):
+    for column, (name, value, slope) in enumerate(
+        zip(("sigmoid", "tanh", "ReLU", "leaky ReLU"), values, slopes(z))
+    ):
         axes[0, column].plot(z, value, color=look.BLUE)
         axes[0, column].set_ylim((-1.3, 1.3) if column < 2 else (-1, 5))
         axes[0, column].set_title(name)
@@ -70,7 +76,9 @@ def activations() -> Figure:
         axes[1, column].set_xlabel("z")
     axes[0, 0].set_ylabel("value a = g(z)")
     axes[1, 0].set_ylabel("slope g'(z)")
-    axes[1, 3].annotate(f"{LEAK:g}, not 0", (-3, LEAK), (-4.6, 0.35), arrowprops={"arrowstyle": "->"}, fontsize=9)
+    axes[1, 3].annotate(
+        f"{LEAK:g}, not 0", (-3, LEAK), (-4.6, 0.35), arrowprops={"arrowstyle": "->"}, fontsize=9
+    )
     axes[1, 0].annotate("at most 1/4", (0, 0.25), (-4.6, 0.62), arrowprops={"arrowstyle": "->"}, fontsize=9)
     return figure
 
@@ -97,7 +105,9 @@ def shapes(n_in: int, n_out: int, m: int, layer: int) -> Figure:
         left += max(0, 1.8 - columns) / 2
         for row in range(rows):
             for column in range(columns):
-                axes.add_patch(Rectangle((left + column, rows / 2 - row - 1), 1, 1, facecolor=color, edgecolor="white"))
+                axes.add_patch(
+                    Rectangle((left + column, rows / 2 - row - 1), 1, 1, facecolor=color, edgecolor="white")
+                )
         middle = left + columns / 2
         axes.text(middle, rows / 2 + 0.2, name, ha="center", va="bottom", fontsize=13)
         axes.text(middle, -rows / 2 - 0.2, f"({rows}, {columns})", ha="center", va="top")
@@ -130,14 +140,16 @@ def graph(
         if place < len(names):
             axes.text(place, -1.02, names[place], ha="center", va="top", fontsize=9.5, color="#444444")
     for place, (there, back) in enumerate(zip(forward, backward)):
-        ways = ((there, place, place + 1, 0.2, look.BLUE, "bottom"), (back, place + 1, place, -0.2, look.VERMILLION, "top"))
+        ways = (
+            (there, place, place + 1, 0.2, look.BLUE, "bottom"),
+            (back, place + 1, place, -0.2, look.VERMILLION, "top"),
+        )
         for text, start, end, height, color, align in ways:
             if not text:
                 continue
-            axes.annotate(
-                "", (end + (0.24 if end < start else -0.24), height), (start + (0.24 if end > start else -0.24), height),
-                arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2},
-            )  # fmt: skip
+            gap = 0.24 if end > start else -0.24
+            arrow = {"arrowstyle": "-|>", "color": color, "linewidth": 2}
+            axes.annotate("", (end - gap, height), (start + gap, height), arrowprops=arrow)
             axes.text(place + 0.5, 1.6 * height, text, ha="center", va=align, color=color, fontsize=9.5)
     axes.set_xlim(-0.4, len(nodes) - 0.6)
     axes.set_ylim(-1.35, 0.95)
@@ -162,8 +174,11 @@ def weight_paths(paths: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def cost_curves(curves: dict[str, np.ndarray], *, x: str = "step", title: str = "", log: bool = True) -> Figure:
-    """Cost over training for several ways: title -> (runs, steps); the mean as a line, lowest to highest shaded."""
+def cost_curves(
+    curves: dict[str, np.ndarray], *, x: str = "step", title: str = "", log: bool = True
+) -> Figure:
+    """Cost over training for several ways: title -> (runs, steps); the mean as a line, lowest to "
+    "highest shaded."""
     figure, axes = look.canvas()
     styles = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
     for index, (name, runs) in enumerate(curves.items()):

@@ -10,7 +10,9 @@ from matplotlib.patches import Rectangle
 
 from crowdcount.course import look
 
-_WHITE_TO_BLUE = LinearSegmentedColormap.from_list("white_to_blue", ["#FFFFFF", look.SKY, look.BLUE, "#00304F"])
+_WHITE_TO_BLUE = LinearSegmentedColormap.from_list(
+    "white_to_blue", ["#FFFFFF", look.SKY, look.BLUE, "#00304F"]
+)
 
 
 def kernels(rates: Sequence[int], k: int = 3) -> None:
@@ -22,9 +24,8 @@ def kernels(rates: Sequence[int], k: int = 3) -> None:
         middle, half = side // 2, (k - 1) // 2
         for i in range(-half, half + 1):
             for j in range(-half, half + 1):
-                ax.add_patch(
-                    Rectangle((middle + j * rate, middle + i * rate), 1, 1, facecolor=look.BLUE, edgecolor="white")
-                )
+                corner = middle + j * rate, middle + i * rate
+                ax.add_patch(Rectangle(corner, 1, 1, facecolor=look.BLUE, edgecolor="white"))
         span = (k - 1) * rate + 1
         start = middle - half * rate
         ax.add_patch(Rectangle((start, start), span, span, fill=False, color=look.VERMILLION, linewidth=2))
@@ -46,9 +47,9 @@ def paths_square(ax, rates: Sequence[int], title: str) -> None:
         line = np.convolve(line, taps)
     square = np.outer(line, line)
     look.picture(ax, square, title, cmap=_WHITE_TO_BLUE, norm=PowerNorm(0.3, 0, square.max()))
-    ax.add_patch(
-        Rectangle((-0.5, -0.5), len(line), len(line), fill=False, color=look.VERMILLION, linewidth=1.5, clip_on=False)
-    )
+    side = len(line)
+    frame = Rectangle((-0.5, -0.5), side, side, fill=False, color=look.VERMILLION, linewidth=1.5, clip_on=False)
+    ax.add_patch(frame)
 
 
 def gridding(stacks: Mapping[str, Sequence[int]], seen: Sequence[float]) -> None:
@@ -65,14 +66,13 @@ def fields(sizes: Mapping[str, int], picture: np.ndarray) -> None:
     look.picture(ax, picture // 2 + 90, "What one cell of the density map sees")
     center = picture.shape[1] / 2, picture.shape[0] / 2
     for (name, size), color, style in zip(sizes.items(), look.CYCLE, ("-", "--", "-.", ":", "-")):
+        left, top = center[0] - size / 2, center[1] - size / 2
         ax.add_patch(
-            Rectangle(
-                (center[0] - size / 2, center[1] - size / 2), size, size, fill=False, color=color, linestyle=style, linewidth=2
-            )
+            Rectangle((left, top), size, size, fill=False, color=color, linestyle=style, linewidth=2)
         )
         ax.text(
-            center[0] - size / 2 + 4,
-            center[1] - size / 2 + 4,
+            left + 4,
+            top + 4,
             f"{name}: {size}",
             color=color,
             va="top",
@@ -86,18 +86,19 @@ def profiles(paths: Mapping[str, np.ndarray]) -> None:
     _, axes = look.canvas(1, 2, height=3.2)
     for (name, values), color, style in zip(paths.items(), look.CYCLE, ("-", "--", "-.", ":")):
         at = np.arange(len(values)) - len(values) / 2 + 0.5
-        axes[0].plot(at, 100 * values / values.sum(), style, color=color, linewidth=1.6, label=f"{name}: {len(values)} pixels")
-        axes[1].plot(at, 100 * values / values.sum(), style, color=color, linewidth=1.6)
+        for ax in axes:
+            label = f"{name}: {len(values)} pixels"
+            ax.plot(at, 100 * values / values.sum(), style, color=color, linewidth=1.6, label=label)
     axes[1].set_yscale("log")
     axes[1].set_ylim(1e-7, 3)
-    look.label(axes[0], "pixels from the cell's center", "share of all paths (%)", "Most paths start near the middle")
-    look.label(axes[1], "pixels from the cell's center", "share of all paths (%)", "The same, logarithmic")
+    for ax, title in zip(axes, ("Most paths start near the middle", "The same, logarithmic")):
+        look.label(ax, "pixels from the cell's center", "share of all paths (%)", title)
     axes[0].legend(fontsize=8, loc="upper left", handlelength=1.6)
     axes[0].set_ylim(0, 1.25 * axes[0].get_ylim()[1])
 
 
 def gradients(strengths: Mapping[str, np.ndarray]) -> None:
-    """How much one output depends on each pixel, per design, all in one frame; a square around the whole field."""
+    """How much one output depends on each pixel, per design, in frames of one size."""
     _, axes = look.canvas(1, len(strengths), height=2.7)
     frame = 20 + max(max(values.shape) for values in strengths.values())
     for ax, (name, values) in zip(axes, strengths.items()):
@@ -105,9 +106,8 @@ def gradients(strengths: Mapping[str, np.ndarray]) -> None:
         whole = np.zeros((frame, frame))
         whole[top : top + values.shape[0], left : left + values.shape[1]] = values
         look.picture(ax, whole, name, cmap=_WHITE_TO_BLUE, norm=PowerNorm(0.3, 0, whole.max()))
-        ax.add_patch(
-            Rectangle((left - 0.5, top - 0.5), *values.shape[::-1], fill=False, color=look.VERMILLION, linewidth=1.5)
-        )
+        corner, (rows, columns) = (left - 0.5, top - 0.5), values.shape
+        ax.add_patch(Rectangle(corner, columns, rows, fill=False, color=look.VERMILLION, linewidth=1.5))
 
 
 def answers(panels: Mapping[str, np.ndarray]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.colors import PowerNorm
 from matplotlib.patches import Circle, Rectangle
 
 from crowdcount.course import look
@@ -49,23 +50,20 @@ def hill(profile: np.ndarray, kernel: np.ndarray, sigma: float) -> None:
     look.label(axes[0], "pixels from the head", "people per pixel row", "From the side: the sum is 1")
     image = axes[1].imshow(kernel, cmap=look.HEAT, extent=(-middle, middle, middle, -middle))
     for times in (1, 2, 3):
-        axes[1].add_patch(Circle((0, 0), times * sigma, fill=False, color="white", linestyle="--", linewidth=1))
+        ring = Circle((0, 0), times * sigma, fill=False, color="white", linestyle="--", linewidth=1)
+        axes[1].add_patch(ring)
         axes[1].text(0, -times * sigma, f"{times} sigma", color="white", ha="center", va="bottom", fontsize=8)
     axes[1].grid(False)
     look.label(axes[1], "pixels from the head", "pixels", "From above")
     axes[1].figure.colorbar(image, ax=axes[1], label="people per pixel")
 
 
-def maps(densities: Sequence[np.ndarray], titles: Sequence[str], *, columns: int = 2, shared: bool = False) -> None:
-    """Density maps in a grid, each with its color bar, or on one scale with `shared`."""
+def maps(densities: Sequence[np.ndarray], titles: Sequence[str], *, columns: int = 2) -> None:
+    """Density maps in a grid, each with its color bar."""
     rows = -(-len(densities) // columns)
     figure, axes = look.canvas(rows, columns, height=2.7 if columns < 3 else 2.1, squeeze=False)
-    top = max(float(density.max()) for density in densities)
-    from matplotlib.colors import PowerNorm
-
     for ax, density, title in zip(axes.flat, densities, titles):
-        limit = top if shared else float(density.max())
-        look.picture(ax, density, title, cmap=look.HEAT, norm=PowerNorm(_EXPONENT, 0, limit))
+        look.picture(ax, density, title, cmap=look.HEAT, norm=_norm(density))
         figure.colorbar(ax.images[0], ax=ax, shrink=0.85, label="people per cell", format="%.2g")
     for ax in axes.flat[len(densities) :]:
         ax.set_axis_off()
@@ -73,10 +71,8 @@ def maps(densities: Sequence[np.ndarray], titles: Sequence[str], *, columns: int
 
 def one_map(density: np.ndarray, title: str) -> None:
     """One density map, for a slider."""
-    from matplotlib.colors import PowerNorm
-
     figure, axes = look.canvas(height=3.2, width=5.6)
-    look.picture(axes, density, title, cmap=look.HEAT, norm=PowerNorm(_EXPONENT, 0, float(density.max())))
+    look.picture(axes, density, title, cmap=look.HEAT, norm=_norm(density))
     figure.colorbar(axes.images[0], ax=axes, shrink=0.9, label="people per pixel", format="%.2g")
 
 
@@ -85,7 +81,8 @@ def regions(sigmas: np.ndarray, counted: np.ndarray, truth: int) -> None:
     _, axes = look.canvas(height=3.0, width=6.6)
     axes.plot(sigmas, counted, "o-", label="sum of the map over the region")
     axes.axhline(truth, color=look.BLACK, linestyle="--", linewidth=1.2, label="heads in the region")
-    look.label(axes, "sigma (pixels)", "people in the region", "Wide kernels carry people over the region's edge")
+    title = "Wide kernels carry people over the region's edge"
+    look.label(axes, "sigma (pixels)", "people in the region", title)
     axes.legend()
 
 
@@ -95,7 +92,10 @@ def circles(picture: np.ndarray, points: np.ndarray, fixed: float, adaptive: np.
     for ax, sigmas, title in zip(
         axes,
         (np.full(len(points), fixed), adaptive),
-        (f"Fixed: sigma {fixed:g} for everybody", f"Adaptive: sigma {adaptive.min():.1f} to {adaptive.max():.1f}"),
+        (
+            f"Fixed: sigma {fixed:g} for everybody",
+            f"Adaptive: sigma {adaptive.min():.1f} to {adaptive.max():.1f}",
+        ),
     ):
         look.picture(ax, picture // 2 + 90, title)
         for (x, y), sigma in zip(points, sigmas):
@@ -112,7 +112,10 @@ def sizes(head: np.ndarray, adaptive: np.ndarray, fixed: float, least: float) ->
     ends = np.array([head.min(), head.max()])
     axes.plot(ends, ends * least, color=look.BLACK, linewidth=1.2, label=f"sigma = {least:.2f} x head height")
     look.label(
-        axes, "height of the head in the picture (pixels)", "sigma (pixels)", "What the neighbors say about the head"
+        axes,
+        "height of the head in the picture (pixels)",
+        "sigma (pixels)",
+        "What the neighbors say about the head",
     )
     axes.legend()
 
@@ -126,7 +129,10 @@ def borders(distance: np.ndarray, kept: np.ndarray, corner: np.ndarray, sigma: f
     axes.text(2 * sigma, 0.3, " 2 sigma", color=look.GRAY)
     axes.set_ylim(0, 1.05)
     look.label(
-        axes, "distance from the border (pixels)", "share of the head in the map", f"A Gaussian cut off, sigma {sigma:g}"
+        axes,
+        "distance from the border (pixels)",
+        "share of the head in the map",
+        f"A Gaussian cut off, sigma {sigma:g}",
     )
     axes.legend(loc="lower right")
 
@@ -144,14 +150,14 @@ def product(rows: np.ndarray, columns: np.ndarray, density: np.ndarray) -> None:
         look.label(ax, x, y, title)
 
 
-def cropped(density: np.ndarray, box: tuple[int, int, int, int], inside: np.ndarray, titles: Sequence[str]) -> None:
+def cropped(
+    density: np.ndarray, box: tuple[int, int, int, int], inside: np.ndarray, titles: Sequence[str]
+) -> None:
     """A map with a box (top, left, height, width), and two crops of it."""
-    from matplotlib.colors import PowerNorm
-
     _, axes = look.canvas(1, 3, height=2.4)
     top, left, height, width = box
     crop = density[top : top + height, left : left + width]
-    norm = PowerNorm(_EXPONENT, 0, float(density.max()))
+    norm = _norm(density)
     for ax, values, title in zip(axes, (density, crop, inside), titles):
         look.picture(ax, values, title, cmap=look.HEAT, norm=norm)
     axes[0].add_patch(Rectangle((left, top), width, height, fill=False, color="white", linewidth=2))
@@ -163,4 +169,9 @@ def merged(scales: Sequence[str], lost: Sequence[float]) -> None:
     bars = axes.bar(scales, lost, color=look.ORANGE, width=0.6)
     axes.bar_label(bars, fmt="%.1f %%")
     axes.margins(y=0.15)
-    look.label(axes, "cell that a dot is rounded to (pixels)", "people lost (%)", "Writing a 1 merges neighbors")
+    title = "Writing a 1 merges neighbors"
+    look.label(axes, "cell that a dot is rounded to (pixels)", "people lost (%)", title)
+
+
+def _norm(density: np.ndarray) -> PowerNorm:
+    return PowerNorm(_EXPONENT, 0, float(density.max()))

@@ -1,10 +1,10 @@
 """The one look of the course's figures: sizes, colors that the color-blind can tell apart, labels with units.
 
-    >>> from crowdcount.course import look
-    >>> look.use()
-    >>> figure, axes = look.canvas(1, 2)
-    >>> look.label(axes[0], "epoch", "loss (nats)", "The loss falls")
-    >>> _ = axes[0].plot([1, 2, 3], color=look.BLUE)
+>>> from crowdcount.course import look
+>>> look.use()
+>>> figure, axes = look.canvas(1, 2)
+>>> look.label(axes[0], "epoch", "loss (nats)", "The loss falls")
+>>> _ = axes[0].plot([1, 2, 3], color=look.BLUE)
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BLUE = "#0072B2"
 VERMILLION = "#D55E00"
 PURPLE = "#CC79A7"
 GRAY = "#7F7F7F"
-# In this order lines also differ in lightness, so that a gray print can be read. Yellow is too faint for lines.
+# In this order lines also differ in lightness, so that a gray print can be read. Yellow is too faint for it.
 CYCLE = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 
 # One map for densities (dark to bright evenly), one for values of both signs (zero is white).
@@ -173,9 +173,7 @@ def network(
                 circle = (x, y, "white", "none")
             else:
                 circle = (x, y, colors[layer], "black")
-            axes.scatter(
-                *circle[:2], s=620, color=circle[2], edgecolor=circle[3], linewidth=0.8, zorder=2
-            )
+            axes.scatter(*circle[:2], s=620, color=circle[2], edgecolor=circle[3], linewidth=0.8, zorder=2)
             if layer < len(names) and unit < len(names[layer]):
                 text = names[layer][unit]
                 size = 9.5 if len(text) < 5 else 7.5

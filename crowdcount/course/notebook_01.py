@@ -31,9 +31,7 @@ def neuron(x: np.ndarray, w: float, b: float) -> np.ndarray:
     return np.maximum(0, w * x + b)
 
 
-def network(
-    X: np.ndarray, W1: np.ndarray, b1: np.ndarray, w2: np.ndarray, b2: float
-) -> np.ndarray:
+def network(X: np.ndarray, W1: np.ndarray, b1: np.ndarray, w2: np.ndarray, b2: float) -> np.ndarray:
     """A hidden layer of ReLU and a linear output: (m,) of X (m, n), W1 (n, h), b1 (h,), w2 (h,), b2."""
     return np.maximum(0, X @ W1 + b1) @ w2 + b2
 
@@ -92,8 +90,12 @@ def _examine_networks(answer: Any) -> None:
         if right == "RNN":
             raise Wrong(f"{name!r}: the input is a sequence, and its order carries the meaning.")
         if right == "standard":
-            raise Wrong(f"{name!r}: a row of a table has no neighbors and no order. The plainest network will do.")
-        raise Wrong(f"{name!r}: think of what is next to what in the input; {answer[name]!r} does not use it.")
+            raise Wrong(
+                f"{name!r}: a row of a table has no neighbors and no order. The plainest network will do."
+            )
+        raise Wrong(
+            f"{name!r}: think of what is next to what in the input; {answer[name]!r} does not use it."
+        )
 
 
 EXERCISES = [
@@ -119,13 +121,17 @@ EXERCISES = [
                     "above or below zero.",
                 ),
                 (
-                    lambda x, y: (np.sum(x * y) / np.sum(x * x), y.mean() - np.sum(x * y) / np.sum(x * x) * x.mean()),
+                    lambda x, y: (
+                        np.sum(x * y) / np.sum(x * x),
+                        y.mean() - np.sum(x * y) / np.sum(x * x) * x.mean(),
+                    ),
                     "the means are missing in the slope: use x - x.mean() and y - y.mean().",
                 ),
                 (
                     lambda x, y: (
                         np.sum((x - x.mean()) * (y - y.mean())) / np.sum((y - y.mean()) ** 2),
-                        y.mean() - np.sum((x - x.mean()) * (y - y.mean())) / np.sum((y - y.mean()) ** 2) * x.mean(),
+                        y.mean()
+                        - np.sum((x - x.mean()) * (y - y.mean())) / np.sum((y - y.mean()) ** 2) * x.mean(),
                     ),
                     "you divide by the spread of the prices. That predicts size from price; divide by the "
                     "spread of the sizes.",
@@ -134,7 +140,10 @@ EXERCISES = [
                     lambda x, y: (fit_line(x, y)[0], y.mean()),
                     "the slope is right. The intercept is the height at size 0, not at the mean size.",
                 ),
-                (lambda x, y: fit_line(x, y)[::-1], "the two numbers are right, in the wrong order: slope first."),
+                (
+                    lambda x, y: fit_line(x, y)[::-1],
+                    "the two numbers are right, in the wrong order: slope first.",
+                ),
             ],
         ),
     ),
@@ -163,7 +172,10 @@ EXERCISES = [
                     lambda x, w, b: np.maximum(0, w * x) + b,
                     "the bias comes after the bend. It belongs inside: it decides where the bend lies.",
                 ),
-                (lambda x, w, b: np.minimum(0, w * x + b), "this keeps the negative half: maximum, not minimum."),
+                (
+                    lambda x, w, b: np.minimum(0, w * x + b),
+                    "this keeps the negative half: maximum, not minimum.",
+                ),
                 (lambda x, w, b: np.abs(w * x + b), "negative values should become 0; yours turn positive."),
             ],
         ),
@@ -210,14 +222,17 @@ EXERCISES = [
         answer="which",
         hint="Ask of the input: is it a row of a table (standard), a picture whose neighbors belong "
         "together (CNN), a sequence whose order matters (RNN), or two of these at once (hybrid)?",
-        solution="which = {\n" + "".join(f'    "{name}": "{right}",\n' for name, right in NETWORKS.items()) + "}\n",
+        solution="which = {\n"
+        + "".join(f'    "{name}": "{right}",\n' for name, right in NETWORKS.items())
+        + "}\n",
         praise="the shape of the input chooses the network; the task of this course is a CNN.",
         examine=_examine_networks,
     ),
     Exercise(
         name="01.slope",
         answer="sigmoid_slope",
-        hint="Write the sigmoid as a = 1 / (1 + exp(-z)). Its derivative needs nothing but a. At z = 0 it is 1/4.",
+        hint="Write the sigmoid as a = 1 / (1 + exp(-z)). Its derivative needs nothing but a. "
+        "At z = 0 it is 1/4.",
         solution="""def sigmoid_slope(z):
     a = 1 / (1 + np.exp(-z))
     return a * (1 - a)

@@ -89,9 +89,18 @@ EXERCISES = [
                     "the shape fits, the values do not: this column holds numbers of many pictures. reshape "
                     "fills in the order of memory; make one row a picture, then transpose.",
                 ),
-                (lambda p: p.reshape(-1, len(p)), "two things: columns mix the pictures, and the values are not 0..1 yet."),
-                (lambda p: p.reshape(len(p), -1) / 255, "these are pictures as rows. One is wanted a column: .T"),
-                (lambda p: p.reshape(len(p), -1).T, "the order is right, the values still run from 0 to 255."),
+                (
+                    lambda p: p.reshape(-1, len(p)),
+                    "two things: columns mix the pictures, and the values are not 0..1 yet.",
+                ),
+                (
+                    lambda p: p.reshape(len(p), -1) / 255,
+                    "these are pictures as rows. One is wanted a column: .T",
+                ),
+                (
+                    lambda p: p.reshape(len(p), -1).T,
+                    "the order is right, the values still run from 0 to 255.",
+                ),
             ],
         ),
     ),
@@ -111,17 +120,24 @@ EXERCISES = [
                 (np.random.default_rng(1).normal(0, 3, (3, 2)),),
             ],
             [
-                (lambda z: 1 / (1 + np.exp(z)), "upside down: large z should give nearly 1. Mind the sign of the exponent."),
+                (
+                    lambda z: 1 / (1 + np.exp(z)),
+                    "upside down: large z should give nearly 1. Mind the sign of the exponent.",
+                ),
                 (np.tanh, "this is tanh: it runs from -1 to 1. A probability runs from 0 to 1."),
                 (lambda z: np.exp(-z) / (1 + np.exp(-z)), "this is 1 minus the sigmoid: the numerator is 1."),
-                (lambda z: 1 / 1 + np.exp(-z), "brackets are missing: the whole sum 1 + exp(-z) belongs below the line."),
+                (
+                    lambda z: 1 / 1 + np.exp(-z),
+                    "brackets are missing: the whole sum 1 + exp(-z) belongs below the line.",
+                ),
             ],
         ),
     ),
     Exercise(
         name="02.cost",
         answer="cost",
-        hint="np.log is the natural logarithm. Write the loss of all examples as one array, take the mean, mind the minus.",
+        hint="np.log is the natural logarithm. Write the loss of all examples as one array, "
+        "take the mean, mind the minus.",
         solution="""def cost(A, Y):
     return -np.mean(Y * np.log(A) + (1 - Y) * np.log(1 - A))
 """,
@@ -130,7 +146,10 @@ EXERCISES = [
             cost,
             _answers(),
             [
-                (lambda A, Y: -cost(A, Y), "the sign: logarithms of probabilities are negative, a cost is not."),
+                (
+                    lambda A, Y: -cost(A, Y),
+                    "the sign: logarithms of probabilities are negative, a cost is not.",
+                ),
                 (
                     lambda A, Y: cost(A, Y) * A.size,
                     "this is the sum. The cost is the mean, so that it does not grow with the data.",
@@ -139,7 +158,10 @@ EXERCISES = [
                     lambda A, Y: -np.mean(Y * np.log(A)),
                     "the examples with y = 0 cost nothing here. The term (1 - Y) * np.log(1 - A) is missing.",
                 ),
-                (lambda A, Y: cost(A, Y) / np.log(10), "this is log10. Cross-entropy uses the natural logarithm, np.log."),
+                (
+                    lambda A, Y: cost(A, Y) / np.log(10),
+                    "this is log10. Cross-entropy uses the natural logarithm, np.log.",
+                ),
                 (lambda A, Y: np.mean((A - Y) ** 2), "this is the squared error, which is not convex here."),
                 (lambda A, Y: cost(1 - A, Y), "the two cases are swapped: y = 1 goes with log(a)."),
             ],
@@ -148,7 +170,8 @@ EXERCISES = [
     Exercise(
         name="02.graph",
         answer="graph",
-        hint="dJ/dv is 3, and every slope has it as a factor. How much does v move when b is nudged? By c times as much.",
+        hint="dJ/dv is 3, and every slope has it as a factor. How much does v move when b is nudged? "
+        "By c times as much.",
         solution="""def graph(a, b, c):
     dv = 3
     da = dv
@@ -162,8 +185,14 @@ EXERCISES = [
             graph,
             [(5.0, 3.0, 2.0), (-1.5, 0.5, 4.0), tuple(np.random.default_rng(2).normal(0, 3, 3))],
             [
-                (lambda a, b, c: (1.0, c, b), "the factor 3 is missing: v moves by this much, and J moves 3 times as much as v."),
-                (lambda a, b, c: (3.0, 3 * b, 3 * c), "db and dc are swapped: a nudge of b is multiplied by c, not by b."),
+                (
+                    lambda a, b, c: (1.0, c, b),
+                    "the factor 3 is missing: v moves by this much, and J moves 3 times as much as v.",
+                ),
+                (
+                    lambda a, b, c: (3.0, 3 * b, 3 * c),
+                    "db and dc are swapped: a nudge of b is multiplied by c, not by b.",
+                ),
                 (lambda a, b, c: (3.0, c, b), "da is right. On the way to b and c the factor 3 got lost."),
                 (
                     lambda a, b, c: (3 * a, 3 * b * c, 3 * b * c),
@@ -175,8 +204,8 @@ EXERCISES = [
     Exercise(
         name="02.gradients",
         answer="gradients",
-        hint="Example i is the column X[:, i:i+1]. For each: z, a, dz = a - y; add x * dz to dw and dz to db. "
-        "At the end divide both by m.",
+        hint="Example i is the column X[:, i:i+1]. For each: z, a, dz = a - y; add x * dz to dw "
+        "and dz to db. At the end divide both by m.",
         solution="""def gradients(w, b, X, Y):
     n_x, m = X.shape
     dw, db = np.zeros((n_x, 1)), 0.0
@@ -194,7 +223,10 @@ EXERCISES = [
             gradients,
             _neurons(),
             [
-                (lambda *inputs: _scaled(-1, inputs), "the sign: dz = a - y, not y - a. Downhill would become uphill."),
+                (
+                    lambda *inputs: _scaled(-1, inputs),
+                    "the sign: dz = a - y, not y - a. Downhill would become uphill.",
+                ),
                 (
                     lambda w, b, X, Y: _scaled(X.shape[1], (w, b, X, Y)),
                     "these are sums over the examples. The cost is a mean: divide by m.",
@@ -205,7 +237,10 @@ EXERCISES = [
                 ),
                 (lambda w, b, X, Y: gradients(w, 0.0, X, Y), "the bias b is missing in z."),
                 (
-                    lambda w, b, X, Y: (X @ (w.T @ X + b - Y).T / X.shape[1], float((w.T @ X + b - Y).mean())),
+                    lambda w, b, X, Y: (
+                        X @ (w.T @ X + b - Y).T / X.shape[1],
+                        float((w.T @ X + b - Y).mean()),
+                    ),
                     "the sigmoid is missing: dz = a - y with a = sigmoid(z).",
                 ),
                 (

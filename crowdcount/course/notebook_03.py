@@ -62,7 +62,8 @@ EXERCISES = [
     Exercise(
         name="03.forward",
         answer="forward",
-        hint="w has shape (n_x, 1), X has (n_x, m), Z should have (1, m). Which of the two must be transposed? b is added to all by itself.",
+        hint="w has shape (n_x, 1), X has (n_x, m), Z should have (1, m). Which of the two must be "
+        "transposed? b is added to all by itself.",
         solution="""def forward(w, b, X):
     return w.T @ X + b
 """,
@@ -72,8 +73,14 @@ EXERCISES = [
             _layers(),
             [
                 (lambda w, b, X: w.T @ X, "the bias b is missing."),
-                (lambda w, b, X: X.T @ w + b, "the values are right, lying the other way: Z is a row (1, m), w.T first."),
-                (lambda w, b, X: w * X + b, "* multiplies element by element and adds nothing up. The product of matrices is @."),
+                (
+                    lambda w, b, X: X.T @ w + b,
+                    "the values are right, lying the other way: Z is a row (1, m), w.T first.",
+                ),
+                (
+                    lambda w, b, X: w * X + b,
+                    "* multiplies element by element and adds nothing up. The product of matrices is @.",
+                ),
                 (
                     lambda w, b, X: (w.T @ X + b)[0],
                     "this is a rank-1 array of shape (m,). Z should stay a row of shape (1, m).",
@@ -95,7 +102,10 @@ EXERCISES = [
             backward,
             _slopes(),
             [
-                (lambda X, dZ: (X @ dZ.T, np.sum(dZ)), "these are sums. The cost is a mean: divide both by m."),
+                (
+                    lambda X, dZ: (X @ dZ.T, np.sum(dZ)),
+                    "these are sums. The cost is a mean: divide both by m.",
+                ),
                 (lambda X, dZ: (X @ dZ.T / X.shape[1], np.sum(dZ)), "dw is right; db was not divided by m."),
                 (
                     lambda X, dZ: (X @ dZ.T / X.shape[0], np.sum(dZ) / X.shape[0]),
@@ -115,7 +125,8 @@ EXERCISES = [
     Exercise(
         name="03.shares",
         answer="shares",
-        hint="The sum of each column runs down the rows: axis=0. Its shape (hours,) or (1, hours) broadcasts over the rows.",
+        hint="The sum of each column runs down the rows: axis=0. Its shape (hours,) or (1, hours) "
+        "broadcasts over the rows.",
         solution="""def shares(counts):
     return 100 * counts / counts.sum(axis=0, keepdims=True)
 """,
@@ -128,16 +139,23 @@ EXERCISES = [
                     lambda counts: 100 * counts / counts.sum(axis=1, keepdims=True),
                     "here the rows add up to 100. axis=1 sums along a row; a column is summed by axis=0.",
                 ),
-                (lambda counts: 100 * counts / counts.sum(), "this is the share of the whole table. Sum each column by itself."),
+                (
+                    lambda counts: 100 * counts / counts.sum(),
+                    "this is the share of the whole table. Sum each column by itself.",
+                ),
                 (lambda counts: counts / counts.sum(axis=0), "these are fractions: times 100 for percent."),
-                (lambda counts: 100 * counts / counts.max(axis=0), "you divide by the largest of each column, not by its sum."),
+                (
+                    lambda counts: 100 * counts / counts.max(axis=0),
+                    "you divide by the largest of each column, not by its sum.",
+                ),
             ],
         ),
     ),
     Exercise(
         name="03.mae",
         answer="mean_absolute_error",
-        hint="Print (predicted - truth).shape for shapes (4,) and (4, 1). Bring both to one shape first: np.ravel.",
+        hint="Print (predicted - truth).shape for shapes (4,) and (4, 1). "
+        "Bring both to one shape first: np.ravel.",
         solution="""def mean_absolute_error(predicted, truth):
     return np.mean(np.abs(np.ravel(predicted) - np.ravel(truth)))
 """,
@@ -148,8 +166,8 @@ EXERCISES = [
             [
                 (
                     lambda p, t: np.mean(np.abs(p - t)),
-                    "shapes (m,) and (m, 1) broadcast to (m, m): you compare every prediction with every truth. "
-                    "Bring both to one shape first.",
+                    "shapes (m,) and (m, 1) broadcast to (m, m): you compare every "
+                    "prediction with every truth. Bring both to one shape first.",
                 ),
                 (
                     lambda p, t: np.mean(np.ravel(p) - np.ravel(t)),

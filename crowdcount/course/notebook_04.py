@@ -31,9 +31,7 @@ def forward(
     return A1, sigmoid(W2 @ A1 + b2)
 
 
-def collapse(
-    W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def collapse(W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The one layer W (n_2, n_0), b (n_2, 1) that does what two layers without activation do."""
     return W2 @ W1, W2 @ b1 + b2
 
@@ -128,7 +126,9 @@ def _examine_initialize(answer: Any) -> None:
             )
         for (name, shape), item in zip(wanted.items(), (W1, b1, W2, b2)):
             if item.shape != shape:
-                raise Wrong(f"with sizes {n_0}, {n_1}, {n_2} {name} should be {shape}, yours is {item.shape}.")
+                raise Wrong(
+                    f"with sizes {n_0}, {n_1}, {n_2} {name} should be {shape}, yours is {item.shape}."
+                )
         if any(np.ptp(W, axis=0).max() == 0 for W in (W1, W2) if len(W) > 1):
             raise Wrong("all units of a layer start with the same weights: they will stay the same for ever.")
         if b1.any() or b2.any():
@@ -136,7 +136,9 @@ def _examine_initialize(answer: Any) -> None:
         if min(n_0, n_1, n_2) < 50:
             continue  # too few to measure a spread
         if any(abs(W.mean()) > 0.3 * W.std() for W in (W1, W2)):
-            raise Wrong("your weights are not centered on 0: half of them should be negative (standard_normal).")
+            raise Wrong(
+                "your weights are not centered on 0: half of them should be negative (standard_normal)."
+            )
         for name, W, inputs in (("W1", W1, n_0), ("W2", W2, n_1)):
             if abs(W.std() * np.sqrt(inputs) - 1) > 0.15:
                 raise Wrong(
@@ -151,7 +153,7 @@ EXERCISES = [
     Exercise(
         name="04.forward",
         answer="forward",
-        hint="Two lines: A1 = np.tanh(W1 @ X + b1), then the same with W2, A1, b2, but with a sigmoid around it.",
+        hint="Two lines: A1 = np.tanh(W1 @ X + b1), then the same with W2, A1, b2, but a sigmoid around it.",
         solution=(
             "def forward(X, W1, b1, W2, b2):\n"
             "    A1 = np.tanh(W1 @ X + b1)\n"
@@ -177,7 +179,8 @@ EXERCISES = [
                 ),
                 (
                     _forward_with(np.tanh, lambda z: z),
-                    "your output has no activation: put the sigmoid around W2 @ A1 + b2 to get a probability.",
+                    "your output has no activation: put the sigmoid around W2 @ A1 + b2 to get a "
+                    "probability.",
                 ),
                 (_forward_with(np.tanh, sigmoid, 0.0), "you left out the biases b1 and b2."),
             ],
@@ -187,7 +190,8 @@ EXERCISES = [
         name="04.slopes",
         answer="slopes",
         hint=(
-            "With a = sigmoid(z) the first is a * (1 - a); with a = tanh(z) the second is 1 - a**2. The other two\n"
+            "With a = sigmoid(z) the first is a * (1 - a); with a = tanh(z) the second is 1 - a**2. "
+            "The other two\n"
             "are constants on either side of zero: np.where(z > 0, ..., ...)."
         ),
         solution=(
@@ -202,7 +206,11 @@ EXERCISES = [
         praise="these four lines are all that back-propagation must know about an activation.",
         examine=examine_function(
             slopes,
-            [(_Z,), (np.random.default_rng(6).normal(0, 2, (3, 4)),), (np.random.default_rng(7).normal(0, 5, 20),)],
+            [
+                (_Z,),
+                (np.random.default_rng(6).normal(0, 2, (3, 4)),),
+                (np.random.default_rng(7).normal(0, 5, 20),),
+            ],
             [
                 (
                     _slopes_with(0, lambda z: z * (1 - z)),
@@ -231,12 +239,15 @@ EXERCISES = [
     Exercise(
         name="04.collapse",
         answer="collapse",
-        hint="Write Z1 = W1 X + b1 into Z2 = W2 Z1 + b2 and multiply out. What stands before X? What is left over?",
+        hint="Put Z1 = W1 X + b1 into Z2 = W2 Z1 + b2, multiply out. What stands before X? What is left?",
         solution="def collapse(W1, b1, W2, b2):\n    return W2 @ W1, W2 @ b1 + b2\n",
         praise="however many linear layers you stack, one matrix and one bias can do the same.",
         examine=examine_function(
             collapse,
-            [_network(sizes, 1, seed)[2:] for sizes, seed in (((2, 2, 2), 8), ((3, 4, 1), 9), ((2, 5, 3), 10))],
+            [
+                _network(sizes, 1, seed)[2:]
+                for sizes, seed in (((2, 2, 2), 8), ((3, 4, 1), 9), ((2, 5, 3), 10))
+            ],
             [
                 (
                     lambda W1, b1, W2, b2: (W1 @ W2, W2 @ b1 + b2),
@@ -258,8 +269,10 @@ EXERCISES = [
         name="04.backward",
         answer="backward",
         hint=(
-            "dZ2 = A2 - Y. From it dW2 = dZ2 @ A1.T / m and db2, the mean over the examples (axis=1, keepdims=True).\n"
-            "Then dZ1 = W2.T @ dZ2 * (slope of tanh, from A1), and the same two lines again with X in place of A1."
+            "dZ2 = A2 - Y. From it dW2 = dZ2 @ A1.T / m and db2, the mean over the examples (axis=1, "
+            "keepdims=True).\n"
+            "Then dZ1 = W2.T @ dZ2 * (slope of tanh, from A1), and the same two lines again with X "
+            "in place of A1."
         ),
         solution=(
             "def backward(X, Y, W2, A1, A2):\n"
@@ -277,7 +290,10 @@ EXERCISES = [
             backward,
             _backward_inputs(),
             [
-                (_backward_with("no mean"), "your gradients are m times too large: the cost is a mean, divide by m."),
+                (
+                    _backward_with("no mean"),
+                    "your gradients are m times too large: the cost is a mean, divide by m.",
+                ),
                 (
                     _backward_with("no slope"),
                     "on the way back through the hidden layer the slope of tanh is missing: * (1 - A1**2).",
@@ -302,8 +318,10 @@ EXERCISES = [
         name="04.initialize",
         answer="initialize",
         hint=(
-            "rng.standard_normal((rows, columns)) gives random weights of standard deviation 1: one row a unit, one\n"
-            "column an input. Divide by the square root of the number of inputs. np.zeros((rows, 1)) for the biases."
+            "rng.standard_normal((rows, columns)) gives random weights of standard deviation 1: one "
+            "row a unit, one\n"
+            "column an input. Divide by the square root of the number of inputs. np.zeros((rows, 1)) "
+            "for the biases."
         ),
         solution=(
             "def initialize(n_0, n_1, n_2, rng):\n"

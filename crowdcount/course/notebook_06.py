@@ -49,7 +49,9 @@ def max_pool(x: np.ndarray, size: int) -> np.ndarray:
 
 def _each_channel(reduce: Callable) -> Callable:
     def wrong(x, w, b):
-        maps = [correlate(x[:, :, c], reduce(w)[:, :, c, k]) for k in range(w.shape[3]) for c in range(x.shape[2])]
+        maps = [
+            correlate(x[:, :, c], reduce(w)[:, :, c, k]) for k in range(w.shape[3]) for c in range(x.shape[2])
+        ]
         return sum(maps)[..., None] + b
 
     return wrong
@@ -65,17 +67,26 @@ def _pool_with(reduce: Callable) -> Callable:
 
 def _slide_pool(x: np.ndarray, size: int) -> np.ndarray:
     rows, columns = x.shape[0] - size + 1, x.shape[1] - size + 1
-    return np.array([[x[i : i + size, j : j + size].max(axis=(0, 1)) for j in range(columns)] for i in range(rows)])
+    return np.array(
+        [[x[i : i + size, j : j + size].max(axis=(0, 1)) for j in range(columns)] for i in range(rows)]
+    )
 
 
 def _correlate_inputs() -> list[tuple]:
     rng = np.random.default_rng(0)
-    return [(rng.standard_normal(size), rng.standard_normal((f, f))) for size, f in (((6, 6), 3), ((5, 8), 2), ((7, 4), 3))]
+    return [
+        (rng.standard_normal(size), rng.standard_normal((f, f)))
+        for size, f in (((6, 6), 3), ((5, 8), 2), ((7, 4), 3))
+    ]
 
 
 def _convolve_inputs() -> list[tuple]:
     inputs = []
-    for (height, width, channels), f, filters, seed in (((5, 5, 3), 3, 2, 1), ((4, 6, 2), 2, 4, 2), ((6, 3, 1), 3, 3, 3)):
+    for (height, width, channels), f, filters, seed in (
+        ((5, 5, 3), 3, 2, 1),
+        ((4, 6, 2), 2, 4, 2),
+        ((6, 3, 1), 3, 3, 3),
+    ):
         rng = np.random.default_rng(seed)
         arrays = ((height, width, channels), (f, f, channels, filters), (filters,))
         inputs.append(tuple(rng.standard_normal(shape) for shape in arrays))
@@ -86,7 +97,7 @@ EXERCISES = [
     Exercise(
         name="06.correlate",
         answer="correlate",
-        hint="The window at row i, column j is x[i:i+f, j:j+f]. Multiply it by w, cell by cell, and add everything up.",
+        hint="The window at i, j is x[i:i+f, j:j+f]. Multiply it by w, cell by cell, and add it all up.",
         solution=(
             "def correlate(x, w):\n"
             "    f = len(w)\n"
@@ -103,7 +114,8 @@ EXERCISES = [
             [
                 (
                     lambda x, w: correlate(x, w[::-1, ::-1]),
-                    "you turned the filter around: that is the mathematician's convolution. Networks cross-correlate.",
+                    "you turned the filter around: that is the mathematician's convolution. Networks "
+                    "cross-correlate.",
                 ),
                 (lambda x, w: correlate(x, w.T), "your filter is transposed: rows of w go with rows of x."),
                 (
@@ -124,7 +136,7 @@ EXERCISES = [
     Exercise(
         name="06.output_size",
         answer="output_size",
-        hint="With the zeros there are n + 2p pixels. The first place is at 0, the last at n + 2p - f, in steps of s.",
+        hint="There are n + 2p pixels. The first place is at 0, the last at n + 2p - f, in steps of s.",
         solution="def output_size(n, f, p, s):\n    return (n + 2 * p - f) // s + 1\n",
         praise="with this you can follow the size of a picture through any network.",
         examine=examine_function(
@@ -135,7 +147,8 @@ EXERCISES = [
                 (lambda n, f, p, s: (n + p - f) // s + 1, "padding stands on both sides: 2 * p."),
                 (
                     lambda n, f, p, s: (n + 2 * p - f) / s + 1,
-                    "not a whole number: where the filter would stick out it is not placed. Round down with //.",
+                    "not a whole number: where the filter would stick out it is not placed. Round "
+                    "down with //.",
                 ),
                 (
                     lambda n, f, p, s: -(-(n + 2 * p - f) // s) + 1,
@@ -149,7 +162,8 @@ EXERCISES = [
         name="06.convolve",
         answer="convolve",
         hint=(
-            "At row i, column j: x[i:i+f, j:j+f, :, None] * w has the shape (f, f, C, F). Sum over the first three axes\n"
+            "At row i, column j: x[i:i+f, j:j+f, :, None] * w has the shape (f, f, C, F). Sum over "
+            "the first three axes\n"
             "and add b: F numbers, one of each filter."
         ),
         solution=(
@@ -178,7 +192,8 @@ EXERCISES = [
                 ),
                 (
                     lambda x, w, b: convolve(x[:, :, :1], w[:, :, :1], b),
-                    "you look at the first channel only: a filter is as deep as its input, sum over all channels.",
+                    "you look at the first channel only: a filter is as deep as its input, sum over "
+                    "all channels.",
                 ),
                 (
                     _each_channel(lambda w: w),
@@ -190,15 +205,18 @@ EXERCISES = [
     Exercise(
         name="06.parameters",
         answer="parameters",
-        hint="One filter is a block of f x f x channels weights, and has one bias. How many filters are there?",
+        hint="One filter is a block of f x f x channels weights, with one bias. How many filters are there?",
         solution="def parameters(f, channels, filters):\n    return (f * f * channels + 1) * filters\n",
-        praise="the size of the picture does not come into it: that is why CSRNet takes pictures of any size.",
+        praise="the picture's size does not come into it: that is why CSRNet takes pictures of any size.",
         examine=examine_function(
             parameters,
             [(3, 3, 64), (5, 1, 8), (1, 512, 1), (3, 64, 128)],
             [
                 (lambda f, c, k: f * f * c * k, "the biases are missing: one for each filter."),
-                (lambda f, c, k: (f * f + 1) * k, "a filter is as deep as its input: f * f * channels weights."),
+                (
+                    lambda f, c, k: (f * f + 1) * k,
+                    "a filter is as deep as its input: f * f * channels weights.",
+                ),
                 (lambda f, c, k: f * f * c * k + 1, "each filter has its own bias: add `filters`, not 1."),
                 (
                     lambda f, c, k: (f * f + 1) * c * k,
@@ -212,7 +230,8 @@ EXERCISES = [
         name="06.max_pool",
         answer="max_pool",
         hint=(
-            "The window at row i, column j of the result is x[i*size:(i+1)*size, j*size:(j+1)*size]; take its largest\n"
+            "The window at row i, column j of the result is x[i*size:(i+1)*size, j*size:(j+1)*size]; "
+            "take its largest\n"
             "value in each channel, .max(axis=(0, 1)). The result has H // size rows and W // size columns."
         ),
         solution=(
@@ -233,11 +252,26 @@ EXERCISES = [
                 (np.random.default_rng(6).standard_normal((5, 7, 1)), 2),
             ],
             [
-                (_pool_with(lambda v: v.mean(axis=(1, 3))), "that is average pooling; take the largest value."),
-                (_pool_with(lambda v: v.sum(axis=(1, 3))), "that is the sum of each window; take the largest value."),
-                (_pool_with(lambda v: v.max(axis=(1, 3, 4))), "channels are pooled one by one: keep them apart."),
-                (_slide_pool, "your windows overlap: the next one starts where the last one ended, at i * size."),
-                (_pool_with(lambda v: v[:, 0, :, 0]), "you keep each window's first value; take the largest."),
+                (
+                    _pool_with(lambda v: v.mean(axis=(1, 3))),
+                    "that is average pooling; take the largest value.",
+                ),
+                (
+                    _pool_with(lambda v: v.sum(axis=(1, 3))),
+                    "that is the sum of each window; take the largest value.",
+                ),
+                (
+                    _pool_with(lambda v: v.max(axis=(1, 3, 4))),
+                    "channels are pooled one by one: keep them apart.",
+                ),
+                (
+                    _slide_pool,
+                    "your windows overlap: the next one starts where the last one ended, at i * size.",
+                ),
+                (
+                    _pool_with(lambda v: v[:, 0, :, 0]),
+                    "you keep each window's first value; take the largest.",
+                ),
             ],
         ),
     ),

@@ -83,7 +83,8 @@ EXERCISES = [
     Exercise(
         name="08.reach",
         answer="reach",
-        hint="Between two neighboring weights lie rate - 1 gaps. How many pairs of neighbors has a row of k weights?",
+        hint="Between two neighboring weights lie rate - 1 gaps. How many pairs of neighbors has a row of k "
+        "weights?",
         solution=getsource(reach),
         praise="k weights reach over k + (k - 1)(rate - 1) pixels, for the price of k.",
         examine=examine_function(
@@ -92,11 +93,13 @@ EXERCISES = [
             [
                 (
                     lambda k, rate: k * rate,
-                    "k x rate also counts gaps behind the last weight. There are k - 1 gaps between k weights, not k.",
+                    "k x rate also counts gaps behind the last weight. There are k - 1 gaps between k "
+                    "weights, not k.",
                 ),
                 (
                     lambda k, rate: (k - 1) * rate,
-                    "this is the distance from the first weight to the last. As pixels covered it is one more.",
+                    "this is the distance from the first weight to the last. As pixels covered it is one "
+                    "more.",
                 ),
                 (
                     lambda k, rate: k + rate - 1,
@@ -112,7 +115,8 @@ EXERCISES = [
     Exercise(
         name="08.dilate",
         answer="dilate",
-        hint="For each of the k x k weights add w[i, j] times the picture shifted by rate * i rows and rate * j columns. All "
+        hint="For each of the k x k weights add w[i, j] times the picture shifted by rate * i rows and rate "
+        "* j columns. All "
         "shifted windows have the size of the output: H - rate * (k - 1) rows.",
         solution=getsource(dilate),
         praise="that is the whole operation: k x k shifted pictures, weighted and added.",
@@ -126,11 +130,13 @@ EXERCISES = [
             [
                 (
                     lambda x, w, rate: dilate(x, w, 1),
-                    "the rate does nothing yet: this is the plain convolution. Shift by rate * i and rate * j.",
+                    "the rate does nothing yet: this is the plain convolution. Shift by rate * i and rate * "
+                    "j.",
                 ),
                 (
                     lambda x, w, rate: dilate(x, w[::-1, ::-1], rate),
-                    "the kernel is turned around. That is the mathematicians' convolution; deep learning does not flip.",
+                    "the kernel is turned around. That is the mathematicians' convolution; deep learning "
+                    "does not flip.",
                 ),
                 (
                     lambda x, w, rate: dilate(x, w.T, rate),
@@ -138,7 +144,8 @@ EXERCISES = [
                 ),
                 (
                     lambda x, w, rate: dilate(x[::rate, ::rate], w, 1),
-                    "this thins out the picture first, which is a stride: the output gets smaller. Keep every place, and take "
+                    "this thins out the picture first, which is a stride: the output gets smaller. Keep "
+                    "every place, and take "
                     "the steps between the weights.",
                 ),
                 (
@@ -168,7 +175,8 @@ EXERCISES = [
                 ),
                 (
                     lambda k, rate: rate,
-                    "right for k = 3 only. In general the outermost weight lies rate * (k - 1) / 2 from the middle.",
+                    "right for k = 3 only. In general the outermost weight lies rate * (k - 1) / 2 from the "
+                    "middle.",
                 ),
                 (
                     lambda k, rate: rate * k // 2,
@@ -180,8 +188,10 @@ EXERCISES = [
     Exercise(
         name="08.field",
         answer="field",
-        hint="Go from the picture upwards with two numbers: the field so far, and how many pixels of the picture one step of "
-        "the current layer's input is. A kernel adds (kernel - 1) * rate such steps. A stride makes all later steps longer.",
+        hint="Go from the picture upwards with two numbers: the field so far, and how many pixels of the "
+        "picture one step of "
+        "the current layer's input is. A kernel adds (kernel - 1) * rate such steps. A stride makes all "
+        "later steps longer.",
         solution=getsource(field),
         praise="two lines of arithmetic tell how much of a picture any such network sees.",
         examine=examine_function(
@@ -198,19 +208,23 @@ EXERCISES = [
                 ),
                 (
                     _fields(step_counts=False),
-                    "the strides are left out: behind a pool of stride 2 one step is two pixels of the picture.",
+                    "the strides are left out: behind a pool of stride 2 one step is two pixels of the "
+                    "picture.",
                 ),
                 (
                     _fields(early=True),
-                    "a layer's own stride makes the steps of later layers longer, not its own. Add first, then multiply.",
+                    "a layer's own stride makes the steps of later layers longer, not its own. Add first, "
+                    "then multiply.",
                 ),
                 (
                     _fields(start=0),
-                    "one pixel is missing everywhere: without any layer a pixel sees itself, so begin with 1.",
+                    "one pixel is missing everywhere: without any layer a pixel sees itself, so begin with "
+                    "1.",
                 ),
                 (
                     _whole_kernels,
-                    "each layer adds its whole reach. The middle weight looks where one has looked already: it adds reach - 1.",
+                    "each layer adds its whole reach. The middle weight looks where one has looked already: "
+                    "it adds reach - 1.",
                 ),
             ],
         ),
@@ -218,13 +232,14 @@ EXERCISES = [
     Exercise(
         name="08.seen",
         answer="seen",
-        hint="Begin with the set {0}. Each layer replaces every offset o by o - rate, o and o + rate. A set counts each cell "
+        hint="Begin with the set {0}. Each layer replaces every offset o by o - rate, o and o + rate. A set "
+        "counts each cell "
         "once. The field runs from -sum(rates) to +sum(rates).",
         solution=getsource(seen),
         praise="you measured gridding: the share of the field that is looked at at all.",
         examine=examine_function(
             seen,
-            [([1, 1, 1],), ([2, 2, 2],), ([1, 2, 3],), ([4, 4],), ([int(r) for r in _RNG.integers(1, 7, 4)],)],
+            [([1, 1, 1],), ([2, 2, 2],), ([1, 2, 3],), ([4, 4],), (_RNG.integers(1, 7, 4).tolist(),)],
             [
                 (
                     lambda rates: seen(rates) ** 2,
@@ -241,9 +256,13 @@ EXERCISES = [
                 (
                     lambda rates: len({move for rate in rates for move in (-rate, 0, rate)})
                     / (2 * sum(rates) + 1),
-                    "the layers stand side by side here. They are stacked: each one starts from all cells of the one before.",
+                    "the layers stand side by side here. They are stacked: each one starts from all cells "
+                    "of the one before.",
                 ),
-                (lambda rates: len(_offsets(rates)), "this is how many cells are seen; divide by the cells of the field."),
+                (
+                    lambda rates: len(_offsets(rates)),
+                    "this is how many cells are seen; divide by the cells of the field.",
+                ),
             ],
         ),
     ),

@@ -96,7 +96,8 @@ def _examine_pool(answer: Any) -> None:
         ) from None
     if np.shape(received) == (1, 2):
         raise Wrong(
-            "a map of 13 x 20 cells and stride 8 should give 2 x 3 blocks, yours gives 1 x 2: the rows and columns that "
+            "a map of 13 x 20 cells and stride 8 should give 2 x 3 blocks, yours gives 1 x 2: the rows and "
+            "columns that "
             "fill no whole block were dropped, and the people in them. Round the number of blocks up."
         )
     _POOL_ODD(answer)
@@ -123,7 +124,8 @@ _POOL_MISTAKES = [
         lambda density, stride: density.reshape(
             density.shape[0] // stride, density.shape[1] // stride, stride, stride
         ).sum(axis=(2, 3)),
-        "the shape is right and the total, too, but the blocks are torn: reshape keeps the reading order, so the axes "
+        "the shape is right and the total, too, but the blocks are torn: reshape keeps the reading order, "
+        "so the axes "
         "must be (rows, stride, columns, stride), summed over 1 and 3.",
     ),
 ]
@@ -137,7 +139,8 @@ EXERCISES = [
     Exercise(
         name="10.gaussian",
         answer="gaussian",
-        hint="The center of column j lies at j + 0.5. Make a row of (j + 0.5 - x)^2 and a column of (i + 0.5 - y)^2; "
+        hint="The center of column j lies at j + 0.5. Make a row of (j + 0.5 - x)^2 and a column of (i + "
+        "0.5 - y)^2; "
         "their sum is the squared distance of every pixel. At the end divide by what the kernel sums to.",
         solution=getsource(gaussian),
         praise="a dot has become a hill of volume 1. A map of such hills sums to the number of heads.",
@@ -147,11 +150,13 @@ EXERCISES = [
             [
                 (
                     _wrong_kernel(scale="none"),
-                    "the hill has the right shape and the height 1, but its sum must be 1: divide by the sum.",
+                    "the hill has the right shape and the height 1, but its sum must be 1: divide by the "
+                    "sum.",
                 ),
                 (
                     _wrong_kernel(scale="plane"),
-                    "2 pi sigma^2 is the volume over the whole plane. What lies outside this picture is lost: divide by "
+                    "2 pi sigma^2 is the volume over the whole plane. What lies outside this picture is "
+                    "lost: divide by "
                     "the sum of the pixels that there are.",
                 ),
                 (
@@ -164,7 +169,8 @@ EXERCISES = [
                 ),
                 (
                     _wrong_kernel(factor=1.0),
-                    "the exponent divides by sigma squared; the factor 2 is missing, so the hill is too narrow.",
+                    "the exponent divides by sigma squared; the factor 2 is missing, so the hill is too "
+                    "narrow.",
                 ),
             ],
         ),
@@ -172,7 +178,8 @@ EXERCISES = [
     Exercise(
         name="10.adaptive",
         answer="adaptive",
-        hint="points[:, None] - points[None, :] holds the difference of every pair. Sort each row of distances: the first "
+        hint="points[:, None] - points[None, :] holds the difference of every pair. Sort each row of "
+        "distances: the first "
         "is the head itself.",
         solution=getsource(adaptive),
         praise="each head has its own sigma, from nothing but its neighbors.",
@@ -186,7 +193,8 @@ EXERCISES = [
             [
                 (
                     lambda points, beta, k: beta * _distances(points)[:, :k].mean(axis=1),
-                    "the head itself is among its neighbors, with distance 0. Leave it out and take the next k.",
+                    "the head itself is among its neighbors, with distance 0. Leave it out and take the "
+                    "next k.",
                 ),
                 (
                     lambda points, beta, k: beta * _distances(points)[:, : k + 1].mean(axis=1),
@@ -204,7 +212,8 @@ EXERCISES = [
                     lambda points, beta, k: np.full(
                         len(points), beta * _distances(points)[:, 1 : k + 1].mean()
                     ),
-                    "all heads have one sigma. Average over the neighbors of each head (axis 1), not over everybody.",
+                    "all heads have one sigma. Average over the neighbors of each head (axis 1), not over "
+                    "everybody.",
                 ),
                 (
                     lambda points, beta, k: beta * _distances(points)[:, k],
@@ -216,7 +225,8 @@ EXERCISES = [
     Exercise(
         name="10.profile",
         answer="profile",
-        hint="ndtr((edge - position) / sigma) is the mass left of an edge. A picture of `length` pixels has length + 1 "
+        hint="ndtr((edge - position) / sigma) is the mass left of an edge. A picture of `length` pixels has "
+        "length + 1 "
         "edges, and np.diff gives what lies between neighbors. Then make the sum 1.",
         solution=getsource(profile),
         praise="no head is lost at the border. Two such profiles, multiplied, are a head.",
@@ -231,11 +241,13 @@ EXERCISES = [
             [
                 (
                     _cut,
-                    "what falls over the border is lost: at the border the sum is 0.5, not 1. Divide by the sum.",
+                    "what falls over the border is lost: at the border the sum is 0.5, not 1. Divide by the "
+                    "sum.",
                 ),
                 (
                     _sampled,
-                    "this is the height of the bell in the middle of each pixel. For narrow kernels that is not the mass "
+                    "this is the height of the bell in the middle of each pixel. For narrow kernels that is "
+                    "not the mass "
                     "in the pixel: take the difference of ndtr at its two edges.",
                 ),
                 (
@@ -261,7 +273,8 @@ EXERCISES = [
             [
                 (
                     lambda points, width: np.c_[width - 1 - points[:, 0], points[:, 1]],
-                    "width - 1 - x is for whole pixel numbers. A position x runs from 0 to width, so every head is one pixel "
+                    "width - 1 - x is for whole pixel numbers. A position x runs from 0 to width, so every "
+                    "head is one pixel "
                     "too far left: it is width - x.",
                 ),
                 (
@@ -278,7 +291,8 @@ EXERCISES = [
                 ),
                 (
                     lambda points, width: points[::-1],
-                    "this turns the list around, not the picture: the same heads at the same places. Change x.",
+                    "this turns the list around, not the picture: the same heads at the same places. Change "
+                    "x.",
                 ),
             ],
         ),
@@ -286,7 +300,8 @@ EXERCISES = [
     Exercise(
         name="10.pool",
         answer="pool",
-        hint="Pad rows and columns with zeros to multiples of the stride, reshape to (rows, stride, columns, stride), sum "
+        hint="Pad rows and columns with zeros to multiples of the stride, reshape to (rows, stride, "
+        "columns, stride), sum "
         "over axes 1 and 3. `-rows % stride` says how many rows are missing.",
         solution=getsource(pool),
         praise="a map 64 times smaller at stride 8, with not a person less.",

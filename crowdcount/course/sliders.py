@@ -9,8 +9,8 @@ from collections.abc import Callable
 def show(draw: Callable[..., object], note: str, **values: list) -> None:
     """Show one slider for each named list of values and redraw when it moves.
 
-    The figure above it in the notebook says the same without moving: where there is no front end (a web page, a test)
-    or no ipywidgets, nothing is missing but the movement.
+    The figure above it in the notebook says the same without moving: where there is no front end (a web page, a
+    test) or no ipywidgets, nothing is missing but the movement.
 
     Args:
         draw: draws a figure with pyplot; takes one keyword for each of `values`.
@@ -33,7 +33,7 @@ def show(draw: Callable[..., object], note: str, **values: list) -> None:
         )
         for name, options in values.items()
     }
-    # A picture rather than an output area: it does not flicker, and needs nothing from what runs the notebook.
+    # A picture, not an output area: it does not flicker, and needs nothing from what runs the notebook.
     image = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
 
     def redraw(change: object = None) -> None:

@@ -31,19 +31,27 @@ MISTAKES = {
     "01.network": [
         ("def network(X, W1, b1, w2, b2):\n    return (X @ W1 + b1) @ w2 + b2", "straight plane"),
         (
-            "def network(X, W1, b1, w2, b2):\n"
-            "    return np.maximum(0, np.maximum(0, X @ W1 + b1) @ w2 + b2)",
+            "def network(X, W1, b1, w2, b2):\n    return np.maximum(0, np.maximum(0, X @ W1 + b1) @ w2 + b2)",
             "output has a ReLU too",
         ),
-        ("def network(X, W1, b1, w2, b2):\n    return np.maximum(0, (X @ W1 + b1) @ w2 + b2)", "ReLU is at the output"),
+        (
+            "def network(X, W1, b1, w2, b2):\n    return np.maximum(0, (X @ W1 + b1) @ w2 + b2)",
+            "ReLU is at the output",
+        ),
         ("def network(X, W1, b1, w2, b2):\n    return np.maximum(0, X @ W1) @ w2 + b2", "b1, is missing"),
         ("def network(X, W1, b1, w2, b2):\n    return np.maximum(0, X @ W1 + b1) @ w2", "b2, is missing"),
     ],
     "01.which": [
         (_WHICH.format(name="photograph of a crowd -> number of people", given="standard"), "neighbors"),
-        (_WHICH.format(name="photograph, radar -> positions of other cars", given="CNN"), "two kinds of input"),
+        (
+            _WHICH.format(name="photograph, radar -> positions of other cars", given="CNN"),
+            "two kinds of input",
+        ),
         (_WHICH.format(name="recorded speech -> text", given="standard"), "a sequence"),
-        (_WHICH.format(name="advertisement, facts about a user -> click or not", given="CNN"), "row of a table"),
+        (
+            _WHICH.format(name="advertisement, facts about a user -> click or not", given="CNN"),
+            "row of a table",
+        ),
         (_WHICH.format(name="recorded speech -> text", given=""), "still without"),
     ],
     "01.slope": [

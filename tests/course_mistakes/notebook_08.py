@@ -3,9 +3,8 @@
 _SLIDE = """
 def plain(x, w):
     k = len(w)
-    return np.array([
-        [(x[m : m + k, n : n + k] * w).sum() for n in range(x.shape[1] - k + 1)] for m in range(x.shape[0] - k + 1)
-    ])
+    high, wide = x.shape[0] - k + 1, x.shape[1] - k + 1
+    return np.array([[(x[m : m + k, n : n + k] * w).sum() for n in range(wide)] for m in range(high)])
 def dilated(x, w, r):
     k = len(w)
     high, wide = x.shape[0] - r * (k - 1), x.shape[1] - r * (k - 1)
@@ -14,7 +13,13 @@ def dilated(x, w, r):
         for m in range(high)
     ])
 """
-_FIELD = "def field(layers):\n    size, step = {start}, 1\n    for kernel, stride, rate in layers:\n        {body}\n    return size"
+_FIELD = """
+def field(layers):
+    size, step = {start}, 1
+    for kernel, stride, rate in layers:
+        {body}
+    return size
+"""
 
 MISTAKES = {
     "08.reach": [
