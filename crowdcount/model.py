@@ -9,7 +9,7 @@ import keras
 
 from crowdcount.density import STRIDE
 from crowdcount.errors import WeightsError
-from crowdcount.layers import DilatedConv2D
+from crowdcount.layers import Convolution
 from crowdcount.precision import choose_precision
 
 FRONT_END = (
@@ -108,7 +108,7 @@ def CSRNet(
         if position == "conv1" and block != "block1":
             # "same" lets a last odd row or column through: ceil, not floor.
             x = keras.layers.MaxPooling2D(2, padding="same", name=f"block{int(block[-1]) - 1}_pool", dtype=dtype)(x)
-        x = keras.layers.Conv2D(
+        x = Convolution(
             filters(number),
             3,
             padding="same",
@@ -118,7 +118,7 @@ def CSRNet(
             dtype=dtype,
         )(x)
     for position, (number, rate) in enumerate(zip(BACK_END_FILTERS, DESIGNS[design]), start=1):
-        x = DilatedConv2D(
+        x = Convolution(
             filters(number),
             3,
             dilation_rate=rate,

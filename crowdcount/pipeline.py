@@ -32,17 +32,23 @@ class RandomCrops:
         per_picture: crops of each picture in an epoch.
         scale: smallest and largest factor by which the picture is resized before the crop; drawn evenly in the
             logarithm, so that halving is as likely as doubling.
+        blank: share of the crops that show nothing (one color, or a run from one to another, with or without
+            noise) and hold nobody. Without them a network counts some people on an empty wall: no picture of a
+            crowd has taught it otherwise.
     """
 
     size: int = 256
     per_picture: int = 1
     scale: tuple[float, float] = (1.0, 1.0)
+    blank: float = 0.0
 
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
             raise DataError(f"A crop's side must be a positive multiple of {STRIDE}. Received: size={self.size}")
         if not 0 < self.scale[0] <= self.scale[1]:
             raise DataError(f"`scale` must be (smallest, largest), both positive. Received: scale={self.scale}")
+        if not 0 <= self.blank < 1:
+            raise DataError(f"`blank` is a share, from 0 to below 1. Received: blank={self.blank}")
 
     def place(self, number: int, height: int, width: int, seed: Sequence[int], epoch: int) -> Place:
         rng = np.random.default_rng([*seed, number, epoch])
@@ -53,7 +59,9 @@ class RandomCrops:
         top, left = (
             STRIDE * int(rng.integers(0, max(0, side - self.size) // STRIDE + 1)) for side in (height, width)
         )
-        return Place(height, width, top, left, self.size, self.size, bool(rng.random() < 0.5))
+        mirrored = bool(rng.random() < 0.5)
+        blank = int(rng.integers(1, 2**31)) if rng.random() < self.blank else 0
+        return Place(height, width, top, left, self.size, self.size, mirrored, blank)
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,10 @@ class PaperPatches:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an example lies: a box (pixels) in the picture as resized to `picture_height` x `picture_width`."""
+    """Where an example lies: a box (pixels) in the picture as resized to `picture_height` x `picture_width`.
+
+    With a `blank` other than 0 the example shows nothing instead, drawn with that seed.
+    """
 
     picture_height: int
     picture_width: int
@@ -92,9 +103,12 @@ class Place:
     height: int
     width: int
     mirrored: bool
+    blank: int = 0
 
     def cut_picture(self, picture: np.ndarray) -> np.ndarray:
         """The example's pixels, uint8 (height, width, 3), from the whole picture, uint8 (H, W, 3)."""
+        if self.blank:
+            return _draw_nothing(self.height, self.width, self.blank)
         bottom = min(self.top + self.height, self.picture_height)
         right = min(self.left + self.width, self.picture_width)
         if picture.shape[:2] == (self.picture_height, self.picture_width):
@@ -120,16 +134,32 @@ class Place:
         top, left = self.top // STRIDE, self.left // STRIDE
         cells = density[top : top + rows, left : left + columns]
         whole = np.zeros((rows, columns), np.float32)
+        if self.blank:
+            return whole
         whole[: cells.shape[0], : cells.shape[1]] = cells
         return whole[:, ::-1] if self.mirrored else whole
 
     def cut_points(self, points: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
         """The heads inside the box, (N, 2) x y in its pixels; `scale` is (across, down) of the resizing."""
+        if self.blank:
+            return np.zeros((0, 2))
         inside = np.asarray(points, np.float64) * scale - (self.left, self.top)
         inside = inside[np.all((inside >= 0) & (inside < (self.width, self.height)), axis=1)]
         if self.mirrored:
             inside = inside * (-1, 1) + (self.width, 0)
         return inside
+
+
+def _draw_nothing(height: int, width: int, seed: int) -> np.ndarray:
+    """A picture of nothing, uint8 (height, width, 3): a run of colors from left to right or top to bottom, and noise."""
+    rng = np.random.default_rng(seed)
+    first = rng.uniform(0, 255, 3) if rng.random() < 0.5 else np.full(3, rng.choice([0.0, 255.0, rng.uniform(0, 255)]))
+    last = rng.uniform(0, 255, 3) if rng.random() < 0.5 else first
+    along = np.linspace(0, 1, width)[None, :, None] if rng.random() < 0.5 else np.linspace(0, 1, height)[:, None, None]
+    colors = np.broadcast_to(first + (last - first) * along, (height, width, 3))
+    if rng.random() < 0.5:
+        colors = colors + rng.normal(0, rng.uniform(1, 15), (height, width, 1 if rng.random() < 0.5 else 3))
+    return np.clip(np.rint(colors), 0, 255).astype(np.uint8)
 
 
 def example(
@@ -249,8 +279,11 @@ def training_dataset(
 
     def load(number):
         pixels, wanted = tf.numpy_function(make, [number], (tf.uint8, tf.float32))
-        pixels.set_shape((None, None, 3))
-        wanted.set_shape((None, None, 1) if target == "map" else (None, 3))
+        # A size that is known lets the layers be compiled for it.
+        side = crops.size if isinstance(crops, RandomCrops) else None
+        cells = None if side is None else side // STRIDE
+        pixels.set_shape((side, side, 3))
+        wanted.set_shape((cells, cells, 1) if target == "map" else (None, 3))
         return pixels, wanted
 
     numbers = tf.data.Dataset.counter(first_example)

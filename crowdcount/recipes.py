@@ -81,7 +81,7 @@ def _default_optimizer(steps: int) -> keras.optimizers.Optimizer:
     )
 
     def factor(layer: str, kind: str) -> float:
-        return 8.0 if layer in ("dilated4", "dilated5", "dilated6", "density") else 1.0
+        return 6.0 if layer in ("dilated4", "dilated5", "dilated6", "density") else 1.0
 
     return LayerRateAdam(rate, factor=factor, use_ema=True, ema_momentum=0.99)
 
@@ -103,7 +103,7 @@ RECIPES = {
         ),
         Recipe(
             name="default",
-            crops=RandomCrops(256, scale=(0.8, 1.25)),
+            crops=RandomCrops(256, scale=(0.8, 1.25), blank=0.03),
             batch=4,
             sigma=lambda sample: 8.0,
             loss=PoissonLoss,

@@ -130,7 +130,7 @@ def train(
         card = {
             "network": network_card(design, width),
             "recipe": recipe,
-            "init": state["init"],
+            "init": Path(state["init"]).name,
             "seed": seed,
             "pictures": len(samples),
             "validation_pictures": len(validation),

@@ -12,7 +12,7 @@ import tensorflow as tf
 from scipy.signal import correlate2d
 
 from crowdcount.errors import WeightsError
-from crowdcount.layers import DilatedConv2D
+from crowdcount.layers import Convolution
 from crowdcount.model import (
     A_TROUS,
     A_TROUS_GAIN,
@@ -119,7 +119,7 @@ def test_forward_pass_against_scipy(design, rng):
 @pytest.mark.parametrize("size", [(12, 12), (7, 9), (1, 5)])
 def test_dilated_layer_is_keras_conv2d_forward(rate, size, rng):
     x = rng.normal(size=(2, *size, 3)).astype("float32")
-    ours = DilatedConv2D(4, 3, dilation_rate=rate, padding="same")
+    ours = Convolution(4, 3, dilation_rate=rate, padding="same")
     ours.build(x.shape)
     plain = keras.layers.Conv2D(4, 3, dilation_rate=rate, padding="same")
     plain.build(x.shape)
@@ -130,7 +130,7 @@ def test_dilated_layer_is_keras_conv2d_forward(rate, size, rng):
 def test_dilated_layer_trains_on_this_processor(rng):
     """Its gradient is that of the same convolution with zeros written into a larger kernel."""
     x = tf.constant(rng.normal(size=(1, 9, 11, 2)).astype("float32"))
-    layer = DilatedConv2D(3, 3, dilation_rate=2, padding="same", use_bias=False)
+    layer = Convolution(3, 3, dilation_rate=2, padding="same", use_bias=False)
     layer.build(x.shape)
     with tf.GradientTape() as tape:
         tape.watch(x)

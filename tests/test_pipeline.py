@@ -169,6 +169,30 @@ def test_prepared_map_of_another_size(crowd):
         example(crowd[0].picture, crowd[0].points, place, density=np.zeros((51, 80), "float32"))
 
 
+def test_blank_crops_show_nothing_and_hold_nobody(crowd):
+    picture, points = crowd[0].read(), crowd[0].points
+    places = [RandomCrops(64, blank=0.25).place(0, *picture.shape[:2], (0, 0), epoch) for epoch in range(400)]
+    blank = [place for place in places if place.blank]
+    assert 60 <= len(blank) <= 140  # a quarter of 400, give or take five standard deviations
+    for place in blank[:20]:
+        pixels, cells = example(picture, points, place)
+        assert pixels.shape == (64, 64, 3) and not cells.any()
+        # No structure: each row, or each column, is one color but for noise.
+        plain = min(np.diff(pixels.astype(float).mean(axis=axis), n=2, axis=0).std() for axis in (0, 1))
+        assert plain < 8
+        assert not len(example(picture, points, place, target="points")[1])
+    assert len({example(picture, points, place)[0].tobytes() for place in blank[:20]}) > 15
+    first = example(picture, points, blank[0])[0]
+    np.testing.assert_array_equal(first, example(picture, points, blank[0])[0])
+
+
+def test_crops_have_a_known_size(crowd):
+    pictures, maps = training_dataset(crowd, RandomCrops(64), batch=2).element_spec
+    assert pictures.shape[1:] == (64, 64, 3) and maps.shape[1:] == (8, 8, 1)
+    pictures, maps = training_dataset(crowd, PaperPatches(), batch=1).element_spec
+    assert pictures.shape[1:] == (None, None, 3) and maps.shape[1:] == (None, None, 1)
+
+
 def test_bad_settings(crowd):
     with pytest.raises(DataError, match="multiple of 8. Received: size=20"):
         RandomCrops(20)

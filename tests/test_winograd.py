@@ -1,0 +1,73 @@
+"""The quick convolutions against TensorFlow's own, in double precision."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from crowdcount import winograd
+from crowdcount.layers import Convolution
+
+pytestmark = pytest.mark.skipif(not winograd.available(), reason="this TensorFlow has no XLA for the processor")
+
+
+def _direct(x, kernel, rate):
+    x = tf.pad(x, [[0, 0], [rate, rate], [rate, rate], [0, 0]])
+    high, wide = x.shape[1] - 2 * rate, x.shape[2] - 2 * rate
+    parts = [
+        tf.einsum("bhwc,co->bhwo", x[:, i * rate : i * rate + high, j * rate : j * rate + wide], kernel[i, j])
+        for i in range(3)
+        for j in range(3)
+    ]
+    return tf.add_n(parts)
+
+
+@pytest.mark.parametrize("rate, height, width", [(1, 5, 11), (2, 9, 13)])
+def test_convolution_and_gradients(rate, height, width):
+    rng = np.random.default_rng(height * width)
+    x, kernel, seen = (
+        tf.constant(rng.normal(size=size)) for size in ((2, height, width, 5), (3, 3, 5, 7), (2, height, width, 7))
+    )
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        expected = _direct(x, kernel, rate)
+        error = tf.reduce_sum(expected * seen)
+    expected_gradients = tape.gradient(error, [x, kernel])
+    x, kernel, seen = (tf.cast(value, tf.float32) for value in (x, kernel, seen))
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        outputs = winograd.convolve(x, kernel, rate)
+        error = tf.reduce_sum(outputs * seen)
+    for ours, theirs in zip([outputs, *tape.gradient(error, [x, kernel])], [expected, *expected_gradients]):
+        np.testing.assert_allclose(ours, theirs, atol=2e-5 * float(tf.math.reduce_std(theirs)) * 10)
+
+
+def test_layer_takes_the_quick_way_only_where_it_pays(monkeypatch):
+    calls = []
+    real = winograd.convolve
+    monkeypatch.setattr(winograd, "convolve", lambda *arguments: calls.append(arguments) or real(*arguments))
+    layer = Convolution(128, 3, dilation_rate=2, padding="same", activation="relu", dtype="float32")
+    x = np.random.default_rng(0).normal(size=(1, 8, 8, 128)).astype("float32")
+    direct = layer(x)
+    assert not calls
+    quick = layer(x, training=True)
+    assert len(calls) == 1
+    np.testing.assert_allclose(quick, direct, atol=1e-3)
+    assert float(tf.reduce_min(quick)) == 0  # the activation is there
+    narrow = Convolution(64, 3, padding="same", dtype="float32")
+    narrow(x, training=True)
+    short = Convolution(128, 3, padding="same", dtype="mixed_bfloat16")
+    short(x, training=True)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 128))])
+    def any_size(pictures):
+        return layer(pictures, training=True)
+
+    any_size(x)
+    assert len(calls) == 1
+
+
+def test_bias_is_added():
+    layer = Convolution(128, 3, padding="same", bias_initializer=keras.initializers.Constant(3.0), dtype="float32")
+    outputs = layer(np.zeros((1, 4, 4, 128), "float32"), training=True)
+    np.testing.assert_allclose(outputs, 3.0)
