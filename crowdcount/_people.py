@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 SKIN, HAIR, HAT, TOP, TRIM, BOTTOM, SHOES, BAG, DARK = range(1, 10)
@@ -37,8 +36,7 @@ class Figure:
         material: uint8 (h, w), 0 where there is nothing, else SKIN, HAIR, ...
         normal: float32 (h, w, 3), unit vectors: to the right of the picture, up in it, toward the camera.
         tone: float32 (h, w), factor on the color: folds, strands of hair, eyes, mouth.
-        kind: an 8-bit gray picture (w x h): 0 where there is nothing, 2 on the head with its hair or hat,
-            else 1.
+        kind: uint8 (h, w): 0 where there is nothing, 2 on the head with its hair or hat, else 1.
         head_x, head_y: center of the head in pixels of the figure.
         scale: pixels per meter.
     """
@@ -46,7 +44,7 @@ class Figure:
     material: np.ndarray
     normal: np.ndarray
     tone: np.ndarray
-    kind: Image.Image
+    kind: np.ndarray
     head_x: float
     head_y: float
     scale: float
@@ -92,8 +90,9 @@ class _Canvas:
         self.u = ((np.arange(self.width, dtype=np.float32) + 0.5) / scale - self.x0)[None, :]
         self.v = (self.y0 - (np.arange(self.height, dtype=np.float32) + 0.5) / scale)[:, None]
         # A pixel: depth, normal (3), material, 1 on the head. One array, because small writes are what costs.
-        self.pixels = np.zeros((self.height, self.width, 6), np.float32)
-        self.pixels[..., 0] = -np.inf
+        self.pixels = np.zeros((self.height * self.width, 6), np.float32)
+        self.pixels[:, 0] = -np.inf
+        self.turned = {0.0: self.view}
 
     def pixel(self, point) -> tuple[float, float]:
         """Column and row (fractional) of a point."""
@@ -109,70 +108,75 @@ class _Canvas:
             max(int((self.y0 - v1) * self.scale), 0),
             min(int((self.y0 - v0) * self.scale) + 2, self.height),
         )
-        return self.pixels[top:bottom, left:right], self.u[:, left:right], self.v[top:bottom]
+        return top * self.width + left, self.u[0, left:right], self.v[top:bottom, 0]
 
-    @staticmethod
-    def _put(window, rows, columns, depth, normal, material, head):
-        values = np.empty((len(rows), 6), np.float32)
+    def _put(self, at, depth, normal, material, head):
+        values = np.empty((len(at), 6), np.float32)
         values[:, 0], values[:, 1:4], values[:, 4], values[:, 5] = depth, normal, material, head
-        window[rows, columns] = values
+        self.pixels[at] = values
 
     def ellipsoid(self, center, radii, material, *, turn=0.0, keep=None, head=False):
         """`turn` rotates it about the vertical; `keep(x, y, z)` says which of its surface points exist."""
         radii = np.asarray(radii, np.float32)
-        cu, cv, cd = self.view @ np.asarray(center, np.float32)
-        view = _view(self.yaw + turn, self.elevation) if turn else self.view
-        reach_u, reach_v = np.sqrt(((view[:2] * radii) ** 2).sum(1))
-        window, u, v = self._window(cu - reach_u, cu + reach_u, cv - reach_v, cv + reach_v)
-        if not window.size:
-            return
-        u, v = u - cu, v - cv
+        cu, cv, cd = (self.view @ np.asarray(center, np.float32)).tolist()
+        if turn not in self.turned:
+            self.turned[turn] = _view(self.yaw + turn, self.elevation)
+        view = self.turned[turn]
         # In units of the radii it is a unit sphere: |p + t c| = 1, the solution nearer to the camera.
         side, up, toward = view / radii
-        a = float(toward @ toward)
-        b = u * float(side @ toward) + v * float(up @ toward)
-        c = u * u * float(side @ side) + 2 * u * v * float(side @ up) + v * v * float(up @ up) - 1
-        inside = b * b - a * c
-        t = (np.sqrt(np.maximum(inside, 0)) - b) / a
-        rows, columns = np.nonzero((inside > 0) & (t + cd > window[..., 0]))
-        t = t[rows, columns]
-        place = u[0, columns][:, None] * view[0] + v[rows, 0][:, None] * view[1] + t[:, None] * view[2]
+        reach_u, reach_v = np.sqrt(((view[:2] * radii) ** 2).sum(1)).tolist()
+        corner, u, v = self._window(cu - reach_u, cu + reach_u, cv - reach_v, cv + reach_v)
+        if not (u.size and v.size):
+            return
+        u, v = u - np.float32(cu), v - np.float32(cv)
+        a, m, n = float(toward @ toward), float(side @ toward), float(up @ toward)
+        # b = m u + n v and c = |u side + v up|^2 - 1; a line through the pixel meets it where b b - a c > 0.
+        inside = np.multiply.outer(v * np.float32(2 * (m * n - a * float(side @ up))), u)
+        inside += u * u * np.float32(m * m - a * float(side @ side))
+        inside += (v * v * np.float32(n * n - a * float(up @ up)) + np.float32(a))[:, None]
+        hit = np.flatnonzero(inside > 0)
+        rows, columns = np.divmod(hit, len(u))
+        u, v = u[columns], v[rows]
+        t = (np.sqrt(inside.ravel()[hit]) - (m * u + n * v)) / np.float32(a)
+        at = corner + rows * self.width + columns
+        nearer = np.flatnonzero(t + np.float32(cd) > self.pixels[at, 0])
+        at, seen = at[nearer], np.stack([u[nearer], v[nearer], t[nearer]], 1)
+        place = seen @ view
         if keep is not None:
             there = keep(*place.T)
-            rows, columns, t, place = rows[there], columns[there], t[there], place[there]
-        normal = (place / radii**2) @ view.T
-        normal /= np.sqrt((normal * normal).sum(1, keepdims=True))
-        self._put(window, rows, columns, t + cd, normal, material, head)
+            at, seen, place = at[there], seen[there], place[there]
+        normal = place @ (view / radii**2).T
+        normal /= np.sqrt(np.einsum("ni,ni->n", normal, normal))[:, None]
+        self._put(at, seen[:, 2] + np.float32(cd), normal, material, head)
 
     def limb(self, start, end, radius, end_radius, material, *, head=False):
         """A rod with round ends whose radius goes from `radius` to `end_radius`."""
-        (u0, v0, d0), (u1, v1, d1) = (
-            self.view @ np.asarray(start, np.float32),
-            self.view @ np.asarray(end, np.float32),
-        )
+        u0, v0, d0 = (self.view @ np.asarray(start, np.float32)).tolist()
+        u1, v1, d1 = (self.view @ np.asarray(end, np.float32)).tolist()
         reach = max(radius, end_radius)
-        window, u, v = self._window(
+        corner, u, v = self._window(
             min(u0, u1) - reach, max(u0, u1) + reach, min(v0, v1) - reach, max(v0, v1) + reach
         )
-        if not window.size:
+        if not (u.size and v.size):
             return
         du, dv = u1 - u0, v1 - v0
-        along = np.clip(((u - u0) * du + (v - v0) * dv) / max(float(du * du + dv * dv), 1e-6), 0, 1)
-        off_u, off_v = u - (u0 + along * du), v - (v0 + along * dv)
-        r = radius + along * (end_radius - radius)
-        high = r * r - off_u**2 - off_v**2
-        rise = np.sqrt(np.maximum(high, 0))
-        depth = d0 + along * (d1 - d0) + rise
-        rows, columns = np.nonzero((high > 0) & (depth > window[..., 0]))
-        normal = np.stack([off_u[rows, columns], off_v[rows, columns], rise[rows, columns]], -1)
-        normal /= r[rows, columns][:, None]
-        self._put(window, rows, columns, depth[rows, columns], normal, material, head)
-
-    def places(self, box) -> np.ndarray:
-        """Surface points in the frame of the person in the window `box`: float32 (h, w, 3)."""
-        u, v = np.broadcast_arrays(self.u[:, box[1]], self.v[box[0]])
-        depth = np.where(self.pixels[box][..., 4] > 0, self.pixels[box][..., 0], 0)
-        return np.stack([u, v, depth], -1) @ self.view
+        length = max(du * du + dv * dv, 1e-6)
+        u, v = u - np.float32(u0), v - np.float32(v0)
+        along = np.add.outer(v * np.float32(dv / length), u * np.float32(du / length))
+        np.clip(along, 0, 1, out=along)
+        off_u, off_v = u - along * np.float32(du), v[:, None] - along * np.float32(dv)
+        r = radius + along * np.float32(end_radius - radius)
+        high = r * r - off_u * off_u - off_v * off_v
+        hit = np.flatnonzero(high > 0)
+        rise, along = np.sqrt(high.ravel()[hit]), along.ravel()[hit]
+        depth = d0 + along * np.float32(d1 - d0) + rise
+        rows, columns = np.divmod(hit, len(u))
+        at = corner + rows * self.width + columns
+        nearer = np.flatnonzero(depth > self.pixels[at, 0])
+        hit = hit[nearer]
+        normal = np.stack([off_u.ravel()[hit], off_v.ravel()[hit], rise[nearer]], -1)
+        normal /= r.ravel()[hit][:, None]
+        self._put(at[nearer], depth[nearer], normal, material, head)
 
 
 def _draw_head(canvas: _Canvas, rng: np.random.Generator, center: np.ndarray, turn: float) -> None:
@@ -237,32 +241,31 @@ def _draw_head(canvas: _Canvas, rng: np.random.Generator, center: np.ndarray, tu
 
 
 def _draw_face(material, head, tone, rng: np.random.Generator, place: np.ndarray, turn: float) -> None:
-    """Darken eyes, brows, mouth, chin and neck, in place; `place` (h, w, 3) is relative to the head."""
-    neck = (material == SKIN) & ~head & (place[..., 2] > -0.3)
-    tone[neck] *= 0.78
-    skin = head & (material == SKIN)
+    """Darken eyes, brows, mouth, chin and neck, in place; all (n,), `place` (n, 3) is relative to the head."""
+    bare = material == SKIN
+    tone[bare & ~head & (place[:, 2] > -0.3)] *= 0.78
     beard, glasses = rng.random() < 0.12, rng.random()
-    rows, columns = np.nonzero(skin)
+    face = np.flatnonzero(head & bare)
     cos, sin = np.cos(turn), np.sin(turn)
-    x, y, z = place[rows, columns].T
+    x, y, z = place[face].T
     x, y = x * cos - y * sin, x * sin + y * cos
     side = np.abs(x)
 
     def spot(dx, dz, strength):
         return 1 - strength * np.exp(-(dx**2) - dz**2)
 
-    face = spot((side - 0.031) / 0.013, (z - 0.006) / 0.008, 0.62)
-    face *= spot((side - 0.032) / 0.019, (z - 0.029) / 0.006, 0.45)
-    face *= spot(x / 0.024, (z + 0.062) / 0.007, 0.38)
-    face *= spot(x / 0.012, (z + 0.033) / 0.006, 0.22)
-    face *= spot(x / 0.05, (z + 0.125) / 0.02, 0.3)
+    dark = spot((side - 0.031) / 0.013, (z - 0.006) / 0.008, 0.62)
+    dark *= spot((side - 0.032) / 0.019, (z - 0.029) / 0.006, 0.45)
+    dark *= spot(x / 0.024, (z + 0.062) / 0.007, 0.38)
+    dark *= spot(x / 0.012, (z + 0.033) / 0.006, 0.22)
+    dark *= spot(x / 0.05, (z + 0.125) / 0.02, 0.3)
     if beard:
-        face = np.where((z < -0.045) & (y > 0), 0.55 * face, face)
-    tone[rows, columns] *= np.where(y > 0.025, face, 1)
+        dark = np.where((z < -0.045) & (y > 0), 0.55 * dark, dark)
+    tone[face] *= np.where(y > 0.025, dark, 1)
     if glasses < 0.2:
         lens = ((side - 0.032) / 0.026) ** 2 + ((z - 0.006) / 0.018) ** 2
         worn = (y > 0.025) & (lens < 1) & ((lens > 0.55) | (glasses < 0.1))
-        material[rows[worn], columns[worn]] = DARK
+        material[face[worn]] = DARK
 
 
 def _arm(canvas: _Canvas, rng, side, shoulder, width, sleeve, pose, swing, thick) -> np.ndarray:
@@ -303,25 +306,23 @@ def render_figure(
         shape: which build, posture, cut of the clothes and hair.
         yaw_step: way the person faces, in steps of 22.5 degrees; 0 is toward the camera, 8 away from it.
         elevation_step: how far above the horizontal the camera is, in steps of ELEVATION_STEP degrees.
-        scale: pixels per meter; below 112, a half or a quarter of a scale from 112 up.
+        scale: pixels per meter; 28 is half of 56.
         seated: sit on a seat instead of standing.
         mirrored: left and right exchanged, in the picture.
     """
     if mirrored:
-        twin = render_figure(shape, yaw_step, elevation_step, scale, seated)
+        # All arguments, in their order: the cache tells calls apart by how they are written.
+        twin = render_figure(shape, yaw_step, elevation_step, scale, seated, False)
         normal = twin.normal * np.float32([-1, 1, 1])
         flipped = (np.ascontiguousarray(array[:, ::-1]) for array in (twin.material, normal, twin.tone))
-        kind = twin.kind.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return Figure(*flipped, kind, twin.kind.width - twin.head_x, twin.head_y, scale)
-    if (
-        scale < 112
-    ):  # every second pixel of the figure of twice the scale is what rendering it small would give
-        twin = render_figure(shape, yaw_step, elevation_step, 2 * scale, seated)
-        material, normal, tone = (
-            np.ascontiguousarray(part[1::2, 1::2]) for part in (twin.material, twin.normal, twin.tone)
+        kind = np.ascontiguousarray(twin.kind[:, ::-1])
+        return Figure(*flipped, kind, kind.shape[1] - twin.head_x, twin.head_y, scale)
+    if scale < 56:  # every second pixel of the figure of twice the scale is what rendering it small would give
+        twin = render_figure(shape, yaw_step, elevation_step, 2 * scale, seated, False)
+        parts = (
+            np.ascontiguousarray(part[1::2, 1::2]) for part in (twin.material, twin.normal, twin.tone, twin.kind)
         )
-        kind = Image.fromarray(np.asarray(twin.kind)[1::2, 1::2])
-        return Figure(material, normal, tone, kind, (twin.head_x - 0.5) / 2, (twin.head_y - 0.5) / 2, scale)
+        return Figure(*parts, (twin.head_x - 0.5) / 2, (twin.head_y - 0.5) / 2, scale)
     rng = np.random.default_rng([shape, 1800])
     canvas = _Canvas(np.deg2rad(22.5) * yaw_step, np.deg2rad(ELEVATION_STEP) * elevation_step, scale)
     woman = rng.random() < 0.45
@@ -400,17 +401,25 @@ def render_figure(
     _draw_head(canvas, rng, center, turn)
 
     # Face, patterns, folds and strands, by where each point lies on the body.
-    there = canvas.pixels[..., 4] > 0
+    pixels = canvas.pixels.reshape(canvas.height, canvas.width, 6)
+    there = pixels[..., 4] > 0
     rows, columns = np.flatnonzero(there.any(1)), np.flatnonzero(there.any(0))
     # An empty rim, so that shrinking finds something to smooth the outline with.
     box = (slice(max(rows[0] - 2, 0), rows[-1] + 3), slice(max(columns[0] - 2, 0), columns[-1] + 3))
-    material, head = canvas.pixels[box][..., 4].astype(np.uint8), canvas.pixels[box][..., 5] > 0
+    high, wide = there[box].shape
     # A little smoothing of the directions, not of the outline, hides the seams between the parts.
-    normal = gaussian_filter(canvas.pixels[box][..., 1:4], (0.011 * scale, 0.011 * scale, 0), truncate=2.5)
-    place = canvas.places(box)
-    tone = np.ones(material.shape, np.float32)
+    smooth = gaussian_filter(pixels[box][..., 1:4], (0.011 * scale, 0.011 * scale, 0), truncate=2.5)
+    # From here on a list of the pixels that show something: most of the box is empty.
+    inside = np.flatnonzero(there[box])
+    rows, columns = np.divmod(inside, wide)
+    body = canvas.pixels[(box[0].start + rows) * canvas.width + box[1].start + columns]
+    material, head = body[:, 4].astype(np.uint8), body[:, 5] > 0
+    normal = smooth.reshape(-1, 3)[inside]
+    seen = np.stack([canvas.u[0, box[1]][columns], canvas.v[box[0], 0][rows], body[:, 0]], -1)
+    place = seen @ canvas.view
+    tone = np.ones(len(rows), np.float32)
     _draw_face(material, head, tone, rng, place - center, turn)
-    x, y, z = place[..., 0], place[..., 1], place[..., 2] - lift
+    x, y, z = place[:, 0], place[:, 1], place[:, 2] - np.float32(lift)
     pattern = rng.choice(
         ["plain", "stripes", "checks", "print", "open", "blocks"], p=[0.58, 0.07, 0.03, 0.14, 0.13, 0.05]
     )
@@ -431,25 +440,35 @@ def render_figure(
     material[trunk & trim] = TRIM
 
     ripple = noise_tile(11, falloff=1.9)
-    i = (place[..., 2] * 80 + shape * 37).astype(np.int64)
-    j = ((place[..., 0] + place[..., 1]) * 130 + shape * 91).astype(np.int64)
-    fold = ripple[i % 256, j % 256]
-    cloth = np.isin(material, (TOP, TRIM, BOTTOM, BAG))
-    tone[cloth] *= 1 + 0.04 * fold[cloth]
-    bump = ripple[(i + 2) % 256, j % 256] - fold
-    normal[..., 1] += np.where(cloth, 0.9 * bump, 0)
-    normal[..., 0] += np.where(cloth, 0.9 * (ripple[i % 256, (j + 2) % 256] - fold), 0)
+    cloth = np.flatnonzero(np.isin(material, (TOP, TRIM, BOTTOM, BAG)))
+    i = (place[cloth, 2] * 80 + shape * 37).astype(np.int64) & 255
+    j = ((place[cloth, 0] + place[cloth, 1]) * 130 + shape * 91).astype(np.int64) & 255
+    fold = ripple[i, j]
+    tone[cloth] *= 1 + 0.04 * fold
+    normal[cloth, 1] += 0.9 * (ripple[(i + 2) & 255, j] - fold)
+    normal[cloth, 0] += 0.9 * (ripple[i, (j + 2) & 255] - fold)
+    hair = np.flatnonzero(material == HAIR)
     strands = noise_tile(12, falloff=0.6)[
-        (place[..., 2] * 60).astype(np.int64) % 256,
-        ((place[..., 0] - place[..., 1]) * 300 + 17 * shape).astype(np.int64) % 256,
+        (place[hair, 2] * 60).astype(np.int64) & 255,
+        ((place[hair, 0] - place[hair, 1]) * 300 + 17 * shape).astype(np.int64) & 255,
     ]
-    tone[material == HAIR] *= 1 + 0.28 * strands[material == HAIR]
-    normal /= np.sqrt((normal * normal).sum(-1, keepdims=True)) + 1e-9
+    tone[hair] *= 1 + 0.28 * strands
+    normal /= np.sqrt(np.einsum("ni,ni->n", normal, normal))[:, None] + 1e-9
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        whole = np.zeros((high * wide, *values.shape[1:]), values.dtype)
+        whole[inside] = values
+        return whole.reshape(high, wide, *values.shape[1:])
 
     head_x, head_y = canvas.pixel(center)
-    kind = Image.fromarray((material > 0).astype(np.uint8) + (head & (material > 0)))
     return Figure(
-        material, normal, np.maximum(tone, 0.05), kind, head_x - box[1].start, head_y - box[0].start, scale
+        spread(material),
+        spread(normal),
+        spread(np.maximum(tone, 0.05)),
+        spread(1 + head.astype(np.uint8)),
+        head_x - box[1].start,
+        head_y - box[0].start,
+        scale,
     )
 
 

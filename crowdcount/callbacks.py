@@ -23,6 +23,7 @@ from crowdcount.annotations import Sample
 from crowdcount.counting import predict_density
 from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path
+from crowdcount.ranges import Calibration
 
 HISTORY_FIELDS = ("epoch", "loss", "mae", "bias", "val_mae", "val_rmse", "val_bias", "val_sum", "seconds")
 
@@ -79,7 +80,8 @@ class Validation(keras.callbacks.Callback):
     Args:
         samples: validation pictures.
         every: epochs between two validations; the last epoch is always validated.
-        keep: called with `"best"` or `"last"` and the epoch's results while the validated weights are in the model.
+        keep: called with `"best"` or `"last"`, the epoch's results and the calibration of ranges (none without
+            validation pictures) while the validated weights are in the model.
         best: lowest MAE so far, for a resumed run.
     """
 
@@ -87,7 +89,7 @@ class Validation(keras.callbacks.Callback):
         self,
         samples: Sequence[Sample],
         every: int,
-        keep: Callable[[str, dict], None],
+        keep: Callable[[str, dict, Calibration | None], None],
         best: float = math.inf,
     ):
         super().__init__()
@@ -98,15 +100,14 @@ class Validation(keras.callbacks.Callback):
         if not last and (epoch + 1) % self.every:
             return
         with averaged_weights(self.model):
-            if self.samples:
-                results = self._validate(epoch)
-                logs.update(results)
-                if results["val_mae"] < self.best:
-                    self.best = results["val_mae"]
-                    self.keep("best", {"epoch": epoch + 1, **results})
-            self.keep("last", {"epoch": epoch + 1, **{key: logs[key] for key in logs if key.startswith("val_")}})
+            results, calibration = self._validate(epoch) if self.samples else ({}, None)
+            logs.update(results)
+            if self.samples and results["val_mae"] < self.best:
+                self.best = results["val_mae"]
+                self.keep("best", {"epoch": epoch + 1, **results}, calibration)
+            self.keep("last", {"epoch": epoch + 1, **results}, calibration)
 
-    def _validate(self, epoch: int) -> dict[str, float]:
+    def _validate(self, epoch: int) -> tuple[dict[str, float], Calibration]:
         true, predicted = [], []
         for sample in tqdm(
             self.samples, f"validation {epoch + 1}", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr
@@ -114,12 +115,13 @@ class Validation(keras.callbacks.Callback):
             true.append(sample.count)
             predicted.append(predict_density(self.model, sample.read()).sum(dtype=np.float64))
         true, predicted = np.array(true, float), np.array(predicted)
-        return {
+        results = {
             "val_mae": float(metrics.mae(true, predicted)),
             "val_rmse": float(metrics.rmse(true, predicted)),
             "val_bias": float(np.mean(predicted - true)),
             "val_sum": float(np.sum(predicted)),
         }
+        return results, Calibration(true, predicted)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, Union
 import numpy as np
 
 from crowdcount.density import STRIDE
+from crowdcount.doubts import find_doubts
 from crowdcount.errors import CrowdCountError, PictureError
 from crowdcount.files import atomic_path
 from crowdcount.images import Source, list_pictures, load_picture
+from crowdcount.ranges import COVERAGE, Calibration, usable_calibration
 
 if TYPE_CHECKING:
     import keras
@@ -28,16 +31,14 @@ if TYPE_CHECKING:
     from crowdcount.zones import ZoneSource
 
 # Above this many pixels a picture runs in tiles: the first layers at full resolution need about 0.8 GB a
-# megapixel in float32, and a phone's 12 megapixels would not fit into a laptop.
-_WHOLE_PIXELS = 6_000_000
-# A tile's own side in pixels, and what is read around it: half the receptive field of the widest design (D:
-# 476 pixels), rounded up to whole cells, so that a cell's value does not depend on the tile that it lies in.
-_TILE = 1536
+# megapixel in float32, and a phone's 12 megapixels would not fit into a laptop. Full HD runs whole.
+_WHOLE_PIXELS = 2_100_000
+# A tile's own side in pixels: with what is read around it, 1.4 megapixels of design B.
+_TILE = 896
+# What is read around a tile of a network that cannot be measured: half the receptive field of the widest
+# design (D: 476 pixels), rounded up to whole cells.
 _MARGIN = 240
 
-# A picture whose channels vary less than this (standard deviation, of 255) shows nothing: a covered lens.
-_BLANK = 3.0
-_SMALL_SIDE = 64
 # Longest side, in pixels, of the picture that a notebook shows.
 _NOTEBOOK_SIDE = 1024
 
@@ -58,6 +59,10 @@ class CountResult:
         seconds: time to read the picture and run the network, without loading the network.
         warnings: reasons to doubt the count, one sentence each; usually none.
         source: what shows the picture again: its path, or its uint8 RGB array.
+        low: lower end of the range that holds the true number in a share `coverage` of pictures like those
+            that the network was validated on; None where its card has no calibration (see `ranges`).
+        high: upper end of the range, or None.
+        coverage: that share, or None.
     """
 
     count: float
@@ -69,6 +74,9 @@ class CountResult:
     seconds: float
     warnings: list[str] = field(default_factory=list)
     source: str | np.ndarray | None = None
+    low: float | None = None
+    high: float | None = None
+    coverage: float | None = None
 
     def zones(self, zones: ZoneSource) -> dict[str, float]:
         """Count the people in each of several zones.
@@ -86,6 +94,16 @@ class CountResult:
 
         return count_zones(self.density, read_zones(zones), (self.height, self.width))
 
+    def heads(self) -> np.ndarray:
+        """Approximate positions of as many heads as were counted; see `heads.find_heads` for how exact.
+
+        Returns:
+            float64 array (round(count), 2): x and y in pixels.
+        """
+        from crowdcount.heads import find_heads
+
+        return find_heads(self.density, (self.height, self.width))
+
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the picture with its density map over it, titled with the count.
 
@@ -100,7 +118,7 @@ class CountResult:
         return plot_count(load_picture(self.source), self.density, title=repr(self), axes=axes)
 
     def save_overlay(self, path: str | os.PathLike, zones: ZoneSource | None = None) -> None:
-        """Write the picture with its density map over it and the count below, at the picture's size.
+        """Write the picture at its size with its density map over it, the count and its range below.
 
         Args:
             path: the file to write; its suffix chooses the format (`.png`, `.jpg`, ...).
@@ -125,7 +143,7 @@ class CountResult:
         return f"{self._people()} in {self._label()} ({size}), model {self.model}, {self.seconds:.1f} s"
 
     def _repr_png_(self) -> bytes:
-        """What Jupyter shows."""
+        """What Jupyter shows: overlay, count, range and warnings."""
         from PIL import Image
 
         buffer = io.BytesIO()
@@ -140,11 +158,14 @@ class CountResult:
             from crowdcount.zones import draw_zones, read_zones
 
             shown = draw_zones(shown, read_zones(zones), self.zones(zones))
-        return add_caption(shown, f"{self._people()} in {self._label()}")
+        return add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
 
     def _people(self) -> str:
         people = round(self.count)
-        return f"about {people} {'person' if people == 1 else 'people'}"
+        text = f"about {people} {'person' if people == 1 else 'people'}"
+        if self.low is None:
+            return text
+        return f"{text} ({round(self.low)} to {round(self.high)}, {100 * self.coverage:.3g} % range)"
 
     def _label(self) -> str:
         return os.path.basename(self.picture)
@@ -161,7 +182,13 @@ class CountFailure:
 Model = Union[str, os.PathLike, "keras.Model"]
 
 
-def count(picture: Source | list | tuple, *, model: Model = "general") -> CountResult | list[CountResult]:
+def count(
+    picture: Source | list | tuple,
+    *,
+    model: Model = "general",
+    coverage: float = COVERAGE,
+    progress: bool = True,
+) -> CountResult | list[CountResult]:
     """Count the people in a picture, or in each picture of a list or folder.
 
     Args:
@@ -170,6 +197,10 @@ def count(picture: Source | list | tuple, *, model: Model = "general") -> CountR
             pictures are counted in the order of their names.
         model: name of a network that comes with the package, a `.weights.h5` file, or a `keras.Model` that
             maps (batch, height, width, 3) RGB, 0..255, to a density map at an eighth of the size.
+        coverage: share of the ranges `low` to `high` that are to hold the truth. Ranges need the calibration
+            in a model card: a `keras.Model` has none, nor have weights trained without validation pictures.
+        progress: show a progress bar on the standard error, if that is a terminal, for a picture that is so
+            large that it runs in tiles.
 
     Returns:
         A `CountResult`, or a list of them for a list or a folder.
@@ -177,6 +208,7 @@ def count(picture: Source | list | tuple, *, model: Model = "general") -> CountR
     Raises:
         PictureError: if a picture cannot be read, or a folder holds none.
         WeightsError: if there is no such network, or its file is damaged.
+        DataError: if `coverage` is no share between 0 and 1.
 
     Example:
         >>> import crowdcount
@@ -190,18 +222,19 @@ def count(picture: Source | list | tuple, *, model: Model = "general") -> CountR
     elif isinstance(picture, (list, tuple)):
         sources = list(picture)
     else:
-        network, name = load_network(model)
-        return _count_one(picture, network, name)
-    network, name = load_network(model)
-    return [_count_one(source, network, name) for source in sources]
+        return _Counter(model, coverage, progress)(picture)
+    counter = _Counter(model, coverage, progress)
+    return [counter(source) for source in sources]
 
 
-def count_many(sources: Iterable[Source], model: Model = "general") -> Iterator[CountResult | CountFailure]:
+def count_many(
+    sources: Iterable[Source], model: Model = "general", *, coverage: float = COVERAGE, progress: bool = True
+) -> Iterator[CountResult | CountFailure]:
     """Count picture after picture, going on after those that fail.
 
     Args:
         sources: pictures and paths of folders, as for `count`.
-        model: as for `count`.
+        model, coverage, progress: as for `count`.
 
     Yields:
         For each picture, in order, a `CountResult`, or a `CountFailure` that says why there is none; a
@@ -209,14 +242,15 @@ def count_many(sources: Iterable[Source], model: Model = "general") -> Iterator[
 
     Raises:
         WeightsError: if there is no such network, or its file is damaged.
+        DataError: if `coverage` is no share between 0 and 1.
     """
-    network, name = load_network(model)
+    counter = _Counter(model, coverage, progress)
     for source in _expanded(sources):
         if isinstance(source, CountFailure):
             yield source
             continue
         try:
-            yield _count_one(source, network, name)
+            yield counter(source)
         except MemoryError:
             yield CountFailure(
                 _name_of(source), "There is not enough memory for this picture. Make it smaller."
@@ -252,15 +286,18 @@ def load_network(model: Model) -> tuple[keras.Model, str]:
     return model, model.name
 
 
-def predict_density(model: keras.Model, picture: np.ndarray) -> np.ndarray:
+def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool = False) -> np.ndarray:
     """Run the network over one picture of any size.
 
-    The network is compiled at its first picture, for every size at once. A picture of more than 6 megapixels
-    runs in tiles; the map is the same to rounding for networks with a receptive field of up to 480 pixels.
+    The network is compiled at its first picture, for every size at once. A picture of more than 2.1
+    megapixels runs in tiles that overlap by what the network can see, so that the map is the same to
+    rounding. (Of a network with layers other than convolutions and poolings a receptive field of up to 480
+    pixels is assumed.)
 
     Args:
         model: a network as `CSRNet` makes it.
         picture: uint8 RGB, shape (H, W, 3).
+        progress: show a bar of the tiles on the standard error if that is a terminal.
 
     Returns:
         float32 density map (ceil(H / 8), ceil(W / 8)), people a cell.
@@ -273,17 +310,23 @@ def predict_density(model: keras.Model, picture: np.ndarray) -> np.ndarray:
     if height * width <= _WHOLE_PIXELS:
         density = forward(picture)
     else:
+        from tqdm import tqdm
+
         density = np.empty((-(-height // STRIDE), -(-width // STRIDE)), np.float32)
-        for top, bottom in _spans(height, _TILE):
-            for left, right in _spans(width, _TILE):
-                y, x = max(0, top - _MARGIN), max(0, left - _MARGIN)
-                seen = forward(picture[y : bottom + _MARGIN, x : right + _MARGIN])
-                rows = slice(top // STRIDE, -(-bottom // STRIDE))
-                columns = slice(left // STRIDE, -(-right // STRIDE))
-                density[rows, columns] = seen[
-                    (top - y) // STRIDE : (top - y) // STRIDE + rows.stop - rows.start,
-                    (left - x) // STRIDE : (left - x) // STRIDE + columns.stop - columns.start,
-                ]
+        margin = _margin(model)
+        tiles = [(rows, columns) for rows in _spans(height, _TILE) for columns in _spans(width, _TILE)]
+        hidden = not (progress and sys.stderr.isatty())
+        for (top, bottom), (left, right) in tqdm(
+            tiles, "large picture", unit="tile", leave=False, file=sys.stderr, disable=hidden
+        ):
+            y, x = max(0, top - margin), max(0, left - margin)
+            seen = forward(picture[y : bottom + margin, x : right + margin])
+            rows = slice(top // STRIDE, -(-bottom // STRIDE))
+            columns = slice(left // STRIDE, -(-right // STRIDE))
+            density[rows, columns] = seen[
+                (top - y) // STRIDE : (top - y) // STRIDE + rows.stop - rows.start,
+                (left - x) // STRIDE : (left - x) // STRIDE + columns.stop - columns.start,
+            ]
     if not np.isfinite(density).all():
         raise CrowdCountError(
             f"The network {model.name!r} gave a density map with NaN or infinite values. "
@@ -307,38 +350,39 @@ def _is_folder(source: Source) -> bool:
     return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)
 
 
-def _count_one(source: Source, network: keras.Model, model_name: str) -> CountResult:
-    start = time.perf_counter()
-    picture = load_picture(source)
-    density = predict_density(network, picture)
-    height, width = picture.shape[:2]
-    return CountResult(
-        count=float(density.sum(dtype=np.float64)),
-        density=density,
-        picture=_name_of(source),
-        width=width,
-        height=height,
-        model=model_name,
-        seconds=time.perf_counter() - start,
-        warnings=_warnings(picture),
-        # A file is read again when it is shown: a folder's results would otherwise hold every picture in
-        # memory.
-        source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
-    )
+class _Counter:
+    """A network with its calibration, loaded once, that turns pictures into results."""
 
+    def __init__(self, model: Model, coverage: float, progress: bool):
+        self.calibration: Calibration | None = usable_calibration(model, coverage)
+        self.network, self.name = load_network(model)
+        self.coverage, self.progress = coverage, progress
 
-def _warnings(picture: np.ndarray) -> list[str]:
-    height, width = picture.shape[:2]
-    found = []
-    step = max(1, min(height, width) // 256)  # a quarter of a megapixel tells as much as the whole
-    if picture[::step, ::step].std(axis=(0, 1)).max() < _BLANK:
-        found.append("The picture is almost all one color: it shows nothing to count.")
-    if min(height, width) < _SMALL_SIDE:
-        found.append(
-            f"The picture is very small ({width}x{height} pixels): heads need several pixels each. "
-            "Use it at its original size."
+    def __call__(self, source: Source) -> CountResult:
+        start = time.perf_counter()
+        picture = load_picture(source)
+        density = predict_density(self.network, picture, progress=self.progress)
+        height, width = picture.shape[:2]
+        people = float(density.sum(dtype=np.float64))
+        low = high = coverage = None
+        if self.calibration is not None:
+            (low, high), coverage = self.calibration.range(people, self.coverage), self.coverage
+        return CountResult(
+            count=people,
+            density=density,
+            picture=_name_of(source),
+            width=width,
+            height=height,
+            model=self.name,
+            seconds=time.perf_counter() - start,
+            warnings=find_doubts(picture, density),
+            # A file is read again when it is shown: a folder's results would otherwise hold every picture in
+            # memory.
+            source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
+            low=low,
+            high=high,
+            coverage=coverage,
         )
-    return found
 
 
 def _name_of(source: Source) -> str:
@@ -377,6 +421,24 @@ def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
             raise MemoryError(str(error)) from error
 
     return forward
+
+
+def _margin(model: keras.Model) -> int:
+    """Pixels around a tile that reach its cells: half the receptive field, rounded up to whole cells."""
+    import keras
+
+    seen, step = 1, 1
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.InputLayer, keras.layers.Rescaling)):
+            continue
+        if isinstance(layer, keras.layers.Conv2D):
+            seen += (max(layer.kernel_size) - 1) * max(layer.dilation_rate) * step
+        elif isinstance(layer, keras.layers.MaxPooling2D):
+            seen += (max(layer.pool_size) - 1) * step
+        else:
+            return _MARGIN
+        step *= max(layer.strides)
+    return -(-seen // (2 * STRIDE)) * STRIDE
 
 
 def _spans(length: int, longest: int) -> list[tuple[int, int]]:

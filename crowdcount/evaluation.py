@@ -21,6 +21,7 @@ from crowdcount.counting import Model, load_network, predict_density
 from crowdcount.density import FIXED_SIGMA, STRIDE, density_map
 from crowdcount.errors import DataError
 from crowdcount.files import atomic_path
+from crowdcount.ranges import COVERAGE, usable_calibration
 
 _GAME_LEVELS = (0, 1, 2, 3)
 
@@ -40,7 +41,10 @@ class Evaluation:
         ssim: mean structural similarity of the maps over the pictures with heads, or None.
         seconds: time for all pictures, reading and scoring included.
         rows: for each picture `picture`, `true`, `predicted`, `error` (predicted minus true), `game1`,
-            `game2`, `game3`.
+            `game2`, `game3`, `low`, `high` (None where the network has no calibration).
+        coverage: share of the true counts that lie between `low` and `high`, or None. On the pictures that
+            the network was calibrated with it says nothing: it is what was asked for.
+        mean_width: mean of `high` minus `low` in people, or None.
     """
 
     pictures: int
@@ -53,6 +57,8 @@ class Evaluation:
     ssim: float | None
     seconds: float
     rows: list[dict]
+    coverage: float | None = None
+    mean_width: float | None = None
 
     def save_csv(self, path: str | os.PathLike) -> None:
         """Write `rows` as CSV, a line a picture.
@@ -86,6 +92,7 @@ def evaluate(
     *,
     maps: bool = False,
     sigma: float | str | Callable[[Sample], float | str] = paper_sigma,
+    coverage: float = COVERAGE,
     progress: bool = True,
 ) -> Evaluation:
     """Score a network on annotated pictures.
@@ -95,13 +102,14 @@ def evaluate(
         samples: the pictures with their head annotations.
         maps: compare the density maps too, by PSNR and SSIM.
         sigma: kernel of the true maps, as for `density_map`, or a function that gives a sample's.
+        coverage: share of the ranges that are to hold the truth, as for `count`.
         progress: show a progress bar on the standard error if that is a terminal.
 
     Returns:
         An `Evaluation`.
 
     Raises:
-        DataError: if there are no samples.
+        DataError: if there are no samples, or `coverage` is no share between 0 and 1.
         PictureError: if a picture cannot be read.
         WeightsError: if there is no such network, or its file is damaged.
 
@@ -120,6 +128,7 @@ def evaluate(
 
     if not samples:
         raise DataError("There are no pictures to evaluate. Received: an empty list of samples")
+    calibration = usable_calibration(model, coverage)
     network, _ = load_network(model)
     start = time.perf_counter()
     rows, games, map_scores = [], [], []
@@ -130,6 +139,7 @@ def evaluate(
         density = predict_density(network, picture)
         game = [metrics.game(density, sample.points, size, level) for level in _GAME_LEVELS]
         predicted = float(density.sum(dtype=np.float64))
+        low, high = (None, None) if calibration is None else calibration.range(predicted, coverage)
         games.append(game)
         rows.append(
             {
@@ -138,6 +148,8 @@ def evaluate(
                 "predicted": predicted,
                 "error": predicted - sample.count,
                 **{f"game{level}": game[level] for level in _GAME_LEVELS[1:]},
+                "low": low,
+                "high": high,
             }
         )
         if maps and sample.count:  # a map without heads has no peak to measure by
@@ -157,4 +169,6 @@ def evaluate(
         ssim=ssim,
         seconds=time.perf_counter() - start,
         rows=rows,
+        coverage=calibration and float(np.mean([row["low"] <= row["true"] <= row["high"] for row in rows])),
+        mean_width=calibration and float(np.mean([row["high"] - row["low"] for row in rows])),
     )

@@ -25,6 +25,8 @@ _LEAST_TOP = 0.05
 # about what a single large head amounts to.
 _OPACITY = 0.85
 _HALF_OPAQUE = 0.03
+# Rows of pixels that are painted at once: the numbers behind 100 megapixels would fill 5 GB.
+_ROWS = 256
 
 
 def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | None = None) -> np.ndarray:
@@ -56,44 +58,68 @@ def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | Non
             f"Received: density.shape={density.shape}"
         )
     scale = 1.0 if longest_side is None else min(1.0, longest_side / max(height, width))
-    shown_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    shown_width, shown_height = max(1, round(width * scale)), max(1, round(height * scale))
+    people = Image.fromarray(density.astype(np.float32))
+    if scale == 1.0:
+        shown = picture.copy()
+    else:
+        shown = np.array(Image.fromarray(picture).resize((shown_width, shown_height)))
+    top, heat_of = _top(density), colormaps[HEAT]
     # The cells cover whole multiples of 8 pixels, a little more than the picture: `box` cuts the rest off.
-    people = Image.fromarray(density.astype(np.float32)).resize(
-        shown_size, Image.Resampling.BILINEAR, box=(0, 0, width / STRIDE, height / STRIDE)
-    )
-    people = np.maximum(np.asarray(people)[..., np.newaxis], 0)
-    shown = picture if scale == 1.0 else np.asarray(Image.fromarray(picture).resize(shown_size))
-    level = np.minimum(people[..., 0] / _top(density), 1) ** _EXPONENT
-    heat = colormaps[HEAT](level, bytes=True)[..., :3]
-    opacity = _OPACITY * people / (people + _HALF_OPAQUE)
-    return np.rint(shown * (1 - opacity) + heat * opacity).astype(np.uint8)
+    cells_wide, cells_a_row = width / STRIDE, height / STRIDE / shown_height
+    for start in range(0, shown_height, _ROWS):
+        rows = shown[start : start + _ROWS]
+        end = start + len(rows)
+        part = people.resize(
+            (shown_width, len(rows)),
+            Image.Resampling.BILINEAR,
+            box=(0, start * cells_a_row, cells_wide, min(end * cells_a_row, density.shape[0])),
+        )
+        part = np.maximum(np.asarray(part)[..., np.newaxis], 0)
+        heat = heat_of(np.minimum(part[..., 0] / top, 1) ** _EXPONENT, bytes=True)[..., :3]
+        opacity = _OPACITY * part / (part + _HALF_OPAQUE)
+        rows[:] = np.rint(rows * (1 - opacity) + heat * opacity)
+    return shown
 
 
 def add_caption(picture: np.ndarray, text: str) -> np.ndarray:
-    """Add a strip with a line of text below a picture.
+    """Add a strip with text below a picture.
 
     Args:
         picture: uint8 RGB, shape (H, W, 3).
-        text: the line; it is made smaller, and then cut, to fit the width.
+        text: a line, or several; what is too long for the width is broken, made smaller, and in the end cut.
 
     Returns:
         uint8 RGB, shape (H + strip, W, 3).
     """
-    height, width = picture.shape[:2]
+    width = picture.shape[1]
     size = max(14, min(48, width // 32))
     padding = size // 2
-    while size > 8 and ImageFont.load_default(size).getlength(text) > width - 2 * padding:
+    lines = [part for line in text.split("\n") for part in _broken(line, size, width - 2 * padding)]
+    while size > 8 and any(_length(line, size) > width - 2 * padding for line in lines):
         size -= 1
-    image = Image.new("RGB", (width, height + size + 2 * padding), "black")
-    image.paste(Image.fromarray(picture))
-    ImageDraw.Draw(image).text(
-        (padding, height + padding + size / 2),
-        text,
-        fill="white",
-        font=ImageFont.load_default(size),
-        anchor="lm",
-    )
-    return np.array(image)
+    strip = Image.new("RGB", (width, len(lines) * (size + padding) + padding), "black")
+    drawing = ImageDraw.Draw(strip)
+    for number, line in enumerate(lines):
+        middle = padding + size / 2 + number * (size + padding)
+        drawing.text((padding, middle), line, fill="white", font=ImageFont.load_default(size), anchor="lm")
+    return np.concatenate([picture, np.asarray(strip)])
+
+
+def _length(line: str, size: int) -> float:
+    return ImageFont.load_default(size).getlength(line)
+
+
+def _broken(line: str, size: int, width: int) -> list[str]:
+    """A line as lines that fit the width, as far as its words are short enough."""
+    lines = [""]
+    for word in line.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and _length(longer, size) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def plot_count(picture: np.ndarray, density: np.ndarray, *, title: str, axes: Axes | None = None) -> Axes:

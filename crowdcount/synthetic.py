@@ -22,6 +22,7 @@ from crowdcount._people import (
     ELEVATION_STEP,
     HEAD_HEIGHT,
     HEAD_LENGTH,
+    MATERIALS,
     SEATED_DROP,
     SHAPES,
     render_figure,
@@ -45,7 +46,7 @@ SCENES = ("street", "square", "stands", "hall")
 MOST_PEOPLE = 3000
 
 _TILTS = {"street": (9, 26), "square": (12, 34), "stands": (9, 15), "hall": (8, 24)}
-_SCALES = (28, 56, 112, 224)
+_SCALES = (28, 56, 112, 168)
 """Pixels per meter at which figures are rendered before they are shrunk to their place."""
 _POOL = 12
 """Different bodies in a scene, each also mirrored; several people share one, in other colors."""
@@ -61,6 +62,8 @@ _TEAMS = np.array(
     ]
 )
 _SEATS = np.array([(124, 50, 50), (52, 72, 118), (70, 100, 80), (140, 140, 140), (168, 116, 64)])
+_STRIP = 32
+"""Rows that are exposed at once: so few that they stay in the processor's cache."""
 _LEAST_SEEN = 0.2
 """Share of a head that must be seen for an annotator to mark it."""
 
@@ -163,9 +166,12 @@ def draw_crowd(
     if len(crowd) and scene != "stands":
         _cast_shadows(picture, ground, camera, crowd, light)
     depth = camera.ground(0.0, np.arange(height) + 0.5)[2]
-    veil = 1 - np.exp(-fog * np.where((depth > 0) & (depth < 1.3 * farthest), depth, 1.3 * farthest))
-    picture += (air - picture) * veil[:, None, None].astype(np.float32)
-    canvas = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    clear = np.exp(-fog * np.where((depth > 0) & (depth < 1.3 * farthest), depth, 1.3 * farthest))
+    if fog > 0:
+        clear = clear[:, None, None].astype(np.float32)
+        picture *= clear
+        picture += air * (1 - clear)
+    canvas = Image.fromarray(np.clip(picture, 0, 255, out=picture).astype(np.uint8))
     _draw_people(canvas, camera, crowd, cast, scene, light, fog, air, farthest, rng)
     picture = _expose(canvas, scene, noise, jpeg_quality, rng)
 
@@ -296,6 +302,7 @@ class _Cast:
 
     figures: list
     boxes: np.ndarray  # int (people, 4): left, top, width, height in the picture
+    masks: list  # for each: its window of the picture, what is solid and what head there, pixels of its head
 
     @classmethod
     def choose(cls, crowd: _Crowd, camera: Camera, scene: str, rng: np.random.Generator) -> _Cast:
@@ -306,7 +313,7 @@ class _Cast:
         chosen, mirrored = rng.integers(0, _POOL, len(crowd)), rng.random(len(crowd)) < 0.5
         scale = crowd.scale * crowd.grown
         elevation = np.rint(np.clip(camera.elevation(crowd.py), -10, 80) / ELEVATION_STEP).astype(int)
-        sharp = np.searchsorted(np.array(_SCALES[:-1]) / 1.3, scale)
+        sharp = np.searchsorted(np.array(_SCALES[:-1]) / 1.1, scale)
         figures, boxes = [], np.empty((len(crowd), 4), int)
         for i, pick in enumerate(chosen):
             shape = int(shapes[pick])
@@ -321,10 +328,23 @@ class _Cast:
             top = round(crowd.py[i] - figure.head_y * height / figure.material.shape[0])
             figures.append(figure)
             boxes[i] = left, top, width, height
-        return cls(figures, boxes)
+        return cls(figures, boxes, [cls._mask(*each, camera.shape) for each in zip(figures, boxes.tolist())])
+
+    @staticmethod
+    def _mask(figure, box: list[int], shape: tuple[int, int]) -> tuple:
+        left, top, width, height = box
+        high, wide = figure.kind.shape
+        rows = ((np.arange(height) + 0.5) * (high / height)).astype(int)
+        columns = ((np.arange(width) + 0.5) * (wide / width)).astype(int)
+        kind = figure.kind.take(rows, axis=0).take(columns, axis=1)
+        head = kind == 2
+        whole = np.count_nonzero(head)
+        inside = slice(max(-top, 0), max(shape[0] - top, 0)), slice(max(-left, 0), max(shape[1] - left, 0))
+        window = slice(max(top, 0), max(top + height, 0)), slice(max(left, 0), max(left + width, 0))
+        return window, kind[inside] > 0, head[inside], whole
 
     def take(self, which) -> _Cast:
-        return _Cast([self.figures[i] for i in which], self.boxes[which])
+        return _Cast([self.figures[i] for i in which], self.boxes[which], [self.masks[i] for i in which])
 
     def points(self) -> np.ndarray:
         """Head centers in the picture: float64 (people, 2)."""
@@ -335,15 +355,13 @@ class _Cast:
 
     def visible(self, shape: tuple[int, int]) -> np.ndarray:
         """Share of each head that is inside the picture and hidden by nobody: float64 (people,)."""
-        owner = np.full(shape, -1, np.int32)
-        whole = np.zeros(len(self.figures), np.int64)
-        for i in range(len(self.figures) - 1, -1, -1):
-            figure, (left, top, width, height) = self.figures[i], self.boxes[i].tolist()
-            kind = np.asarray(figure.kind.resize((width, height), Image.Resampling.NEAREST))
-            whole[i] = np.count_nonzero(kind == 2)
-            kind = kind[max(-top, 0) : max(shape[0] - top, 0), max(-left, 0) : max(shape[1] - left, 0)]
-            window = owner[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
-            np.copyto(window, np.array([0, -1, i], np.int32)[kind], where=kind > 0)
+        owner = np.full(shape, -1, np.int16)
+        for i in range(len(self.masks) - 1, -1, -1):
+            window, solid, head, _ = self.masks[i]
+            view = owner[window]
+            np.copyto(view, -1, where=solid)
+            np.copyto(view, i, where=head)
+        whole = np.array([mask[-1] for mask in self.masks], int)
         return np.bincount(owner[owner >= 0], minlength=len(whole)) / np.maximum(whole, 1)
 
 
@@ -429,7 +447,7 @@ def _gather(camera, x, z, seated, level, aisle, rng) -> _Crowd:
 
 def _in_sight(crowd: _Crowd, shape: tuple[int, int], spacing: float) -> np.ndarray:
     """Indices of the people whose heads are seen, going from the nearest (first) to the farthest."""
-    covered = np.zeros(shape, np.uint8)
+    covered = np.zeros(shape, bool)
     scale = crowd.scale * crowd.grown
 
     def edges(center, reach, limit):
@@ -447,7 +465,7 @@ def _in_sight(crowd: _Crowd, shape: tuple[int, int], spacing: float) -> np.ndarr
     seen = []
     for i in range(len(crowd)):
         area = (bottom[i] - top[i]) * (right[i] - left[i])
-        if area <= 0 or covered[top[i] : bottom[i], left[i] : right[i]].sum(dtype=np.int64) > 0.42 * area:
+        if area <= 0 or np.count_nonzero(covered[top[i] : bottom[i], left[i] : right[i]]) > 0.42 * area:
             continue
         if spacing:
             cell = (int(xs[i] // spacing), int(zs[i] // spacing))
@@ -457,8 +475,8 @@ def _in_sight(crowd: _Crowd, shape: tuple[int, int], spacing: float) -> np.ndarr
             if any((xs[i] - xs[j]) ** 2 + (zs[i] - zs[j]) ** 2 < spacing**2 for j in near):
                 continue
             cells.setdefault(cell, []).append(i)
-        covered[crown[i] : chin[i], wide_left[i] : wide_right[i]] = 1
-        covered[chin[i] : foot[i], arm_left[i] : arm_right[i]] = 1
+        covered[crown[i] : chin[i], wide_left[i] : wide_right[i]] = True
+        covered[chin[i] : foot[i], arm_left[i] : arm_right[i]] = True
         seen.append(i)
     return np.array(seen, int)
 
@@ -499,15 +517,15 @@ def _cast_shadows(picture, ground, camera: Camera, crowd: _Crowd, light: Light) 
     typical = float(np.median(scale))
 
     def soft(mask, reach):
-        mask = mask.filter(ImageFilter.GaussianBlur(reach * typical)).resize(
-            (width, height), Image.Resampling.BILINEAR
-        )
-        return np.asarray(mask, np.float32) / 255
+        return np.asarray(mask.filter(ImageFilter.GaussianBlur(reach * typical)), np.float32) / 255
 
-    cast, under = soft(cast, 0.03), soft(under, 0.1)
     strength = light.direct / (light.direct + light.ambient)
     strength *= 1.0 if light.direct > 0.42 else 0.25
-    picture *= (1 - ground * np.maximum(strength * cast, 0.5 * under))[..., None]
+    dark = np.maximum(np.float32(strength) * soft(cast, 0.03), np.float32(0.5) * soft(under, 0.1))
+    dark = np.asarray(Image.fromarray(dark).resize((width, height), Image.Resampling.BILINEAR))
+    below = np.flatnonzero(ground.any(1))
+    if len(below):
+        picture[below[0] :] *= (1 - ground[below[0] :] * dark[below[0] :])[..., None]
 
 
 def _draw_people(canvas, camera, crowd: _Crowd, cast: _Cast, scene, light, fog, air, farthest, rng) -> None:
@@ -517,6 +535,7 @@ def _draw_people(canvas, camera, crowd: _Crowd, cast: _Cast, scene, light, fog, 
     colors = wardrobe(rng, people, team)
     # In a dense crowd little light reaches down to the legs.
     shut = min(0.55, people / 1000)
+    opaque = np.full((MATERIALS, 1), 255, np.float32)
     lit: dict[int, tuple] = {}
     rows_left = list(range(last_row(camera, farthest) + 1)) if scene == "stands" else []
     seat = rng.choice(_SEATS).astype(np.float32)
@@ -525,23 +544,28 @@ def _draw_people(canvas, camera, crowd: _Crowd, cast: _Cast, scene, light, fog, 
             paint_row(canvas, camera, rows_left.pop(), seat, light, crowd.aisle)
         figure, (left, top, width, height) = cast.figures[i], cast.boxes[i].tolist()
         if id(figure) not in lit:
-            solid = np.where(figure.material > 0, 255, 0).astype(np.uint8)
-            lit[id(figure)] = figure.material.astype(np.intp), _gain(figure, light, shut)[..., None], solid
+            solid = (figure.material > 0)[..., None]
+            gain = np.concatenate([_gain(figure, light, shut)[..., None]] * 3 + [solid], -1) * solid
+            lit[id(figure)] = figure.material.astype(np.intp), gain, solid
         material, gain, solid = lit[id(figure)]
-        rgb = colors[i].take(material, axis=0)
-        rgb *= gain
+        table = np.concatenate([colors[i], opaque], axis=1)
+        clear = math.exp(-fog * camera.focal / crowd.scale[i])
+        table[:, :3] *= clear
+        rgba = table.take(material, axis=0)
+        rgba *= gain
         if fog > 0:
-            veil = 1 - math.exp(-fog * camera.focal / crowd.scale[i])
-            rgb += (air - rgb) * np.float32(veil)
-        rgba = np.empty((*solid.shape, 4), np.uint8)
-        rgba[..., :3] = np.minimum(rgb, 255, out=rgb)
-        rgba[..., 3] = solid
+            rgba[..., :3] += solid * ((1 - clear) * air)
+        # Black and clear outside the figure, so these are colors multiplied by their opacity already, as
+        # resizing wants them.
+        pixels = np.minimum(rgba, 255, out=rgba).astype(np.uint8)
+        sprite = Image.frombuffer("RGBa", pixels.shape[1::-1], pixels, "raw", "RGBa", 0, 1)
         ratio = width / figure.material.shape[1]
         if ratio <= 1:
-            sprite = Image.fromarray(rgba).resize((width, height), Image.Resampling.HAMMING)
+            sprite = sprite.resize((width, height), Image.Resampling.HAMMING)
         else:  # somebody very near: a little out of focus, rather than with a jagged outline
-            sprite = Image.fromarray(rgba).resize((width, height), Image.Resampling.BILINEAR).convert("RGBa")
-            sprite = sprite.filter(ImageFilter.GaussianBlur(0.45 * ratio)).convert("RGBA")
+            sprite = sprite.resize((width, height), Image.Resampling.BILINEAR)
+            sprite = sprite.filter(ImageFilter.GaussianBlur(0.45 * ratio))
+        sprite = sprite.convert("RGBA")
         canvas.paste(sprite, (left, top), sprite)
     while rows_left:
         paint_row(canvas, camera, rows_left.pop(), seat, light, crowd.aisle)
@@ -560,34 +584,44 @@ def _gain(figure, light: Light, shut: float) -> np.ndarray:
 def _expose(canvas: Image.Image, scene: str, noise, jpeg_quality, rng: np.random.Generator) -> np.ndarray:
     """What lens, sensor and file format do to the picture."""
     blur = rng.uniform(0.25, 0.7)
-    picture = np.asarray(canvas.filter(ImageFilter.GaussianBlur(blur)), np.float32)
+    picture = np.asarray(canvas.filter(ImageFilter.GaussianBlur(blur)))
     height, width = picture.shape[:2]
     warmth = rng.normal(0, 0.04) + (0.06 if scene == "hall" else 0)
     # Exposed by its mean, as a camera does, within what a sensor can do.
     exposure = np.clip(rng.uniform(100, 140) / max(float(picture.mean()), 1), 0.7, 2.0)
     gain = np.array([1 + warmth, 1.0, 1 - warmth], np.float32) * np.float32(exposure)
-    v, u = (
-        np.linspace(-1, 1, height, dtype=np.float32)[:, None],
-        np.linspace(-1, 1, width, dtype=np.float32)[None, :],
-    )
-    corners = 1 - np.float32(rng.uniform(0, 0.12)) * (u * u + v * v)
-    picture = picture * gain * corners[..., None]
-    level = rng.uniform(1.5, 6) if noise is None else noise
+    v, u = (np.linspace(-1, 1, side, dtype=np.float32) for side in (height, width))
+    darker = np.float32(rng.uniform(0, 0.12))
+    level = np.float32(rng.uniform(1.5, 6) if noise is None else noise)
     # Most noise is common to the three colors of a pixel, because cameras smooth color more than brightness.
-    common = rng.standard_normal((height, width, 1), dtype=np.float32)
+    common = rng.standard_normal((height, width), dtype=np.float32)
     single = rng.standard_normal((height, width), dtype=np.float32)
-    single = np.stack([single, single[::-1, ::-1], np.roll(single, (height // 3, width // 3), (0, 1))], -1)
-    picture += (0.85 * common + 0.5 * single) * (
-        np.float32(level) * (0.6 + 0.4 * np.sqrt(picture[..., 1:2].clip(0) / 128))
-    )
-    # Some contrast, as cameras add; highlights are compressed, not cut off.
-    picture = (picture - 110) * np.float32(rng.uniform(1.02, 1.22)) + 112
-    bright = picture > 205
-    picture[bright] = 255 - 50 * np.exp((205 - picture[bright]) / 50)
+    singles = single, single[::-1, ::-1], np.roll(single, (height // 3, width // 3), (0, 1))
+    tone = _tone_curve(np.float32(rng.uniform(1.02, 1.22)))
+    exposed = np.empty_like(picture)
+    for top in range(0, height, _STRIP):
+        rows = slice(top, top + _STRIP)
+        corners = 1 - darker * (v[rows, None] ** 2 + u * u)
+        colors = [picture[rows, :, color] * (gain[color] * corners) for color in range(3)]
+        grain = level * (0.6 + 0.4 * np.sqrt(colors[1] * np.float32(1 / 128)))
+        for color, values in enumerate(colors):
+            noisy = values + (0.85 * common[rows] + 0.5 * singles[color][rows]) * grain
+            noisy = noisy * 4 + 0.5
+            exposed[rows, :, color] = tone[np.clip(noisy, 0, len(tone) - 1, out=noisy).astype(np.uint16)]
     quality = int(rng.integers(70, 96)) if jpeg_quality is None else int(jpeg_quality)
     file = io.BytesIO()
-    Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    Image.fromarray(exposed).save(file, "JPEG", quality=quality)
     return np.array(Image.open(file).convert("RGB"))
+
+
+def _tone_curve(contrast: np.float32) -> np.ndarray:
+    """What the camera makes of a level, for every quarter of a gray level from 0 to 1023: uint8 (4096,).
+
+    Some contrast, as cameras add; highlights are compressed, not cut off.
+    """
+    levels = (np.arange(4096, dtype=np.float32) / 4 - 110) * contrast + 112
+    levels = np.where(levels > 205, 255 - 50 * np.exp((205 - levels) / 50), levels)
+    return np.clip(levels, 0, 255).astype(np.uint8)
 
 
 def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

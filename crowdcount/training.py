@@ -17,6 +17,7 @@ from crowdcount import callbacks, errors, model_files, pipeline
 from crowdcount.annotations import Sample
 from crowdcount.errors import TrainingError
 from crowdcount.model import DESIGNS, CSRNet
+from crowdcount.ranges import Calibration
 from crowdcount.recipes import Recipe, find_recipe
 
 
@@ -126,7 +127,7 @@ def train(
     if state["epoch"]:
         callbacks.restore_checkpoint(checkpoint, model, bias)
 
-    def keep(which: str, results: dict) -> None:
+    def keep(which: str, results: dict, calibration: Calibration | None) -> None:
         card = {
             "network": network_card(design, width),
             "recipe": recipe,
@@ -144,6 +145,8 @@ def train(
             "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "license": "MIT for the weights; the pictures they were trained on have terms of their own",
         }
+        if calibration is not None:
+            card["calibration"] = calibration.card()
         if which == "best":
             state["best"] = results["val_mae"]
         model_files.save_weights(model, out / f"{which}.weights.h5", card)

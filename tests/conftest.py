@@ -1,6 +1,8 @@
 """Shared fixtures. TensorFlow's chatter is silenced before anything imports it."""
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,3 +27,38 @@ def shanghaitech_root() -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20180618)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> str:
+    """Path of a network of a sixteenth of the width with random weights: quick, and all that commands need."""
+    import keras
+
+    from crowdcount.model import CSRNet
+    from crowdcount.model_files import save_weights
+
+    keras.utils.set_random_seed(5)
+    card = {"name": "tiny", "network": {"design": "B", "width": 1 / 16}}
+    return str(
+        save_weights(CSRNet(width=1 / 16), tmp_path_factory.mktemp("weights") / "tiny.weights.h5", card)
+    )
+
+
+@pytest.fixture
+def small_disk() -> Callable[[int], AbstractContextManager]:
+    """`with small_disk(100):` no file can grow beyond 100 bytes, which fails as a full disk does.
+
+    Only within: pytest's own output may go to a file.
+    """
+    resource = pytest.importorskip("resource", reason="limits on the size of files are Unix's")
+
+    @contextmanager
+    def limit(most: int):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit

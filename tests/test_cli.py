@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,19 +17,9 @@ from crowdcount import cli
 from crowdcount.counting import count
 from crowdcount.density import load_density_map
 from crowdcount.files import data_folder
-from crowdcount.model import CSRNet
-from crowdcount.model_files import load_model, save_weights
+from crowdcount.model_files import load_model
 
-COMMANDS = ("count", "evaluate", "train", "density", "check", "models", "draw")
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    keras.utils.set_random_seed(5)
-    card = {"name": "tiny", "network": {"design": "B", "width": 1 / 16}}
-    return str(
-        save_weights(CSRNet(width=1 / 16), tmp_path_factory.mktemp("weights") / "tiny.weights.h5", card)
-    )
+COMMANDS = ("count", "video", "evaluate", "train", "export", "density", "check", "models", "draw")
 
 
 @pytest.fixture
@@ -129,7 +118,10 @@ def test_count_csv_holds_results_and_failures(capsys, photos, tmp_path, weights)
     assert status == 1 and len(lines) == 2
     with open(tmp_path / "new" / "counts.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["picture", "count", "width", "height", "model", "seconds", "warnings", "error"]
+    assert list(rows[0]) == [
+        *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
+        "error",
+    ]
     assert [row["picture"] for row in rows] == [str(photos / name) for name in ("a.png", "b.jpg", "c.jpg")]
     assert float(rows[0]["count"]) > 0 and rows[0]["error"] == ""
     assert rows[1]["count"] == "" and rows[1]["error"]
@@ -198,7 +190,7 @@ def test_full_disk_is_one_clear_error(capsys, photos, weights, tmp_path, monkeyp
 
 
 def test_interrupt_is_clean(capsys, photos, weights, tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
         yield
 
@@ -217,6 +209,7 @@ def test_evaluate_json_has_the_promised_keys(capsys, crowd, weights, tmp_path):
     found = json.loads(line)
     assert (status, err) == (0, "")
     assert {"dataset", "split", "pictures", "mae", "rmse", "nae", "game", "seconds"} <= set(found)
+    assert found["coverage"] is None and found["mean_width"] is None  # these weights have no calibration
     assert (found["dataset"], found["split"], found["pictures"]) == ("csv", "test", 4)
     assert "psnr" not in found
     counts = [count(crowd / f"street{heads}.png", model=weights).count for heads in range(1, 5)]
@@ -276,7 +269,8 @@ def test_train_writes_weights_that_count(capfd, tmp_path, crowd):
     status, lines, _ = run(capfd, *argv, "--maps", tmp_path / "maps")
     assert status == 0 and lines == []
     card = json.loads((out / "last.json").read_text())
-    assert card["command"] == "crowdcount train csv --recipe paper --epochs 1 --width 0.015625 --seed 0"
+    wanted = "crowdcount train csv --recipe paper --epochs 1 --width 0.015625 --init none --maps maps --seed 0"
+    assert card["command"] == wanted
     assert count(crowd / "street1.png", model=out / "last.weights.h5").density.shape == (8, 9)
     status, lines, err = run(capfd, *argv)
     assert status == 1 and lines == [] and "--resume" in err
@@ -412,7 +406,7 @@ CROWDCOUNT = [sys.executable, "-m", "crowdcount"]
 def environment():
     """Nothing of the test run's own quieting, and the package found from any folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-    package = Path(cli.__file__).resolve().parents[1]
+    package = Path(cli.__file__).resolve().parents[2]
     return {**kept, "PYTHONPATH": os.pathsep.join([str(package), *filter(None, [kept.get("PYTHONPATH")])])}
 
 
@@ -499,8 +493,8 @@ def test_ctrl_c_while_libraries_are_imported_is_clean(photos):
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "    except KeyboardInterrupt:\n"
         "        raise ImportError\n"
-        "import crowdcount.cli\n"
-        "crowdcount.cli._import_keras = interrupted\n"
+        "import crowdcount.cli.count\n"
+        "crowdcount.cli.count.import_keras = interrupted\n"
         "sys.argv[1:] = ['count', 'a.png']\n"
         "sys.exit(start.run())\n"
     )

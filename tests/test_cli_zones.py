@@ -3,7 +3,6 @@
 import csv
 import json
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,8 +10,6 @@ from PIL import Image
 from crowdcount import cli
 from crowdcount.counting import count
 from crowdcount.errors import DataError
-from crowdcount.model import CSRNet
-from crowdcount.model_files import save_weights
 
 HALVES = [
     {"name": "left", "polygon": [[0, 0], [0.37, 0], [0.55, 1], [0, 1]]},
@@ -20,15 +17,6 @@ HALVES = [
 ]
 # 101 x 70 pixels seen from straight above, 10 pixels a meter.
 GROUND = {"points": [[0, 0, 0, 0], [100, 0, 10, 0], [100, 70, 10, 7], [0, 70, 0, 7]]}
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    keras.utils.set_random_seed(5)
-    card = {"name": "tiny", "network": {"design": "B", "width": 1 / 16}}
-    return str(
-        save_weights(CSRNet(width=1 / 16), tmp_path_factory.mktemp("weights") / "tiny.weights.h5", card)
-    )
 
 
 @pytest.fixture

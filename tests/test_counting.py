@@ -12,7 +12,7 @@ from PIL import Image
 
 from crowdcount import counting
 from crowdcount.counting import CountFailure, CountResult, count, count_many, predict_density
-from crowdcount.errors import CrowdCountError, PictureError, WeightsError
+from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
 from crowdcount.model import CSRNet
 from crowdcount.model_files import save_weights
 
@@ -112,8 +112,44 @@ def test_tiles_give_the_same_map_as_the_whole(model, rng, monkeypatch, height, w
     monkeypatch.setattr(counting, "_TILE", 250)
     tiled = predict_density(model, array)
     assert len(seen) == -(-height // 250) * -(-width // 250)
-    assert max(max(shape) for shape in seen) <= 250 + 2 * counting._MARGIN + 8
+    assert max(max(shape) for shape in seen) <= 250 + 2 * counting._margin(model) + 8
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
+    assert tiled.sum(dtype=float) == pytest.approx(whole.sum(dtype=float), rel=1e-3)
+
+
+@pytest.mark.parametrize("design, margin", [("A", 96), ("B", 144), ("D", 240)])
+def test_tiles_overlap_by_what_the_network_sees_and_no_more(rng, monkeypatch, design, margin):
+    network = CSRNet(design, width=1 / 64, precision="float32")
+    assert counting._margin(network) == margin
+    # What a cell in the middle depends on, by changing all that lies further away than the margin.
+    cell = margin // 8 + 2
+    side = 8 * (2 * cell + 1)
+    array = picture(rng, side, side)
+    changed = picture(rng, side, side)
+    inside = slice(8 * cell - margin, 8 * cell + 8 + margin)
+    changed[inside, inside] = array[inside, inside]
+    assert predict_density(network, changed)[cell, cell] == pytest.approx(
+        predict_density(network, array)[cell, cell], abs=1e-6
+    )
+
+
+def test_tiles_of_a_network_of_other_layers_overlap_by_the_most(model):
+    inputs = keras.Input((None, None, 3))
+    assert counting._margin(keras.Model(inputs, model(inputs))) == 240
+
+
+def test_tiles_show_a_progress_bar_on_a_terminal_only(model, rng, monkeypatch, capsys):
+    monkeypatch.setattr(counting, "_WHOLE_PIXELS", 1)
+    monkeypatch.setattr(counting, "_TILE", 32)
+    array = picture(rng, 64, 64)
+    count(array, model=model)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    count(array, model=model, progress=False)
+    assert capsys.readouterr() == ("", "")
+    count(array, model=model)
+    out, err = capsys.readouterr()
+    assert out == "" and "large picture" in err and "4/4" in err.replace(" ", "")
 
 
 def test_a_photo_of_24_megapixels_never_meets_the_network_whole(model, monkeypatch):
@@ -138,10 +174,43 @@ def test_blank_picture_is_warned_about(model, rng, color):
         assert "all one color" in warning
 
 
-def test_small_picture_is_warned_about_and_an_ordinary_one_is_not(model, rng):
-    (warning,) = count(picture(rng, 63, 200), model=model).warnings
-    assert "very small (200x63 pixels)" in warning
-    assert count(picture(rng, 64, 200), model=model).warnings == []
+def test_small_picture_is_warned_about(model, rng):
+    warnings = count(picture(rng, 63, 200), model=model).warnings
+    assert any("very small (200x63 pixels)" in text for text in warnings)
+
+
+def calibrated(folder, **numbers):
+    """Weights with a card whose calibration makes ranges that reach as far as the count and 30."""
+    kept = {"pictures": 9, "true": [50] * 9, "predicted": [10] * 9, **numbers}
+    card = {"network": {"design": "B", "width": 1 / 64}, "calibration": kept}
+    return save_weights(CSRNet(width=1 / 64), folder / "mine.weights.h5", card)
+
+
+def test_count_has_a_range_from_the_card(rng, tmp_path):
+    result = count(picture(rng), model=calibrated(tmp_path))
+    assert (result.low, result.high) == pytest.approx((0, 2 * result.count + 30))
+    assert result.coverage == 0.9
+    assert f"({round(result.low)} to {round(result.high)}, 90 % range)" in repr(result)
+    (many,) = count_many([picture(rng)], calibrated(tmp_path), coverage=0.5)
+    assert many.coverage == 0.5 and many.low <= many.count <= many.high
+
+
+def test_count_has_no_range_where_the_card_cannot_carry_it(model, rng, tmp_path):
+    for result in (
+        count(picture(rng), model=model),
+        count(picture(rng), model=calibrated(tmp_path), coverage=0.95),
+        count(picture(rng), model=save_weights(model, tmp_path / "other.weights.h5")),
+    ):
+        assert result.low is result.high is result.coverage is None
+        assert "% range" not in repr(result)
+
+
+def test_impossible_coverage_is_an_error_before_anything_is_counted(model, rng):
+    for given in (picture(rng), [picture(rng)]):
+        with pytest.raises(DataError, match="between 0 and 1"):
+            count(given, model=model, coverage=90)
+    with pytest.raises(DataError, match="between 0 and 1"):
+        list(count_many([], model, coverage=0))
 
 
 def test_a_damaged_network_does_not_give_a_count(rng):
@@ -259,6 +328,18 @@ def test_notebook_picture_is_a_png_of_bounded_size(rng):
     )
     assert shown.format == "PNG"
     assert shown.width == 1024
+
+
+def test_notebook_picture_writes_the_range_and_the_warnings_below(rng):
+    density, array = np.zeros((25, 75), np.float32), picture(rng, 200, 600)
+    plain = Image.open(io.BytesIO(result_of(density, array)._repr_png_()))
+    ranged = dict(low=0.0, high=12.0, coverage=0.9)
+    warned = result_of(density, array, warnings=["The picture is very dark."], **ranged)
+    shown = Image.open(io.BytesIO(warned._repr_png_()))
+    assert shown.height > plain.height
+    # The range makes the first line longer.
+    assert np.array(shown)[205:225].sum() > np.array(plain)[205:225].sum()
+    assert repr(warned).startswith("about 0 people (0 to 12, 90 % range) in square.jpg")
 
 
 def test_plot_is_titled_with_the_result(rng):

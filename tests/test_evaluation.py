@@ -7,11 +7,13 @@ import keras
 import numpy as np
 import pytest
 
+from crowdcount import evaluation
 from crowdcount.annotations import Sample, load_dataset
 from crowdcount.density import density_map
 from crowdcount.errors import DataError
 from crowdcount.evaluation import evaluate, paper_sigma
 from crowdcount.metrics import psnr, ssim
+from crowdcount.ranges import Calibration
 
 # The reader of red: a cell's count is the mean of its red pixels over 100.
 PEOPLE_A_RED_LEVEL = 1 / 100
@@ -65,10 +67,30 @@ def test_csv_holds_a_line_a_picture(reader_of_red, tmp_path):
     result.save_csv(tmp_path / "deep" / "scores.csv")
     with open(tmp_path / "deep" / "scores.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["picture", "true", "predicted", "error", "game1", "game2", "game3"]
+    assert list(rows[0]) == [*("picture true predicted error game1 game2 game3 low high".split())]
+    assert rows[0]["low"] == rows[0]["high"] == ""  # a network of one's own has no calibration
     assert [row["picture"] for row in rows] == ["x,1", "y"]
     assert float(rows[0]["error"]) == pytest.approx(0.5)
     assert [file.name for file in (tmp_path / "deep").iterdir()] == ["scores.csv"]
+
+
+def test_coverage_and_width_of_the_ranges(reader_of_red, tmp_path, monkeypatch):
+    # Nine pictures off by as much as the count and 30.
+    calibration = Calibration([10 + (10 + 30)] * 9, [10] * 9)
+    monkeypatch.setattr(evaluation, "usable_calibration", lambda model, coverage: calibration)
+    # 10 people seen: from 0 to 50. A truth of 10 lies within, one of 60 does not.
+    seen = [[2.5, 2.5], [2.5, 2.5]]
+    heads = [(1.0, 1.0)] * 60
+    samples = [painted(seen, "within", heads[:10]), painted(seen, "above", heads)]
+    result = evaluate(reader_of_red, samples, coverage=0.9)
+    assert result.coverage == 0.5
+    assert result.mean_width == pytest.approx(50)
+    assert [(row["low"], row["high"]) for row in result.rows] == [pytest.approx((0, 50))] * 2
+    monkeypatch.undo()
+    result = evaluate(reader_of_red, samples)
+    assert (result.coverage, result.mean_width) == (None, None)
+    with pytest.raises(DataError, match="between 0 and 1"):
+        evaluate(reader_of_red, samples, coverage=90)
 
 
 def test_maps_are_compared_with_the_papers_kernel(reader_of_red):

@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 
+from crowdcount import plots
 from crowdcount.plots import add_caption, overlay, plot_count
 
 matplotlib.use("Agg")
@@ -48,6 +49,24 @@ def test_overlay_shrinks_and_never_enlarges(gray):
     assert overlay(gray, density, longest_side=500).shape == gray.shape
 
 
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_painting_in_strips_leaves_no_seams(rng, monkeypatch, rows):
+    picture = rng.integers(0, 256, (203, 90, 3), dtype=np.uint8)
+    density = rng.random((26, 12), dtype=np.float32)
+    for longest_side in (None, 111):
+        monkeypatch.setattr(plots, "_ROWS", 10_000)
+        whole = overlay(picture, density, longest_side=longest_side)
+        monkeypatch.setattr(plots, "_ROWS", rows)
+        strips = overlay(picture, density, longest_side=longest_side)
+        assert np.abs(strips.astype(int) - whole).max() <= 3
+
+
+def test_overlay_leaves_the_picture_itself_alone(gray):
+    before = gray.copy()
+    overlay(gray, np.ones((7, 12), np.float32))
+    assert (gray == before).all()
+
+
 def test_overlay_refuses_the_map_of_another_picture(gray):
     with pytest.raises(ValueError, match=r"shape \(7, 12\).*\(6, 12\)"):
         overlay(gray, np.zeros((6, 12), np.float32))
@@ -63,6 +82,17 @@ def test_caption_is_written_below_and_fits_any_width(width):
         assert shown[40:].max() > 128
     if width == 1200:
         assert shown[40:, -100:].max() == 0  # room is left: nothing is cut
+
+
+def test_caption_of_several_lines_and_of_a_line_too_long_is_written_in_full():
+    picture = np.full((40, 600, 3), 100, np.uint8)
+    one = add_caption(picture, "about 243 people")
+    two = add_caption(picture, "about 243 people\nThe picture is very dark.")
+    assert two.shape[0] > one.shape[0] and (two[: one.shape[0] - 8] == one[:-8]).all()
+    assert two[one.shape[0] :].max() > 128
+    long = add_caption(picture, "about 243 people " * 12)
+    assert long.shape[0] > two.shape[0]
+    assert long[40:, -4:].max() < 128  # broken, not cut
 
 
 def test_color_bar_says_what_it_measures(gray):

@@ -151,6 +151,14 @@ def test_mirrored_and_halved_figures_agree_with_the_original():
     assert np.allclose(heads[0] / 2, heads[1], atol=0.6), "the head center stays on the same part of the head"
 
 
+def test_a_figure_is_rendered_once_however_it_is_used():
+    """Rendering is what a first picture costs: mirrored and halved figures share the one that they come from."""
+    render_figure.cache_clear()
+    for scale, mirrored in ((28, True), (28, False), (56, True), (56, False)):
+        render_figure(3, 2, 1, scale, False, mirrored)
+    assert render_figure.cache_info().misses == 4
+
+
 def test_head_patches_are_heads_and_not_heads():
     patches, labels = head_patches(31, size=24, seed=1)
     assert patches.shape == (31, 24, 24, 3) and patches.dtype == np.uint8

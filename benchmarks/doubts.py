@@ -1,0 +1,171 @@
+"""Measure how often each warning speaks of good pictures, and how often of pictures with its fault.
+
+    python benchmarks/doubts.py --root FOLDER [--model NAME_OR_FILE] [--pictures N]
+
+Good pictures are ShanghaiTech's validation pictures; the thresholds were chosen on its training pictures. The
+bad ones are made of them, or drawn. `--pictures` takes that many of each kind at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from PIL import Image, ImageFilter
+from scipy.spatial import cKDTree
+from tqdm import tqdm
+
+from crowdcount import counting, doubts
+from crowdcount.annotations import Sample, load_dataset
+from crowdcount.synthetic import draw_crowd
+
+# Pixels between a head and the next, in the median: the closest training picture has 4.2.
+TOO_CLOSE = 2.0
+FREE_SIDE, FREE_MARGIN = 256, 30
+
+
+def resized(picture: np.ndarray, factor: float) -> np.ndarray:
+    height, width = picture.shape[:2]
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+
+
+def blurred(sigma: float) -> Callable[[Sample], np.ndarray]:
+    return lambda sample: np.asarray(Image.fromarray(sample.read()).filter(ImageFilter.GaussianBlur(sigma)))
+
+
+def darkened(light: float) -> Callable[[Sample], np.ndarray]:
+    return lambda sample: np.rint(sample.read() * light).astype(np.uint8)
+
+
+def enlarged(sample: Sample) -> np.ndarray:
+    """Three times as large, cut to at most 768 pixels a side around the head in the middle of the list."""
+    picture = sample.read()
+    left, top = (
+        int(np.clip(at - 128, 0, max(0, side - 256)))
+        for at, side in zip(sample.points[sample.count // 2], picture.shape[1::-1])
+    )
+    return resized(np.ascontiguousarray(picture[top : top + 256, left : left + 256]), 3)
+
+
+def shrunk(sample: Sample) -> np.ndarray:
+    spacing = np.median(cKDTree(sample.points).query(sample.points, 2)[0][:, 1])
+    return resized(sample.read(), min(1.0, TOO_CLOSE / max(spacing, 1e-3)))
+
+
+def without_people(samples: Sequence[Sample]) -> Iterator[np.ndarray]:
+    """A square of each picture that has one free of heads."""
+    rng = np.random.default_rng(1)
+    for sample in samples:
+        picture = sample.read()
+        height, width = picture.shape[:2]
+        for _ in range(300 if min(height, width) >= FREE_SIDE else 0):
+            corner = rng.integers(0, (width - FREE_SIDE + 1, height - FREE_SIDE + 1))
+            near = (sample.points > corner - FREE_MARGIN) & (sample.points < corner + FREE_SIDE + FREE_MARGIN)
+            if not near.all(axis=1).any():
+                left, top = corner
+                yield np.ascontiguousarray(picture[top : top + FREE_SIDE, left : left + FREE_SIDE])
+                break
+
+
+def nothing(number: int) -> Iterator[np.ndarray]:
+    """Colors with noise, with a slope, with dark corners, and with clouds, by turns."""
+    rng = np.random.default_rng(2)
+    for turn in range(number):
+        height, width = rng.integers(200, 900, 2)
+        y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+        color, kind = rng.integers(0, 256, 3), turn % 4
+        if kind == 1:
+            color = color + rng.uniform(-60, 60) * x[..., None] + rng.uniform(-60, 60) * y[..., None]
+        elif kind == 2:
+            color = color * (1 - 0.35 * (x**2 + y**2))[..., None]
+        elif kind == 3:
+            coarse = rng.normal(0, 15, (height // 64 + 2, width // 64 + 2)).astype(np.float32)
+            clouds = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+            color = np.array([120, 160, 220]) + np.asarray(clouds)[..., None]
+        noisy = color + rng.normal(0, rng.uniform(0, 10), (height, width, 3))
+        yield np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", required=True, help="folder that holds part_A and part_B")
+    parser.add_argument("--model", default="general")
+    parser.add_argument("--pictures", type=int, default=69, help="most pictures of each kind (default: 69)")
+    arguments = parser.parse_args()
+    most = arguments.pictures
+
+    network, _ = counting.load_network(arguments.model)
+    samples = load_dataset("shanghaitech_a+shanghaitech_b", arguments.root, "val")
+    step = -(-len(samples) // most)
+    samples = samples[::step]
+    crowds = [sample for sample in samples if sample.count > 1]
+
+    def of_picture(look) -> Callable[[np.ndarray], bool]:
+        return lambda picture: look(doubts.sample_blocks(picture)) is not None
+
+    def of_map(look) -> Callable[[np.ndarray], bool]:
+        return lambda picture: look(picture, counting.predict_density(network, picture)) is not None
+
+    looks = {
+        "one color": of_picture(doubts.blank),
+        "very dark": of_picture(doubts.dark),
+        "blurred or enlarged": of_picture(doubts.blurred),
+        "no people in sight": of_map(lambda picture, density: doubts.nobody(density)),
+        "heads too small": of_map(
+            lambda picture, density: doubts.crowded(doubts.sample_blocks(picture), density)
+        ),
+    }
+    good = dict.fromkeys(looks, 0)
+    for sample in tqdm(samples, "good pictures"):
+        picture = sample.read()
+        density = counting.predict_density(network, picture)
+        for name in set(good).intersection(map(_name, doubts.find_doubts(picture, density))):
+            good[name] += 1
+
+    bad = [
+        ("one color", "drawn: noise, slopes, dark corners, clouds", nothing(min(most, 40))),
+        ("very dark", "a fifth of the light", map(darkened(0.2), samples)),
+        ("blurred or enlarged", "Gaussian blur, sigma 2 pixels", map(blurred(2), samples)),
+        ("blurred or enlarged", "Gaussian blur, sigma 4 pixels", map(blurred(4), samples)),
+        ("blurred or enlarged", "enlarged 3 times", map(enlarged, crowds)),
+        ("no people in sight", "parts of the pictures without heads", without_people(samples)),
+        (
+            "no people in sight",
+            "drawn scenes without people",
+            (draw_crowd(0, size=(240, 320), seed=seed).picture for seed in range(min(most, 20))),
+        ),
+        *(
+            (
+                "heads too small",
+                f"part {part}, shrunk to {TOO_CLOSE:g} pixels from head to head",
+                map(shrunk, [sample for sample in crowds if sample.name.startswith(f"part_{part}")]),
+            )
+            for part in "AB"
+        ),
+    ]
+    print(f"| warning | good pictures ({len(samples)}) | bad pictures | told |\n|---|---|---|---|")
+    for name, kind, pictures in bad:
+        told = [looks[name](picture) for picture in tqdm(pictures, kind, leave=False)]
+        rate = f"{np.mean(told):.0%} of {len(told)}" if told else "none made"
+        print(f"| {name} | {good[name] / len(samples):.1%} | {kind} | {rate} |", flush=True)
+
+
+def _name(sentence: str) -> str:
+    """The warning's name in the table, by a word of its sentence."""
+    words = {
+        "one color": "one color",
+        "dark": "very dark",
+        "blurred": "blurred or enlarged",
+        "in sight": "no people in sight",
+        "closer together": "heads too small",
+    }
+    return next((name for word, name in words.items() if word in sentence), "other")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The command line: `crowdcount count | video | evaluate | train | export | density | check | models | draw`.
+
+Thin: each command calls what a Python user would call. Results go to standard output and nothing else does;
+errors, warnings and progress go to standard error. What a person can get wrong ends in one line and status 1
+(2 for the command's own grammar). NumPy, Matplotlib and TensorFlow are imported by the commands that need
+them, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from crowdcount import __version__
+from crowdcount.cli import check, count, density, draw, evaluate, export, models, train, video
+from crowdcount.cli.common import drop_output, fail
+from crowdcount.errors import CrowdCountError
+
+# In the order of the help. Each holds `add`, which makes its parser.
+_COMMANDS = (count, video, evaluate, train, export, density, check, models, draw)
+
+_INTERRUPTED = 130  # 128 + the number of the signal, as shells report it
+_PIPE_CLOSED = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: the arguments after the program's name; those of the process where None.
+
+    Returns:
+        Exit status: 0; 1 for bad input or faults found; 130 if interrupted; 141 if nobody reads the output.
+
+    Raises:
+        SystemExit: with status 2 for arguments that don't parse, with 0 after `--help` and `--version`.
+    """
+    try:
+        try:
+            arguments = _parser().parse_args(argv)
+            with suppress(AttributeError):  # a stand-in for the standard output need not have it
+                # File names may hold what a terminal cannot show.
+                sys.stdout.reconfigure(errors="backslashreplace")
+            return arguments.run(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where a failure can still be told
+    except BrokenPipeError:
+        drop_output()
+        return _PIPE_CLOSED
+    except KeyboardInterrupt:
+        print("crowdcount: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except CrowdCountError as error:
+        return fail(str(error))
+    except MemoryError:
+        return fail("there is not enough memory. Use smaller pictures, or smaller batches for training.")
+    except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:  # a full disk behind the standard output; Python would complain again at its end
+            drop_output()
+        place = f"{error.filename}: " if error.filename else ""
+        return fail(f"{place}{error.strerror or error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="crowdcount",
+        description="Count the people in crowd photos with CSRNet, and train it on data of your own.",
+    )
+    parser.add_argument("--version", action="version", version=f"crowdcount {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run, description: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name, help=description, description=f"{description[0].upper()}{description[1:]}."
+        )
+        added.set_defaults(run=run, parser=added)
+        return added
+
+    for module in _COMMANDS:
+        module.add(command)
+    return parser

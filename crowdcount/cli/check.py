@@ -1,0 +1,25 @@
+"""`crowdcount check`: the faults in a folder of annotated pictures."""
+
+from __future__ import annotations
+
+import argparse
+
+from crowdcount.cli.common import Command, begin, fail
+
+
+def add(command: Command) -> None:
+    parser = command("check", _check, "name every fault in a folder of annotated pictures")
+    parser.add_argument("folder", metavar="FOLDER", help="folder with pictures and their annotations")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from crowdcount.checking import check_folder
+
+    begin()
+    faults = check_folder(arguments.folder)
+    for fault in faults:
+        print(fault)
+    if faults:
+        return fail(f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'} in {arguments.folder}")
+    print(f"{arguments.folder}: no faults")
+    return 0

@@ -1,0 +1,283 @@
+"""`crowdcount count`: the people in pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from crowdcount.cli.common import (
+    FAILED,
+    Command,
+    add_coverage,
+    add_model,
+    begin,
+    fail,
+    import_keras,
+    warn,
+)
+from crowdcount.cli.count_outputs import (
+    COLUMNS,
+    CountsFile,
+    HeadsFile,
+    Output,
+    OverlayFolder,
+    ReportFile,
+    is_json,
+    is_overlay,
+)
+from crowdcount.errors import CrowdCountError, PictureError
+
+if TYPE_CHECKING:
+    from crowdcount.counting import CountFailure, CountResult
+    from crowdcount.zones import Ground, Zone
+
+
+def add(command: Command) -> None:
+    parser = command("count", _count, "count the people in pictures")
+    parser.add_argument(
+        "pictures",
+        nargs="*",
+        metavar="PICTURE_OR_FOLDER",
+        help="picture, or folder of pictures, in which and in whose subfolders every picture is counted",
+    )
+    parser.add_argument(
+        "--demo", action="store_true", help="count the drawn picture that comes with crowdcount"
+    )
+    add_model(parser)
+    add_coverage(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
+    parser.add_argument("--csv", metavar="FILE", help="write a line a picture to this file")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the file of --csv, if it is there: its rows stay, and its pictures are not counted "
+        "again, except those that failed; each row is in the file as soon as it is counted",
+    )
+    parser.add_argument(
+        "--report", metavar="FILE.html", help="write all of it as one page with pictures, for any browser"
+    )
+    parser.add_argument(
+        "--heads",
+        metavar="FILE",
+        help="write approximate positions of the heads: CSV with picture, x, y in pixels, or FILE.json",
+    )
+    parser.add_argument(
+        "--overlay", metavar="DIR", help="save each picture with its density map over it to this folder"
+    )
+    parser.add_argument(
+        "--zones", metavar="FILE", help="count by zone too: named polygons in JSON, in pixels or fractions"
+    )
+    parser.add_argument(
+        "--ground",
+        metavar="FILE",
+        help="with --zones, give people per square meter too: four or more points [x, y, X, Y] in JSON, "
+        "X and Y in meters on the ground",
+    )
+
+
+def _count(arguments: argparse.Namespace) -> int:
+    _check_arguments(arguments)
+    from crowdcount.counting import CountFailure, count_many
+    from crowdcount.files import data_folder
+    from crowdcount.ranges import COVERAGE, why_no_range
+    from crowdcount.zones import read_ground, read_zones
+
+    pictures = list(arguments.pictures)
+    if arguments.demo:
+        pictures.append(str(data_folder("datasets") / "sample.jpg"))
+    zones = read_zones(arguments.zones) if arguments.zones else []
+    ground = read_ground(arguments.ground) if arguments.ground else None
+    coverage = COVERAGE if arguments.coverage is None else arguments.coverage
+    sources = list(_expanded(pictures, arguments.overlay))
+    counts = None
+    if arguments.csv:
+        counts = CountsFile(
+            arguments.csv,
+            [zone.name for zone in zones],
+            per_m2=ground is not None,
+            resume=arguments.resume,
+            settings={"model": arguments.model, "coverage": str(coverage)},
+        )
+        given, sources = len(sources), counts.take_up(sources)
+        if len(sources) < given:
+            print(
+                f"crowdcount: {given - len(sources)} of {given} pictures are in {counts.path} already",
+                file=sys.stderr,
+            )
+    outputs = _Outputs(arguments, counts, zones)
+
+    from tqdm import tqdm
+
+    to_count = [source for source in sources if isinstance(source, str)]
+    if to_count:
+        import_keras()
+    begin()
+    if arguments.coverage is not None and (reason := why_no_range(arguments.model, coverage)):
+        warn(reason)
+    counted = count_many(to_count, arguments.model, coverage=coverage)
+    failed = False
+    # On a terminal the results are the progress.
+    hidden = sys.stdout.isatty() or not sys.stderr.isatty()
+    with closing(outputs):
+        for source in tqdm(sources, unit=" pictures", file=sys.stderr, disable=hidden):
+            result = source if isinstance(source, CountFailure) else next(counted)
+            row = _count_row(result)
+            if zones and row["count"] is not None:
+                _add_zones(row, result, zones, ground)
+            failed |= row["error"] is not None
+            _print(row, as_json=arguments.json)
+            outputs.add(result, row)
+        outputs.finish()
+    return FAILED if failed or outputs.failed else 0
+
+
+class _Outputs:
+    """All that a run writes. What cannot be written is given up with a message, and the rest goes on."""
+
+    def __init__(self, arguments: argparse.Namespace, counts: CountsFile | None, zones: list[Zone]):
+        self.failed = False
+        self._counts = counts
+        resumed = counts if arguments.resume else None
+        self._outputs: list[Output] = []
+        if arguments.overlay:
+            self._outputs.append(OverlayFolder(arguments.overlay, zones, resumed))
+        if arguments.heads:
+            self._outputs.append(HeadsFile(arguments.heads, resumed))
+        if arguments.report:
+            self._outputs.append(ReportFile(arguments.report, resumed))
+        if counts is not None:
+            self._outputs.append(counts)  # last: its row says that all else is done with the picture
+
+    def add(self, result: CountResult | CountFailure, row: dict) -> None:
+        for output in list(self._outputs):
+            try:
+                output.add(result, row)
+            except PictureError as error:
+                self._fail(error)
+            except CrowdCountError as error:
+                if output is self._counts:  # a run that is to be gone on with would lose the rest
+                    raise
+                self._fail(error)
+                output.close()
+                self._outputs.remove(output)
+
+    def finish(self) -> None:
+        for output in self._outputs:
+            try:
+                output.finish()
+            except CrowdCountError as error:
+                self._fail(error)
+
+    def close(self) -> None:
+        for output in self._outputs:
+            output.close()
+
+    def _fail(self, error: CrowdCountError) -> None:
+        fail(str(error))
+        self.failed = True
+
+
+def _check_arguments(arguments: argparse.Namespace) -> None:
+    """End with a usage error where options are missing or don't go together."""
+    refuse = arguments.parser.error
+    if not arguments.pictures and not arguments.demo:
+        refuse("name a picture or a folder, or use --demo")
+    if arguments.ground and not arguments.zones:
+        refuse("--ground needs --zones")
+    if arguments.resume and not arguments.csv:
+        refuse("--resume needs --csv, the file to go on with")
+    if arguments.resume and arguments.heads and is_json(arguments.heads):
+        refuse("--resume goes on with a file of --heads only if it is CSV")
+    used = {
+        os.path.abspath(path)
+        for path in (*arguments.pictures, arguments.zones, arguments.ground)
+        if path and not os.path.isdir(path)
+    }
+    for option in ("csv", "heads", "report"):
+        if path := getattr(arguments, option):
+            if os.path.abspath(path) in used:
+                refuse(f"--{option} would replace {path}, which this run reads or writes too")
+            used.add(os.path.abspath(path))
+
+
+def _expanded(pictures: Sequence[str], overlays: str | None) -> Iterator[str | CountFailure]:
+    """The pictures, and those of the folders, named as they were given; a failure for a folder without."""
+    from crowdcount.counting import CountFailure
+    from crowdcount.images import list_pictures
+
+    for picture in pictures:
+        if not os.path.isdir(picture):
+            yield picture
+            continue
+        try:
+            found = list_pictures(picture, recursive=True)
+        except PictureError as error:
+            yield CountFailure(picture, str(error))
+            continue
+        names = [os.path.join(picture, path.relative_to(picture)) for path in found]
+        if overlays:
+            names = [name for name in names if not is_overlay(name, overlays)]
+        if not names:
+            reason = "holds no pictures. Name a folder of JPEG or PNG files."
+            yield CountFailure(picture, f"The folder {picture!r} {reason}")
+        yield from names
+
+
+def _print(row: dict, *, as_json: bool) -> None:
+    """A picture's lines on the standard output; warnings and errors on the other."""
+    if as_json:
+        print(json.dumps({key: value for key, value in row.items() if value is not None}), flush=True)
+    elif row["count"] is not None:
+        # Scripts cut the line at the tabs: whatever is new comes after what has been there.
+        line = f"{row['picture']}\t{row['count']:.1f}"
+        if row["low"] is not None:
+            line += f"\t{row['low']:.1f} to {row['high']:.1f}"
+        print("\n".join([line, *_zone_lines(row)]), flush=True)
+    if row["error"] is not None:
+        named = row["count"] is None and row["picture"] in row["error"]
+        fail(row["error"] if named else f"{row['picture']}: {row['error']}")
+    for warning in row["warnings"] or ():
+        warn(f"{row['picture']}: {warning}")
+
+
+def _count_row(result: CountResult | CountFailure) -> dict:
+    """What a picture gives in JSON and CSV; None for what it has not got."""
+    found = {key: getattr(result, key, None) for key in COLUMNS}
+    for key in ("count", "low", "high", "seconds"):
+        if found[key] is not None:
+            found[key] = round(found[key], 3)
+    return found
+
+
+def _add_zones(row: dict, result: CountResult, zones: list[Zone], ground: Ground | None) -> None:
+    """Add what the zones hold to a picture's row; where they don't fit the picture, the reason."""
+    from crowdcount import zones as by_zone
+
+    size = (result.height, result.width)
+    try:
+        counts = by_zone.count_zones(result.density, zones, size)
+        # Digits enough to add up to the count.
+        row["zones"] = {name: round(people, 6) for name, people in counts.items()}
+        if ground is not None:
+            per_m2 = by_zone.people_per_square_meter(counts, zones, ground, size)
+            row["per_m2"] = {name: round(people, 6) for name, people in per_m2.items()}
+            row["level_of_service"] = {
+                name: {use: by_zone.level_of_service(people, use) for use in by_zone.SERVICE_LEVELS}
+                for name, people in per_m2.items()
+            }
+    except CrowdCountError as error:
+        row["error"] = str(error)
+
+
+def _zone_lines(row: dict) -> Iterator[str]:
+    for name, people in row.get("zones", {}).items():
+        line = f"{row['picture']}\t{name}\t{people:.1f}"
+        if "per_m2" in row:
+            levels = ", ".join(f"{use} {level}" for use, level in row["level_of_service"][name].items())
+            line += f"\t{row['per_m2'][name]:.2f} per m2\t{levels}"
+        yield line

@@ -1,0 +1,69 @@
+"""`crowdcount density`: the density maps of annotated pictures."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path, PurePath
+
+from crowdcount.cli.common import Command, add_dataset, add_split, begin, positive, warn, writing
+
+
+def add(command: Command) -> None:
+    parser = command(
+        "density", _density, "write the density maps of annotated pictures, one HDF5 file a picture"
+    )
+    add_dataset(parser)
+    add_split(parser)
+    parser.add_argument("--out", metavar="FOLDER", required=True, help="folder for the files PICTURE.h5")
+    parser.add_argument(
+        "--sigma",
+        metavar="PIXELS|adaptive",
+        type=_sigma,
+        help="standard deviation of the kernels (default: the paper's, adaptive for shanghaitech_a, else 15)",
+    )
+    parser.add_argument(
+        "--stride",
+        type=int,
+        choices=(1, 8),
+        default=1,
+        help="pixels a side of one cell of the map (default: 1)",
+    )
+
+
+def _sigma(text: str) -> float | str:
+    return text if text == "adaptive" else positive(text)
+
+
+def _density(arguments: argparse.Namespace) -> int:
+    from crowdcount.annotations import load_dataset
+    from crowdcount.density import density_map, save_density_map
+    from crowdcount.errors import DataError
+    from crowdcount.evaluation import paper_sigma
+    from crowdcount.images import picture_size
+
+    begin()
+    samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
+    for sample in samples:
+        name = PurePath(sample.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise DataError(
+                f"The picture {sample.name!r} lies outside the data set's folder. Move it there: its map is "
+                f"to lie at the same place in {arguments.out}."
+            )
+    for sample in samples:
+        path = Path(arguments.out, f"{sample.name}.h5")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            density = density_map(
+                sample.points,
+                picture_size(sample.picture),
+                sigma=paper_sigma(sample) if arguments.sigma is None else arguments.sigma,
+                stride=arguments.stride,
+            )
+        for warning in caught:
+            warn(f"{sample.name}: {warning.message}")
+        with writing(path):
+            save_density_map(path, density)
+        print(f"{path}\t{density.sum(dtype=float):.3f}", flush=True)
+    return 0

@@ -1,0 +1,85 @@
+"""`crowdcount evaluate`: the errors of a network on annotated pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from crowdcount.cli.common import (
+    Command,
+    add_coverage,
+    add_dataset,
+    add_model,
+    add_split,
+    begin,
+    check_writable,
+    finite,
+    import_keras,
+    warn,
+    writing,
+)
+
+
+def add(command: Command) -> None:
+    parser = command("evaluate", _evaluate, "score a network on annotated pictures")
+    add_dataset(parser)
+    add_split(parser)
+    add_model(parser)
+    add_coverage(parser)
+    parser.add_argument("--maps", action="store_true", help="compare the density maps too: PSNR and SSIM")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--csv", metavar="FILE", help="write a line a picture to this file")
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from crowdcount.annotations import load_dataset
+    from crowdcount.evaluation import evaluate
+    from crowdcount.ranges import COVERAGE, why_no_range
+
+    if arguments.csv:
+        check_writable(Path(arguments.csv))
+    samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
+    import_keras()
+    begin()
+    coverage = COVERAGE if arguments.coverage is None else arguments.coverage
+    if arguments.coverage is not None and (reason := why_no_range(arguments.model, coverage)):
+        warn(reason)
+    result = evaluate(arguments.model, samples, maps=arguments.maps, coverage=coverage)
+    if arguments.csv:
+        with writing(arguments.csv):
+            result.save_csv(arguments.csv)
+    scores = {
+        "mae": result.mae,
+        "rmse": result.rmse,
+        "nae": result.nae,
+        "bias": result.bias,
+        "game": result.game,
+        "coverage": result.coverage,
+        "mean_width": result.mean_width,
+    }
+    if arguments.maps:
+        scores |= {"psnr": result.psnr, "ssim": result.ssim}
+    if arguments.json:
+        head = {"dataset": arguments.dataset, "split": arguments.split, "model": arguments.model}
+        print(
+            json.dumps(
+                finite({**head, "pictures": result.pictures, **scores, "seconds": round(result.seconds, 3)})
+            )
+        )
+        return 0
+    print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures, model {arguments.model}")
+    print(f"MAE   {result.mae:9.2f}  heads")
+    print(f"RMSE  {result.rmse:9.2f}  heads")
+    print(f"NAE   {result.nae:9.4f}")
+    print(f"bias  {result.bias:+9.2f}  heads (predicted minus true)")
+    print(f"GAME  {'  '.join(f'{value:.2f}' for value in result.game)}  (levels 0 to 3)")
+    if result.coverage is not None:
+        print(
+            f"range {result.coverage:9.1%}  of the true numbers lie in theirs (asked for: {coverage:.4g}), "
+            f"mean width {result.mean_width:.2f} heads"
+        )
+    if arguments.maps and result.psnr is not None:
+        print(f"PSNR  {result.psnr:9.2f}  dB")
+        print(f"SSIM  {result.ssim:9.4f}")
+    return 0

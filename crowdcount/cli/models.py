@@ -1,0 +1,36 @@
+"""`crowdcount models`: the networks that come with crowdcount."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from crowdcount.cli.common import Command, begin, finite
+
+
+def add(command: Command) -> None:
+    parser = command(
+        "models", _models, "list the networks that come with crowdcount, with their measured errors"
+    )
+    parser.add_argument("--json", action="store_true", help="print the model cards, one JSON object a line")
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from crowdcount.model_files import list_models
+
+    begin()
+    for card in list_models():
+        if arguments.json:
+            print(json.dumps(finite(card)))
+            continue
+        print(f"{card.get('name')}: trained on {card.get('dataset')}, recipe {card.get('recipe')}")
+        for dataset, measured in (card.get("metrics") or {}).items():
+            print(f"    {dataset}: " + ", ".join(_measure(key, value) for key, value in measured.items()))
+    return 0
+
+
+def _measure(key: str, value: object) -> str:
+    name = key.upper() if key in ("mae", "rmse", "nae", "psnr", "ssim", "game") else key
+    if isinstance(value, list):
+        return f"{name} {' / '.join(format(item, '.2f') for item in value)}"
+    return f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"

@@ -1,0 +1,131 @@
+"""CSV files of the command line: written at once at the end of the work, or line by line and gone on with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from crowdcount.cli.common import writing
+from crowdcount.errors import DataError
+from crowdcount.files import atomic_path
+
+
+class Table:
+    """Rows of a CSV file, which comes into being, whole, at `finish`.
+
+    Args:
+        path: the file to write; an existing one is replaced.
+        columns: names of the columns. A row may leave some out.
+    """
+
+    def __init__(self, path: str | os.PathLike, columns: Sequence[str]):
+        self.path, self.columns = path, columns
+        self.rows: list[dict] = []
+
+    def add(self, rows: Sequence[dict]) -> None:
+        self.rows += rows
+
+    def finish(self) -> None:
+        with writing(self.path):
+            _write(self.path, self.columns, self.rows)
+
+    def close(self) -> None:
+        """End without `finish`: nothing is written."""
+
+
+class GrowingTable(Table):
+    """The same, but rows are in the file as soon as they are added: a run that is stopped leaves its rows.
+
+    `rows` are those that the file holds before, without a last line that was cut off. They may be taken out
+    until the first is added.
+
+    Raises:
+        DataError: if there is a file, and it is no such table.
+    """
+
+    def __init__(self, path: str | os.PathLike, columns: Sequence[str]):
+        super().__init__(path, columns)
+        self.rows = _read(path, columns)
+        self._file = None
+
+    def add(self, rows: Sequence[dict]) -> None:
+        with writing(self.path):
+            if self._file is None:
+                _write(self.path, self.columns, self.rows)
+                self._file = open(self.path, "ab", buffering=0)  # closed in `close`
+            data = _lines(self.columns, rows)
+            start = os.fstat(self._file.fileno()).st_size
+            try:
+                while data:
+                    data = data[self._file.write(data) :]  # on a full disk first a part, then an error
+            except BaseException:
+                with suppress(OSError):
+                    self._file.truncate(start)
+                raise
+
+    def finish(self) -> None:
+        if self._file is None:
+            super().finish()
+        self.close()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _write(path: str | os.PathLike, columns: Sequence[str], rows: Iterable[dict]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(_lines(columns, [_header(columns), *rows]))
+
+
+def _header(columns: Sequence[str]) -> dict:
+    return dict(zip(columns, columns))
+
+
+def _lines(columns: Sequence[str], rows: Iterable[dict]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.DictWriter(text, columns).writerows(rows)
+    # File names may hold bytes that are no UTF-8.
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _read(path: str | os.PathLike, columns: Sequence[str]) -> list[dict]:
+    """The rows that are in the file as a whole; none where there is no file."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
+    except FileNotFoundError:
+        return []
+    # Not str.splitlines, which also cuts at what may be part of a name.
+    lines = list(io.StringIO(text, newline=""))
+    if not text.endswith("\n"):
+        del lines[-1:]
+    reader, rows = csv.reader(lines, strict=True), []
+    try:
+        for row in reader:
+            rows.append(row)
+    except csv.Error as error:
+        if reader.line_num < len(lines):
+            raise DataError(
+                f"{path} cannot be read as CSV (line {reader.line_num}: {error}). Name another file."
+            ) from error
+        # Otherwise a name with a line break in it was cut off there.
+    if not rows:
+        if not _lines(columns, [_header(columns)]).startswith(text.encode("utf-8", "surrogateescape")):
+            raise DataError(f"{path} holds something else than this table. Name another file.")
+        return []
+    if rows[0] != list(columns):
+        raise DataError(
+            f"{path} has other columns than this run: {', '.join(columns)}. Use the options that it was "
+            "begun with, or name another file."
+        )
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(columns):
+            raise DataError(
+                f"{path}: row {number} has {len(row)} fields instead of {len(columns)}. Correct it, or name "
+                "another file."
+            )
+    return [dict(zip(columns, row)) for row in rows[1:]]

@@ -1,0 +1,167 @@
+"""`crowdcount video`: the people in a video or before a camera, over time."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crowdcount.cli.common import (
+    Command,
+    add_coverage,
+    add_model,
+    begin,
+    check_writable,
+    import_keras,
+    positive,
+    warn,
+    writing,
+)
+from crowdcount.errors import CrowdCountError
+
+if TYPE_CHECKING:
+    from crowdcount.video import FrameCount
+    from crowdcount.video_chart import CountSeries
+
+
+def add(command: Command) -> None:
+    parser = command("video", _video, "count the people in a video or before a camera, over time")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="video file, number of a webcam, or address (rtsp://..., http://...)"
+    )
+    parser.add_argument(
+        "--every",
+        metavar="SECONDS",
+        type=positive,
+        default=1.0,
+        help="time from one count to the next (default: 1)",
+    )
+    parser.add_argument(
+        "--zones", metavar="FILE", help="count by zone too: named polygons in JSON, in pixels or fractions"
+    )
+    parser.add_argument(
+        "--csv",
+        metavar="FILE",
+        help="write time, count, low, high and the zones to this file, a row as soon as it is counted",
+    )
+    parser.add_argument("--chart", metavar="FILE.png", help="draw the counts over time")
+    parser.add_argument(
+        "--annotated",
+        metavar="FILE.mp4",
+        help="write the video with the density map over it, the count, the time and the zones",
+    )
+    parser.add_argument(
+        "--seconds", metavar="N", type=positive, help="stop after so many seconds of the video or camera"
+    )
+    parser.add_argument(
+        "--smooth",
+        metavar="SECONDS",
+        type=_not_negative,
+        default=5.0,
+        help="average counts over about this time; 0 gives each frame's own count (default: 5)",
+    )
+    add_coverage(parser)
+    add_model(parser)
+
+
+def _not_negative(text: str) -> float:
+    return 0.0 if text == "0" else positive(text)
+
+
+def _video(arguments: argparse.Namespace) -> int:
+    from crowdcount.ranges import COVERAGE, why_no_range
+    from crowdcount.video_frames import require_av, source_name
+
+    require_av()
+    _check_outputs(arguments)
+
+    from crowdcount.zones import read_zones
+
+    zones = read_zones(arguments.zones) if arguments.zones else []
+
+    from tqdm import tqdm
+
+    from crowdcount.video_chart import CountSeries, check_chart_name
+    from crowdcount.video_files import CountTable
+
+    table = CountTable(arguments.csv, [zone.name for zone in zones]) if arguments.csv else None
+    if arguments.chart:
+        check_chart_name(arguments.chart)
+    import_keras()
+    from crowdcount.video import count_video
+
+    begin()
+    coverage = COVERAGE if arguments.coverage is None else arguments.coverage
+    if arguments.coverage is not None and (reason := why_no_range(arguments.model, coverage)):
+        warn(reason)
+    series = CountSeries()
+    warned: list[str] = []
+    frames = count_video(
+        arguments.source,
+        every=arguments.every,
+        zones=zones or None,
+        model=arguments.model,
+        seconds=arguments.seconds,
+        smooth=arguments.smooth,
+        coverage=coverage,
+        annotated=arguments.annotated,
+        report=warn,
+    )
+    # On a terminal the results are the progress.
+    hidden = sys.stdout.isatty() or not sys.stderr.isatty()
+    try:
+        with closing(frames):
+            for frame in tqdm(frames, unit=" counts", file=sys.stderr, disable=hidden):
+                if not series and frame.clock:
+                    print(f"crowdcount: first frame at {frame.clock:%Y-%m-%d %H:%M:%S %z}", file=sys.stderr)
+                series.add(frame)
+                if table is not None:
+                    with writing(arguments.csv):
+                        table.add(frame)
+                print("\n".join(_lines(frame)), flush=True)
+                for warning in frame.warnings:
+                    if warning not in warned:  # a camera is not warned of once a second
+                        warn(f"{frame.time:.1f} s: {warning}")
+                warned = frame.warnings
+    finally:
+        # Interrupted or failed: what was counted is kept.
+        if table is not None:
+            table.close()
+        if series:
+            print(_summary(series), file=sys.stderr)
+            if arguments.chart:
+                with writing(arguments.chart):
+                    series.save_chart(arguments.chart, title=source_name(arguments.source))
+    return 0
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """Find out before the work that an output has no place to go, or would replace another file."""
+    taken = [arguments.source, arguments.zones]
+    for path in (arguments.csv, arguments.chart, arguments.annotated):
+        if not path:
+            continue
+        for other in taken:
+            if other and os.path.realpath(other) == os.path.realpath(path):
+                raise CrowdCountError(f"{path} is named twice: choose another file to write to.")
+        taken.append(path)
+        check_writable(Path(path))
+
+
+def _lines(frame: FrameCount) -> list[str]:
+    time = f"{frame.time:.1f}"
+    span = "" if frame.low is None else f"\t{frame.low:.1f}\t{frame.high:.1f}"
+    zones = [f"{time}\t{name}\t{people:.1f}" for name, people in frame.zones.items()]
+    return [f"{time}\t{frame.count:.1f}{span}", *zones]
+
+
+def _summary(series: CountSeries) -> str:
+    counts = series.counts
+    most = max(counts)
+    when = series.times[counts.index(most)]
+    times = "1 count" if len(counts) == 1 else f"{len(counts)} counts"
+    mean = sum(counts) / len(counts)
+    return f"crowdcount: {times}, on average {mean:.1f} people, at most {most:.1f} at {when:.1f} s"

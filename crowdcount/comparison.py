@@ -1,0 +1,151 @@
+"""Several counts side by side: text on a terminal, a table with pictures in a notebook."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Union
+
+import numpy as np
+
+from crowdcount.counting import CountResult, Model, count
+from crowdcount.doubts import fullest_block
+from crowdcount.errors import DataError
+from crowdcount.images import Source, load_picture
+from crowdcount.ranges import COVERAGE
+
+# Longest side, in pixels, of a picture in the table.
+_THUMBNAIL = 240
+_CELL = "text-align:left;vertical-align:top"
+
+
+@dataclass(eq=False)
+class Comparison:
+    """Counts side by side; printed it is a table in text, in a notebook one with overlays.
+
+    Args:
+        results: the counts, in the order of the table.
+    """
+
+    results: list[CountResult]
+
+    def rows(self) -> list[dict]:
+        """A dictionary a picture: `picture`, `count`, `low`, `high`, `coverage`, `densest`, `size`, `model`
+        and `warnings`.
+
+        `densest` is the number of people in the fullest block of 64 x 64 pixels.
+        """
+        return [
+            {
+                "picture": result.picture,
+                "count": result.count,
+                "low": result.low,
+                "high": result.high,
+                "coverage": result.coverage,
+                "densest": fullest_block(result.density),
+                "size": f"{result.width}x{result.height}",
+                "model": result.model,
+                "warnings": list(result.warnings),
+            }
+            for result in self.results
+        ]
+
+    def __repr__(self) -> str:
+        names, *lines = [list(map(str, cells)) for cells in self._cells()]
+        lines = [[cell.replace("\n", " ") for cell in line] for line in lines]
+        widths = [max(len(line[column]) for line in [names, *lines]) for column in range(len(names))]
+        rights = [name not in ("picture", "model", "warnings") for name in names]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if right else cell.ljust(width)
+                for cell, width, right in zip(line, widths, rights)
+            ).rstrip()
+            for line in [names, *lines]
+        )
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows."""
+        names, *lines = self._cells()
+        head = "".join(f'<th style="{_CELL}">{html.escape(name)}</th>' for name in ["", *names])
+        body = ""
+        for result, line in zip(self.results, lines):
+            shown = f'<img alt="" src="data:image/jpeg;base64,{_thumbnail(result)}">'
+            cells = [shown, *(html.escape(str(cell)).replace("\n", "<br>") for cell in line)]
+            body += "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _cells(self) -> list[list]:
+        """A list of cells a line, the names of the columns first; without columns that tell nothing."""
+        table = []
+        for row in self.rows():
+            people = "" if row["low"] is None else f"{row['low']:.0f} to {row['high']:.0f}"
+            table.append(
+                {
+                    "picture": os.path.basename(row["picture"]) or row["picture"],
+                    "count": f"{row['count']:.0f}",
+                    "range": people,
+                    "fullest 64x64": f"{row['densest']:.1f}",
+                    "size": row["size"],
+                    "model": row["model"],
+                    "warnings": "\n".join(row["warnings"]),
+                }
+            )
+        kept = [
+            name
+            for name in table[0]
+            if any(line[name] for line in table)
+            and (name != "model" or len({line["model"] for line in table}) > 1)
+        ]
+        coverages = {result.coverage for result in self.results if result.coverage is not None}
+        one = next(iter(coverages)) if len(coverages) == 1 else None
+        titles = [f"{100 * one:.3g} % range" if name == "range" and one else name for name in kept]
+        return [titles, *([line[name] for name in kept] for line in table)]
+
+
+def compare(
+    items: Iterable[Union[Source, CountResult]], *, model: Model = "general", coverage: float = COVERAGE
+) -> Comparison:
+    """Put several pictures, or counts of one picture by several networks, side by side.
+
+    Args:
+        items: pictures, paths of folders, and results of `count`, in any mixture.
+        model, coverage: as for `count`, for what is not counted yet.
+
+    Returns:
+        A `Comparison`.
+
+    Raises:
+        DataError: if there is nothing to compare.
+        PictureError, WeightsError: as for `count`.
+
+    Example:
+        >>> import crowdcount
+        >>> network = crowdcount.CSRNet(width=1 / 16)
+        >>> table = compare([np.zeros((48, 80, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)], model=network)
+        >>> [row["size"] for row in table.rows()]
+        ['80x48', '64x64']
+    """
+    if isinstance(items, (str, bytes, os.PathLike, np.ndarray, CountResult)):
+        items = [items]
+    results: list[CountResult] = []
+    for item in items:
+        counted = item if isinstance(item, CountResult) else count(item, model=model, coverage=coverage)
+        results += counted if isinstance(counted, list) else [counted]
+    if not results:
+        raise DataError("There is nothing to compare. Received: an empty list")
+    return Comparison(results)
+
+
+def _thumbnail(result: CountResult) -> str:
+    from PIL import Image
+
+    from crowdcount.plots import overlay
+
+    buffer = io.BytesIO()
+    shown = overlay(load_picture(result.source), result.density, longest_side=_THUMBNAIL)
+    Image.fromarray(shown).save(buffer, "JPEG", quality=85)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,344 @@
+"""`crowdcount count` over folders: recursive, gone on with after a stop, heads and report.
+
+The network is stood for by the brightness of the pictures, so that only the command line is at work.
+"""
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crowdcount import cli
+from crowdcount.annotations import read_csv, read_json
+from crowdcount.cli.tables import GrowingTable
+from crowdcount.counting import CountFailure, CountResult
+from crowdcount.errors import CrowdCountError
+from crowdcount.images import load_picture
+
+NAMES = ["a.png", "b.jpg", "day 2/c.png", 'day 2/d, "last".png']
+ALL = [os.path.join("photos", name) for name in NAMES]
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """A folder with pictures in it and in a subfolder; b.jpg is cut off. The current folder is around it."""
+    for number, name in enumerate(NAMES):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (72, 64), (100 + 20 * number,) * 3).save(path)
+    whole = (tmp_path / "photos" / "b.jpg").read_bytes()
+    (tmp_path / "photos" / "b.jpg").write_bytes(whole[:300])
+    (tmp_path / "photos" / "notes.txt").touch()
+    (tmp_path / "whole.jpg").write_bytes(whole)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Network:
+    """Stands for `count_many`: counts, remembers what, and may be stopped."""
+
+    def __init__(self):
+        self.counted = []
+        self.before_each = lambda: None
+        self.ranges = True
+
+    def __call__(self, sources, model, *, coverage):
+        for source in sources:
+            self.before_each()
+            self.counted.append(os.path.relpath(source))
+            try:
+                picture = load_picture(source)
+            except CrowdCountError as error:
+                yield CountFailure(source, str(error))
+                continue
+            rows, columns = (-(-length // 8) for length in picture.shape[:2])
+            density = np.full((rows, columns), picture.mean() / 1000, np.float32)
+            count = float(density.sum())
+            ends = (count - 2, count + 3, coverage) if self.ranges else (None, None, None)
+            size = picture.shape[1::-1]
+            yield CountResult(count, density, source, *size, model, 0.1, [], os.path.abspath(source), *ends)
+
+
+@pytest.fixture
+def network(monkeypatch):
+    stand_in = Network()
+    monkeypatch.setattr("crowdcount.counting.count_many", stand_in)
+    monkeypatch.setattr("crowdcount.cli.count.import_keras", lambda: None)
+    monkeypatch.setattr("crowdcount.ranges.why_no_range", lambda *_: None)
+    return stand_in
+
+
+@pytest.fixture
+def run(photos, network, capsys):
+    """Exit status, lines of standard output, standard error of `crowdcount count`."""
+
+    def run(*argv):
+        network.counted.clear()
+        status = cli.main(["count", *argv])
+        output = capsys.readouterr()
+        return status, output.out.splitlines(), output.err
+
+    return run
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+# --- Folders ------------------------------------------------------------------------------------------------
+
+
+def test_subfolders_are_counted_and_a_broken_file_stops_nothing(run, network):
+    status, lines, err = run("photos", "--json")
+    found = [json.loads(line) for line in lines]
+    assert status == 1
+    assert [row["picture"] for row in found] == ALL
+    assert ["error" in row for row in found] == [False, True, False, False]
+    assert err.count("\n") == 1 and "b.jpg" in err
+
+
+def test_overlays_of_an_earlier_run_are_no_pictures(run, network, photos):
+    for _ in range(2):
+        run("photos", "--overlay", "photos/day 2")
+        assert network.counted == ALL
+    # A picture that only has such a name is one, and so is what is named by itself.
+    Image.new("RGB", (64, 64)).save(photos / "photos" / "x_overlay.png")
+    run("photos", "photos/day 2/c_overlay.png", "--overlay", "photos/day 2")
+    assert os.path.join("photos", "x_overlay.png") in network.counted
+    assert os.path.join("photos", "day 2", "c_overlay.png") in network.counted
+
+
+def test_ranges_are_told_where_there_are_any(run, network):
+    _, (line,), _ = run("photos/a.png", "--json", "--coverage", "0.8")
+    found = json.loads(line)
+    assert (found["low"], found["high"], found["coverage"]) == (
+        pytest.approx(found["count"] - 2, abs=0.002),
+        pytest.approx(found["count"] + 3, abs=0.002),
+        0.8,
+    )
+    _, (line,), _ = run("photos/a.png")
+    picture, count, ends = line.split("\t")
+    assert ends == f"{float(count) - 2:.1f} to {float(count) + 3:.1f}"
+    network.ranges = False
+    _, (line,), _ = run("photos/a.png", "--json")
+    assert "low" not in json.loads(line) and "coverage" not in json.loads(line)
+    assert run("photos/a.png")[1] == [f"{picture}\t{count}"]
+
+
+# --- Going on -----------------------------------------------------------------------------------------------
+
+
+def test_a_second_run_counts_only_what_failed(run, network, photos):
+    run("photos", "--csv", "out.csv", "--resume")
+    assert network.counted == ALL
+    first = rows_of("out.csv")
+    status, lines, err = run("./photos", "--csv", "out.csv", "--resume")
+    assert status == 1 and lines == []
+    assert network.counted == [os.path.join("photos", "b.jpg")]
+    assert "3 of 4" in err
+    (photos / "photos" / "b.jpg").write_bytes((photos / "whole.jpg").read_bytes())
+    status, lines, _ = run("photos", "--csv", "out.csv", "--resume")
+    assert status == 0 and len(lines) == 1 and network.counted == [os.path.join("photos", "b.jpg")]
+    rows = rows_of("out.csv")
+    assert {row["picture"]: row for row in rows if "b.jpg" not in row["picture"]} == {
+        row["picture"]: row for row in first if "b.jpg" not in row["picture"]
+    }
+    assert len(rows) == 4 and all(row["count"] and not row["error"] for row in rows)
+    before = (photos / "out.csv").read_bytes()
+    status, _, _ = run("photos", "--csv", "out.csv", "--resume")
+    assert status == 0 and network.counted == [] and (photos / "out.csv").read_bytes() == before
+
+
+def test_rows_of_other_pictures_stay(run, network, photos):
+    run("photos/b.jpg", "photos/a.png", "--csv", "out.csv", "--resume")
+    run("photos/day 2", "--csv", "out.csv", "--resume")
+    assert sorted(row["picture"] for row in rows_of("out.csv")) == sorted(
+        os.path.join("photos", name) for name in NAMES
+    )
+
+
+def test_each_row_is_in_the_file_before_the_next_picture(run, network):
+    seen = []
+
+    def look():
+        seen.append([row["picture"] for row in rows_of("out.csv")] if os.path.exists("out.csv") else [])
+
+    network.before_each = look
+    run("photos", "--csv", "out.csv", "--resume")
+    assert seen == [ALL[:number] for number in range(4)]
+
+
+def test_a_run_that_is_stopped_is_gone_on_with(run, network):
+    def stop():
+        if len(network.counted) == 2:
+            raise KeyboardInterrupt
+
+    network.before_each = stop
+    status, lines, err = run("photos", "--csv", "out.csv", "--heads", "heads.csv", "--resume")
+    assert status == 130 and err.endswith("crowdcount: interrupted\n")
+    assert len(rows_of("out.csv")) == 2
+    network.before_each = lambda: None
+    run("photos", "--csv", "out.csv", "--heads", "heads.csv", "--resume")
+    assert network.counted == ALL[1:]
+    rows = rows_of("out.csv")
+    assert sorted(row["picture"] for row in rows) == sorted(ALL)
+    assert_heads_fit(rows, rows_of("heads.csv"))
+
+
+def assert_heads_fit(rows, heads):
+    """As many heads of each picture as it counts, and none of what failed."""
+    for row in rows:
+        found = [head for head in heads if head["picture"] == row["picture"]]
+        assert len(found) == (round(float(row["count"])) if row["count"] else 0)
+
+
+def test_a_file_that_is_cut_off_anywhere_is_gone_on_with(run, photos):
+    name = "line\nbreak, \u2028 and café.png"
+    Image.new("RGB", (72, 64), "gray").save(photos / "photos" / name)
+    argv = ("photos", "--csv", "out.csv", "--heads", "heads.csv", "--resume")
+    run(*argv)
+    whole, heads = (photos / "out.csv").read_bytes(), (photos / "heads.csv").read_bytes()
+    rows = rows_of("out.csv")
+    assert len(rows) == 5 and sum("\n" in row["picture"] for row in rows) == 1
+    for cut in [*range(0, len(whole), 5), len(whole) - 1]:
+        (photos / "out.csv").write_bytes(whole[:cut])
+        (photos / "heads.csv").write_bytes(heads[: cut * 2])  # also shorter than the counts, and longer
+        run(*argv)
+        again = rows_of("out.csv")
+        assert sorted(row["picture"] for row in again) == sorted(row["picture"] for row in rows), cut
+
+
+def test_heads_of_a_picture_without_a_row_are_counted_anew(run, photos):
+    argv = ("photos", "--csv", "out.csv", "--heads", "heads.csv", "--resume")
+    run(*argv)
+    lines = (photos / "out.csv").read_text().splitlines(keepends=True)
+    (photos / "out.csv").write_text("".join(lines[:-1]))
+    _, _, err = run(*argv)
+    assert_heads_fit(rows_of("out.csv"), rows_of("heads.csv"))
+    assert "lacks" not in err
+    os.remove("heads.csv")
+    assert "lacks 3 of the pictures" in run(*argv)[2]
+
+
+def test_without_resume_a_file_is_replaced_and_only_at_the_end(run, network):
+    run("photos", "--csv", "out.csv")
+    before = open("out.csv", "rb").read()
+    seen = []
+    network.before_each = lambda: seen.append(open("out.csv", "rb").read())
+    run("photos/a.png", "--csv", "out.csv")
+    assert seen == [before] and len(rows_of("out.csv")) == 1
+
+
+@pytest.mark.parametrize(
+    "options, part",
+    [
+        (["--model", "other"], "the model"),
+        (["--coverage", "0.8"], "the coverage"),
+        (["--zones", "zones.json"], "other columns"),
+    ],
+)
+def test_counts_of_another_sort_are_not_mixed(run, network, photos, options, part):
+    (photos / "zones.json").write_text(
+        json.dumps([{"name": "all", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}])
+    )
+    run("photos", "--csv", "out.csv", "--resume")
+    before = (photos / "out.csv").read_bytes()
+    status, lines, err = run("photos", "--csv", "out.csv", "--resume", *options)
+    assert status == 1 and lines == [] and network.counted == []
+    assert part in err and err.count("\n") == 1
+    assert (photos / "out.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"no table", b"a,b\r\n1,2\r\n", b"\x89PNG\0\0\n\xff", b'"x"y,\r\n1\r\n2\r\n']
+)
+def test_a_file_that_holds_something_else_is_left_alone(run, network, photos, content):
+    (photos / "out.csv").write_bytes(content)
+    status, _, err = run("photos", "--csv", "out.csv", "--resume")
+    assert status == 1 and network.counted == [] and "out.csv" in err and err.count("\n") == 1
+    assert (photos / "out.csv").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "argv, part",
+    [
+        (["--resume"], "--csv"),
+        (["--csv", "o.csv", "--resume", "--heads", "h.json"], "--heads"),
+        (["--coverage", "1"], "between 0 and 1"),
+        (["a.png", "--csv", "./a.png"], "--csv would replace ./a.png"),
+        (["--csv", "o.csv", "--heads", "o.csv"], "--heads would replace o.csv"),
+        (["--zones", "zones.json", "--report", "zones.json"], "--report would replace zones.json"),
+    ],
+)
+def test_usage_errors(run, capsys, argv, part):
+    with pytest.raises(SystemExit) as stop:
+        run("photos", *argv)
+    assert stop.value.code == 2 and part in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_row_that_no_longer_fits_leaves_no_part_of_it(tmp_path, small_disk):
+    path = tmp_path / "out.csv"
+    table = GrowingTable(path, ["picture", "count"])
+    table.add([{"picture": "a.png", "count": 1}])
+    before = path.read_bytes()
+    with small_disk(len(before) + 20), pytest.raises(CrowdCountError, match="cannot write"):
+        table.add([{"picture": "b" * 50, "count": 2}])
+    assert path.read_bytes() == before
+    table.add([{"picture": "c.png", "count": 3}])
+    table.close()
+    assert [row["picture"] for row in rows_of(path)] == ["a.png", "c.png"]
+
+
+def test_what_cannot_be_written_is_given_up_and_the_rest_kept(run, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("crowdcount.counting.CountResult.save_overlay", full)
+    monkeypatch.setattr("crowdcount.report.write_report", full)
+    status, lines, err = run(
+        *("photos/a.png", "photos/day 2", "--csv", "out.csv", "--overlay", "over", "--report", "r.html")
+    )
+    assert status == 1 and len(lines) == 3
+    assert len(rows_of("out.csv")) == 3
+    assert err.count("No space left on device") == 2  # the overlays once, the report once
+
+
+# --- Heads and report ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, read", [("heads.csv", read_csv), ("heads.JSON", read_json)])
+def test_heads_are_as_many_as_the_count(run, name, read):
+    status, lines, _ = run("photos/a.png", "photos/b.jpg", "photos/day 2", "--json", "--heads", name)
+    found = [json.loads(line) for line in lines]
+    assert status == 1
+    samples = {sample.name: sample for sample in read(name, "all")}
+    assert len(samples) == 3
+    for row in found:
+        if "count" in row:
+            assert samples[row["picture"]].count == round(row["count"])
+
+
+def test_the_report_tells_of_every_picture(run, photos):
+    status, _, err = run("photos", "--report", "report.html", "--csv", "out.csv", "--resume")
+    page = (photos / "report.html").read_text(encoding="utf-8")
+    assert status == 1 and "report saved as report.html" in err
+    assert page.count("<article") == 3 and page.count("data:image/jpeg") == 3
+    assert page.count("with its heat map") == 3 and "b.jpg" in page and "cut off or damaged" in page
+    counts = [row["count"] for row in rows_of("out.csv")]
+    # What an earlier run has counted is told too, from the file.
+    run("photos", "--report", "again.html", "--csv", "out.csv", "--resume")
+    again = (photos / "again.html").read_text(encoding="utf-8")
+    assert again.count("<article") == 3 and again.count("without heat map") == 3
+    for count in filter(None, counts):
+        assert f">{round(float(count))} people<" in page and f">{round(float(count))} people<" in again
+    assert "(90 % range)" in page and "(90 % range)" in again
+
+
+def test_a_report_that_has_no_place_is_told_before_the_work(run, network):
+    status, lines, err = run("photos", "--report", "photos/notes.txt/report.html")
+    assert status == 1 and lines == [] and network.counted == []
+    assert "cannot write photos/notes.txt/report.html" in err

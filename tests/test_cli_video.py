@@ -1,0 +1,249 @@
+"""`crowdcount video`: what it prints and writes, and what is kept when it ends early."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from crowdcount import cli, video
+from crowdcount.counting import CountResult
+
+av = pytest.importorskip("av", reason="the extra video is not installed")
+
+# They tile the picture.
+HALVES = [
+    {"name": "left", "polygon": [[0, 0], [0.4, 0], [0.4, 1], [0, 1]]},
+    {"name": "right", "polygon": [[0.4, 0], [1, 0], [1, 1], [0.4, 1]]},
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a video of 8 s at 5 frames a second, and zones."""
+    rng = np.random.default_rng(3)
+    with av.open(str(tmp_path / "square.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        for _ in range(40):
+            picture = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    (tmp_path / "zones.json").write_text(json.dumps(HALVES))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """Stands in for the network: 10 people in the first frame, 20 in the next, ...; calls its hooks."""
+    hooks = {}
+
+    def fake(picture, **_):
+        number = fake.calls = fake.calls + 1
+        if number in hooks:
+            hooks[number]()
+        height, width = picture.shape[:2]
+        density = np.full((-(-height // 8), -(-width // 8)), 10 * number, np.float32)
+        density /= density.size
+        people = 10.0 * number
+        return CountResult(
+            people, density, "picture", width, height, "fake", 0.0, ["The picture is dark."],
+            low=people / 2, high=people * 2, coverage=0.9,
+        )  # fmt: skip
+
+    fake.calls = 0
+    monkeypatch.setattr(video, "count", fake)
+    monkeypatch.setattr(video, "load_network", lambda model: (model, "fake"))
+    monkeypatch.setattr("crowdcount.cli.video.import_keras", lambda: None)
+    return hooks
+
+
+@pytest.fixture
+def run(folder, network, capsys):
+    """Exit status, lines of standard output, lines of standard error of `crowdcount video square.mp4 ...`."""
+
+    def run(*argv, source="square.mp4"):
+        status = cli.main(["video", source, *argv])
+        output = capsys.readouterr()
+        return status, output.out.splitlines(), output.err.splitlines()
+
+    return run
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def frames_in(path):
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0)]
+
+
+def test_everything_that_it_writes(run, folder):
+    status, lines, err = run(
+        "--zones", "zones.json", "--csv", "out.csv", "--chart", "chart.png", "--annotated", "film.mp4",
+        "--every", "2", "--smooth", "0",
+    )  # fmt: skip
+    assert status == 0
+    table = rows("out.csv")
+    assert list(table[0]) == ["time", "count", "low", "high", "left", "right"]
+    assert [float(row["time"]) for row in table] == [0, 2, 4, 6]
+    assert [float(row["count"]) for row in table] == [10, 20, 30, 40]
+    for row in table:
+        assert float(row["left"]) + float(row["right"]) == pytest.approx(float(row["count"]), abs=1e-4)
+        assert float(row["left"]) == pytest.approx(0.4 * float(row["count"]), abs=1e-4)
+        assert (float(row["low"]), float(row["high"])) == (float(row["count"]) / 2, float(row["count"]) * 2)
+    assert lines[:4] == ["0.0\t10.0\t5.0\t20.0", "0.0\tleft\t4.0", "0.0\tright\t6.0", "2.0\t20.0\t10.0\t40.0"]
+    assert (folder / "chart.png").read_bytes().startswith(b"\x89PNG")
+    np.testing.assert_allclose(frames_in("film.mp4"), np.arange(40) / 5)
+    assert err == [
+        "crowdcount: warning: 0.0 s: The picture is dark.",  # once, not once a frame
+        "crowdcount: 4 counts, on average 25.0 people, at most 40.0 at 6.0 s",
+    ]
+
+
+def test_counts_are_smoothed_unless_told_otherwise(run):
+    run("--csv", "out.csv", "--every", "2", "--seconds", "3")
+    first, second = rows("out.csv")
+    weight = np.exp(-2 / 5)
+    # The fake network counts 10 and 20.
+    assert float(second["count"]) == pytest.approx((10 * weight + 20) / (weight + 1), abs=1e-6)
+    assert float(first["count"]) == 10
+
+
+def test_the_table_grows_as_it_counts(run, network, folder):
+    (folder / "out.csv").write_text("an older table")
+    seen = []
+    network.update({number: lambda: seen.append((folder / "out.csv").read_bytes()) for number in (1, 2, 4)})
+    run("--csv", "out.csv")
+    assert seen[0] == b"an older table"
+    assert [content.count(b"\r\n") for content in seen] == [0, 2, 4]
+    assert seen[2].startswith(seen[1])
+
+
+def test_ctrl_c_keeps_what_was_counted(run, network, folder):
+    def stop():
+        raise KeyboardInterrupt
+
+    network[4] = stop
+    status, lines, err = run("--csv", "out.csv", "--chart", "chart.png", "--annotated", "film.mp4")
+    assert status == 130 and len(lines) == 3
+    assert [float(row["time"]) for row in rows("out.csv")] == [0, 1, 2]
+    np.testing.assert_allclose(frames_in("film.mp4"), np.arange(15) / 5)
+    assert (folder / "chart.png").exists()
+    assert err[-1] == "crowdcount: interrupted" and err[-2].startswith("crowdcount: 3 counts")
+    assert sorted(os.listdir(folder)) == ["chart.png", "film.mp4", "out.csv", "square.mp4", "zones.json"]
+
+
+def test_broken_frames_are_reported_and_the_rest_is_counted(run, folder):
+    with av.open("square.mp4") as container:
+        position, size = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size][17]
+    with open("square.mp4", "r+b") as file:
+        file.seek(position)
+        file.write(bytes(size))
+    status, lines, err = run("--csv", "out.csv")
+    assert status == 0 and len(rows("out.csv")) == len(lines) == 8
+    assert sum("broken frame" in line for line in err) == 1
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_whole_rows(run, folder, small_disk):
+    with small_disk(100):
+        status, lines, err = run("--csv", "out.csv")
+    assert status == 1
+    assert err[-1].startswith("crowdcount: error: cannot write out.csv: File too large")
+    assert (folder / "out.csv").read_bytes().endswith(b"\r\n")
+    assert [float(row["time"]) for row in rows("out.csv")] == list(range(len(lines)))
+    assert 1 <= len(lines) < 8
+
+
+def test_an_annotated_video_that_cannot_be_written_costs_nothing_else(run, folder, small_disk):
+    with small_disk(50_000):
+        status, lines, err = run("--csv", "out.csv", "--annotated", "film.mp4")
+    assert status == 1 and len(rows("out.csv")) == len(lines) == 8
+    assert sum("Counting goes on" in line for line in err) == 1
+    assert err[-1].startswith("crowdcount: error: cannot write film.mp4: File too large")
+    assert sorted(os.listdir(folder)) == ["out.csv", "square.mp4", "zones.json"]
+
+
+@pytest.mark.parametrize(
+    "argv, part",
+    [
+        (["--zones", "missing.json"], "missing.json"),
+        (["--csv", "square.mp4"], "square.mp4 is named twice"),
+        (["--annotated", "./square.mp4"], "named twice"),
+        (["--csv", "a.png", "--chart", "a.png"], "a.png is named twice"),
+        (["--chart", "chart.mp4"], "chart.mp4"),
+        (["--annotated", "film.png"], "film.png"),
+        (["--csv", "."], "folder"),
+    ],
+)
+def test_bad_arguments_are_one_clear_error_before_the_work(run, network, folder, argv, part):
+    network[1] = lambda: pytest.fail("counted")
+    before = (folder / "square.mp4").read_bytes()
+    status, lines, err = run(*argv)
+    assert status == 1 and lines == []
+    assert len(err) == 1 and err[0].startswith("crowdcount: error: ") and part in err[0]
+    assert (folder / "square.mp4").read_bytes() == before
+
+
+def test_a_zone_named_as_a_column_is_refused_for_the_table(run):
+    with open("zones.json", "w") as file:
+        json.dump([{"name": "time", "polygon": [[0, 0], [1, 0], [1, 1]]}], file)
+    status, _, err = run("--zones", "zones.json", "--csv", "out.csv")
+    assert status == 1 and "'time'" in err[0]
+    assert run("--zones", "zones.json")[0] == 0
+
+
+@pytest.mark.parametrize("name, part", [("missing.mp4", "does not exist"), ("zones.json", "holds no video")])
+def test_what_is_no_video_is_one_clear_error_and_leaves_nothing(run, folder, name, part):
+    (folder / "out.csv").write_text("an older table")
+    status, lines, err = run("--csv", "out.csv", "--chart", "c.png", "--annotated", "f.mp4", source=name)
+    assert status == 1 and lines == []
+    assert len(err) == 1 and name in err[0] and part in err[0]
+    assert (folder / "out.csv").read_text() == "an older table"
+    assert sorted(os.listdir(folder)) == ["out.csv", "square.mp4", "zones.json"]
+
+
+@pytest.mark.parametrize(
+    "argv", [["--every", "0"], ["--every", "x"], ["--seconds", "-1"], ["--smooth", "-1"], ["--coverage", "1"]]
+)
+def test_numbers_out_of_range_are_usage_errors(run, capsys, argv):
+    with pytest.raises(SystemExit) as stop:
+        run(*argv)
+    assert stop.value.code == 2 and argv[0] in capsys.readouterr().err
+
+
+def test_without_the_library_the_extra_is_named(folder):
+    program = (
+        "import sys; sys.modules['av'] = None; from crowdcount.cli import main; "
+        "sys.exit(main(['video', 'square.mp4']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and 'pip install ".[video]"' in done.stderr
+
+
+def test_a_real_network_from_the_command_line(folder, tmp_path, capsys):
+    import keras
+
+    from crowdcount.model import CSRNet
+    from crowdcount.model_files import save_weights
+
+    keras.utils.set_random_seed(5)
+    card = {
+        "name": "tiny",
+        "network": {"design": "B", "width": 1 / 16},
+        "calibration": {"pictures": 20, "true": [10.0] * 20, "predicted": [12.0] * 20},
+    }
+    weights = save_weights(CSRNet(width=1 / 16), tmp_path / "tiny.weights.h5", card)
+    status = cli.main(["video", "square.mp4", "--every", "4", "--csv", "out.csv", "--model", str(weights)])
+    assert status == 0
+    first, second = rows("out.csv")
+    assert (float(first["time"]), float(second["time"])) == (0, 4)
+    for row in (first, second):
+        assert 0 <= float(row["low"]) < float(row["count"]) < float(row["high"])

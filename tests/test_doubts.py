@@ -1,0 +1,113 @@
+"""Warnings: each speaks of pictures with its fault, made by code, and not of the same pictures without it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
+from PIL import Image, ImageFilter
+
+from crowdcount import draw_crowd
+from crowdcount.doubts import find_doubts, fullest_block, sample_blocks
+
+
+@pytest.fixture(scope="module")
+def street():
+    return draw_crowd(60, size=(240, 320), seed=3, scene="street").picture
+
+
+def people(picture, number=40.0):
+    """A density map with so many people in the middle."""
+    density = np.zeros([-(-side // 8) for side in picture.shape[:2]], np.float32)
+    rows, columns = density.shape
+    middle = density[rows // 4 : -(-3 * rows // 4), columns // 4 : -(-3 * columns // 4)]
+    middle += number / middle.size
+    return density
+
+
+def test_good_picture_is_not_doubted(street):
+    assert find_doubts(street, people(street)) == []
+
+
+@pytest.mark.parametrize("sigma", [2, 4, 8])
+def test_blur_is_told(street, sigma):
+    soft = np.asarray(Image.fromarray(street).filter(ImageFilter.GaussianBlur(sigma)))
+    assert ["blurred" in doubt for doubt in find_doubts(soft, people(soft))] == [True]
+
+
+def test_enlarging_is_told(street):
+    large = np.asarray(Image.fromarray(street).resize((960, 720), Image.Resampling.BICUBIC))
+    assert ["enlarged" in doubt for doubt in find_doubts(large, people(large, 300))] == [True]
+
+
+@pytest.mark.parametrize("light", [0.05, 0.1, 0.25])
+def test_darkness_is_told(street, light):
+    night = np.rint(street * light).astype(np.uint8)
+    assert ["very dark" in doubt for doubt in find_doubts(night, people(night))] == [True]
+
+
+@pytest.mark.parametrize("noise", [0, 1, 4, 8])
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (127, 127, 127), (40, 90, 160)])
+def test_blank_pictures_are_told_whatever_their_noise_and_slope(rng, color, noise):
+    slope = np.linspace(-30, 30, 300)[:, np.newaxis, np.newaxis]
+    for picture in (np.full((300, 200, 3), color, float), color + slope * np.ones((300, 200, 3))):
+        picture = np.clip(np.rint(picture + rng.normal(0, noise, picture.shape)), 0, 255).astype(np.uint8)
+        (doubt,) = find_doubts(picture, people(picture))
+        # Noise on black is told one way or the other.
+        assert "almost all one color" in doubt or (not any(color) and "very dark" in doubt)
+
+
+def test_a_wall_with_a_few_people_is_no_blank_picture(street):
+    wall = np.full((600, 800, 3), 180, np.uint8)
+    wall[300:540, 200:520] = street
+    assert not any("one color" in doubt for doubt in find_doubts(wall, people(wall)))
+
+
+def test_nobody_in_sight_is_told_by_the_fullest_place_and_not_by_the_sum(street):
+    nowhere = np.full((30, 40), 0.8 / 64, np.float32)
+    assert nowhere.sum() > 10
+    assert ["no people in sight" in doubt for doubt in find_doubts(street, nowhere)] == [True]
+    nowhere[10, 20] += 1.0
+    assert find_doubts(street, nowhere) == []
+
+
+def test_heads_closer_together_than_trained_on_are_told(street):
+    everywhere = np.full((30, 40), 0.9, np.float32)
+    assert ["closer together" in doubt for doubt in find_doubts(street, everywhere)] == [True]
+    assert find_doubts(street, everywhere / 3) == []
+    # As dense, but in a corner: a crowd, as there are in training.
+    corner = np.zeros((30, 40), np.float32)
+    corner[:10, :10] = 0.9
+    assert find_doubts(street, corner) == []
+
+
+def test_thumbnail_is_told(street):
+    small = np.asarray(Image.fromarray(street).resize((84, 63)))
+    assert any("very small (84x63 pixels)" in doubt for doubt in find_doubts(small, people(small)))
+    larger = np.asarray(Image.fromarray(street).resize((86, 64)))
+    assert not any("very small" in doubt for doubt in find_doubts(larger, people(larger)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**31))
+def test_any_picture_gives_sentences(height, width, seed):
+    rng = np.random.default_rng(seed)
+    picture = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    density = rng.random((-(-height // 8), -(-width // 8)), dtype=np.float32)
+    assert all(doubt.endswith(".") for doubt in find_doubts(picture, density))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 2**31))
+def test_fullest_block_is_the_largest_sum_of_eight_by_eight_cells(rows, columns, seed):
+    density = np.random.default_rng(seed).random((rows, columns), dtype=np.float32)
+    windows = sliding_window_view(density.astype(float), (min(8, rows), min(8, columns)))
+    assert fullest_block(density) == pytest.approx(windows.sum(axis=(2, 3)).max())
+
+
+def test_large_pictures_are_sampled_from_edge_to_edge():
+    picture = np.zeros((3000, 5000, 3), np.uint8)
+    picture[-64:, -64:] = 200
+    blocks = sample_blocks(picture)
+    assert blocks.shape == (144, 64, 64)
+    assert blocks[-1].min() == pytest.approx(200) and blocks[:-1].max() == 0

@@ -1,0 +1,695 @@
+"""Counting over time: which frames are counted, what is made of them, and what cameras and bad files do."""
+
+import gc
+import itertools
+import os
+import re
+import resource
+import socket
+import struct
+import threading
+import time
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from crowdcount import video, video_frames
+from crowdcount.counting import CountResult, count
+from crowdcount.errors import DataError
+from crowdcount.plots import overlay
+from crowdcount.video import FrameCount, count_video
+from crowdcount.video_chart import CountSeries
+from crowdcount.video_files import AnnotatedVideo, CountTable
+from crowdcount.video_frames import VideoError, read_frames
+from crowdcount.zones import draw_zones, read_zones
+
+av = pytest.importorskip("av", reason="the extra video is not installed")
+
+HALVES = [
+    {"name": "left", "polygon": [[0, 0], [0.3, 0], [0.6, 1], [0, 1]]},
+    {"name": "right", "polygon": [[0.3, 0], [1, 0], [1, 1], [0.6, 1]]},
+]
+
+
+def write_video(
+    path, times=None, *, frames=10, rate=10, size=(48, 64), codec="mpeg4", pictures=None, **options
+):
+    """A video whose frame number i is gray of level 20 + 5 i, at its time in seconds or at i / rate."""
+    times = [index / rate for index in range(frames)] if times is None else times
+    with av.open(str(path), "w", **options) as container:
+        # Every frame on its own, and nearly as it was.
+        stream = container.add_stream(codec, rate=rate, options={"g": "1", "qmin": "1", "qmax": "2"})
+        stream.height, stream.width = size
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        # MPEG-2 knows only some frame rates, and times that follow from them.
+        stream.codec_context.time_base = Fraction(1, rate if codec == "mpeg2video" else 1000)
+        for index, moment in enumerate(times):
+            picture = np.full((*size, 3), 20 + 5 * (index % 40), np.uint8)
+            frame = av.VideoFrame.from_ndarray(pictures[index] if pictures else picture, format="rgb24")
+            frame.pts, frame.time_base = round(moment * 1000), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return str(path)
+
+
+def write_repeated(path, frames, rate, size):
+    """A long video of one frame, encoded once."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mjpeg", rate=rate)
+        stream.height, stream.width = size
+        stream.pix_fmt = "yuvj420p"
+        (packet,) = stream.encode(av.VideoFrame(size[1], size[0], "yuvj420p"))
+        content = bytes(packet)
+        for index in range(frames):
+            packet = av.Packet(content)
+            packet.stream, packet.time_base = stream, Fraction(1, rate)
+            packet.pts = packet.dts = index
+            container.mux(packet)
+
+
+def packets(path):
+    """Position and size of each of a file's packets."""
+    with av.open(path) as container:
+        return [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+
+
+def damage(path, number):
+    """Overwrite a packet with noise."""
+    position, size = packets(path)[number]
+    with open(path, "r+b") as file:
+        file.seek(position)
+        file.write(np.random.default_rng(1).integers(0, 256, size, dtype=np.uint8).tobytes())
+    return path
+
+
+@pytest.fixture
+def by_level(monkeypatch):
+    """Stands in for the network: as many people as a frame of `write_video` has for its number, and 1 more.
+
+    Two thirds of them are in the left half, one third in the right.
+    """
+
+    def by_level(picture, *, coverage, **_):
+        height, width = picture.shape[:2]
+        people = (float(picture.mean()) - 20) / 5 + 1
+        density = np.zeros((-(-height // 8), -(-width // 8)), np.float32)
+        density[0, 0], density[0, -1] = people * 2 / 3, people / 3
+        return CountResult(
+            people, density, "picture", width, height, "by_level", 0.0,
+            low=people * (1 - coverage), high=people * (1 + coverage),
+        )  # fmt: skip
+
+    monkeypatch.setattr(video, "count", by_level)
+    monkeypatch.setattr(video, "load_network", lambda model: (model, "by_level"))
+
+
+def counted(source, report=None, **options):
+    """(time, number of the frame) of each count."""
+    options = {"smooth": 0, "report": report or pytest.fail} | options
+    return [(round(frame.time, 3), round(frame.alone) - 1) for frame in count_video(source, **options)]
+
+
+# --- Which frames are counted -------------------------------------------------------------------------------
+
+
+def test_frames_are_chosen_by_their_times(tmp_path, by_level):
+    path = write_video(tmp_path / "v.mp4", [0, 0.1, 0.9, 1.0, 1.1, 1.2, 3.7, 3.8, 4.0, 4.1])
+    assert counted(path) == [(0, 0), (1.0, 3), (3.7, 6), (4.0, 8)]
+    assert counted(path, every=2) == [(0, 0), (3.7, 6), (4.0, 8)]
+    assert counted(path, every=0.001) == [
+        (moment, index) for index, moment in enumerate([0, 0.1, 0.9, 1.0, 1.1, 1.2, 3.7, 3.8, 4.0, 4.1])
+    ]
+    assert counted(path, seconds=3.7) == [(0, 0), (1.0, 3)]
+
+
+def test_times_of_a_rate_that_is_no_whole_number_do_not_drift(tmp_path, by_level):
+    times = [index * 1001 / 30000 for index in range(121)]
+    found = [moment for moment, _ in counted(write_video(tmp_path / "v.mp4", times, rate=30), every=0.5)]
+    np.testing.assert_allclose(found, np.arange(9) * 0.5, atol=1001 / 30000)
+
+
+def test_time_begins_at_the_first_frame_whatever_the_file_calls_it(tmp_path, by_level):
+    path = write_video(tmp_path / "v.ts", codec="mpeg2video", rate=25, frames=40)
+    assert counted(path, every=0.8) == [(0, 0), (0.8, 20)]
+
+
+def test_joined_recordings_go_on(tmp_path, by_level):
+    path = write_video(tmp_path / "v.ts", codec="mpeg2video", rate=25, frames=25)
+    (tmp_path / "twice.ts").write_bytes((tmp_path / "v.ts").read_bytes() * 2)
+    assert counted(str(tmp_path / "twice.ts"), every=0.5) == [(0, 0), (0.52, 13), (1, 0), (1.52, 13)]
+    assert counted(path, every=0.5) == [(0, 0), (0.52, 13)]
+
+
+def test_times_come_from_the_frame_rate_where_there_are_none(tmp_path, by_level):
+    path = write_video(tmp_path / "v.m4v", rate=25, frames=30, format="m4v")
+    assert [moment for moment, _ in counted(path, every=0.4)] == [0, 0.4, 0.8]
+
+
+def test_no_times_and_zero_frames_per_second_is_an_error():
+    stream = SimpleNamespace(average_rate=Fraction(0), guessed_rate=None, start_time=None, time_base=None)
+    clock = video_frames._RecordingClock(stream, "v.avi")
+    assert clock.read(SimpleNamespace(pts=None)) == 0
+    with pytest.raises(VideoError, match="0 frames per second"):
+        clock.read(SimpleNamespace(pts=None))
+
+
+def test_a_header_with_zero_frames_per_second_is_no_trouble(tmp_path, by_level):
+    path = write_video(tmp_path / "v.avi", codec="mjpeg", rate=25, frames=26)
+    data = bytearray((tmp_path / "v.avi").read_bytes())
+    data[32:36] = bytes(4)  # microseconds a frame
+    rate = data.index(b"strh") + 8 + 20
+    data[rate : rate + 8] = bytes(8)  # scale and rate
+    (tmp_path / "v.avi").write_bytes(data)
+    assert counted(path)[0] == (0, 0)
+
+
+def test_phone_videos_are_turned_upright(tmp_path):
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:32, :48] = (250, 20, 20)
+    picture[:32, 48:] = (20, 250, 20)
+    path = tmp_path / "v.mp4"
+    write_video(path, size=(64, 96), frames=2, pictures=[picture] * 2)
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40
+    # A quarter clockwise: (x, y) -> (height - y, x).
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
+    path.write_bytes(data)
+    shown = next(read_frames(path, report=pytest.fail)).picture()
+    assert shown.shape == (96, 64, 3) and shown.flags["C_CONTIGUOUS"]
+    expected = np.rot90(picture, -1).astype(float)
+    assert np.abs(shown - expected).mean() < 10
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path):
+    path = tmp_path / "v.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 48, 64, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        frame = av.VideoFrame.from_ndarray(np.full((64, 48, 3), 99, np.uint8), format="rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert next(read_frames(path, report=pytest.fail)).picture().shape == (64, 64, 3)
+
+
+# --- What is made of them -----------------------------------------------------------------------------------
+
+
+def test_a_frame_counts_as_the_same_picture_does(tmp_path, rng):
+    pictures = [rng.integers(0, 256, (48, 72, 3), dtype=np.uint8) for _ in range(3)]
+    path = write_video(tmp_path / "v.mp4", size=(48, 72), pictures=pictures, frames=3, rate=1)
+    from crowdcount.model import CSRNet  # here, because all the other tests need no TensorFlow
+
+    model = CSRNet(width=1 / 16)
+    frames = list(count_video(path, model=model, zones=HALVES, smooth=0))
+    for frame, moment in zip(frames, read_frames(path, report=pytest.fail), strict=True):
+        result = count(moment.picture(), model=model)
+        assert frame.count == frame.alone == result.count > 0
+        np.testing.assert_array_equal(frame.density, result.density)
+        assert frame.zones == result.zones(HALVES)
+        assert (frame.width, frame.height) == (72, 48) and frame.warnings == result.warnings
+        assert frame.low is None and frame.clock is None
+
+
+def test_smoothing_weighs_by_age(tmp_path, by_level):
+    times = [0, 1.0, 2.5, 3.0, 60.0]
+    path = write_video(tmp_path / "v.mp4", times)
+    frames = list(count_video(path, every=0.5, smooth=2, zones=HALVES))
+    alone = np.array([frame.alone for frame in frames])
+    for index, frame in enumerate(frames):
+        weights = np.exp((np.array(times[: index + 1]) - times[index]) / 2)
+        assert frame.count == pytest.approx(np.average(alone[: index + 1], weights=weights))
+        # Linear, with the same weights for all: what adds up before adds up after.
+        assert sum(frame.zones.values()) == pytest.approx(frame.count, rel=1e-5)
+        assert frame.low == pytest.approx(0.1 * frame.count)
+        assert frame.high == pytest.approx(1.9 * frame.count)
+    assert frames[1].count < frames[1].alone - 0.3
+    assert frames[-1].count == pytest.approx(frames[-1].alone)
+
+
+def test_coverage_reaches_the_counting(tmp_path, by_level):
+    (frame,) = count_video(write_video(tmp_path / "v.mp4", frames=1), coverage=0.5)
+    assert (frame.low, frame.high) == pytest.approx((0.5 * frame.count, 1.5 * frame.count))
+
+
+@pytest.mark.parametrize(
+    "options, part",
+    [
+        ({"every": 0}, "every=0"),
+        ({"every": float("nan")}, "every=nan"),
+        ({"seconds": -1}, "seconds=-1"),
+        ({"smooth": -0.1}, "smooth=-0.1"),
+        ({"zones": "missing.json"}, "missing.json"),
+        ({"annotated": "v.txt"}, "v.txt"),
+    ],
+)
+def test_bad_arguments_are_told_at_once(by_level, options, part):
+    with pytest.raises((DataError, VideoError), match=re.escape(part)):
+        count_video("v.mp4", **options)
+
+
+def test_a_zone_outside_the_frame_is_an_error(tmp_path, by_level):
+    zones = [{"name": "far", "polygon": [[0, 0], [500, 0], [500, 40]]}]
+    with pytest.raises(DataError, match="'far'.*64x48"):
+        next(count_video(write_video(tmp_path / "v.mp4"), zones=zones))
+
+
+# --- Bad files ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, codec", [("v.mp4", "mpeg4"), ("v.avi", "mjpeg")])
+def test_a_broken_frame_is_left_out_and_reported(tmp_path, by_level, name, codec):
+    path = damage(write_video(tmp_path / name, codec=codec, rate=2), 4)
+    messages = []
+    frames = counted(path, messages.append)
+    assert [moment for moment, _ in frames] == [0, 1, 2.5, 3, 4]
+    assert len(messages) == 1 and "1 broken frame skipped before 2.5 s" in messages[0] and name in messages[0]
+
+
+def test_a_recording_that_is_cut_off_is_counted_as_far_as_it_goes(tmp_path, by_level):
+    path = write_video(tmp_path / "v.mp4", frames=30, rate=2, options={"movflags": "faststart"})
+    position, _ = packets(path)[10]
+    with open(path, "r+b") as file:
+        file.truncate(position)
+    messages = []
+    assert [moment for moment, _ in counted(path, messages.append)] == [0, 1, 2, 3, 4]
+    assert len(messages) == 1 and "ends early, after 4.5 s of 15.0 s" in messages[0]
+
+
+def write_sound(path):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def write_no_frames(path):
+    write_video(path, frames=1)
+    damage(str(path), 0)
+
+
+@pytest.mark.parametrize(
+    "name, make, part",
+    [
+        ("missing.mp4", lambda path: None, "does not exist"),
+        ("folder", lambda path: path.mkdir(), "is a folder"),
+        ("empty.mp4", lambda path: path.touch(), "is empty"),
+        ("text.mp4", lambda path: path.write_text("no video " * 100), "cannot be read as a video"),
+        ("cut.mp4", lambda path: path.write_bytes(b"\0\0\0\x20ftypisom" + bytes(300)), "cannot be read"),
+        ("sound.wav", write_sound, "holds no video"),
+        ("noise.mp4", write_no_frames, "has no frame that can be read"),
+        ("pipe", os.mkfifo, "is a pipe or a device"),
+    ],
+)
+def test_what_is_no_video_is_one_clear_error(tmp_path, by_level, name, make, part):
+    make(tmp_path / name)
+    with pytest.raises(VideoError, match=part) as error:
+        counted(tmp_path / name, lambda message: None)
+    assert name in str(error.value)
+
+
+def test_a_missing_library_names_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    with pytest.raises(VideoError, match=re.escape('pip install ".[video]"')):
+        count_video("v.mp4")
+
+
+# --- An hour ------------------------------------------------------------------------------------------------
+
+
+def resident():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc to read the memory from")
+def test_memory_stays_flat_over_an_hour(tmp_path, by_level):
+    path = str(tmp_path / "hour.avi")
+    write_repeated(path, 7200, rate=2, size=(144, 240))
+    held = []
+    with CountTable(tmp_path / "hour.csv") as table:
+        for number, frame in enumerate(count_video(path, report=pytest.fail)):
+            table.add(frame)
+            if number in (300, 3599):
+                held.append(resident())
+    assert number == 3599 and frame.time == 3599
+    # Were every frame kept as it was decoded, this would be 340 MB, were every counted picture, as much.
+    assert held[1] - held[0] < 10e6
+
+
+def test_a_chart_of_a_day_is_small():
+    frame = FrameCount(0.0, 1.0, 0.5, 2.0, {"a": 1.0}, 1.0, np.zeros((1, 1), np.float32), 8, 8)
+    series = CountSeries(itertools.repeat(frame, 86400))
+    used = sum(len(kept) * kept.itemsize for kept in (series.times, series.counts, series.low, series.high))
+    assert len(series) == 86400 and used == 86400 * 32
+
+
+# --- What is left behind ------------------------------------------------------------------------------------
+
+
+def frame_at(moment, density=None, **changes):
+    density = np.zeros((6, 8), np.float32) if density is None else density
+    defaults = dict(
+        time=moment, count=3.25, low=1.0, high=9.0, zones={}, alone=3.0, density=density, width=64, height=48
+    )
+    return FrameCount(**defaults | changes)
+
+
+def test_a_table_can_be_read_at_any_time(tmp_path):
+    path = tmp_path / "deep" / "t.csv"
+    with CountTable(path, ["gate, north"]) as table:
+        assert not path.exists()
+        table.add(frame_at(0.0, zones={"gate, north": 1.5}))
+        head = b'time,count,low,high,"gate, north"\r\n'
+        assert path.read_bytes() == head + b"0.0,3.25,1.0,9.0,1.5\r\n"
+        table.add(frame_at(1.23456, low=None, high=None, zones={"gate, north": 2.0}))
+        assert path.read_text().splitlines()[-1] == "1.235,3.25,,,2.0"
+
+
+def test_a_zone_may_not_be_called_as_a_column():
+    with pytest.raises(DataError, match="'low'"):
+        CountTable("t.csv", ["low"])
+
+
+def test_a_full_disk_leaves_whole_rows(tmp_path, small_disk):
+    path = tmp_path / "t.csv"
+    with small_disk(100), CountTable(path) as table, pytest.raises(OSError):
+        for moment in itertools.count():
+            table.add(frame_at(float(moment)))
+    *lines, rest = path.read_bytes().split(b"\r\n")
+    assert rest == b"" and len(lines) == moment + 1 > 3
+    assert all(line.count(b",") == 3 for line in lines)
+
+
+def decoded(path):
+    with av.open(str(path)) as container:
+        return [
+            (round(frame.time, 3), frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)
+        ]
+
+
+def test_annotated_video_shows_the_last_map_over_every_frame(tmp_path, by_level):
+    path = write_video(tmp_path / "v.mp4", [0, 0.3, 1.0, 1.1, 2.7], size=(96, 160))
+    list(count_video(path, annotated=tmp_path / "out.mp4", smooth=0))
+    frames = decoded(tmp_path / "out.mp4")
+    assert [moment for moment, _ in frames] == [0, 0.3, 1.0, 1.1, 2.7]
+    for index, (_, picture) in enumerate(frames):
+        assert picture.shape[1] == 160 and picture.shape[0] > 96
+        np.testing.assert_allclose(picture[60:90, 40:120], 20 + 5 * index, atol=4)  # nobody there
+        # Hot where the fake network sees people, also between two counts.
+        assert np.abs(picture[:6, :6].astype(float) - (20 + 5 * index)).max() > 60
+        assert picture[100:].max() > 150  # the line of text
+    texts = [picture[96:] for _, picture in frames]
+    # Time and count change from frame 1 to frame 2, and neither from frame 2 to frame 3.
+    assert np.abs(texts[1].astype(float) - texts[2]).max() > 60
+    assert np.abs(texts[2].astype(float) - texts[3]).max() < 40
+
+
+def test_annotated_frames_look_like_annotated_pictures(rng):
+    picture = rng.integers(0, 256, (48, 63, 3), dtype=np.uint8)
+    density = rng.uniform(0, 0.3, (6, 8)).astype(np.float32)
+    zones = read_zones(HALVES[:1])
+    frame = frame_at(0.0, density, width=63, zones={"left": 4.0})
+    drawn = np.asarray(AnnotatedVideo("v.mp4", zones, pytest.fail)._drawn(0.0, picture, frame))
+    expected = draw_zones(overlay(picture, density), zones, {"left": 4.0})
+    assert drawn.shape[0] % 2 == drawn.shape[1] % 2 == 0
+    assert np.abs(drawn[:48, :63].astype(int) - expected).max() <= 3
+
+
+def test_annotated_frames_keep_their_size_whatever_is_counted():
+    film = AnnotatedVideo("v.mp4", [], pytest.fail)
+    picture = np.zeros((48, 64, 3), np.uint8)
+    sizes = {
+        film._drawn(time, picture, frame_at(time, count=people, high=2 * people)).size
+        for time, people in [(0.0, 1.0), (5000.0, 98765.0), (40000.0, 1234.0)]
+    }
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("stop", [None, KeyboardInterrupt, MemoryError])
+def test_annotated_video_is_whole_however_it_ends(tmp_path, by_level, monkeypatch, stop):
+    path = write_video(tmp_path / "v.mp4", rate=5, frames=20)
+    frames = count_video(path, annotated=tmp_path / "out.mp4")
+    next(frames)
+    next(frames)
+    assert not (tmp_path / "out.mp4").exists()
+    if stop is None:
+        frames.close()
+    else:
+
+        def interrupted(*_, **__):
+            raise stop
+
+        monkeypatch.setattr(video, "count", interrupted)
+        with pytest.raises(stop):
+            next(frames)
+    times = [moment for moment, _ in decoded(tmp_path / "out.mp4")]
+    assert times == [0, 0.2, 0.4, 0.6, 0.8, 1.0][: len(times)] + [1.2, 1.4, 1.6, 1.8][: len(times) - 6]
+    assert len(times) == (6 if stop is None else 10)
+    assert sorted(os.listdir(tmp_path)) == ["out.mp4", "v.mp4"]
+
+
+def test_a_full_disk_ends_the_annotated_video_and_not_the_counting(tmp_path, by_level, rng, small_disk):
+    pictures = [rng.integers(0, 256, (96, 160, 3), dtype=np.uint8) for _ in range(40)]
+    path = write_video(tmp_path / "v.mp4", frames=40, size=(96, 160), pictures=pictures)
+    messages, times = [], []
+    with small_disk(60_000), pytest.raises(VideoError, match="out.mp4: File too large"):
+        for frame in count_video(path, annotated=tmp_path / "out.mp4", report=messages.append):
+            times.append(frame.time)
+    assert times == [0, 1, 2, 3]
+    assert len(messages) == 1 and "Counting goes on" in messages[0]
+    assert os.listdir(tmp_path) == ["v.mp4"]
+
+
+def test_chart_draws_counts_range_and_zones(tmp_path):
+    series = CountSeries(
+        frame_at(moment, count=count, low=count / 2, high=count * 2, zones={"gate": count / 4, "$1_$": 0.0})
+        for moment, count in [(0.0, 10.0), (1.0, 20.0), (2.0, 30.0), (90.0, 40.0)]
+    )
+    from matplotlib.figure import Figure
+
+    axes = series.plot(Figure().add_subplot(), title="the square")
+    whole, gate, _ = axes.get_lines()
+    # A gap is no line.
+    np.testing.assert_array_equal(whole.get_ydata(), [10, 20, 30, np.nan, 40])
+    np.testing.assert_array_equal(gate.get_ydata(), [2.5, 5, 7.5, np.nan, 10])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "range", "whole picture", "gate", r"\$1_\$",
+    ]  # fmt: skip
+    band = axes.collections[0].get_paths()[0].vertices
+    assert band[:, 1].max() >= 60
+    series.save_chart(tmp_path / "chart.png", "the square")
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="chart.mp4"):
+        series.save_chart(tmp_path / "chart.mp4")
+
+
+# --- Cameras ------------------------------------------------------------------------------------------------
+
+
+class Camera:
+    """An RTSP camera: MPEG transport stream in RTP, over the connection that asks for it."""
+
+    def __init__(self, tmp_path, drop_after=None, refuse_from=None):
+        path = write_video(tmp_path / "camera.ts", codec="mpeg2video", rate=25, frames=40, format="mpegts")
+        with open(path, "rb") as file:
+            self._content = file.read()
+        self._drop_after, self._refuse_from = drop_after, refuse_from
+        self.connections = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"rtsp://me:secret@127.0.0.1:{self._server.getsockname()[1]}/square"
+        self._end = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self):
+        self._end.set()
+        self._server.close()
+
+    def _serve(self):
+        while not self._end.is_set():
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with connection:
+                if self._refuse_from is None or self.connections < self._refuse_from:
+                    try:
+                        self._talk(connection)
+                    except OSError:
+                        pass
+
+    def _talk(self, connection):
+        lines = connection.makefile("r", newline="\r\n")
+        while not self._end.is_set():
+            request = "".join(iter(lines.readline, "\r\n"))
+            if not request:
+                return
+            method = request.split()[0]
+            sequence = re.search(r"CSeq: (\d+)", request)[1]
+            head, body = f"RTSP/1.0 200 OK\r\nCSeq: {sequence}\r\nSession: 1\r\n", ""
+            if method == "DESCRIBE":
+                body = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=square\r\nt=0 0\r\nm=video 0 RTP/AVP 33\r\n"
+                head += f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
+            elif method == "SETUP":
+                head += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+            connection.sendall(f"{head}\r\n{body}".encode())
+            if method == "PLAY":
+                return self._play(connection)
+
+    def _play(self, connection):
+        begun = time.monotonic()
+        for number, start in enumerate(itertools.cycle(range(0, len(self._content), 1316))):
+            if self._end.is_set() or self._drop_after and time.monotonic() - begun > self._drop_after:
+                return
+            chunk = self._content[start : start + 1316]
+            packet = struct.pack(">BBHII", 0x80, 33, number & 0xFFFF, number * 900, 7) + chunk
+            connection.sendall(b"$\0" + struct.pack(">H", len(packet)) + packet)
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def camera(tmp_path, monkeypatch):
+    monkeypatch.setattr(video_frames, "_FIRST_PAUSE", 0.1)
+    made = []
+
+    def camera(**options):
+        made.append(Camera(tmp_path, **options))
+        return made[-1]
+
+    yield camera
+    for one in made:
+        one.close()
+
+
+def test_a_camera_that_drops_is_connected_again(camera, by_level):
+    source = camera(drop_after=1.0)
+    messages = []
+    frames = count_video(source.address, every=0.1, report=messages.append, timeout=5)
+    times = []
+    for frame in frames:
+        times.append(frame.time)
+        assert frame.clock is not None and frame.clock.tzinfo is not None
+        if source.connections >= 3:
+            break
+    frames.close()
+    assert times[0] == 0 and times == sorted(times) and len(times) > 5
+    dropped = [message for message in messages if "Connecting again" in message]
+    back = [message for message in messages if "back after" in message]
+    assert len(dropped) >= 1 and len(back) >= 1
+    assert all("secret" not in message for message in messages)
+
+
+def test_a_camera_that_stays_away_is_given_up(camera, by_level):
+    source = camera(drop_after=0.5, refuse_from=2)
+    begun = time.monotonic()
+    with pytest.raises(VideoError, match="did not come back within 1.5 s"):
+        for _ in count_video(source.address, report=lambda message: None, timeout=2, patience=1.5):
+            pass
+    assert time.monotonic() - begun < 10
+    # The pauses grow: 0.1, 0.2, 0.4, 0.8 s.
+    assert 3 <= source.connections <= 7
+
+
+def test_seconds_end_a_camera_that_is_away(camera, by_level):
+    source = camera(drop_after=0.5, refuse_from=2)
+    begun = time.monotonic()
+    list(count_video(source.address, seconds=1.5, report=lambda message: None, timeout=2))
+    assert time.monotonic() - begun < 10
+
+
+def test_a_slow_network_gets_the_newest_frame(camera, by_level, monkeypatch):
+    quick = video.count
+
+    def slow(picture, **options):
+        time.sleep(0.5)
+        return quick(picture, **options)
+
+    monkeypatch.setattr(video, "count", slow)
+    frames = count_video(camera().address, every=0.1, report=pytest.fail, seconds=3, timeout=5)
+    begun = None
+    for frame in frames:
+        begun = begun or time.monotonic() - 0.5
+        # Not one count behind, however many frames have come meanwhile.
+        assert time.monotonic() - begun - frame.time < 1.0
+    assert frame.time > 1.5
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_an_address_that_does_not_answer_ends_in_time(by_level, scheme):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"{scheme}://me:secret@127.0.0.1:{server.getsockname()[1]}/square"
+        begun = time.monotonic()
+        with pytest.raises(VideoError, match="does not answer within 1 s") as error:
+            next(count_video(address, timeout=1.0))
+        assert time.monotonic() - begun < 4
+        assert "secret" not in str(error.value) and "127.0.0.1" in str(error.value)
+
+
+def test_an_address_that_hangs_in_the_look_up_ends_in_time(by_level, monkeypatch):
+    monkeypatch.setattr(av, "open", lambda *_, **__: time.sleep(4))
+    begun = time.monotonic()
+    with pytest.raises(VideoError, match="does not answer within 0.1 s"):
+        next(count_video("rtsp://nowhere.invalid/", timeout=0.1))
+    assert time.monotonic() - begun < 3
+
+
+def test_a_refused_connection_is_one_clear_error(by_level):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(VideoError, match=f"rtsp://127.0.0.1:{port}/ cannot be opened: Connection refused"):
+        next(count_video(f"rtsp://127.0.0.1:{port}/"))
+
+
+def test_a_recording_behind_an_address_is_read_to_its_end(tmp_path, by_level):
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    write_video(tmp_path / "v.mp4", frames=30)
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(tmp_path))
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert counted(f"{address}/v.mp4") == [(0, 0), (1, 10), (2, 20)]
+        with pytest.raises(VideoError, match="w.mp4 cannot be opened"):
+            counted(f"{address}/w.mp4")
+        server.shutdown()
+
+
+def test_a_number_is_a_webcam(tmp_path, by_level, monkeypatch):
+    path = write_video(tmp_path / "v.mp4", frames=5)
+    asked = []
+    opening = av.open
+
+    def opened(file, format=None, **_):
+        asked.append((file, format))
+        return opening(path)
+
+    monkeypatch.setattr(av, "open", opened)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.chdir(tmp_path)
+    for source in (2, "2"):
+        frames = count_video(source, report=lambda message: None)
+        assert next(frames).clock is not None
+        frames.close()
+    assert set(asked) == {("/dev/video2", "v4l2")}
+    (tmp_path / "2").touch()  # a file of that name is meant
+    with pytest.raises(VideoError, match="'2' is empty"):
+        next(count_video("2"))
+
+
+@pytest.mark.skipif(os.path.exists("/dev/video97"), reason="there is such a webcam")
+def test_a_webcam_that_is_not_there_is_one_clear_error(by_level):
+    with pytest.raises(VideoError, match="Webcam 97 .*plugged in"):
+        next(count_video(97))
