@@ -25,7 +25,7 @@ PADDING_COLOR = (124, 117, 104)
 
 @dataclass(frozen=True)
 class RandomCrops:
-    """Square crops at random places, mirrored half of the time, optionally at a random scale.
+    """Square crops at random places, mirrored half of the time, optionally at a random scale, in other light, in gray.
 
     Attributes:
         size: side in pixels, a multiple of 8.
@@ -35,20 +35,27 @@ class RandomCrops:
         blank: share of the crops that show nothing (one color, or a run from one to another, with or without
             noise) and hold nobody. Without them a network counts some people on an empty wall: no picture of a
             crowd has taught it otherwise.
+        gamma: smallest and largest exponent of the brightness, drawn evenly in the logarithm: below 1 is lighter.
+        gray: share of the crops that lose their color.
     """
 
     size: int = 256
     per_picture: int = 1
     scale: tuple[float, float] = (1.0, 1.0)
     blank: float = 0.0
+    gamma: tuple[float, float] = (1.0, 1.0)
+    gray: float = 0.0
 
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
             raise DataError(f"A crop's side must be a positive multiple of {STRIDE}. Received: size={self.size}")
-        if not 0 < self.scale[0] <= self.scale[1]:
-            raise DataError(f"`scale` must be (smallest, largest), both positive. Received: scale={self.scale}")
+        for name, (low, high) in {"scale": self.scale, "gamma": self.gamma}.items():
+            if not 0 < low <= high:
+                raise DataError(f"`{name}` must be (smallest, largest), both positive. Received: {name}={(low, high)}")
         if not 0 <= self.blank < 1:
             raise DataError(f"`blank` is a share, from 0 to below 1. Received: blank={self.blank}")
+        if not 0 <= self.gray <= 1:
+            raise DataError(f"`gray` is a share, from 0 to 1. Received: gray={self.gray}")
 
     def place(self, number: int, height: int, width: int, seed: Sequence[int], epoch: int) -> Place:
         rng = np.random.default_rng([*seed, number, epoch])
@@ -61,7 +68,9 @@ class RandomCrops:
         )
         mirrored = bool(rng.random() < 0.5)
         blank = int(rng.integers(1, 2**31)) if rng.random() < self.blank else 0
-        return Place(height, width, top, left, self.size, self.size, mirrored, blank)
+        gamma = float(np.exp(rng.uniform(*np.log(self.gamma))))
+        gray = bool(rng.random() < self.gray)
+        return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray)
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,8 @@ class PaperPatches:
 class Place:
     """Where an example lies: a box (pixels) in the picture as resized to `picture_height` x `picture_width`.
 
-    With a `blank` other than 0 the example shows nothing instead, drawn with that seed.
+    With a `blank` other than 0 the example shows nothing instead, drawn with that seed. `gamma` and `gray` change the
+    light and the colors, see `RandomCrops`.
     """
 
     picture_height: int
@@ -104,6 +114,8 @@ class Place:
     width: int
     mirrored: bool
     blank: int = 0
+    gamma: float = 1.0
+    gray: bool = False
 
     def cut_picture(self, picture: np.ndarray) -> np.ndarray:
         """The example's pixels, uint8 (height, width, 3), from the whole picture, uint8 (H, W, 3)."""
@@ -122,6 +134,10 @@ class Place:
                     box=(self.left * across, self.top * down, right * across, bottom * down),
                 )
             )
+        if self.gamma != 1:
+            pixels = _brightness(self.gamma)[pixels]
+        if self.gray:
+            pixels = np.asarray(Image.fromarray(pixels).convert("L").convert("RGB"))
         if pixels.shape[:2] != (self.height, self.width):
             whole = np.full((self.height, self.width, 3), PADDING_COLOR, np.uint8)
             whole[: pixels.shape[0], : pixels.shape[1]] = pixels
@@ -148,6 +164,11 @@ class Place:
         if self.mirrored:
             inside = inside * (-1, 1) + (self.width, 0)
         return inside
+
+
+def _brightness(gamma: float) -> np.ndarray:
+    """What each of the 256 levels becomes: black and white stay, what lies between moves."""
+    return np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
 
 
 def _draw_nothing(height: int, width: int, seed: int) -> np.ndarray:

@@ -169,7 +169,7 @@ def test_memory_keeps_features_and_changes_nothing(fitted, monkeypatch):
         estimator = clone(ESTIMATORS[name]).set_params(memory=memory).fit(TRAIN)
         np.testing.assert_array_equal(estimator.predict(TEST), fitted[name].predict(TEST))
     assert len(memory) == 3 * (len(TRAIN) + len(TEST))
-    monkeypatch.setattr("crowdcount.baselines._filtered", None)  # nothing is computed again
+    monkeypatch.setattr("crowdcount.baselines.density._filtered", None)  # nothing is computed again
     ForestDensity(trees=1, memory=memory).fit(TRAIN).predict(TEST)
     assert len(memory) == 3 * (len(TRAIN) + len(TEST))
 

@@ -1,6 +1,7 @@
 """Examples and batches: the same place in picture and target, the same heads, the same order for a seed."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,6 +187,29 @@ def test_blank_crops_show_nothing_and_hold_nobody(crowd):
     np.testing.assert_array_equal(first, example(picture, points, blank[0])[0])
 
 
+def test_light_and_colors_change_and_the_heads_stay():
+    rng = np.random.default_rng(0)
+    picture, points = rng.integers(0, 256, (60, 90, 3), np.uint8), rng.uniform(0, 60, (9, 2))
+    crops = RandomCrops(32, gamma=(0.5, 2.0), gray=0.25)
+    places = [crops.place(0, *picture.shape[:2], (0, 0), epoch) for epoch in range(400)]
+    assert 60 <= sum(place.gray for place in places) <= 140
+    logs = np.log2([place.gamma for place in places])
+    assert -1 <= logs.min() < -0.9 and 0.9 < logs.max() <= 1 and abs(logs.mean()) < 0.15
+    for place in places[:20]:
+        pixels, cells = example(picture, points, place)
+        plain_pixels, plain_cells = example(picture, points, replace(place, gamma=1.0, gray=False))
+        np.testing.assert_array_equal(cells, plain_cells)
+        expected = 255 * (plain_pixels / 255) ** place.gamma
+        if place.gray:
+            assert (pixels == pixels[..., :1]).all()
+            expected = expected @ (0.299, 0.587, 0.114)  # luma of ITU-R 601-2
+            pixels = pixels[..., 0]
+        assert abs(pixels - expected).max() <= 1.6  # one rounding of the levels, one of the luma
+    # What is not asked for is not done.
+    plain = RandomCrops(32).place(0, *picture.shape[:2], (0, 0), 7)
+    assert (plain.gamma, plain.gray) == (1.0, False)
+
+
 def test_crops_have_a_known_size(crowd):
     pictures, maps = training_dataset(crowd, RandomCrops(64), batch=2).element_spec
     assert pictures.shape[1:] == (64, 64, 3) and maps.shape[1:] == (8, 8, 1)
@@ -198,6 +222,10 @@ def test_bad_settings(crowd):
         RandomCrops(20)
     with pytest.raises(DataError, match="scale"):
         RandomCrops(16, scale=(2.0, 1.0))
+    with pytest.raises(DataError, match="gamma"):
+        RandomCrops(16, gamma=(0.0, 1.0))
+    with pytest.raises(DataError, match="gray=1.5"):
+        RandomCrops(16, gray=1.5)
     with pytest.raises(DataError, match="batches of one. Received: batch=2"):
         training_dataset(crowd, PaperPatches(), batch=2)
     with pytest.raises(DataError, match="empty"):

@@ -1,0 +1,123 @@
+"""What all classical counters share: how they are asked, and what they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from crowdcount.annotations import Sample
+from crowdcount.errors import DataError
+from crowdcount.images import load_picture
+from crowdcount.metrics import mae
+
+
+class Counter(BaseEstimator):
+    """What all five have in common: pictures in, counts out."""
+
+    def predict(self, pictures: Sequence) -> np.ndarray:
+        """Count the heads in each picture.
+
+        Args:
+            pictures: samples, paths or uint8 RGB arrays (H, W, 3), in any mixture of sizes.
+
+        Returns:
+            float64 (pictures,), not negative.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: before `fit`.
+            DataError: if `pictures` is a single picture, or holds something else.
+        """
+        check_is_fitted(self)
+        return np.array([self._count(read_pixels(item)) for item in _listed(pictures)], np.float64)
+
+    def score(self, pictures: Sequence, points: Sequence | None = None) -> float:
+        """Mean absolute error of the counts, with a minus sign: higher is better, as searches want it."""
+        pictures, points = annotated_pictures(pictures, points)
+        return -mae([len(each) for each in points], self.predict(pictures))
+
+
+class MeanCount(Counter):
+    """Say the mean count of the training pictures, whatever the picture shows.
+
+    Attributes:
+        mean_: the mean count.
+
+    Example:
+        >>> blank = np.zeros((64, 64, 3), np.uint8)
+        >>> MeanCount().fit([blank, blank], [[(1, 1)], [(2, 2), (3, 3), (4, 4)]]).predict([blank])
+        array([2.])
+    """
+
+    def fit(self, pictures: Sequence, points: Sequence | None = None) -> MeanCount:
+        """Learn the mean. Arguments and errors as for `SlidingWindowDetector.fit`."""
+        _, points = annotated_pictures(pictures, points)
+        self.mean_ = float(np.mean([len(each) for each in points]))
+        return self
+
+    def _count(self, picture: np.ndarray) -> float:
+        return self.mean_
+
+
+def _listed(pictures: Sequence) -> list:
+    if isinstance(pictures, np.ndarray) and pictures.ndim == 4:
+        return list(pictures)
+    if isinstance(pictures, (np.ndarray, str, bytes, Sample)) or not hasattr(pictures, "__iter__"):
+        raise DataError("pictures must be a list of pictures, even of one: write predict([picture]).")
+    return list(pictures)
+
+
+def annotated_pictures(pictures: Sequence, points: Sequence | None) -> tuple[list, list[np.ndarray]]:
+    """Pictures, and for each its points (N, 2)."""
+    pictures = _listed(pictures)
+    if points is None:
+        other = next((item for item in pictures if not isinstance(item, Sample)), None)
+        if other is not None:
+            raise DataError(
+                "Without points every picture must be a Sample, which holds its own. "
+                f"Received: a {type(other).__name__}; write fit(pictures, points)."
+            )
+        points = [sample.points for sample in pictures]
+    if not pictures:
+        raise DataError("There is nothing to learn from: the list of pictures is empty.")
+    if len(points) != len(pictures):
+        raise DataError(
+            f"points must have one array for each picture. Received: {len(pictures)} pictures, {len(points)} arrays"
+        )
+    # `Sample` checks what points are.
+    return pictures, [Sample(f"picture {n}", _NOTHING, each).points for n, each in enumerate(points)]
+
+
+_NOTHING = np.zeros((8, 8, 3), np.uint8)
+
+
+def read_pixels(item) -> np.ndarray:
+    """The pixels of a sample, a path or an array, uint8 RGB (H, W, 3)."""
+    return item.read() if isinstance(item, Sample) else load_picture(item)
+
+
+def kept(memory: dict | None, function: Callable, *arrays: np.ndarray) -> np.ndarray:
+    """What a function makes of a picture (and borders), from the memory where it has been made before."""
+    if memory is None:
+        return function(*arrays)
+    key = (
+        function.__name__,
+        *((array.shape, blake2b(array.tobytes()).digest()) for array in arrays),
+    )
+    if key not in memory:
+        memory[key] = function(*arrays)
+    return memory[key]
+
+
+def check_whole(name: str, value: int, least: int) -> None:
+    if not isinstance(value, Integral) or value < least:
+        raise DataError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}")
+
+
+def check_range(name: str, value: float, least: float, most: float) -> None:
+    if not isinstance(value, Real) or not least <= value <= most:
+        raise DataError(f"{name} must be a number from {least:g} to {most:g}. Received: {name}={value!r}")
