@@ -150,6 +150,11 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         self.path, self.state, self.bias = path, state, bias
 
+    def on_train_begin(self, logs=None):
+        """Clear away what a kill in the middle of writing left, up to a whole checkpoint a kill: see `atomic_path`."""
+        for leftover in self.path.parent.glob(f".*-{'[0-9a-f]' * 8}.*"):
+            leftover.unlink()
+
     def on_epoch_end(self, epoch, logs=None):
         self.state["epoch"] = epoch + 1
         with atomic_path(self.path) as temporary, h5py.File(temporary, "w") as file:
@@ -171,7 +176,10 @@ def read_checkpoint(path: str | os.PathLike) -> dict:
     except FileNotFoundError:
         raise TrainingError(f"There is nothing to resume: {path} does not exist. Start without --resume.") from None
     except (OSError, KeyError, ValueError) as error:
-        raise TrainingError(f"The checkpoint {path} is damaged ({error}). Start again without --resume.") from None
+        raise TrainingError(
+            f"The checkpoint {path} is damaged ({error}). Start another run in another folder; --init takes "
+            "the weights that this one kept."
+        ) from None
 
 
 def restore_checkpoint(path: str | os.PathLike, model: keras.Model, bias: CropBias) -> None:
@@ -238,12 +246,41 @@ class StopOnNaN(keras.callbacks.Callback):
         )
 
 
+class RunawayWatch:
+    """Says, step by step, whether the map's sum runs away: whether its bias leaves what it had settled to.
+
+    A run from new layers begins far off, so it has time to settle first. While the bias stays away that is said
+    again, as rarely as that.
+    """
+
+    SETTLED, AWAY = 0.1, 0.25
+    WINDOW, PATIENCE = 100, 500
+
+    def __init__(self):
+        self.step = self.last = 0  # steps of this process; the one that was last spoken of
+        self.settled = False
+
+    def __call__(self, bias: float) -> bool:
+        """Take a step's `CropBias` and say whether to warn now."""
+        self.step += 1
+        if self.step >= self.WINDOW and abs(bias) < self.SETTLED:
+            self.settled = True
+        warn = abs(bias) > self.AWAY and (self.settled or self.step - self.last >= self.PATIENCE)
+        if warn:
+            self.settled, self.last = False, self.step
+        return warn
+
+
 class Progress(keras.callbacks.Callback):
-    """A bar for the whole run on a terminal, a line each minute elsewhere: loss, error, bias, time left."""
+    """A bar for the whole run on a terminal, a line each minute elsewhere: loss, error, bias, time left.
+
+    Above it a line an epoch, and a warning when the bias runs away.
+    """
 
     def __init__(self, steps: int, first_epoch: int):
         super().__init__()
         self.steps, self.first_epoch = steps, first_epoch
+        self.runs_away = RunawayWatch()
         self.bar = None
 
     def on_train_begin(self, logs=None):
@@ -264,6 +301,12 @@ class Progress(keras.callbacks.Callback):
             loss=f"{logs['loss']:.4g}", mae=f"{logs['mae']:.1f}", bias=f"{logs['bias']:+.0%}", refresh=False
         )
         self.bar.update()
+        if self.runs_away(logs["bias"]):
+            self.bar.write(
+                f"warning: the map's sum runs away: {logs['bias']:+.0%} over the last hundred steps, which the loss "
+                "may not show. If it does not come back, start again with a smaller learning rate.",
+                file=sys.stderr,
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         parts = [f"epoch {epoch + 1}/{self.params['epochs']}: loss {logs['loss']:.4g}, bias {logs['bias']:+.1%}"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from crowdcount.counting import CountResult, Model, count
 from crowdcount.doubts import fullest_block
-from crowdcount.errors import DataError
+from crowdcount.errors import DataError, PictureError
 from crowdcount.images import Source, load_picture
 from crowdcount.ranges import COVERAGE
 
@@ -73,8 +73,7 @@ class Comparison:
         head = "".join(f'<th style="{_CELL}">{html.escape(name)}</th>' for name in ["", *names])
         body = ""
         for result, line in zip(self.results, lines):
-            shown = f'<img alt="" src="data:image/jpeg;base64,{_thumbnail(result)}">'
-            cells = [shown, *(html.escape(str(cell)).replace("\n", "<br>") for cell in line)]
+            cells = [_shown(result), *(html.escape(str(cell)).replace("\n", "<br>") for cell in line)]
             body += "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -140,12 +139,17 @@ def compare(
     return Comparison(results)
 
 
-def _thumbnail(result: CountResult) -> str:
+def _shown(result: CountResult) -> str:
     from PIL import Image
 
     from crowdcount.plots import overlay
 
+    try:
+        picture = load_picture(result.source)
+    except PictureError:  # moved or removed meanwhile
+        return "the picture has moved"
     buffer = io.BytesIO()
-    shown = overlay(load_picture(result.source), result.density, longest_side=_THUMBNAIL)
+    shown = overlay(picture, result.density, longest_side=_THUMBNAIL)
     Image.fromarray(shown).save(buffer, "JPEG", quality=85)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img alt="" src="data:image/jpeg;base64,{data}">'

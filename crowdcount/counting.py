@@ -19,7 +19,7 @@ import numpy as np
 
 from crowdcount.density import STRIDE
 from crowdcount.doubts import find_doubts
-from crowdcount.errors import CrowdCountError, PictureError
+from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 from crowdcount.files import atomic_path
 from crowdcount.images import Source, list_pictures, load_picture
 from crowdcount.ranges import COVERAGE, Calibration, usable_calibration
@@ -142,12 +142,16 @@ class CountResult:
         size = f"{self.width}x{self.height}"
         return f"{self._people()} in {self._label()} ({size}), model {self.model}, {self.seconds:.1f} s"
 
-    def _repr_png_(self) -> bytes:
-        """What Jupyter shows: overlay, count, range and warnings."""
+    def _repr_png_(self) -> bytes | None:
+        """What Jupyter shows: overlay, count, range and warnings; text alone where the picture has gone."""
         from PIL import Image
 
+        try:
+            shown = self._overlay(_NOTEBOOK_SIDE)
+        except PictureError:
+            return None
         buffer = io.BytesIO()
-        Image.fromarray(self._overlay(_NOTEBOOK_SIDE)).save(buffer, format="PNG")
+        Image.fromarray(shown).save(buffer, format="PNG")
         return buffer.getvalue()
 
     def _overlay(self, longest_side: int | None = None, zones: ZoneSource | None = None) -> np.ndarray:
@@ -194,7 +198,7 @@ def count(
     Args:
         picture: a path, the bytes of a file, a file object, a PIL image or a NumPy array (see
             `images.load_picture`); a list or tuple of these, of any sizes; or the path of a folder, whose
-            pictures are counted in the order of their names.
+            pictures, and those of its subfolders, are counted in the order of their paths.
         model: name of a network that comes with the package, a `.weights.h5` file, or a `keras.Model` that
             maps (batch, height, width, 3) RGB, 0..255, to a density map at an eighth of the size.
         coverage: share of the ranges `low` to `high` that are to hold the truth. Ranges need the calibration
@@ -245,7 +249,7 @@ def count_many(
         DataError: if `coverage` is no share between 0 and 1.
     """
     counter = _Counter(model, coverage, progress)
-    for source in _expanded(sources):
+    for source in expanded(sources):
         if isinstance(source, CountFailure):
             yield source
             continue
@@ -259,13 +263,24 @@ def count_many(
             yield CountFailure(_name_of(source), str(error))
 
 
-def pictures_in(folder: str | os.PathLike) -> list[str]:
-    """Paths of a folder's pictures, each the folder as given and the file's name joined, sorted by name.
+def pictures_in(folder: str | os.PathLike, *, leave_out: Callable[[str], bool] | None = None) -> list[str]:
+    """Paths of the pictures in a folder and its subfolders, sorted.
+
+    Args:
+        folder: the folder.
+        leave_out: tells of a path whether it is to be left out.
+
+    Returns:
+        For each the folder as it was given, joined with the path in it.
 
     Raises:
         PictureError: if the folder cannot be read or holds no pictures.
     """
-    paths = [os.path.join(os.fspath(folder), path.name) for path in list_pictures(folder)]
+    paths = [
+        os.path.join(os.fspath(folder), path.relative_to(folder))
+        for path in list_pictures(folder, recursive=True)
+    ]
+    paths = [path for path in paths if leave_out is None or not leave_out(path)]
     if not paths:
         raise PictureError(
             f"The folder {os.fspath(folder)!r} holds no pictures. Name a folder of JPEG or PNG files."
@@ -273,16 +288,42 @@ def pictures_in(folder: str | os.PathLike) -> list[str]:
     return paths
 
 
+def expanded(
+    sources: Iterable[Source], *, leave_out: Callable[[str], bool] | None = None
+) -> Iterator[Source | CountFailure]:
+    """The pictures, with those of a folder in its place; a `CountFailure` for a folder without pictures.
+
+    Args:
+        sources: pictures and paths of folders.
+        leave_out: tells of a picture in a folder whether it is to be left out.
+    """
+    for source in sources:
+        if not _is_folder(source):
+            yield source
+            continue
+        try:
+            yield from pictures_in(source, leave_out=leave_out)
+        except PictureError as error:
+            yield CountFailure(_name_of(source), str(error))
+
+
 def load_network(model: Model) -> tuple[keras.Model, str]:
     """The network and its name: the name or path that was given, or the `keras.Model`'s own.
 
     Raises:
-        WeightsError: if there is no such network, or its file is damaged.
+        WeightsError: if there is no such network, its file is damaged, or `model` is none of the three.
     """
     if isinstance(model, (str, os.PathLike)):
         from crowdcount.model_files import load_model
 
         return load_model(model), os.fspath(model)
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise WeightsError(
+            "A model is a name, the path of a weight file or a keras.Model. Received: "
+            f"{type(model).__name__} {repr(model)[:80]}"
+        )
     return model, model.name
 
 
@@ -333,17 +374,6 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
             "Its weights are damaged, or its precision is too low: load it with precision='float32'."
         )
     return density
-
-
-def _expanded(sources: Iterable[Source]) -> Iterator[Source | CountFailure]:
-    for source in sources:
-        if not _is_folder(source):
-            yield source
-            continue
-        try:
-            yield from pictures_in(source)
-        except PictureError as error:
-            yield CountFailure(_name_of(source), str(error))
 
 
 def _is_folder(source: Source) -> bool:

@@ -92,6 +92,7 @@ def evaluate(
     *,
     maps: bool = False,
     sigma: float | str | Callable[[Sample], float | str] = paper_sigma,
+    tta: bool = False,
     coverage: float = COVERAGE,
     progress: bool = True,
 ) -> Evaluation:
@@ -102,6 +103,8 @@ def evaluate(
         samples: the pictures with their head annotations.
         maps: compare the density maps too, by PSNR and SSIM.
         sigma: kernel of the true maps, as for `density_map`, or a function that gives a sample's.
+        tta: test-time augmentation: take the mean of the maps of each picture and of its mirror image, at twice
+            the time. The ranges stay those that the network was calibrated for without it.
         coverage: share of the ranges that are to hold the truth, as for `count`.
         progress: show a progress bar on the standard error if that is a terminal.
 
@@ -137,6 +140,9 @@ def evaluate(
         picture = sample.read()
         size = picture.shape[:2]
         density = predict_density(network, picture)
+        if tta:
+            mirrored = predict_density(network, picture[:, ::-1])
+            density = (density + _mirrored_back(mirrored, size[1])) / 2
         game = [metrics.game(density, sample.points, size, level) for level in _GAME_LEVELS]
         predicted = float(density.sum(dtype=np.float64))
         low, high = (None, None) if calibration is None else calibration.range(predicted, coverage)
@@ -172,3 +178,22 @@ def evaluate(
         coverage=calibration and float(np.mean([row["low"] <= row["true"] <= row["high"] for row in rows])),
         mean_width=calibration and float(np.mean([row["high"] - row["low"] for row in rows])),
     )
+
+
+def _mirrored_back(density: np.ndarray, width: int) -> np.ndarray:
+    """The map of a mirror image as a map of the picture itself, its sum kept.
+
+    Where the width is no multiple of the stride, the cells of the mirror image lie across those of the picture: what
+    is in one is divided by area, taken as even over the cell.
+
+    Args:
+        density: map of the mirror image, shape (rows, ceil(width / 8)).
+        width: of the picture, in pixels.
+
+    Returns:
+        Map of the same shape.
+    """
+    edges = np.minimum(np.arange(density.shape[1] + 1) * STRIDE, width)
+    left, right = (width - edges[1:])[:, None], (width - edges[:-1])[:, None]  # the mirror's cells in the picture
+    shared = np.minimum(right, edges[1:]) - np.maximum(left, edges[:-1])
+    return density @ (np.maximum(shared, 0) / (right - left))

@@ -154,6 +154,7 @@ def _portable(model: keras.Model, *, explicit_padding: bool = False) -> keras.Mo
 
     try:
         copy = keras.models.clone_model(model, clone_function=clone)
+    # NotImplementedError is how Keras says that a layer of one's own has no `get_config`.
     except (ValueError, TypeError, NotImplementedError) as error:
         raise CrowdCountError(
             f"The network {model.name!r} cannot be copied layer by layer: {error} Build it with Keras's functional API."

@@ -45,10 +45,10 @@ def find_heads(density: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     the map holds more than one head explains.
 
     How exact they are, measured with `match_heads` on six validation pictures of ShanghaiTech part B (IMG_2,
-    6, 80, 167, 336 and 385; 1024 x 768 pixels) and the network `general`, which found 539 of 645 people: 86 %
-    of the positions lay within 16 pixels of an annotated head, each of another one, and 60 % within 8 pixels;
-    72 % of the annotated heads had a position within 16 pixels, 50 % within 8. So trust them for where the
-    crowd is, not for a single person.
+    6, 80, 167, 336 and 385; 1024 x 768 pixels) and an earlier version of the network `general`, which found
+    539 of 645 people: 86 % of the positions lay within 16 pixels of an annotated head, each of another one,
+    and 60 % within 8 pixels; 72 % of the annotated heads had a position within 16 pixels, 50 % within 8. So
+    trust them for where the crowd is, not for a single person. `benchmarks/heads.py` measures it again.
 
     Args:
         density: people in each cell of 8 x 8 pixels, shape (ceil(height / 8), ceil(width / 8)).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from crowdcount.density import STRIDE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Runs from dark to bright evenly, so that it reads the same in gray and to the color-blind, and begins with a
 # blue that shows on dark ground.
@@ -148,6 +150,59 @@ def plot_count(picture: np.ndarray, density: np.ndarray, *, title: str, axes: Ax
     scale = ScalarMappable(PowerNorm(_EXPONENT, 0, _top(density)), HEAT)
     axes.figure.colorbar(scale, ax=axes, shrink=0.8, label=f"people per cell of {STRIDE} x {STRIDE} pixels")
     return axes
+
+
+def plot_learning(rows: Sequence[Mapping], *, title: str = "", kept: int | None = None) -> Figure:
+    """Draw a learning curve: the loss of the training crops above, the errors on the validation pictures below.
+
+    Args:
+        rows: one an epoch, as `history.csv` has them: `loss`, `val_mae` and `val_rmse`, numbers or their text, the
+            last two empty in epochs that were not validated; and `run`, a number, where several runs that went on
+            from each other are in one curve. A line marks where each begins.
+        title: line above the curves.
+        kept: epoch of the last run whose weights were kept; it is marked.
+
+    Returns:
+        The figure, which `savefig` writes to a file.
+
+    Raises:
+        ValueError: if there are no rows.
+
+    Example:
+        >>> rows = [{"loss": 9.5, "val_mae": "", "val_rmse": ""}, {"loss": 7.0, "val_mae": 12.0, "val_rmse": 20.5}]
+        >>> [axes.get_ylabel() for axes in plot_learning(rows).axes]
+        ['loss a crop', 'heads']
+    """
+    from matplotlib.figure import Figure
+
+    if not rows:
+        raise ValueError("A learning curve needs at least one epoch. Received: no rows")
+    epochs = np.arange(1, len(rows) + 1)
+    runs = np.array([int(row.get("run", 1)) for row in rows])
+    starts = np.flatnonzero(np.diff(runs, prepend=-1))
+    figure = Figure(figsize=(8, 5.5), layout="constrained")
+    losses, errors = figure.subplots(2, 1, sharex=True)
+    for start, end in zip(starts, [*starts[1:], len(rows)]):  # losses of different runs may be of different crops
+        loss = [float(row["loss"]) for row in rows[start:end]]
+        losses.plot(epochs[start:end], loss, color="black", marker=".")
+    for key, label, color in (("val_mae", "MAE", "#0072B2"), ("val_rmse", "RMSE", "#D55E00")):
+        measured = [(epoch, float(row[key])) for epoch, row in zip(epochs, rows) if row[key] != ""]
+        errors.plot(*np.reshape(measured, (-1, 2)).T, color=color, marker="o", label=label)
+    if kept is not None:
+        errors.axvline(epochs[starts[-1]] + kept - 1, color="0.5", linestyle=":", label="weights kept")
+    for axes in (losses, errors):
+        for start in starts[1:]:
+            axes.axvline(epochs[start] - 0.5, color="0.5", linewidth=0.8)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    losses.set_ylabel("loss a crop")
+    losses.set_title(title, fontsize="medium", wrap=True)
+    errors.set_ylabel("heads")
+    runs_on = f" of {len(starts)} runs, each going on from the one before" if len(starts) > 1 else ""
+    errors.set_xlabel(f"epoch{runs_on}")
+    errors.xaxis.get_major_locator().set_params(integer=True)
+    errors.legend(title="validation", fontsize="small", title_fontsize="small")
+    return figure
 
 
 def _top(density: np.ndarray) -> float:

@@ -20,7 +20,15 @@ from crowdcount.counting import CountResult, Model, count, load_network
 from crowdcount.errors import DataError
 from crowdcount.ranges import COVERAGE
 from crowdcount.video_files import AnnotatedVideo
-from crowdcount.video_frames import Report, VideoError, VideoMoment, VideoSource, read_frames, require_av
+from crowdcount.video_frames import (
+    Report,
+    VideoError,
+    VideoMoment,
+    VideoSource,
+    read_frames,
+    require_av,
+    source_name,
+)
 from crowdcount.zones import count_zones, read_zones
 
 if TYPE_CHECKING:
@@ -115,7 +123,8 @@ def count_video(
     Raises:
         VideoError: if PyAV is missing, the source cannot be read or has no frames, a camera stays away, or,
             after the last frame, if the annotated video could not be written.
-        DataError: if the zones cannot be used or lie outside the frame, or a number is out of range.
+        DataError: if the zones cannot be used or lie outside the frame, a number is out of range, or the
+            annotated video would replace the source.
         WeightsError: if there is no such network, or its file is damaged.
 
     Example:
@@ -133,6 +142,10 @@ def count_video(
         if not allowed or value is not None and not math.isfinite(value):
             raise DataError(f"{name} must be a number of seconds {least}. Received: {name}={value}")
     require_av()
+    path = source_name(source)
+    if annotated is not None and os.path.isfile(path):
+        if os.path.realpath(annotated) == os.path.realpath(path):
+            raise DataError(f"The annotated video would replace the source, {path}. Choose another file.")
     named = read_zones(zones) if zones is not None else []
     film = None if annotated is None else AnnotatedVideo(annotated, named, report or _warn)
     load_network(model)  # before a camera is kept waiting

@@ -125,6 +125,11 @@ def source_name(source: VideoSource) -> str:
     """How messages call a source: an address without the password in it."""
     if _is_webcam(source):
         return f"webcam {int(source)}"
+    if not isinstance(source, (str, os.PathLike)):
+        raise VideoError(
+            f"A video cannot be read from {type(source).__name__} {repr(source)[:80]}. Give the path of a "
+            "video, an address, or the number of a webcam."
+        )
     return re.sub(r"//[^/@]*@", "//***@", os.fsdecode(source))
 
 

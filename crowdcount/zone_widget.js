@@ -50,14 +50,14 @@ function render({ model, el }) {
   let rows = []; // one for each finished zone: its name and the button that removes it
 
   // Lumino, which JupyterLab is made of, runs no keyboard shortcuts for keys pressed in elements marked so.
-  const frame = htmlElement("div", { "data-lm-suppress-shortcuts": "true", style: `max-width: ${width}px` });
+  const frame = htmlElement("div", { "data-lm-suppress-shortcuts": "true" });
   const canvas = svgElement("svg", {
     viewBox: `0 0 ${width} ${height}`,
     tabindex: 0,
     role: "application",
     "aria-label": `Picture to draw zones on. ${HELP}`,
     style:
-      `display: block; width: 100%; height: auto; aspect-ratio: ${width} / ${height}; ` +
+      `display: block; width: 100%; max-width: ${width}px; height: auto; aspect-ratio: ${width} / ${height}; ` +
       "cursor: crosshair; touch-action: manipulation; user-select: none",
   });
   const drawn = svgElement("g", {});
@@ -92,8 +92,9 @@ function render({ model, el }) {
     draw();
   }
 
-  // Lines and letters are as thick on the screen as if the picture were 800 pixels wide.
-  const unit = Math.max(width, height) / 800;
+  // About a pixel of the screen, so that lines and letters are as thick there on any picture: one of more than about
+  // 800 pixels is made to fit the page, a smaller one is shown as it is.
+  const unit = Math.max(1, width / 800);
 
   function draw() {
     const shapes = model.get("shapes");

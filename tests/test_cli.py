@@ -14,8 +14,10 @@ import pytest
 from PIL import Image
 
 from crowdcount import cli
+from crowdcount.annotations import load_dataset
 from crowdcount.counting import count
 from crowdcount.density import load_density_map
+from crowdcount.evaluation import evaluate
 from crowdcount.files import data_folder
 from crowdcount.model_files import load_model
 
@@ -239,6 +241,18 @@ def test_evaluate_prints_what_json_holds(capsys, crowd, weights):
         assert value in text
 
 
+def test_evaluate_with_the_mirror_image_says_so(capsys, crowd, weights):
+    argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights]
+    (_, (alone,), _), (_, (both,), _) = run(capsys, *argv, "--json"), run(capsys, *argv, "--json", "--tta")
+    alone, both = json.loads(alone), json.loads(both)
+    assert (alone["tta"], both["tta"]) == (False, True)
+    samples = load_dataset("csv", crowd, "test")
+    assert both["bias"] == pytest.approx(evaluate(weights, samples, tta=True).bias, rel=1e-5)
+    assert both["bias"] != pytest.approx(alone["bias"], rel=1e-5)
+    _, lines, _ = run(capsys, *argv, "--tta")
+    assert "4 pictures, each with its mirror image, model" in lines[0]
+
+
 def test_evaluate_json_has_null_for_what_is_no_number(capsys, tmp_path, weights, rng):
     Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "a.png")
     (tmp_path / "points.csv").write_text("picture,x,y\na.png,,\n")
@@ -389,6 +403,8 @@ def test_draw_writes_what_evaluate_reads(capsys, tmp_path, weights):
         ["draw", "--out", "x", "--people", "9-3"],
         ["draw", "--out", "x", "--size", "1024"],
         ["draw", "--out", "x", "--seed", "-1"],
+        ["draw", "--out", "x", "--pictures", "many"],
+        ["density", "csv", "--out", "x", "--sigma", "adaptve"],
     ],
 )
 def test_usage_errors_end_with_status_2(capsys, argv):
@@ -396,6 +412,30 @@ def test_usage_errors_end_with_status_2(capsys, argv):
         cli.main(argv)
     output = capsys.readouterr()
     assert stop.value.code == 2 and output.out == "" and "usage: crowdcount" in output.err
+    # What Python's parser says by itself of a value names our functions: "invalid positive_int value".
+    assert "invalid " not in output.err or "invalid choice" in output.err
+
+
+@pytest.mark.parametrize(
+    "argv, place",
+    [
+        (["count", "a.png", "--overlay", "notes.txt"], "notes.txt"),
+        (["draw", "--out", "notes.txt"], "notes.txt"),
+    ],
+)
+def test_a_file_in_the_place_of_a_folder_is_told_before_the_work(capsys, photos, monkeypatch, argv, place):
+    monkeypatch.chdir(photos)
+    monkeypatch.setattr("crowdcount.counting.count_many", None)  # neither may be reached
+    monkeypatch.setattr("crowdcount.synthetic.write_dataset", None)
+    expected = f"cannot write {place}: {place} is a file, not a folder. Choose another place."
+    assert_clean_error(*run(capsys, *argv), expected)
+
+
+def test_draw_refuses_pictures_that_nothing_could_read(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("crowdcount.synthetic.write_dataset", None)
+    argv = ["draw", "--out", tmp_path / "x", "--size", "99999999x99999999"]
+    assert_clean_error(*run(capsys, *argv), "--size 99999999x99999999", "250,000,000")
+    assert not (tmp_path / "x").exists()
 
 
 # --- As a process of its own --------------------------------------------------------------------------------

@@ -269,15 +269,34 @@ def test_a_file_that_holds_something_else_is_left_alone(run, network, photos, co
         (["--resume"], "--csv"),
         (["--csv", "o.csv", "--resume", "--heads", "h.json"], "--heads"),
         (["--coverage", "1"], "between 0 and 1"),
-        (["a.png", "--csv", "./a.png"], "--csv would replace ./a.png"),
-        (["--csv", "o.csv", "--heads", "o.csv"], "--heads would replace o.csv"),
-        (["--zones", "zones.json", "--report", "zones.json"], "--report would replace zones.json"),
     ],
 )
 def test_usage_errors(run, capsys, argv, part):
     with pytest.raises(SystemExit) as stop:
         run("photos", *argv)
     assert stop.value.code == 2 and part in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "argv, part",
+    [
+        (["--csv", "./photos/a.png"], "--csv would replace ./photos/a.png"),
+        (["--csv", "photos/day 2/c.png"], "--csv would replace photos/day 2/c.png"),
+        (["--heads", "link.png"], "--heads would replace link.png"),
+        (["--csv", "o.csv", "--heads", "o.csv"], "--heads would replace o.csv"),
+        (["--zones", "zones.json", "--report", "zones.json"], "--report would replace zones.json"),
+        (["--model", "whole.jpg", "--report", "whole.jpg"], "--report would replace whole.jpg"),
+    ],
+)
+def test_no_output_replaces_what_the_run_reads_or_writes(run, network, photos, argv, part):
+    (photos / "link.png").symlink_to(photos / "photos" / "a.png")
+    whole = [{"name": "all", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}]
+    (photos / "zones.json").write_text(json.dumps(whole))
+    before = {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()}
+    status, lines, err = run("photos", *argv)
+    assert (status, lines, network.counted) == (1, [], [])
+    assert err.startswith(f"crowdcount: error: {part}") and err.count("\n") == 1
+    assert {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()} == before
 
 
 def test_a_row_that_no_longer_fits_leaves_no_part_of_it(tmp_path, small_disk):

@@ -174,9 +174,9 @@ def test_an_annotated_video_that_cannot_be_written_costs_nothing_else(run, folde
     "argv, part",
     [
         (["--zones", "missing.json"], "missing.json"),
-        (["--csv", "square.mp4"], "square.mp4 is named twice"),
-        (["--annotated", "./square.mp4"], "named twice"),
-        (["--csv", "a.png", "--chart", "a.png"], "a.png is named twice"),
+        (["--csv", "square.mp4"], "--csv would replace square.mp4"),
+        (["--annotated", "./square.mp4"], "--annotated would replace ./square.mp4"),
+        (["--csv", "a.png", "--chart", "a.png"], "--chart would replace a.png"),
         (["--chart", "chart.mp4"], "chart.mp4"),
         (["--annotated", "film.png"], "film.png"),
         (["--csv", "."], "folder"),
@@ -210,12 +210,27 @@ def test_what_is_no_video_is_one_clear_error_and_leaves_nothing(run, folder, nam
 
 
 @pytest.mark.parametrize(
-    "argv", [["--every", "0"], ["--every", "x"], ["--seconds", "-1"], ["--smooth", "-1"], ["--coverage", "1"]]
+    "option, value, wanted",
+    [
+        ("--every", "0", "a number above 0"),
+        ("--every", "x", "a number above 0"),
+        ("--seconds", "-1", "a number above 0"),
+        ("--smooth", "-1", "a number, 0 or more"),
+        ("--coverage", "1", "a number between 0 and 1, as 0.9"),
+        ("--coverage", "90%", "a number between 0 and 1, as 0.9"),
+    ],
 )
-def test_numbers_out_of_range_are_usage_errors(run, capsys, argv):
+def test_numbers_out_of_range_are_usage_errors(run, capsys, option, value, wanted):
     with pytest.raises(SystemExit) as stop:
-        run(*argv)
-    assert stop.value.code == 2 and argv[0] in capsys.readouterr().err
+        run(option, value)
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert stop.value.code == 2
+    assert told == f"crowdcount video: error: argument {option}: must be {wanted}, received {value}"
+
+
+def test_no_smoothing_is_zero_however_it_is_written(run):
+    run("--csv", "out.csv", "--every", "4", "--smooth", "0.0")
+    assert [float(row["count"]) for row in rows("out.csv")] == [10, 20]
 
 
 def test_without_the_library_the_extra_is_named(folder):

@@ -77,3 +77,10 @@ def test_notebook_shows_overlays_and_escapes_names():
     assert "&lt;b&gt;.jpg" in page and "b&amp;c.jpg" in page and "&lt;dark&gt;" in page
     assert "<b>" not in page
     assert page.count("<tr>") == 3
+
+
+def test_a_picture_that_has_gone_leaves_its_row(tmp_path):
+    here, gone = result("here.png", 3), result("gone.png", 4, source=str(tmp_path / "gone.png"))
+    page = Comparison([here, gone])._repr_html_()
+    assert page.count("<img") == 1 and page.count("the picture has moved") == 1
+    assert ">gone.png<" in page and ">4<" in page

@@ -60,14 +60,14 @@ def test_list_of_pictures_of_different_sizes(model, rng):
     assert [result.count for result in results] == [count(array, model=model).count for array in arrays]
 
 
-def test_folder_is_counted_in_the_order_of_names(model, rng, tmp_path):
-    for name in ("b.png", "a.jpg", "c.PNG"):
-        Image.fromarray(picture(rng)).save(tmp_path / name)
+def test_folder_is_counted_with_its_subfolders_in_the_order_of_paths(model, rng, tmp_path):
+    (tmp_path / "b" / "sub").mkdir(parents=True)
+    for name in ("b.png", "a.jpg", "b/sub/z.png", "c.PNG"):
+        Image.fromarray(picture(rng, 16, 24)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
-    results = count(tmp_path, model=model)
-    assert [result.picture for result in results] == [
-        str(tmp_path / name) for name in ("a.jpg", "b.png", "c.PNG")
-    ]
+    expected = [str(tmp_path / name) for name in ("a.jpg", "b/sub/z.png", "b.png", "c.PNG")]
+    assert [result.picture for result in count(tmp_path, model=model)] == expected
+    assert [result.picture for result in count_many([tmp_path], model)] == expected
 
 
 def test_folder_without_pictures_is_an_error(model, tmp_path):
@@ -232,6 +232,23 @@ def test_network_by_file_is_loaded_once_and_named_as_given(rng, tmp_path, monkey
 def test_unknown_network_is_an_error(rng):
     with pytest.raises(WeightsError, match="nonesuch"):
         count(picture(rng), model="nonesuch")
+
+
+@pytest.mark.parametrize("given, named", [(None, "NoneType None"), (3, "int 3"), (len, "builtin_function")])
+def test_what_is_no_model_is_told(rng, given, named):
+    with pytest.raises(WeightsError, match=f"keras.Model. Received: {named}"):
+        count(picture(rng), model=given)
+
+
+def test_result_whose_picture_has_gone_shows_its_text(rng, tmp_path):
+    path = tmp_path / "square.png"
+    Image.fromarray(picture(rng)).save(path)
+    result = CountResult(12.0, np.zeros((9, 13), np.float32), "square.png", 101, 70, "m", 0.1, source=str(path))
+    assert result._repr_png_().startswith(b"\x89PNG")
+    path.unlink()
+    assert result._repr_png_() is None and "about 12 people" in repr(result)
+    with pytest.raises(PictureError, match="does not exist"):
+        result.save_overlay(tmp_path / "overlay.png")
 
 
 def test_count_many_goes_on_after_failures(model, rng, tmp_path):

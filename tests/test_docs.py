@@ -4,12 +4,14 @@
 names, and a `json NAME` block is saved as that file, as the page tells its reader to. Others are only shown.
 """
 
+import importlib.util
 import re
 import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from crowdcount import cli
 
@@ -18,6 +20,11 @@ PAGES = sorted(DOCS.glob("*.md"))
 # What some pages need beyond the package itself.
 EXTRAS = {"watch_a_square": ["av"], "export": ["onnx", "tf2onnx", "onnxruntime", "ai_edge_litert"]}
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A path from the root of a file system, or of a Windows drive, as it stands in a text: not the middle of a relative one
+# ("weights/NAME"), nor of an address ("https://...").
+_ABSOLUTE = re.compile(r"(?<![\w.:/*)\]}<>~$-])(?:~?/|[A-Za-z]:\\)[\w.~-]+(?:[/\\][\w.~-]*)*")
+# Devices are alike on every machine.
+_EVERYWHERE = re.compile(r"/dev/\w+")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -94,7 +101,78 @@ def test_index_names_every_page():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_says_nothing_of_the_machine(page):
-    assert not re.search(r"/work/|/tmp/|/home/", page.read_text("utf-8"))
+    assert machine_paths(page.read_text("utf-8")) == []
+
+
+def machine_paths(text):
+    return [path for path in _ABSOLUTE.findall(text) if not _EVERYWHERE.fullmatch(path)]
+
+
+@pytest.mark.parametrize("folders", [["srv", "x"], ["var", "folders", "a.csv"], ["root"]])
+@pytest.mark.parametrize("around", ["in {}", "`{}`", "({})", '"{}"', "--out {}", "--out={}", "a\n{}"])
+def test_a_path_of_the_machine_is_seen_wherever_it_stands(folders, around):
+    for path in ("/" + "/".join(folders), "~/" + "/".join(folders), "D:\\" + "\\".join(folders)):
+        assert machine_paths(around.format(path)) == [path]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("docs/how_sure.md", "[page](../notebooks/README.md)", "rtsp://user:password@192.168.1.20/stream1"),
+        *("https://arxiv.org/abs/1802.10062", "height / 8", "⌈height / 8⌉", "1/16", "/dev/video0", "a//b", "and/or"),
+    ],
+)
+def test_what_is_no_path_of_the_machine_is_left_alone(text):
+    assert machine_paths(text) == []
+
+
+PICTURES = DOCS / "pictures"
+
+
+@pytest.fixture(scope="module")
+def make_pictures():
+    """The program `docs/make_pictures.py`."""
+    for needed in ("av", "anywidget"):
+        pytest.importorskip(needed, reason=f"docs/make_pictures.py needs {needed}")
+    spec = importlib.util.spec_from_file_location("make_pictures", DOCS / "make_pictures.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pictures_are_small_and_in_the_readme(make_pictures):
+    assert {path.name for path in PICTURES.iterdir()} == set(make_pictures.PICTURES)
+    readme = (DOCS.parent / "README.md").read_text("utf-8")
+    for path in PICTURES.iterdir():
+        assert path.stat().st_size < 25_000
+        assert Image.open(path).width == 240
+        assert f"](docs/pictures/{path.name})" in readme
+
+
+def test_pictures_can_be_made_anew(make_pictures, weights, tmp_path, monkeypatch, capsys):
+    """With a tiny network and a small street; the pages are made, and no browser shows them."""
+    monkeypatch.setattr(make_pictures, "SIZE", (192, 256))
+    monkeypatch.setattr(make_pictures, "PEOPLE", 20)
+    monkeypatch.setattr(make_pictures, "tiles", lambda crowd: crowd.small())
+    monkeypatch.setitem(make_pictures.PICTURES, "tiles.jpg", make_pictures.tiles)
+    shown = []
+
+    def browser(command, **_):
+        source, shot = command[-1], next(word for word in command if word.startswith("--screenshot="))
+        shown.append(Path(source.removeprefix("file://")).read_text("utf-8"))
+        Image.new("RGB", (500, 400)).save(shot.removeprefix("--screenshot="))
+
+    monkeypatch.setattr(make_pictures.subprocess, "run", browser)
+    make_pictures.main(["--model", weights, "--out", str(tmp_path), "--browser", "chromium"])
+    assert {path.name for path in tmp_path.iterdir()} == set(make_pictures.PICTURES)
+    assert all(Image.open(path).width == 240 for path in tmp_path.iterdir())
+    report, table, widget = shown
+    assert "People by time" in report and table.count("<img") == 2 and '"name": "near"' in widget
+    monkeypatch.setattr(make_pictures.shutil, "which", lambda _: None)
+    (tmp_path / "none").mkdir()
+    make_pictures.main(["--model", weights, "--out", str(tmp_path / "none")])
+    assert not (tmp_path / "none" / "report.png").exists()
+    assert "report.png needs a browser" in capsys.readouterr().err
 
 
 def test_march_leaves_table_report_and_heat_maps(page_run):

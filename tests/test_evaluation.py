@@ -120,6 +120,55 @@ def test_data_set_without_heads_has_no_relative_error(reader_of_red):
     assert (result.psnr, result.ssim) == (None, None)
 
 
+@pytest.fixture(scope="module")
+def looker_to_the_left():
+    """Counts in a cell what the reader of red sees in the next cell to the left: no mirror image counts alike."""
+    inputs = keras.Input((None, None, 3))
+    cells = keras.layers.AveragePooling2D(8, padding="same")(inputs)
+    outputs = keras.layers.Conv2D(1, (1, 3), padding="same", use_bias=False)(cells)
+    model = keras.Model(inputs, outputs)
+    kernel = np.zeros((1, 3, 3, 1), np.float32)
+    kernel[0, 0, 0] = PEOPLE_A_RED_LEVEL
+    model.layers[-1].set_weights([kernel])
+    return model
+
+
+def test_mirror_image_is_averaged_in_and_put_back_in_its_place(looker_to_the_left):
+    density = np.zeros((2, 6))
+    density[0, 1], density[1, 5] = 2.0, 1.0
+    sample = painted(density, "a", [(20, 4)] * 3)
+    mirror = Sample("mirror", np.ascontiguousarray(sample.picture[:, ::-1]), [(0, 0)])
+    alone = [evaluate(looker_to_the_left, [each]).rows[0]["predicted"] for each in (sample, mirror)]
+    assert alone == pytest.approx([2, 3])  # the head at the right edge has no cell to its right
+    result = evaluate(looker_to_the_left, [sample], tta=True, maps=True, sigma=5.0)
+    assert result.rows[0]["predicted"] == pytest.approx(np.mean(alone))
+    expected = np.zeros((2, 6))
+    expected[0, 2], expected[0, 0], expected[1, 4] = 1.0, 1.0, 0.5  # half of each, to both sides
+    truth = density_map(sample.points, (16, 48), sigma=5.0, stride=8)
+    assert result.psnr == pytest.approx(psnr(truth, expected), rel=1e-5)
+    assert result.ssim == pytest.approx(ssim(truth, expected), rel=1e-5)
+    assert result.game[1] == pytest.approx(3 - 2 + 0.5)
+
+
+@pytest.mark.parametrize("width", [41, 47, 48])
+def test_mirror_image_of_any_width_keeps_its_count_and_its_place(looker_to_the_left, width, rng):
+    sample = painted(rng.uniform(0, 2, (3, 6)))
+    picture = np.ascontiguousarray(sample.picture[:, :width])
+    counts = [
+        evaluate(looker_to_the_left, [Sample("a", each, [])], tta=tta).mae
+        for each, tta in ((picture, False), (picture[:, ::-1], False), (picture, True))
+    ]
+    assert counts[0] != pytest.approx(counts[1], rel=1e-2)
+    assert counts[2] == pytest.approx(np.mean(counts[:2]), rel=1e-5)
+    # A person at a place, seen in the mirror image, is at that place: in the mean of the cells, to the pixel.
+    cells = np.zeros((1, 6), np.float32)
+    cells[0, 2] = 1.0
+    middles = (np.minimum(np.arange(1, 7) * 8, width) + np.arange(6) * 8) / 2
+    back = evaluation._mirrored_back(cells, width)
+    assert float(back.sum()) == pytest.approx(1)
+    assert float((back * middles).sum()) == pytest.approx(width - 20, abs=1e-4)
+
+
 def test_no_samples_is_an_error(reader_of_red):
     with pytest.raises(DataError, match="no pictures"):
         evaluate(reader_of_red, [])

@@ -207,6 +207,21 @@ def test_a_network_that_is_no_graph_of_layers_is_refused(tmp_path):
         export_model(Counter(), tmp_path / "a")
 
 
+def test_a_layer_that_cannot_tell_its_configuration_is_refused(tmp_path):
+    class Applied(keras.layers.Layer):
+        def __init__(self, function):
+            super().__init__()
+            self.function = function
+
+        def call(self, inputs):
+            return self.function(inputs)
+
+    inputs = keras.Input((None, None, 3))
+    outputs = keras.layers.Conv2D(1, 8, strides=8)(Applied(lambda values: values / 255)(inputs))
+    with pytest.raises(CrowdCountError, match="layer by layer"):
+        export_model(keras.Model(inputs, outputs), tmp_path / "a")
+
+
 # --- The command --------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from crowdcount import plots
-from crowdcount.plots import add_caption, overlay, plot_count
+from crowdcount.plots import add_caption, overlay, plot_count, plot_learning
 
 matplotlib.use("Agg")
 
@@ -102,3 +102,31 @@ def test_color_bar_says_what_it_measures(gray):
     assert "people per cell" in bar.get_ylabel()
     assert bar.get_ylim() == (0, 0.5)
     matplotlib.pyplot.close("all")
+
+
+def test_learning_curve_goes_on_over_runs():
+    rows = [
+        {"run": "1", "loss": "9", "val_mae": "", "val_rmse": ""},
+        {"run": "1", "loss": "7", "val_mae": "30", "val_rmse": "40"},
+        {"run": "2", "loss": "8", "val_mae": "20", "val_rmse": "35"},
+        {"run": "2", "loss": "5", "val_mae": "", "val_rmse": ""},
+        {"run": "2", "loss": "4", "val_mae": "25", "val_rmse": "36"},
+    ]
+    figure = plot_learning(rows, title="tiny", kept=1)
+    losses, errors = figure.axes
+    first, second, start = (line.get_xydata().tolist() for line in losses.lines)
+    assert (first, second) == ([[1, 9], [2, 7]], [[3, 8], [4, 5], [5, 4]])
+    assert [x for x, _ in start] == [2.5, 2.5]
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in errors.lines}
+    assert drawn["MAE"] == [[2, 30], [3, 20], [5, 25]] and drawn["RMSE"] == [[2, 40], [3, 35], [5, 36]]
+    assert [x for x, _ in drawn["weights kept"]] == [3, 3]  # the second run's first epoch
+    assert losses.get_title() == "tiny"
+
+
+def test_learning_curve_of_one_run_without_validation(tmp_path):
+    rows = [{"epoch": epoch, "loss": 1 / epoch, "val_mae": "", "val_rmse": ""} for epoch in (1, 2, 3)]
+    figure = plot_learning(rows)
+    assert len(figure.axes[0].lines) == 1
+    figure.savefig(tmp_path / "curve.png")
+    with pytest.raises(ValueError, match="at least one epoch"):
+        plot_learning([])

@@ -14,7 +14,7 @@ import pytest
 
 from crowdcount import model, recipes, training
 from crowdcount.annotations import Sample
-from crowdcount.callbacks import CropBias, CropMAE, averaged_weights
+from crowdcount.callbacks import CropBias, CropMAE, RunawayWatch, averaged_weights
 from crowdcount.density import density_map, save_density_map
 from crowdcount.errors import DataError, TrainingError
 from crowdcount.model_files import load_model, model_card
@@ -120,6 +120,22 @@ def test_resume_refuses_another_run(run, quick):
         train(_crowd(2), out=out / "broken", recipe=quick, resume=True)
 
 
+def _bytes_in(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_disk_use_does_not_grow_with_the_epochs(tmp_path, quick):
+    arguments = {"out": tmp_path, "recipe": quick, "width": 1 / 64, "init": "none"}
+    train(_crowd(4), _crowd(2, 99), epochs=4, **arguments)
+    names, before = {path.name for path in tmp_path.iterdir()}, _bytes_in(tmp_path)
+    # What a kill in the middle of writing leaves goes away; a hidden file of the user's stays.
+    for name in (".checkpoint-0a1b2c3d.h5", ".best.weights-0a1b2c3d.weights.h5", ".nfs000001"):
+        (tmp_path / name).write_bytes(b"x")
+    train(_crowd(4), _crowd(2, 99), epochs=12, resume=True, **arguments)
+    assert {path.name for path in tmp_path.iterdir()} == names | {".nfs000001"}
+    assert _bytes_in(tmp_path) - before < 8 * 2000  # eight epochs' lines in history.csv and TensorBoard's log
+
+
 _SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -143,15 +159,16 @@ def test_killed_and_resumed_is_as_never_stopped(tmp_path):
     whole = _process(tmp_path / "whole", resume=False)
     killed = _process(tmp_path / "killed", resume=False)
     checkpoint = tmp_path / "killed" / "checkpoint.h5"
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 900  # against hanging: a busy machine may take minutes to begin
     while not checkpoint.exists() and killed.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    _, errors = killed.communicate()
+    assert checkpoint.exists(), errors.decode()
     assert killed.returncode == -signal.SIGKILL, "the run ended before it could be killed"
     resumed = _process(tmp_path / "killed", resume=True)
     for process in (whole, resumed):
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=900)
         assert process.returncode == 0, errors.decode()
 
     rows = []
@@ -284,6 +301,31 @@ def test_progress_metrics():
     for _ in range(800):  # an old error is forgotten after some hundreds of steps
         bias.update_state(truth, truth)
     assert abs(float(bias.result())) < 1e-2
+
+
+def _warned(biases):
+    watch = RunawayWatch()
+    return [step for step, bias in enumerate(biases) if watch(bias)]
+
+
+def test_runaway_is_warned_of_once_it_had_settled():
+    assert _warned([-1.0] * 300 + [-0.05] * 300 + [0.2] * 300) == []  # new layers settle, and swing a little
+    assert _warned([-1.0] * 300 + [0.05] * 100 + [0.3] * 400) == [400]  # told once...
+    assert _warned([0.0] * 200 + [-0.3] * 1100) == [200, 700, 1200]  # ...and rarely again
+    assert _warned([0.0] * 200 + [0.3] * 50 + [0.0] + [0.3] * 50) == [200, 251]
+    assert _warned([0.0] * 5 + [0.9] * 200) == []  # the first steps are no hundred
+    assert _warned([3.0] * 600) == [499]  # never settles
+
+
+def test_runaway_is_told_above_the_progress_line(tmp_path, quick, capsys, monkeypatch):
+    monkeypatch.setattr(RunawayWatch, "WINDOW", 1)
+    monkeypatch.setattr(RunawayWatch, "SETTLED", 1e9)  # takes any bias for settled
+    train(_crowd(4), out=tmp_path, recipe=quick, width=1 / 64, init="none", epochs=1)
+    lines = capsys.readouterr().err.replace("\r", "\n").splitlines()
+    (warning,) = [line for line in lines if "runs away" in line]
+    assert "over the last hundred steps" in warning and "learning rate" in warning
+    bar = [line for line in lines if line.startswith("training:")]
+    assert "bias=" in bar[-1] and "<" in bar[-1]  # elapsed<left
 
 
 def test_averaged_weights_are_put_back():

@@ -693,3 +693,20 @@ def test_a_number_is_a_webcam(tmp_path, by_level, monkeypatch):
 def test_a_webcam_that_is_not_there_is_one_clear_error(by_level):
     with pytest.raises(VideoError, match="Webcam 97 .*plugged in"):
         next(count_video(97))
+
+
+def test_an_annotated_video_never_replaces_its_source(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "square.mp4")
+    (tmp_path / "link.mp4").symlink_to(path)
+    before = (tmp_path / "square.mp4").read_bytes()
+    monkeypatch.setattr(video, "load_network", lambda model: pytest.fail("before the work"))
+    for source, annotated in ((path, path), (tmp_path / "square.mp4", str(tmp_path / "link.mp4"))):
+        with pytest.raises(DataError, match="would replace the source, .*square.mp4"):
+            count_video(source, annotated=annotated)
+    assert (tmp_path / "square.mp4").read_bytes() == before
+
+
+@pytest.mark.parametrize("source", [None, 1.5, True])
+def test_what_is_no_source_is_told(source):
+    with pytest.raises(VideoError, match=f"cannot be read from {type(source).__name__} {source}"):
+        count_video(source)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -51,6 +51,18 @@ def add_coverage(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_zones(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--zones", metavar="FILE", help="count by zone too: named polygons in JSON, in pixels or fractions"
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)"
+    )
+
+
 def add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help=f"{_DATASETS}, or several joined by +")
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)
@@ -63,34 +75,37 @@ def add_split(parser: argparse.ArgumentParser) -> None:
 
 
 def positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, received {text}")
-    return value
+    return _checked(text, int, lambda value: value >= 1, "a whole number, 1 or more")
 
 
 def seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and {2**32 - 1}, received {text}")
-    return value
+    return _checked(
+        text, int, lambda value: 0 <= value < 2**32, f"a whole number between 0 and {2**32 - 1}"
+    )
 
 
 def positive(text: str) -> float:
-    try:
-        value = float(Fraction(text))  # "1/16" is how people write a width
-    except (ValueError, ZeroDivisionError, OverflowError):
-        value = math.nan
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, received {text}")
-    return value
+    return _checked(text, _number, lambda value: value > 0, "a number above 0")
+
+
+def not_negative(text: str) -> float:
+    return _checked(text, _number, lambda value: value >= 0, "a number, 0 or more")
 
 
 def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, as 0.9, received {text}")
-    return value
+    return _checked(text, _number, lambda value: 0 < value < 1, "a number between 0 and 1, as 0.9")
+
+
+def _number(text: str) -> float:
+    return float(Fraction(text))  # "1/16" is how people write a width
+
+
+def _checked(text: str, convert: Callable, allowed: Callable[..., bool], wanted: str) -> int | float:
+    with suppress(ValueError, ZeroDivisionError, OverflowError):
+        value = convert(text)
+        if allowed(value):
+            return value
+    raise argparse.ArgumentTypeError(f"must be {wanted}, received {text}")
 
 
 # --- Work ---------------------------------------------------------------------------------------------------
@@ -105,14 +120,63 @@ def finite(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def coverage_of(arguments: argparse.Namespace) -> float:
+    """The coverage that is asked for, or the usual one; warns where the ranges asked for cannot be given."""
+    from crowdcount.ranges import COVERAGE, why_no_range
+
+    if arguments.coverage is None:
+        return COVERAGE
+    if reason := why_no_range(arguments.model, arguments.coverage):
+        warn(reason)
+    return arguments.coverage
+
+
+def hides_progress() -> bool:
+    """Whether a bar is not wanted: nobody sees it, or the results, which come one by one, are the progress."""
+    return sys.stdout.isatty() or not sys.stderr.isatty()
+
+
+def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None]) -> None:
+    """Find out before the work that one of its files would replace another.
+
+    Args:
+        outputs: option -> the file that it names, or None.
+        inputs: what the work reads; of these only files that are there can be replaced.
+
+    Raises:
+        CrowdCountError: if a file that is written is read, or written by another option, too.
+    """
+    used = {os.path.realpath(path) for path in inputs if path and os.path.isfile(path)}
+    for option, path in outputs.items():
+        if not path:
+            continue
+        if os.path.realpath(path) in used:
+            raise CrowdCountError(
+                f"{option} would replace {path}, which this run reads or writes too. Choose another file."
+            )
+        used.add(os.path.realpath(path))
+
+
 def check_writable(path: Path) -> None:
     """Find out before the work, not after it, that its result has no place to go."""
     with writing(path):
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        _try_folder(path.parent)
+
+
+def check_folder(path: Path) -> None:
+    """The same for a folder that results are to go to."""
+    with writing(path):
+        _try_folder(path)
+
+
+def _try_folder(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(None, f"{path} is a file, not a folder")
+    path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path):
+        pass
 
 
 @contextmanager

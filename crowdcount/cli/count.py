@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,12 @@ from crowdcount.cli.common import (
     Command,
     add_coverage,
     add_model,
+    add_zones,
     begin,
+    check_outputs,
+    coverage_of,
     fail,
+    hides_progress,
     import_keras,
     warn,
 )
@@ -69,9 +72,7 @@ def add(command: Command) -> None:
     parser.add_argument(
         "--overlay", metavar="DIR", help="save each picture with its density map over it to this folder"
     )
-    parser.add_argument(
-        "--zones", metavar="FILE", help="count by zone too: named polygons in JSON, in pixels or fractions"
-    )
+    add_zones(parser)
     parser.add_argument(
         "--ground",
         metavar="FILE",
@@ -83,17 +84,17 @@ def add(command: Command) -> None:
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
     from crowdcount.counting import CountFailure, count_many
-    from crowdcount.files import data_folder
-    from crowdcount.ranges import COVERAGE, why_no_range
     from crowdcount.zones import read_ground, read_zones
 
-    pictures = list(arguments.pictures)
-    if arguments.demo:
-        pictures.append(str(data_folder("datasets") / "sample.jpg"))
     zones = read_zones(arguments.zones) if arguments.zones else []
     ground = read_ground(arguments.ground) if arguments.ground else None
-    coverage = COVERAGE if arguments.coverage is None else arguments.coverage
-    sources = list(_expanded(pictures, arguments.overlay))
+    sources = _sources(arguments)
+    read = [source for source in sources if isinstance(source, str)]
+    check_outputs(
+        {f"--{name}": getattr(arguments, name) for name in ("csv", "heads", "report")},
+        [*read, arguments.zones, arguments.ground, arguments.model],
+    )
+    coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:
         counts = CountsFile(
@@ -117,14 +118,10 @@ def _count(arguments: argparse.Namespace) -> int:
     if to_count:
         import_keras()
     begin()
-    if arguments.coverage is not None and (reason := why_no_range(arguments.model, coverage)):
-        warn(reason)
     counted = count_many(to_count, arguments.model, coverage=coverage)
     failed = False
-    # On a terminal the results are the progress.
-    hidden = sys.stdout.isatty() or not sys.stderr.isatty()
     with closing(outputs):
-        for source in tqdm(sources, unit=" pictures", file=sys.stderr, disable=hidden):
+        for source in tqdm(sources, unit=" pictures", file=sys.stderr, disable=hides_progress()):
             result = source if isinstance(source, CountFailure) else next(counted)
             row = _count_row(result)
             if zones and row["count"] is not None:
@@ -193,39 +190,19 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         refuse("--resume needs --csv, the file to go on with")
     if arguments.resume and arguments.heads and is_json(arguments.heads):
         refuse("--resume goes on with a file of --heads only if it is CSV")
-    used = {
-        os.path.abspath(path)
-        for path in (*arguments.pictures, arguments.zones, arguments.ground)
-        if path and not os.path.isdir(path)
-    }
-    for option in ("csv", "heads", "report"):
-        if path := getattr(arguments, option):
-            if os.path.abspath(path) in used:
-                refuse(f"--{option} would replace {path}, which this run reads or writes too")
-            used.add(os.path.abspath(path))
 
 
-def _expanded(pictures: Sequence[str], overlays: str | None) -> Iterator[str | CountFailure]:
+def _sources(arguments: argparse.Namespace) -> list[str | CountFailure]:
     """The pictures, and those of the folders, named as they were given; a failure for a folder without."""
-    from crowdcount.counting import CountFailure
-    from crowdcount.images import list_pictures
+    from crowdcount.counting import expanded
+    from crowdcount.files import data_folder
 
-    for picture in pictures:
-        if not os.path.isdir(picture):
-            yield picture
-            continue
-        try:
-            found = list_pictures(picture, recursive=True)
-        except PictureError as error:
-            yield CountFailure(picture, str(error))
-            continue
-        names = [os.path.join(picture, path.relative_to(picture)) for path in found]
-        if overlays:
-            names = [name for name in names if not is_overlay(name, overlays)]
-        if not names:
-            reason = "holds no pictures. Name a folder of JPEG or PNG files."
-            yield CountFailure(picture, f"The folder {picture!r} {reason}")
-        yield from names
+    given = list(arguments.pictures)
+    if arguments.demo:
+        given.append(str(data_folder("datasets") / "sample.jpg"))
+    if not arguments.overlay:
+        return list(expanded(given))
+    return list(expanded(given, leave_out=lambda picture: is_overlay(picture, arguments.overlay)))
 
 
 def _print(row: dict, *, as_json: bool) -> None:

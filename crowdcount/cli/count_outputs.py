@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crowdcount.cli.common import check_writable, warn, writing
+from crowdcount.cli.common import check_folder, check_writable, warn, writing
 from crowdcount.cli.tables import GrowingTable, Table
 from crowdcount.errors import DataError
 
@@ -32,9 +33,10 @@ _ZONE, _PER_M2 = "zone ", "per m2 "
 _OVERLAY_NAME = re.compile(r"_overlay(_\d+)?\.png$")
 
 
-class Output:
+class Output(ABC):
     """What is written of a run."""
 
+    @abstractmethod
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         """Take in a picture.
 
@@ -42,7 +44,6 @@ class Output:
             PictureError: if the picture cannot be read any more.
             CrowdCountError: if the output cannot be written.
         """
-        raise NotImplementedError
 
     def finish(self) -> None:
         """Write what is left to write at the end of the work."""
@@ -197,7 +198,7 @@ class OverlayFolder(Output):
     """
 
     def __init__(self, folder: str, zones: list[Zone], counts: CountsFile | None):
-        check_writable(Path(folder) / "overlay.png")
+        check_folder(Path(folder))
         self._folder, self._zones, self._taken = Path(folder), zones, set()
         for row in counts.earlier() if counts is not None else ():
             self._path(row["picture"])

@@ -32,7 +32,10 @@ def add(command: Command) -> None:
 
 
 def _sigma(text: str) -> float | str:
-    return text if text == "adaptive" else positive(text)
+    try:
+        return text if text == "adaptive" else positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or write adaptive") from None
 
 
 def _density(arguments: argparse.Namespace) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from crowdcount.cli.common import Command, begin, positive_int, seed, writing
+from crowdcount.cli.common import Command, add_seed, begin, check_folder, positive_int, writing
+from crowdcount.errors import CrowdCountError
 
 
 def add(command: Command) -> None:
@@ -29,9 +31,7 @@ def add(command: Command) -> None:
         default=(1024, 768),
         help="size in pixels (default: 1024x768)",
     )
-    parser.add_argument(
-        "--seed", metavar="S", type=seed, default=0, help="seed of the random numbers (default: 0)"
-    )
+    add_seed(parser)
 
 
 def _range(text: str) -> tuple[int, int]:
@@ -49,10 +49,17 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _draw(arguments: argparse.Namespace) -> int:
+    from crowdcount.images import MAX_PIXELS
     from crowdcount.synthetic import write_dataset
 
     begin()
     width, height = arguments.size
+    if width * height > MAX_PIXELS:
+        raise CrowdCountError(
+            f"--size {width}x{height} makes {width * height:,} pixels, more than the {MAX_PIXELS:,} that "
+            "crowdcount reads. Choose a smaller size."
+        )
+    check_folder(Path(arguments.out))
     with writing(arguments.out):
         write_dataset(arguments.out, arguments.pictures, arguments.people, (height, width), arguments.seed)
     print(arguments.out)

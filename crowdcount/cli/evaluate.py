@@ -14,9 +14,9 @@ from crowdcount.cli.common import (
     add_split,
     begin,
     check_writable,
+    coverage_of,
     finite,
     import_keras,
-    warn,
     writing,
 )
 
@@ -28,6 +28,9 @@ def add(command: Command) -> None:
     add_model(parser)
     add_coverage(parser)
     parser.add_argument("--maps", action="store_true", help="compare the density maps too: PSNR and SSIM")
+    parser.add_argument(
+        "--tta", action="store_true", help="take the mean of each picture and its mirror image, at twice the time"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--csv", metavar="FILE", help="write a line a picture to this file")
 
@@ -35,17 +38,14 @@ def add(command: Command) -> None:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from crowdcount.annotations import load_dataset
     from crowdcount.evaluation import evaluate
-    from crowdcount.ranges import COVERAGE, why_no_range
 
     if arguments.csv:
         check_writable(Path(arguments.csv))
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
     import_keras()
     begin()
-    coverage = COVERAGE if arguments.coverage is None else arguments.coverage
-    if arguments.coverage is not None and (reason := why_no_range(arguments.model, coverage)):
-        warn(reason)
-    result = evaluate(arguments.model, samples, maps=arguments.maps, coverage=coverage)
+    coverage = coverage_of(arguments)
+    result = evaluate(arguments.model, samples, maps=arguments.maps, tta=arguments.tta, coverage=coverage)
     if arguments.csv:
         with writing(arguments.csv):
             result.save_csv(arguments.csv)
@@ -61,14 +61,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.maps:
         scores |= {"psnr": result.psnr, "ssim": result.ssim}
     if arguments.json:
-        head = {"dataset": arguments.dataset, "split": arguments.split, "model": arguments.model}
+        head = {name: getattr(arguments, name) for name in ("dataset", "split", "model", "tta")}
         print(
             json.dumps(
                 finite({**head, "pictures": result.pictures, **scores, "seconds": round(result.seconds, 3)})
             )
         )
         return 0
-    print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures, model {arguments.model}")
+    mirrored = ", each with its mirror image" if arguments.tta else ""
+    print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{mirrored}, model {arguments.model}")
     print(f"MAE   {result.mae:9.2f}  heads")
     print(f"RMSE  {result.rmse:9.2f}  heads")
     print(f"NAE   {result.nae:9.4f}")

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from crowdcount.cli.common import Command, add_model, begin, import_keras, writing
+from crowdcount.cli.common import Command, add_model, begin, check_writable, import_keras, writing
 
 # The keys of crowdcount.export.FORMATS, which cannot be had without Keras.
 FORMATS = ("saved_model", "onnx", "litert")
@@ -46,6 +46,8 @@ def _export(arguments: argparse.Namespace) -> int:
     from crowdcount.export import check_export, export_model
 
     check_export(arguments.out, arguments.format, arguments.precision)
+    if arguments.format != "saved_model":  # which is a folder, and may be there if it is empty
+        check_writable(Path(arguments.out))
     begin()
     print(f"crowdcount: converting {arguments.model}, which takes up to a minute", file=sys.stderr)
     with writing(arguments.out):

@@ -8,7 +8,7 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from crowdcount.cli.common import Command, add_dataset, begin, import_keras, positive, positive_int, seed
+from crowdcount.cli.common import Command, add_dataset, add_seed, begin, import_keras, positive, positive_int
 
 
 def add(command: Command) -> None:
@@ -39,9 +39,7 @@ def add(command: Command) -> None:
     parser.add_argument(
         "--maps", metavar="FOLDER", help="read the targets that crowdcount density wrote to this folder"
     )
-    parser.add_argument(
-        "--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)"
-    )
+    add_seed(parser)
 
 
 def _train(arguments: argparse.Namespace) -> int:

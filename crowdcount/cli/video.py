@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -13,14 +12,18 @@ from crowdcount.cli.common import (
     Command,
     add_coverage,
     add_model,
+    add_zones,
     begin,
+    check_outputs,
     check_writable,
+    coverage_of,
+    hides_progress,
     import_keras,
+    not_negative,
     positive,
     warn,
     writing,
 )
-from crowdcount.errors import CrowdCountError
 
 if TYPE_CHECKING:
     from crowdcount.video import FrameCount
@@ -39,9 +42,7 @@ def add(command: Command) -> None:
         default=1.0,
         help="time from one count to the next (default: 1)",
     )
-    parser.add_argument(
-        "--zones", metavar="FILE", help="count by zone too: named polygons in JSON, in pixels or fractions"
-    )
+    add_zones(parser)
     parser.add_argument(
         "--csv",
         metavar="FILE",
@@ -59,7 +60,7 @@ def add(command: Command) -> None:
     parser.add_argument(
         "--smooth",
         metavar="SECONDS",
-        type=_not_negative,
+        type=not_negative,
         default=5.0,
         help="average counts over about this time; 0 gives each frame's own count (default: 5)",
     )
@@ -67,16 +68,14 @@ def add(command: Command) -> None:
     add_model(parser)
 
 
-def _not_negative(text: str) -> float:
-    return 0.0 if text == "0" else positive(text)
-
-
 def _video(arguments: argparse.Namespace) -> int:
-    from crowdcount.ranges import COVERAGE, why_no_range
     from crowdcount.video_frames import require_av, source_name
 
     require_av()
-    _check_outputs(arguments)
+    outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
+    check_outputs(outputs, [arguments.source, arguments.zones, arguments.model])
+    for path in filter(None, outputs.values()):
+        check_writable(Path(path))
 
     from crowdcount.zones import read_zones
 
@@ -94,9 +93,6 @@ def _video(arguments: argparse.Namespace) -> int:
     from crowdcount.video import count_video
 
     begin()
-    coverage = COVERAGE if arguments.coverage is None else arguments.coverage
-    if arguments.coverage is not None and (reason := why_no_range(arguments.model, coverage)):
-        warn(reason)
     series = CountSeries()
     warned: list[str] = []
     frames = count_video(
@@ -106,15 +102,13 @@ def _video(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         seconds=arguments.seconds,
         smooth=arguments.smooth,
-        coverage=coverage,
+        coverage=coverage_of(arguments),
         annotated=arguments.annotated,
         report=warn,
     )
-    # On a terminal the results are the progress.
-    hidden = sys.stdout.isatty() or not sys.stderr.isatty()
     try:
         with closing(frames):
-            for frame in tqdm(frames, unit=" counts", file=sys.stderr, disable=hidden):
+            for frame in tqdm(frames, unit=" counts", file=sys.stderr, disable=hides_progress()):
                 if not series and frame.clock:
                     print(f"crowdcount: first frame at {frame.clock:%Y-%m-%d %H:%M:%S %z}", file=sys.stderr)
                 series.add(frame)
@@ -136,19 +130,6 @@ def _video(arguments: argparse.Namespace) -> int:
                 with writing(arguments.chart):
                     series.save_chart(arguments.chart, title=source_name(arguments.source))
     return 0
-
-
-def _check_outputs(arguments: argparse.Namespace) -> None:
-    """Find out before the work that an output has no place to go, or would replace another file."""
-    taken = [arguments.source, arguments.zones]
-    for path in (arguments.csv, arguments.chart, arguments.annotated):
-        if not path:
-            continue
-        for other in taken:
-            if other and os.path.realpath(other) == os.path.realpath(path):
-                raise CrowdCountError(f"{path} is named twice: choose another file to write to.")
-        taken.append(path)
-        check_writable(Path(path))
 
 
 def _lines(frame: FrameCount) -> list[str]:

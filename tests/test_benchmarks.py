@@ -1,0 +1,168 @@
+"""The programs in `benchmarks/` that write what the repository ships: weights with their curves, the error page."""
+
+import csv
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crowdcount.annotations import Sample, load_dataset
+from crowdcount.evaluation import evaluate
+from crowdcount.files import data_folder
+from crowdcount.model import CSRNet
+from crowdcount.model_files import model_card, save_weights
+
+
+def program(name):
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / f"{name}.py"
+    if not path.exists():
+        pytest.skip("the tests don't run from a checkout")
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- release_weights ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def release(tmp_path, monkeypatch, rng):
+    """Releases runs into a folder of its own: `release(run folder, name)` gives the card and the curve's rows."""
+    module = program("release_weights")
+    asked = []
+
+    def pictures(dataset, root, split):
+        asked.append((dataset, split))
+        picture = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        return [Sample(f"{dataset}/{n}", picture, rng.uniform(0, 64, (n + 1, 2))) for n in range(18)]
+
+    monkeypatch.setattr(module, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(module, "load_dataset", pictures)
+
+    def call(run, name):
+        asked.clear()
+        module.main([str(run), name, "--root", "nowhere"])
+        with open(tmp_path / "weights" / f"{name}.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return model_card(tmp_path / "weights" / f"{name}.weights.h5"), rows, list(asked)
+
+    return call
+
+
+def write_run(folder, datasets, init, losses, validated):
+    """A run's folder as `train` leaves it; each epoch took half an hour."""
+    card = {
+        "network": {"design": "B", "width": 1 / 64},
+        "recipe": "default",
+        "init": init,
+        "kept_epoch": min(validated, key=validated.get),
+        "training_hours": 0.1,
+        "command": f"crowdcount train {datasets} --recipe default --init {init}",
+    }
+    save_weights(CSRNet(width=1 / 64), folder / "best.weights.h5", card)
+    lines = ["epoch,loss,mae,bias,val_mae,val_rmse,val_bias,val_sum,seconds"]
+    for epoch, loss in enumerate(losses, start=1):
+        measured = f"{validated[epoch]},{validated[epoch] + 5},-1.5,900" if epoch in validated else ",,,"
+        lines.append(f"{epoch},{loss},3.5,0.01,{measured},1800")
+    (folder / "history.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_release_of_one_part_goes_on_with_the_curve_of_the_weights_before(release, tmp_path):
+    both = write_run(tmp_path / "both", "shanghaitech_a+shanghaitech_b", "imagenet", [9.5, 8.5], {2: 40.0})
+    card, rows, asked = release(both, "general")
+    assert asked == [("shanghaitech_a", "val"), ("shanghaitech_b", "val")]
+    assert set(card["metrics"]) == {"shanghaitech_a val", "shanghaitech_b val"}
+    assert card["calibration"]["pictures"] == 36 and card["training_hours"] == 1.0
+    assert [row["run"] for row in rows] == ["1", "1"] and "history" not in card
+
+    losses, validated = [7.5, 6.5, 5.5], {1: 30.0, 2: 20.0, 3: 25.0}
+    part = write_run(tmp_path / "part", "shanghaitech_a", "general", losses, validated)
+    card, rows, asked = release(part, "shanghaitech_a")
+    assert asked == [("shanghaitech_a", "val")] and set(card["metrics"]) == {"shanghaitech_a val"}
+    assert card["calibration"]["pictures"] == 18
+    assert [(row["run"], row["epoch"], float(row["loss"])) for row in rows] == [
+        *(("1", "1", 9.5), ("1", "2", 8.5), ("2", "1", 7.5), ("2", "2", 6.5), ("2", "3", 5.5))
+    ]
+    assert (card["best_epoch"]["epoch"], card["best_epoch"]["mae"], card["best_epoch"]["rmse"]) == (2, 20.0, 25.0)
+    assert (card["last_epoch"]["epoch"], card["last_epoch"]["mae"]) == (3, 25.0)
+    assert [(run["epochs"], run["hours"]) for run in card["runs"]] == [(2, 1.0), (3, 1.5)]
+    assert card["training_hours"] == 2.5
+    assert card["runs"][0]["command"].startswith("crowdcount train shanghaitech_a+shanghaitech_b")
+    assert re.match("training pictures of ShanghaiTech A, .*in earlier runs also B$", card["dataset"])
+    assert Image.open(tmp_path / "weights" / "shanghaitech_a.png").width >= 600
+
+    # Under the name that it went on from, twice: the run is in the curve once.
+    for _ in range(2):
+        card, rows, _ = release(part, "general")
+        assert [row["run"] for row in rows] == ["1", "1", "2", "2", "2"] and card["training_hours"] == 2.5
+
+
+def test_release_wants_to_know_what_was_before_and_what_was_learned_from(release, tmp_path):
+    unknown = write_run(tmp_path / "unknown", "shanghaitech_a", "best.weights.h5", [9.5], {1: 40.0})
+    with pytest.raises(SystemExit, match="went on from 'best.weights.h5'.*Release that run first"):
+        release(unknown, "general")
+    card = json.loads((unknown / "best.json").read_text())
+    (unknown / "best.json").write_text(json.dumps({**card, "command": None}))
+    with pytest.raises(SystemExit, match="trained on. Its command: None"):
+        release(unknown, "general")
+    assert not (tmp_path / "weights").exists()
+
+
+# --- errors -------------------------------------------------------------------------------------------------
+
+
+def test_error_page_of_drawn_pictures(weights, tmp_path, monkeypatch):
+    module = program("errors")
+    monkeypatch.setattr(module, "DOCS", tmp_path)
+    monkeypatch.setattr(module, "WORST", 2)
+    monkeypatch.setattr(module, "load_dataset", lambda data, root, split: load_dataset(data, root, "all"))
+    drawn = data_folder("datasets") / "drawn"
+    with module.matplotlib.rc_context():
+        module.main(["--root", str(drawn), "--model", weights])
+    page = (tmp_path / "errors.md").read_text("utf-8")
+    linked = re.findall(r"\]\(([^)]*)\)", page)
+    names = ["by_count", "by_density", "by_megapixels", "worst_1", "worst_2"]
+    assert linked == [f"errors_{name}.png" for name in names]
+    assert {path.name for path in tmp_path.iterdir()} == {"errors.md", *linked}
+
+    samples = load_dataset(module.DATA, drawn, "all")
+    result = evaluate(weights, samples)
+    for part in "ab":
+        alone = evaluate(weights, load_dataset(f"shanghaitech_{part}", drawn, "all"))
+        people = sum(row["true"] for row in alone.rows)
+        line = f"| {part.upper()} | {alone.pictures} | {people} | {alone.mae:.1f} | {alone.rmse:.1f} |"
+        assert line in page
+    ranked = sorted(result.rows, key=lambda row: -abs(row["error"]))
+    assert re.findall(r"^### \d+\. (.*)$", page, re.MULTILINE) == [row["picture"] for row in ranked[:2]]
+    # Each picture is in one group of the density table and one of the sizes.
+    for unit in ("people a megapixel", "megapixels"):
+        section = page.split(f"## Bias by {unit}")[1].split("##")[0]
+        groups = [line.split("|") for line in section.splitlines() if re.match(r"\| [\d.,e+-]+ to", line)]
+        assert len(groups) > 1
+        assert sum(int(group[2]) for group in groups) == len(samples)
+        assert sum(int(group[3].replace(",", "")) for group in groups) == sum(sample.count for sample in samples)
+
+
+def test_error_page_says_where_the_error_is(weights, tmp_path, monkeypatch):
+    module = program("errors")
+    monkeypatch.setattr(module, "DOCS", tmp_path)
+    counted = np.zeros((8, 12), np.float32)
+    counted[1, 2], counted[6, 9] = 4.0, 9.0  # upper left and lower right
+    monkeypatch.setattr(module, "predict_density", lambda network, picture: counted)
+    monkeypatch.setitem(module.WORDS, "part_A/IMG_9", "Balloons.")
+    heads = [(60.0 + 6 * number, 50.0) for number in range(6)]
+    sample = Sample("part_A/IMG_9", np.zeros((64, 96, 3), np.uint8), heads)
+    row = {"picture": sample.name, "true": 6, "predicted": 13.0, "error": 7.0, "density": 976.6}
+    text = "\n".join(module.one_picture(1, row, sample, [100.0, 200.0, 300.0, 2000.0], weights))
+    assert "- 7 too many: 13 counted of 6 (+117%)." in text
+    assert "- The upper left quarter holds 57% of the quarters' errors: 4 counted of 0." in text
+    assert "- 977 people a megapixel, more than in 75% of the training pictures" in text
+    assert "- From a head to the next: 6.0 pixels" in text
+    assert "all one color" in text and "Balloons." in text
+    assert (tmp_path / "errors_worst_1.png").exists()
