@@ -10,14 +10,18 @@ between the feet. An adult here is 1.72 m tall with the center of the head at 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 SKIN, HAIR, HAT, TOP, TRIM, BOTTOM, SHOES, BAG, DARK = range(1, 10)
 MATERIALS = 10
+_CLOTH = np.isin(np.arange(MATERIALS), (TOP, TRIM, BOTTOM, BAG))
 HEAD_HEIGHT = 1.60
 SEATED_DROP = 0.43
 HEAD_LENGTH = 0.24
@@ -77,8 +81,52 @@ def _view(yaw: float, elevation: float) -> np.ndarray:
     return np.stack([right, up, toward]).astype(np.float32)
 
 
+class _Ellipsoid(NamedTuple):
+    """`turn` rotates it about the vertical; `keep(x, y, z)` says which of its surface points exist."""
+
+    center: np.ndarray
+    radii: np.ndarray
+    material: int
+    turn: float
+    keep: Callable | None
+    head: bool
+
+
+class _Limb(NamedTuple):
+    """A rod with round ends whose radius goes from `radius` to `end_radius`."""
+
+    start: np.ndarray
+    end: np.ndarray
+    radius: float
+    end_radius: float
+    material: int
+    head: bool
+
+
+class _Parts(list):
+    """What a body is put together from, in an order: of two surfaces in one place the first is seen."""
+
+    def ellipsoid(self, center, radii, material, *, turn=0.0, keep=None, head=False):
+        self.append(
+            _Ellipsoid(
+                np.asarray(center, np.float32), np.asarray(radii, np.float32), material, turn, keep, head
+            )
+        )
+
+    def limb(self, start, end, radius, end_radius, material, *, head=False):
+        self.append(
+            _Limb(
+                np.asarray(start, np.float32), np.asarray(end, np.float32), radius, end_radius, material, head
+            )
+        )
+
+
 class _Canvas:
-    """Depth buffer that ellipsoids and limbs are put into, without perspective."""
+    """Where ellipsoids and limbs are drawn, without perspective: `height` by `width` pixels.
+
+    All parts of one kind are drawn at once, one after another in flat arrays: most of them cover so few
+    pixels that to draw each by itself costs many times as much.
+    """
 
     def __init__(self, yaw: float, elevation: float, scale: float):
         self.view = _view(yaw, elevation)
@@ -87,99 +135,179 @@ class _Canvas:
         # Enough for a raised arm above and for feet below, whatever the elevation.
         self.height, self.width = int(2.5 * scale), int(1.5 * scale)
         self.x0, self.y0 = 0.75, float(2.05 * np.cos(elevation) + 0.25)
-        self.u = ((np.arange(self.width, dtype=np.float32) + 0.5) / scale - self.x0)[None, :]
-        self.v = (self.y0 - (np.arange(self.height, dtype=np.float32) + 0.5) / scale)[:, None]
-        # A pixel: depth, normal (3), material, 1 on the head. One array, because small writes are what costs.
-        self.pixels = np.zeros((self.height * self.width, 6), np.float32)
-        self.pixels[:, 0] = -np.inf
-        self.turned = {0.0: self.view}
+        self.u = (np.arange(self.width, dtype=np.float32) + 0.5) / scale - self.x0
+        self.v = self.y0 - (np.arange(self.height, dtype=np.float32) + 0.5) / scale
 
     def pixel(self, point) -> tuple[float, float]:
         """Column and row (fractional) of a point."""
         u, v, _ = self.view @ np.asarray(point, np.float32)
-        return (u + self.x0) * self.scale, (self.y0 - v) * self.scale
+        return float((u + self.x0) * self.scale), float((self.y0 - v) * self.scale)
 
-    def _window(self, u0, u1, v0, v1):
-        left, right = (
-            max(int((u0 + self.x0) * self.scale), 0),
-            min(int((u1 + self.x0) * self.scale) + 2, self.width),
+    def draw(self, parts: _Parts) -> tuple[np.ndarray, ...]:
+        """What is seen of the parts.
+
+        Returns:
+            Of every pixel that shows something: its number, row by row and rising; depth; normal (n, 3);
+            number of the part.
+        """
+        rod = np.array([isinstance(part, _Limb) for part in parts])
+        solids, rods = (
+            draw([parts[i] for i in which], which)
+            for draw, which in ((self._ellipsoids, np.flatnonzero(~rod)), (self._limbs, np.flatnonzero(rod)))
         )
-        top, bottom = (
-            max(int((self.y0 - v1) * self.scale), 0),
-            min(int((self.y0 - v0) * self.scale) + 2, self.height),
+        at, depth, part = (np.concatenate(pair) for pair in zip(solids[:3], rods[:3]))
+        nearest = np.full(self.height * self.width, -np.inf, np.float32)
+        np.maximum.at(nearest, at, depth)
+        near = np.flatnonzero(depth == nearest[at])
+        first = np.full(self.height * self.width, len(parts))
+        np.minimum.at(first, at[near], part[near])
+        seen = near[first[at[near]] == part[near]]
+        # Normals cost most, so only what is seen has them worked out.
+        split = len(solids[0])
+        rods_from = int(np.searchsorted(seen, split))
+        normal = np.concatenate([solids[3](seen[:rods_from]), rods[3](seen[rods_from:] - split)])
+        order = np.argsort(at[seen])
+        seen = seen[order]
+        return at[seen], depth[seen], normal[order], part[seen]
+
+    def _windows(self, u0, u1, v0, v1):
+        """The pixels of the windows that reach from `u0` to `u1` and `v0` to `v1`, one after another."""
+        return _Windows(
+            np.maximum(((u0 + self.x0) * self.scale).astype(int), 0),
+            np.minimum(((u1 + self.x0) * self.scale).astype(int) + 2, self.width),
+            np.maximum(((self.y0 - v1) * self.scale).astype(int), 0),
+            np.minimum(((self.y0 - v0) * self.scale).astype(int) + 2, self.height),
         )
-        return top * self.width + left, self.u[0, left:right], self.v[top:bottom, 0]
 
-    def _put(self, at, depth, normal, material, head):
-        values = np.empty((len(at), 6), np.float32)
-        values[:, 0], values[:, 1:4], values[:, 4], values[:, 5] = depth, normal, material, head
-        self.pixels[at] = values
-
-    def ellipsoid(self, center, radii, material, *, turn=0.0, keep=None, head=False):
-        """`turn` rotates it about the vertical; `keep(x, y, z)` says which of its surface points exist."""
-        radii = np.asarray(radii, np.float32)
-        cu, cv, cd = (self.view @ np.asarray(center, np.float32)).tolist()
-        if turn not in self.turned:
-            self.turned[turn] = _view(self.yaw + turn, self.elevation)
-        view = self.turned[turn]
+    def _ellipsoids(self, parts: list[_Ellipsoid], numbers: np.ndarray):
+        """Of every pixel of every part: its number, depth and part, and what gives the normals of some."""
+        centers = np.einsum("kj,ij->ki", np.stack([part.center for part in parts]), self.view)
+        turned = {turn: _view(self.yaw + turn, self.elevation) for turn in {part.turn for part in parts}}
+        views = np.stack([turned[part.turn] for part in parts])
+        radii = np.stack([part.radii for part in parts])[:, None]
         # In units of the radii it is a unit sphere: |p + t c| = 1, the solution nearer to the camera.
-        side, up, toward = view / radii
-        reach_u, reach_v = np.sqrt(((view[:2] * radii) ** 2).sum(1)).tolist()
-        corner, u, v = self._window(cu - reach_u, cu + reach_u, cv - reach_v, cv + reach_v)
-        if not (u.size and v.size):
-            return
-        u, v = u - np.float32(cu), v - np.float32(cv)
-        a, m, n = float(toward @ toward), float(side @ toward), float(up @ toward)
-        # b = m u + n v and c = |u side + v up|^2 - 1; a line through the pixel meets it where b b - a c > 0.
-        inside = np.multiply.outer(v * np.float32(2 * (m * n - a * float(side @ up))), u)
-        inside += u * u * np.float32(m * m - a * float(side @ side))
-        inside += (v * v * np.float32(n * n - a * float(up @ up)) + np.float32(a))[:, None]
-        hit = np.flatnonzero(inside > 0)
-        rows, columns = np.divmod(hit, len(u))
-        u, v = u[columns], v[rows]
-        t = (np.sqrt(inside.ravel()[hit]) - (m * u + n * v)) / np.float32(a)
-        at = corner + rows * self.width + columns
-        nearer = np.flatnonzero(t + np.float32(cd) > self.pixels[at, 0])
-        at, seen = at[nearer], np.stack([u[nearer], v[nearer], t[nearer]], 1)
-        place = seen @ view
-        if keep is not None:
-            there = keep(*place.T)
-            at, seen, place = at[there], seen[there], place[there]
-        normal = place @ (view / radii**2).T
-        normal /= np.sqrt(np.einsum("ni,ni->n", normal, normal))[:, None]
-        self._put(at, seen[:, 2] + np.float32(cd), normal, material, head)
+        side, up, toward = (views / radii).transpose(1, 0, 2)
+        reach_u, reach_v = np.sqrt(((views[:, :2] * radii) ** 2).sum(2)).T.astype(float)
+        cu, cv, _ = centers.T.astype(float)
+        window = self._windows(cu - reach_u, cu + reach_u, cv - reach_v, cv + reach_v)
 
-    def limb(self, start, end, radius, end_radius, material, *, head=False):
-        """A rod with round ends whose radius goes from `radius` to `end_radius`."""
-        u0, v0, d0 = (self.view @ np.asarray(start, np.float32)).tolist()
-        u1, v1, d1 = (self.view @ np.asarray(end, np.float32)).tolist()
-        reach = max(radius, end_radius)
-        corner, u, v = self._window(
-            min(u0, u1) - reach, max(u0, u1) + reach, min(v0, v1) - reach, max(v0, v1) + reach
+        def dot(one, other):
+            return (one * other).astype(float).sum(1).astype(np.float32).astype(float)
+
+        a, m, n = dot(toward, toward), dot(side, toward), dot(up, toward)
+        u = self.u[window.column] - window.each_column(centers[:, 0])
+        v = self.v[window.row] - window.each_row(centers[:, 1])
+        # b = m u + n v and c = |u side + v up|^2 - 1; a line through the pixel meets it where b b - a c > 0.
+        inside = window.of_row(v * window.each_row(2 * (m * n - a * dot(side, up)))) * window.of_column(u)
+        inside += window.of_column(u * u * window.each_column(m * m - a * dot(side, side)))
+        inside += window.of_row(v * v * window.each_row(n * n - a * dot(up, up)) + window.each_row(a))
+        hit = np.flatnonzero(inside > 0)
+        row, column = window.row_of[hit], window.column_of[hit]
+        t = np.sqrt(inside[hit]) - ((u * window.each_column(m))[column] + (v * window.each_row(n))[row])
+        part = window.owner[row]
+        t /= a.astype(np.float32)[part]
+        at = window.row[row] * self.width + window.column[column]
+        points = np.stack([u[column], v[row], t], 1)
+        ends = np.searchsorted(part, np.arange(len(parts) + 1)).tolist()
+        there = np.ones(len(hit), bool)
+        for k, solid in enumerate(parts):
+            if solid.keep is not None:
+                mine = slice(ends[k], ends[k + 1])
+                there[mine] = solid.keep(*(points[mine] @ views[k]).T)
+        at, points, part = at[there], points[there], part[there]
+
+        def normals(which):
+            normal = points[which]
+            ends = np.searchsorted(part[which], np.arange(len(parts) + 1)).tolist()
+            for k, (start, end) in enumerate(pairwise(ends)):
+                if start < end:
+                    normal[start:end] = normal[start:end] @ views[k] @ (views[k] / radii[k] ** 2).T
+            return normal / np.sqrt(np.einsum("ni,ni->n", normal, normal))[:, None]
+
+        return at, points[:, 2] + centers[part, 2], numbers[part], normals
+
+    def _limbs(self, parts: list[_Limb], numbers: np.ndarray):
+        """As `_ellipsoids`."""
+        starts, ends = (
+            np.einsum("kj,ij->ki", np.stack([part[end] for part in parts]), self.view).astype(float)
+            for end in (0, 1)
         )
-        if not (u.size and v.size):
-            return
+        radius, end_radius = (np.array([part[end] for part in parts], float) for end in (2, 3))
+        (u0, v0, d0), (u1, v1, d1) = starts.T, ends.T
+        reach = np.maximum(radius, end_radius)
+        window = self._windows(
+            np.minimum(u0, u1) - reach,
+            np.maximum(u0, u1) + reach,
+            np.minimum(v0, v1) - reach,
+            np.maximum(v0, v1) + reach,
+        )
         du, dv = u1 - u0, v1 - v0
-        length = max(du * du + dv * dv, 1e-6)
-        u, v = u - np.float32(u0), v - np.float32(v0)
-        along = np.add.outer(v * np.float32(dv / length), u * np.float32(du / length))
+        length = np.maximum(du * du + dv * dv, 1e-6)
+        u, v = self.u[window.column] - window.each_column(u0), self.v[window.row] - window.each_row(v0)
+        along = window.of_row(v * window.each_row(dv / length))
+        along += window.of_column(u * window.each_column(du / length))
         np.clip(along, 0, 1, out=along)
-        off_u, off_v = u - along * np.float32(du), v[:, None] - along * np.float32(dv)
-        r = radius + along * np.float32(end_radius - radius)
+        off_u = window.of_column(u) - along * window.each_pixel(du)
+        off_v = window.of_row(v) - along * window.each_pixel(dv)
+        r = window.each_pixel(radius) + along * window.each_pixel(end_radius - radius)
         high = r * r - off_u * off_u - off_v * off_v
         hit = np.flatnonzero(high > 0)
-        rise, along = np.sqrt(high.ravel()[hit]), along.ravel()[hit]
-        depth = d0 + along * np.float32(d1 - d0) + rise
-        rows, columns = np.divmod(hit, len(u))
-        at = corner + rows * self.width + columns
-        nearer = np.flatnonzero(depth > self.pixels[at, 0])
-        hit = hit[nearer]
-        normal = np.stack([off_u.ravel()[hit], off_v.ravel()[hit], rise[nearer]], -1)
-        normal /= r.ravel()[hit][:, None]
-        self._put(at[nearer], depth[nearer], normal, material, head)
+        rise, row = np.sqrt(high[hit]), window.row_of[hit]
+        part = window.owner[row]
+        depth = d0.astype(np.float32)[part] + along[hit] * (d1 - d0).astype(np.float32)[part] + rise
+        at = window.row[row] * self.width + window.column[window.column_of[hit]]
+
+        def normals(which):
+            pixel = hit[which]
+            return np.stack([off_u[pixel], off_v[pixel], rise[which]], -1) / r[pixel][:, None]
+
+        return at, depth, numbers[part], normals
 
 
-def _draw_head(canvas: _Canvas, rng: np.random.Generator, center: np.ndarray, turn: float) -> None:
+class _Windows:
+    """Rectangles of pixels of many sizes in flat arrays: their rows, their columns and their pixels.
+
+    Attributes:
+        row, column: of every row (column) of every rectangle, which row (column) of the canvas it is.
+        owner: of every row, the rectangle that it belongs to.
+        row_of, column_of: of every pixel, its place in `row` (`column`).
+    """
+
+    def __init__(self, left, right, top, bottom):
+        high = np.maximum(bottom - top, 0)
+        self._wide = np.where(high > 0, np.maximum(right - left, 0), 0)
+        self.owner = np.repeat(np.arange(len(high)), high)
+        first_row, first_column = np.cumsum(high) - high, np.cumsum(self._wide) - self._wide
+        self.row = np.arange(len(self.owner)) + (top - first_row)[self.owner]
+        self.column = np.arange(self._wide.sum()) + np.repeat(left - first_column, self._wide)
+        self._width = self._wide[self.owner]
+        self.row_of = np.repeat(np.arange(len(self.owner)), self._width)
+        before = first_column[self.owner] - (np.cumsum(self._width) - self._width)
+        self.column_of = np.arange(len(self.row_of)) + np.repeat(before, self._width)
+        self._pixels = high * self._wide
+
+    def each_row(self, values):
+        """What every rectangle has, for each of its rows."""
+        return values.astype(np.float32)[self.owner]
+
+    def each_column(self, values):
+        """What every rectangle has, for each of its columns."""
+        return np.repeat(values.astype(np.float32), self._wide)
+
+    def each_pixel(self, values):
+        """What every rectangle has, for each of its pixels."""
+        return np.repeat(values.astype(np.float32), self._pixels)
+
+    def of_row(self, values):
+        """What every row has, for each of its pixels."""
+        return np.repeat(values, self._width)
+
+    def of_column(self, values):
+        """What every column has, for each of its pixels."""
+        return values.take(self.column_of)
+
+
+def _add_head(parts: _Parts, rng: np.random.Generator, center: np.ndarray, turn: float) -> None:
     style = rng.choice(
         ["short", "crop", "long", "bob", "tail", "bun", "bald", "ring", "cap", "sunhat", "beanie", "scarf"],
         p=[0.33, 0.13, 0.15, 0.09, 0.09, 0.03, 0.02, 0.02, 0.07, 0.01, 0.04, 0.02],
@@ -190,9 +318,9 @@ def _draw_head(canvas: _Canvas, rng: np.random.Generator, center: np.ndarray, tu
         return center + np.array([x * cos + y * sin, -x * sin + y * cos, z], np.float32)
 
     def ball(place, radii, material, keep=None, head=True):
-        canvas.ellipsoid(at(*place), radii, material, turn=turn, keep=keep, head=head)
+        parts.ellipsoid(at(*place), radii, material, turn=turn, keep=keep, head=head)
 
-    canvas.limb(at(0, -0.015, -0.08), at(0, -0.03, -0.2), 0.052, 0.062, SKIN)
+    parts.limb(at(0, -0.015, -0.08), at(0, -0.03, -0.2), 0.052, 0.062, SKIN)
     ball((0, 0, 0), _SKULL, SKIN)
     ball((0, 0.028, -0.062), (0.056, 0.062, 0.062), SKIN)  # jaw
     ball((0, 0.094, -0.012), (0.014, 0.022, 0.026), SKIN)  # nose
@@ -240,13 +368,12 @@ def _draw_head(canvas: _Canvas, rng: np.random.Generator, center: np.ndarray, tu
         ball((0, -0.02, -0.14), (0.1, 0.095, 0.1), HAT, head=False)
 
 
-def _draw_face(material, head, tone, rng: np.random.Generator, place: np.ndarray, turn: float) -> None:
-    """Darken eyes, brows, mouth, chin and neck, in place; all (n,), `place` (n, 3) is relative to the head."""
+def _draw_face(material, head, tone, body: _Body, place: np.ndarray) -> None:
+    """Darken eyes, brows, mouth, chin and neck, in place; all (n,), `place` (n, 3) relative to the head."""
     bare = material == SKIN
     tone[bare & ~head & (place[:, 2] > -0.3)] *= 0.78
-    beard, glasses = rng.random() < 0.12, rng.random()
     face = np.flatnonzero(head & bare)
-    cos, sin = np.cos(turn), np.sin(turn)
+    cos, sin = np.cos(body.turn), np.sin(body.turn)
     x, y, z = place[face].T
     x, y = x * cos - y * sin, x * sin + y * cos
     side = np.abs(x)
@@ -259,17 +386,17 @@ def _draw_face(material, head, tone, rng: np.random.Generator, place: np.ndarray
     dark *= spot(x / 0.024, (z + 0.062) / 0.007, 0.38)
     dark *= spot(x / 0.012, (z + 0.033) / 0.006, 0.22)
     dark *= spot(x / 0.05, (z + 0.125) / 0.02, 0.3)
-    if beard:
+    if body.beard:
         dark = np.where((z < -0.045) & (y > 0), 0.55 * dark, dark)
     tone[face] *= np.where(y > 0.025, dark, 1)
-    if glasses < 0.2:
+    if body.glasses < 0.2:
         lens = ((side - 0.032) / 0.026) ** 2 + ((z - 0.006) / 0.018) ** 2
-        worn = (y > 0.025) & (lens < 1) & ((lens > 0.55) | (glasses < 0.1))
+        worn = (y > 0.025) & (lens < 1) & ((lens > 0.55) | (body.glasses < 0.1))
         material[face[worn]] = DARK
 
 
-def _arm(canvas: _Canvas, rng, side, shoulder, width, sleeve, pose, swing, thick) -> np.ndarray:
-    """Draw an arm and say where its hand is; `side` is -1 or 1, `swing` how far forward the elbow is."""
+def _add_arm(parts: _Parts, rng, side, shoulder, width, sleeve, pose, swing, thick) -> np.ndarray:
+    """Add an arm and say where its hand is; `side` is -1 or 1, `swing` how far forward the elbow is."""
     shoulder = shoulder + np.array([side * width, 0, 0], np.float32)
     out = side * rng.uniform(0.02, 0.07)
     if pose == "raised":
@@ -284,16 +411,141 @@ def _arm(canvas: _Canvas, rng, side, shoulder, width, sleeve, pose, swing, thick
         elbow, wrist = (out, swing - 0.02, -0.28), (out * 1.1, 1.9 * swing + 0.05, -0.52)
     elbow, wrist = shoulder + np.float32(elbow), shoulder + np.float32(wrist)
     if sleeve == "long":
-        canvas.limb(shoulder, elbow, 0.058 * thick, 0.048 * thick, TOP)
-        canvas.limb(elbow, wrist, 0.048 * thick, 0.038 * thick, TOP)
+        parts.limb(shoulder, elbow, 0.058 * thick, 0.048 * thick, TOP)
+        parts.limb(elbow, wrist, 0.048 * thick, 0.038 * thick, TOP)
     else:
-        canvas.limb(shoulder, elbow, 0.047, 0.038, SKIN)
-        canvas.limb(elbow, wrist, 0.037, 0.027, SKIN)
+        parts.limb(shoulder, elbow, 0.047, 0.038, SKIN)
+        parts.limb(elbow, wrist, 0.037, 0.027, SKIN)
         if sleeve == "short":
-            canvas.limb(shoulder, shoulder + 0.62 * (elbow - shoulder), 0.063 * thick, 0.06 * thick, TOP)
+            parts.limb(shoulder, shoulder + 0.62 * (elbow - shoulder), 0.063 * thick, 0.06 * thick, TOP)
     hand = wrist + (wrist - elbow) / np.linalg.norm(wrist - elbow) * 0.06
-    canvas.ellipsoid(hand, (0.033, 0.038, 0.045), SKIN)
+    parts.ellipsoid(hand, (0.033, 0.038, 0.045), SKIN)
     return hand
+
+
+@dataclass(frozen=True, eq=False)
+class _Body:
+    """A person, whichever way it is looked at.
+
+    Attributes:
+        parts: what it is put together from.
+        material: uint8, the material of each part.
+        head: bool, whether each part belongs to the head.
+        center: center of the head.
+        turn: radians that the head is turned to the side.
+        lift: meters that a seated person is off the height of one who stands.
+        beard: whether there is one.
+        glasses: chance that decides on glasses: frames below 0.2, dark ones below 0.1.
+        pattern: of the clothes above.
+        stripes: number of stripes per meter.
+    """
+
+    parts: _Parts
+    material: np.ndarray
+    head: np.ndarray
+    center: np.ndarray
+    turn: float
+    lift: float
+    beard: bool
+    glasses: float
+    pattern: str
+    stripes: float
+
+
+@lru_cache(maxsize=2 * SHAPES)
+def _body(shape: int, seated: bool) -> _Body:
+    rng = np.random.default_rng([shape, 1800])
+    parts = _Parts()
+    woman = rng.random() < 0.45
+    build = rng.uniform(0.9, 1.12)
+    lift = -SEATED_DROP if seated else 0.0
+    stride = 0.0 if seated or rng.random() < 0.4 else rng.uniform(0.05, 0.15) * rng.choice([-1, 1])
+    sleeve = rng.choice(["short", "long", "none"], p=[0.5, 0.44, 0.06])
+    bottom = rng.choice(["trousers", "shorts", "skirt"], p=[0.55, 0.2, 0.25] if woman else [0.8, 0.19, 0.01])
+    thick = rng.uniform(1.0, 1.25) if sleeve == "long" else 1.0
+    shoulders = (0.148 if woman else 0.172) * build
+
+    # Legs and feet.
+    for side in (-1, 1):
+        swing = stride * side
+        hip = np.array([side * 0.085, 0, 0.9 + lift], np.float32)
+        if seated:
+            knee, ankle = (
+                hip + np.float32([side * 0.03, 0.42, 0.02]),
+                hip + np.float32([side * 0.03, 0.44, -0.42]),
+            )
+        else:
+            knee = np.array([side * 0.095, swing * 0.8 + 0.03, 0.49], np.float32)
+            ankle = np.array([side * rng.uniform(0.085, 0.13), swing * 1.5, 0.09], np.float32)
+        cover = BOTTOM if bottom == "trousers" else SKIN
+        slack = 1.15 if bottom == "trousers" else 0.95
+        parts.limb(hip, knee, 0.085 * build, 0.06 * slack, BOTTOM if bottom != "skirt" else SKIN)
+        parts.limb(knee, ankle, 0.058 * slack, 0.043 * slack**2, cover)
+        if bottom == "shorts":
+            parts.limb(hip, hip + 0.85 * (knee - hip), 0.1 * build, 0.09 * build, BOTTOM)
+        parts.ellipsoid(ankle + np.float32([side * 0.01, 0.06, -0.05]), (0.045, 0.125, 0.042), SHOES)
+    if bottom == "skirt" and not seated:
+        hem, flare = rng.uniform(0.4, 0.62), rng.uniform(0.17, 0.24)
+        parts.ellipsoid((0, 0, hem), (flare, flare * 0.85, 1.12 - hem), BOTTOM, keep=lambda x, y, z: z > 0)
+
+    # Trunk.
+    parts.ellipsoid((0, -0.01, 0.93 + lift), (0.165 * build, 0.125 * build, 0.14), BOTTOM)
+    parts.ellipsoid((0, 0.01, 1.07 + lift), (0.15 * build * thick, 0.115 * build, 0.2), TOP)
+    parts.ellipsoid((0, 0.0, 1.24 + lift), (0.165 * build * thick, 0.118 * build, 0.23), TOP)
+    parts.limb((-shoulders, -0.015, 1.375 + lift), (shoulders, -0.015, 1.375 + lift), 0.06, 0.06, TOP)
+    for side in (-1, 1):
+        parts.limb(
+            (side * 0.035, -0.02, 1.45 + lift), (side * shoulders, -0.015, 1.38 + lift), 0.05, 0.06, TOP
+        )
+    if woman:
+        parts.ellipsoid((0, 0.07, 1.27 + lift), (0.125, 0.075, 0.075), TOP)
+    if sleeve == "long" and rng.random() < 0.4:  # a coat reaches over the hips
+        parts.ellipsoid((0, 0, 0.95 + lift), (0.19 * build, 0.14 * build, 0.2), TOP)
+
+    # Arms, each in a pose of its own.
+    pose = rng.choice(["hang", "front", "crossed", "hip", "raised"], p=[0.6, 0.22, 0.08, 0.07, 0.03])
+    other = (
+        pose
+        if pose == "crossed"
+        else rng.choice(["hang", "front", "hip", "raised"], p=[0.71, 0.21, 0.05, 0.03])
+    )
+    top_of_arm = np.array([0, -0.01, 1.37 + lift], np.float32)
+    hand = _add_arm(parts, rng, -1, top_of_arm, shoulders, sleeve, pose, -stride * 0.7, thick)
+    _add_arm(parts, rng, 1, top_of_arm, shoulders, sleeve, other, stride * 0.7, thick)
+    if pose == "front" and rng.random() < 0.5:
+        parts.ellipsoid(hand + np.float32([0, 0.04, 0.03]), (0.04, 0.01, 0.075), DARK)
+
+    # Bags.
+    bag = rng.choice(["none", "back", "side", "hand"], p=[0.55, 0.2, 0.15, 0.1])
+    if bag == "back":
+        parts.ellipsoid((0, -0.19, 1.2 + lift), (0.15, 0.11, 0.23), BAG)
+        for side in (-1, 1):
+            parts.limb((side * 0.1, 0.1, 1.2 + lift), (side * 0.1, 0.03, 1.44 + lift), 0.022, 0.022, BAG)
+    elif bag == "side" and not seated:
+        parts.ellipsoid((shoulders + 0.05, 0.03, 0.92), (0.06, 0.14, 0.12), BAG)
+        parts.limb((shoulders, 0.06, 1.0), (-0.09, 0.07, 1.43), 0.016, 0.016, BAG)
+    elif bag == "hand" and not seated and pose == "hang":
+        parts.ellipsoid(hand + np.float32([0, 0, -0.2]), (0.07, 0.13, 0.16), BAG)
+
+    turn = float(np.clip(rng.normal(0, 0.4), -1, 1))
+    center = np.array([rng.normal(0, 0.01), 0.03 + abs(rng.normal(0, 0.02)), HEAD_HEIGHT + lift], np.float32)
+    _add_head(parts, rng, center, turn)
+    beard, glasses = rng.random() < 0.12, rng.random()
+    pattern = rng.choice(
+        ["plain", "stripes", "checks", "print", "open", "blocks"], p=[0.58, 0.07, 0.03, 0.14, 0.13, 0.05]
+    )
+    return _Body(
+        parts,
+        np.array([part.material for part in parts], np.uint8),
+        np.array([part.head for part in parts]),
+        center,
+        turn,
+        lift,
+        beard,
+        glasses,
+        pattern,
+        rng.uniform(9, 16),
+    )
 
 
 @lru_cache(maxsize=500)
@@ -323,124 +575,48 @@ def render_figure(
             np.ascontiguousarray(part[1::2, 1::2]) for part in (twin.material, twin.normal, twin.tone, twin.kind)
         )
         return Figure(*parts, (twin.head_x - 0.5) / 2, (twin.head_y - 0.5) / 2, scale)
-    rng = np.random.default_rng([shape, 1800])
+    body = _body(shape, seated)
     canvas = _Canvas(np.deg2rad(22.5) * yaw_step, np.deg2rad(ELEVATION_STEP) * elevation_step, scale)
-    woman = rng.random() < 0.45
-    build = rng.uniform(0.9, 1.12)
-    lift = -SEATED_DROP if seated else 0.0
-    stride = 0.0 if seated or rng.random() < 0.4 else rng.uniform(0.05, 0.15) * rng.choice([-1, 1])
-    sleeve = rng.choice(["short", "long", "none"], p=[0.5, 0.44, 0.06])
-    bottom = rng.choice(["trousers", "shorts", "skirt"], p=[0.55, 0.2, 0.25] if woman else [0.8, 0.19, 0.01])
-    thick = rng.uniform(1.0, 1.25) if sleeve == "long" else 1.0
-    shoulders = (0.148 if woman else 0.172) * build
-
-    # Legs and feet.
-    for side in (-1, 1):
-        swing = stride * side
-        hip = np.array([side * 0.085, 0, 0.9 + lift], np.float32)
-        if seated:
-            knee, ankle = (
-                hip + np.float32([side * 0.03, 0.42, 0.02]),
-                hip + np.float32([side * 0.03, 0.44, -0.42]),
-            )
-        else:
-            knee = np.array([side * 0.095, swing * 0.8 + 0.03, 0.49], np.float32)
-            ankle = np.array([side * rng.uniform(0.085, 0.13), swing * 1.5, 0.09], np.float32)
-        cover = BOTTOM if bottom == "trousers" else SKIN
-        slack = 1.15 if bottom == "trousers" else 0.95
-        canvas.limb(hip, knee, 0.085 * build, 0.06 * slack, BOTTOM if bottom != "skirt" else SKIN)
-        canvas.limb(knee, ankle, 0.058 * slack, 0.043 * slack**2, cover)
-        if bottom == "shorts":
-            canvas.limb(hip, hip + 0.85 * (knee - hip), 0.1 * build, 0.09 * build, BOTTOM)
-        canvas.ellipsoid(ankle + np.float32([side * 0.01, 0.06, -0.05]), (0.045, 0.125, 0.042), SHOES)
-    if bottom == "skirt" and not seated:
-        hem, flare = rng.uniform(0.4, 0.62), rng.uniform(0.17, 0.24)
-        canvas.ellipsoid((0, 0, hem), (flare, flare * 0.85, 1.12 - hem), BOTTOM, keep=lambda x, y, z: z > 0)
-
-    # Trunk.
-    canvas.ellipsoid((0, -0.01, 0.93 + lift), (0.165 * build, 0.125 * build, 0.14), BOTTOM)
-    canvas.ellipsoid((0, 0.01, 1.07 + lift), (0.15 * build * thick, 0.115 * build, 0.2), TOP)
-    canvas.ellipsoid((0, 0.0, 1.24 + lift), (0.165 * build * thick, 0.118 * build, 0.23), TOP)
-    canvas.limb((-shoulders, -0.015, 1.375 + lift), (shoulders, -0.015, 1.375 + lift), 0.06, 0.06, TOP)
-    for side in (-1, 1):
-        canvas.limb(
-            (side * 0.035, -0.02, 1.45 + lift), (side * shoulders, -0.015, 1.38 + lift), 0.05, 0.06, TOP
-        )
-    if woman:
-        canvas.ellipsoid((0, 0.07, 1.27 + lift), (0.125, 0.075, 0.075), TOP)
-    if sleeve == "long" and rng.random() < 0.4:  # a coat reaches over the hips
-        canvas.ellipsoid((0, 0, 0.95 + lift), (0.19 * build, 0.14 * build, 0.2), TOP)
-
-    # Arms, each in a pose of its own.
-    pose = rng.choice(["hang", "front", "crossed", "hip", "raised"], p=[0.6, 0.22, 0.08, 0.07, 0.03])
-    other = (
-        pose
-        if pose == "crossed"
-        else rng.choice(["hang", "front", "hip", "raised"], p=[0.71, 0.21, 0.05, 0.03])
-    )
-    top_of_arm = np.array([0, -0.01, 1.37 + lift], np.float32)
-    hand = _arm(canvas, rng, -1, top_of_arm, shoulders, sleeve, pose, -stride * 0.7, thick)
-    _arm(canvas, rng, 1, top_of_arm, shoulders, sleeve, other, stride * 0.7, thick)
-    if pose == "front" and rng.random() < 0.5:
-        canvas.ellipsoid(hand + np.float32([0, 0.04, 0.03]), (0.04, 0.01, 0.075), DARK)
-
-    # Bags.
-    bag = rng.choice(["none", "back", "side", "hand"], p=[0.55, 0.2, 0.15, 0.1])
-    if bag == "back":
-        canvas.ellipsoid((0, -0.19, 1.2 + lift), (0.15, 0.11, 0.23), BAG)
-        for side in (-1, 1):
-            canvas.limb((side * 0.1, 0.1, 1.2 + lift), (side * 0.1, 0.03, 1.44 + lift), 0.022, 0.022, BAG)
-    elif bag == "side" and not seated:
-        canvas.ellipsoid((shoulders + 0.05, 0.03, 0.92), (0.06, 0.14, 0.12), BAG)
-        canvas.limb((shoulders, 0.06, 1.0), (-0.09, 0.07, 1.43), 0.016, 0.016, BAG)
-    elif bag == "hand" and not seated and pose == "hang":
-        canvas.ellipsoid(hand + np.float32([0, 0, -0.2]), (0.07, 0.13, 0.16), BAG)
-
-    turn = float(np.clip(rng.normal(0, 0.4), -1, 1))
-    center = np.array([rng.normal(0, 0.01), 0.03 + abs(rng.normal(0, 0.02)), HEAD_HEIGHT + lift], np.float32)
-    _draw_head(canvas, rng, center, turn)
-
-    # Face, patterns, folds and strands, by where each point lies on the body.
-    pixels = canvas.pixels.reshape(canvas.height, canvas.width, 6)
-    there = pixels[..., 4] > 0
-    rows, columns = np.flatnonzero(there.any(1)), np.flatnonzero(there.any(0))
+    at, depth, normal, part = canvas.draw(body.parts)
+    rows, columns = np.divmod(at, canvas.width)
     # An empty rim, so that shrinking finds something to smooth the outline with.
-    box = (slice(max(rows[0] - 2, 0), rows[-1] + 3), slice(max(columns[0] - 2, 0), columns[-1] + 3))
-    high, wide = there[box].shape
+    top, bottom = max(int(rows[0]) - 2, 0), min(int(rows[-1]) + 3, canvas.height)
+    left, right = max(int(columns.min()) - 2, 0), min(int(columns.max()) + 3, canvas.width)
+    high, wide = bottom - top, right - left
+    inside = (rows - top) * wide + columns - left
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        whole = np.zeros((high * wide, *values.shape[1:]), values.dtype)
+        whole[inside] = values
+        return whole.reshape(high, wide, *values.shape[1:])
+
     # A little smoothing of the directions, not of the outline, hides the seams between the parts.
-    smooth = gaussian_filter(pixels[box][..., 1:4], (0.011 * scale, 0.011 * scale, 0), truncate=2.5)
-    # From here on a list of the pixels that show something: most of the box is empty.
-    inside = np.flatnonzero(there[box])
-    rows, columns = np.divmod(inside, wide)
-    body = canvas.pixels[(box[0].start + rows) * canvas.width + box[1].start + columns]
-    material, head = body[:, 4].astype(np.uint8), body[:, 5] > 0
+    smooth = gaussian_filter(spread(normal), (0.011 * scale, 0.011 * scale, 0), truncate=2.5)
     normal = smooth.reshape(-1, 3)[inside]
-    seen = np.stack([canvas.u[0, box[1]][columns], canvas.v[box[0], 0][rows], body[:, 0]], -1)
-    place = seen @ canvas.view
-    tone = np.ones(len(rows), np.float32)
-    _draw_face(material, head, tone, rng, place - center, turn)
-    x, y, z = place[:, 0], place[:, 1], place[:, 2] - np.float32(lift)
-    pattern = rng.choice(
-        ["plain", "stripes", "checks", "print", "open", "blocks"], p=[0.58, 0.07, 0.03, 0.14, 0.13, 0.05]
-    )
+    # Face, patterns, folds and strands, by where each point lies on the body.
+    material, head = body.material[part], body.head[part]
+    place = np.stack([canvas.u[columns], canvas.v[rows], depth], -1) @ canvas.view
+    tone = np.ones(len(at), np.float32)
+    _draw_face(material, head, tone, body, place - body.center)
+    x, y, z = place[:, 0], place[:, 1], place[:, 2] - np.float32(body.lift)
     trunk = (material == TOP) & (z > 0.75)
-    if pattern == "stripes":
-        trim = (z * rng.uniform(9, 16)) % 1 < 0.45
-    elif pattern == "checks":
+    if body.pattern == "stripes":
+        trim = (z * body.stripes) % 1 < 0.45
+    elif body.pattern == "checks":
         trim = ((z * 11) % 1 < 0.4) ^ ((x * 11) % 1 < 0.4)
-    elif pattern == "print":
+    elif body.pattern == "print":
         blotch = noise_tile(13, falloff=1.2)[(z * 150).astype(int) % 256, (x * 150).astype(int) % 256]
         trim = ((x / 0.1) ** 2 + ((z - 1.24) / 0.1) ** 2 < 1) & (y > 0) & (blotch > -0.3)
-    elif pattern == "open":
+    elif body.pattern == "open":
         trim = (np.abs(x) < 0.045 + 0.06 * np.clip(z - 1.05, 0, 1)) & (y > 0)
-    elif pattern == "blocks":
+    elif body.pattern == "blocks":
         trim = z > 1.28
     else:
         trim = np.zeros_like(trunk)
     material[trunk & trim] = TRIM
 
     ripple = noise_tile(11, falloff=1.9)
-    cloth = np.flatnonzero(np.isin(material, (TOP, TRIM, BOTTOM, BAG)))
+    cloth = np.flatnonzero(_CLOTH[material])
     i = (place[cloth, 2] * 80 + shape * 37).astype(np.int64) & 255
     j = ((place[cloth, 0] + place[cloth, 1]) * 130 + shape * 91).astype(np.int64) & 255
     fold = ripple[i, j]
@@ -455,19 +631,14 @@ def render_figure(
     tone[hair] *= 1 + 0.28 * strands
     normal /= np.sqrt(np.einsum("ni,ni->n", normal, normal))[:, None] + 1e-9
 
-    def spread(values: np.ndarray) -> np.ndarray:
-        whole = np.zeros((high * wide, *values.shape[1:]), values.dtype)
-        whole[inside] = values
-        return whole.reshape(high, wide, *values.shape[1:])
-
-    head_x, head_y = canvas.pixel(center)
+    head_x, head_y = canvas.pixel(body.center)
     return Figure(
         spread(material),
         spread(normal),
         spread(np.maximum(tone, 0.05)),
         spread(1 + head.astype(np.uint8)),
-        head_x - box[1].start,
-        head_y - box[0].start,
+        head_x - left,
+        head_y - top,
         scale,
     )
 

@@ -7,6 +7,7 @@ x to the right, y down, the center of the upper left pixel at (0.5, 0.5).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from crowdcount._people import noise_tile
 
 ROW_DEPTH, ROW_RISE, SEAT_WIDTH = 0.85, 0.46, 0.52
 """Rows of the stands, in meters."""
+STRIP = 32
+"""Rows of the picture that are worked on at once: so few that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -103,41 +106,50 @@ def _dice(*numbers) -> np.ndarray:
     mixed = 0
     for number, factor in zip(numbers, (73, 1217, 331, 2689)):
         mixed = mixed + np.asarray(number).astype(np.int32) * factor
-    return _DICE[mixed & 4095]
+    return _DICE.take(mixed & 4095)
 
 
 def _grain(x, z, step: float, seed: int, falloff: float = 1.0) -> np.ndarray:
     """Noise over a surface, one sample of the tile per `step` meters."""
-    tile = noise_tile(seed, falloff=falloff)
-    return tile[(z / step).astype(np.int32) & 255, (x / step).astype(np.int32) & 255]
+    row, column = (z / step).astype(np.int32) & 255, (x / step).astype(np.int32) & 255
+    return noise_tile(seed, falloff=falloff).ravel().take(row * 256 + column)
 
 
-def _paving(x, z, footprint, style: dict) -> np.ndarray:
-    """Color of the ground at X, Z (along the street); `footprint` is a pixel's width there in meters."""
-    color = np.empty((*x.shape, 3), np.float32)
-    color[:] = style["ground"]
+def _fraction(values):
+    """What `values % 1` is, many times faster."""
+    return values - np.floor(values)
+
+
+def _every(number: int, values):
+    """Whether whole `values` are multiples of `number`."""
+    return number * np.floor(values / number) == values
+
+
+def _paving(x, z, footprint, style: dict) -> Iterator[np.ndarray]:
+    """Red, green and blue of the ground at X, Z (along the street); a pixel is `footprint` meters wide."""
     tone = 1 + 0.05 * _grain(x, z, 0.05, 21, 0.8) + 0.06 * _grain(x, z, 0.12, 22, 1.7)
+    band, other = False, style["band"]
     if style["paving"] != "asphalt":
         width, length = style["slab"]
-        row = np.floor(z / length)
-        shift = 0.5 * (row % 2) if style["paving"] == "bond" else 0.0
-        column = np.floor(x / width + shift)
-        tone += (_dice(column, row, style["seed"]) - 0.5) * style["contrast"]
+        across, along = x / width, z / length
+        row = np.floor(along)
+        if style["paving"] == "bond":
+            across = across + _fraction(row / 2)
+        tone += (_dice(np.floor(across), row, style["seed"]) - 0.5) * style["contrast"]
         to_joint = np.minimum(
-            np.abs((x / width + shift) % 1 - 0.5) * -width + width / 2,
-            np.abs((z / length) % 1 - 0.5) * -length + length / 2,
+            np.abs(_fraction(across) - 0.5) * -width + width / 2,
+            np.abs(_fraction(along) - 0.5) * -length + length / 2,
         )
         joint = np.clip((0.02 + 0.5 * footprint - to_joint) / np.maximum(footprint, 1e-3), 0, 1)
         tone -= 0.28 * joint * np.minimum(1, 0.03 / np.maximum(footprint, 1e-3))
         if style["bands"]:
-            band = (np.floor(x / style["bands"]) % 3 == 0) | (np.floor(z / (1.4 * style["bands"])) % 4 == 0)
-            color[band] = style["band"]
+            band = _every(3, np.floor(x / style["bands"])) | _every(4, np.floor(z / (1.4 * style["bands"])))
     elif style["bands"]:
-        stripe = (x % 1.0 < 0.45) & (np.floor(z / 4.0) % 6 == 1)
-        color[stripe] = (206, 206, 200)
-        tone[stripe] -= 0.1 * np.abs(_grain(x[stripe], z[stripe], 0.015, 23, 0.9))
-    dirt = np.clip(_grain(x, z, 0.03, 24, 0.7) - 2.1, 0, 1)
-    return color * (tone - 0.3 * dirt)[..., None]
+        band, other = (_fraction(x) < 0.45) & _every(6, np.floor(z / 4.0) - 1), (206, 206, 200)
+        tone[band] -= 0.1 * np.abs(_grain(x[band], z[band], 0.015, 23, 0.9))
+    tone -= 0.3 * np.clip(_grain(x, z, 0.03, 24, 0.7) - 2.1, 0, 1)
+    for ground, color in zip(style["ground"], other):
+        yield np.where(band, np.float32(color), ground) * tone
 
 
 def _facade(u, y, side: int, style: dict) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +168,7 @@ def _facade(u, y, side: int, style: dict) -> tuple[np.ndarray, np.ndarray]:
     level = np.floor(y / story)
     bay = 1.5 + 2.2 * die2
     window = np.floor(u / bay)
-    fu, fy = (u / bay) % 1, (y / story) % 1
+    fu, fy = _fraction(u / bay), _fraction(y / story)
     glass = (np.abs(fu - 0.5) < 0.2 + 0.22 * die) & (np.abs(fy - 0.52) < 0.3)
     frame = (np.abs(fu - 0.5) < 0.23 + 0.22 * die) & (np.abs(fy - 0.52) < 0.34) & ~glass
     pane = _dice(window, level, side)
@@ -175,7 +187,7 @@ def _facade(u, y, side: int, style: dict) -> tuple[np.ndarray, np.ndarray]:
         np.float32,
     )
     color[goods] = wares[(_dice(window[goods], house[goods]) * 5.99).astype(int)] + 16 * display[goods, None]
-    shelf = goods & ((fy * 5) % 1 < 0.12)
+    shelf = goods & (_fraction(fy * 5) < 0.12)
     color[shelf] *= 0.75
     sign = shop & (fy >= 0.76) & (fy < 0.96)
     tint = (
@@ -196,31 +208,31 @@ def _hall_wall(u, y, side: int, style: dict) -> tuple[np.ndarray, np.ndarray]:
     color *= (
         0.92
         + 0.16 * _dice(panel, side, style["seed"])
-        - 0.25 * ((u / 2.4) % 1 < 0.03)
+        - 0.25 * (_fraction(u / 2.4) < 0.03)
         + 0.03 * _grain(u, y, 0.1, 25)
     )[..., None]
     color[y < 1.1] *= 0.7
-    door = ((u / 12) % 1 < 0.18) & (y < 2.4)
+    door = (_fraction(u / 12) < 0.18) & (y < 2.4)
     color[door] = (62, 44, 34)
-    exit_sign = (np.abs((u / 12) % 1 - 0.09) < 0.03) & (np.abs(y - 2.7) < 0.16)
+    exit_sign = (np.abs(_fraction(u / 12) - 0.09) < 0.03) & (np.abs(y - 2.7) < 0.16)
     color[exit_sign] = (60, 210, 120)
-    screen = (side == 2) & (np.abs((u / 16) % 1 - 0.6) < 0.2) & (np.abs(y - 3.9) < 1.3)
+    screen = (side == 2) & (np.abs(_fraction(u / 16) - 0.6) < 0.2) & (np.abs(y - 3.9) < 1.3)
     glow = _grain(u, y, 0.03, 27, 1.9)
     color[screen] = np.array([110, 140, 200], np.float32) + 30 * glow[screen, None]
     return color, y < style["ceiling"]
 
 
-def _sky(camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    height, width = camera.shape
-    up = -camera.elevation(np.arange(height))[:, None]
-    low, high = (
-        np.array([222, 226, 230], np.float32),
-        np.array(rng.choice([(120, 160, 214), (190, 198, 206)]), np.float32),
-    )
+_ZENITHS = [(120, 160, 214), (190, 198, 206)]
+
+
+def _sky(camera: Camera, rows: np.ndarray, zenith) -> np.ndarray:
+    """Colors of the sky in `rows` of the picture: float64 (rows, width, 3)."""
+    up = -camera.elevation(rows)[:, None]
+    low, high = np.array([222, 226, 230], np.float32), np.array(zenith, np.float32)
     color = low + (high - low) * np.clip(up / 35, 0, 1)[..., None]
-    u, v = np.meshgrid(np.arange(width) + 1000, np.maximum(up[:, 0], 0.5))
-    cloud = _grain(u * 900 / camera.focal / 3, 900 / v, 1.0, 27, 1.7)
-    return color + np.clip(cloud, 0, 2)[..., None] * np.float32(14)
+    u, v = np.arange(camera.shape[1]) + 1000, np.maximum(up, 0.5)
+    cloud = np.clip(_grain(u * 900 / camera.focal / 3, 900 / v, 1.0, 27, 1.7), 0, 2) * np.float32(14)
+    return np.stack([color[..., i] + cloud for i in range(3)], axis=-1)
 
 
 def paint_place(camera: Camera, scene: str, light: Light, farthest: float, rng: np.random.Generator):
@@ -265,59 +277,92 @@ def paint_place(camera: Camera, scene: str, light: Light, farthest: float, rng: 
     style["band"] = style["ground"] * np.float32(rng.choice([0.7, 1.18])) * rng.uniform(0.92, 1.08, 3)
     yaw = math.radians(rng.uniform(-16, 16))
     turn_x, turn_z = math.cos(yaw), math.sin(yaw)
-    sx = ((np.arange(width) + 0.5 - width / 2) / camera.focal)[None, :].astype(np.float32)
-    t = ((np.arange(height) + 0.5 - height / 2) / camera.focal)[:, None].astype(np.float32)
-    ahead, fall = cos - t * sin, sin + t * cos  # Z and loss of height for a meter of depth
-    along_x = sx * turn_x - ahead * turn_z  # the same for the axes of the place
-    along_z = sx * turn_z + ahead * turn_x
-    with np.errstate(divide="ignore", invalid="ignore"):
-        nearest = np.broadcast_to(
-            np.where(fall > 1e-4, camera.height / fall, np.inf), (height, width)
-        ).astype(np.float32)
-    picture = _sky(camera, rng) if not indoor else np.full((height, width, 3), 60, np.float32)
-    ground = np.isfinite(nearest) & (nearest < 400)
-    if ground.any():
-        depth = nearest[ground]
-        color = _paving(along_x[ground] * depth, along_z[ground] * depth, depth / camera.focal, style)
-        if indoor:  # a polished floor mirrors the lamps
-            shine = _grain(along_x[ground] * depth, along_z[ground] * depth * 0.25, 0.1, 29, 1.8)
-            color += np.clip(shine, 0, 2)[:, None] * 16
-        picture[ground] = color * (light.ambient + light.direct * light.sun[1])
+    zenith = rng.choice(_ZENITHS) if not indoor else None
     half = max(farthest * 0.42, camera.height * 0.9, 6.0) if scene != "square" else farthest * 1.1
     beyond = farthest * rng.uniform(1.02, 1.2)
-    walls = [(along_z, along_x, beyond, 2, light.sun[2])]
+    # Which of the place's axes the wall stands across and along, how far away, which side, its light.
+    walls = [("z", "x", beyond, 2, light.sun[2])]
     if scene != "square":
         walls += [
-            (-along_x, along_z, half * rng.uniform(0.8, 1.2), 0, light.sun[0]),
-            (along_x, along_z, half * rng.uniform(0.8, 1.2), 1, -light.sun[0]),
+            ("-x", "z", half * rng.uniform(0.8, 1.2), 0, light.sun[0]),
+            ("x", "z", half * rng.uniform(0.8, 1.2), 1, -light.sun[0]),
         ]
+    picture = np.empty((height, width, 3), np.float32 if indoor else np.float64)
+    ground = np.empty((height, width), bool)
+    sx = ((np.arange(width) + 0.5 - width / 2) / camera.focal)[None, :].astype(np.float32)
+    for top in range(0, height, STRIP):
+        rows = np.arange(top, min(top + STRIP, height))
+        t = ((rows + 0.5 - height / 2) / camera.focal)[:, None].astype(np.float32)
+        ahead, fall = cos - t * sin, sin + t * cos  # Z and loss of height for a meter of depth
+        # The same for the axes of the place.
+        axes = {"x": sx * turn_x - ahead * turn_z, "z": sx * turn_z + ahead * turn_x}
+        axes["-x"] = -axes["x"]
+        strip = slice(top, top + STRIP)
+        _paint_strip(picture[strip], ground[strip], rows, axes, fall, walls, camera, light, zenith, style)
+    if scene == "square" and rng.random() < 0.7:
+        _plant_trees(picture, camera, beyond, light, rng)
+    return picture, ground
+
+
+def _paint_strip(
+    picture, ground, rows, axes, fall, walls, camera: Camera, light: Light, zenith, style: dict
+) -> None:
+    """Paint `rows` of a scene into `picture`, and into `ground` where it is seen; both (rows, width).
+
+    Args:
+        picture: colors, (rows, width, 3).
+        ground: bool (rows, width).
+        rows: numbers of the rows.
+        axes: meters along each axis of the place for a meter of depth, (rows, width).
+        fall: loss of height for a meter of depth, (rows, 1).
+        walls: axis across, axis along, distance, side and light of each wall.
+        camera: the viewpoint.
+        light: the light.
+        zenith: color of the sky overhead; None in a hall.
+        style: what the place is made of.
+    """
+    indoor = zenith is None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth = np.where(fall > 1e-4, camera.height / fall, np.inf).astype(np.float32)
+    # A row shows either ground or what is above it, the upper rows the latter.
+    above = int(np.count_nonzero(depth >= 400))
+    picture[:above] = _sky(camera, rows[:above], zenith) if not indoor else 60
+    ground[:above], ground[above:] = False, True
+    if above < len(rows):
+        on = depth[above:]
+        x, z = axes["x"][above:] * on, axes["z"][above:] * on
+        # A polished floor mirrors the lamps.
+        shine = np.clip(_grain(x, z * 0.25, 0.1, 29, 1.8), 0, 2) * 16 if indoor else None
+        for i, color in enumerate(_paving(x, z, on / camera.focal, style)):
+            if indoor:
+                color += shine
+            picture[above:, :, i] = color * (light.ambient + light.direct * light.sun[1])
+    nearest = np.repeat(depth, picture.shape[1], axis=1)
     paint = _hall_wall if indoor else _facade
     for across, along, distance, side, facing in walls:
         with np.errstate(divide="ignore", invalid="ignore"):
-            depth = np.where(across > 1e-4, distance / across, np.inf)
+            depth = np.where(axes[across] > 1e-4, distance / axes[across], np.inf)
         rise = camera.height - depth * fall
         seen = (depth < nearest) & (rise > 0) & (rise < 60)
         if not seen.any():
             continue
-        color, stands = paint(along[seen] * depth[seen] + 500, rise[seen], side, style)
-        rows, columns = (index[stands] for index in np.nonzero(seen))
+        color, stands = paint(axes[along][seen] * depth[seen] + 500, rise[seen], side, style)
+        at = tuple(index[stands] for index in np.nonzero(seen))
         bright = light.ambient + light.direct * max(float(facing), 0.0) if not indoor else 0.9
-        picture[rows, columns] = color[stands] * bright
-        nearest[rows, columns] = depth[rows, columns]
-        ground[rows, columns] = False
+        picture[at] = color[stands] * bright
+        nearest[at] = depth[at]
+        ground[at] = False
     if indoor:
         with np.errstate(divide="ignore", invalid="ignore"):
             depth = np.where(fall < -1e-4, (style["ceiling"] - camera.height) / -fall, np.inf)
-        depth = np.broadcast_to(depth, (height, width))
+        depth = np.broadcast_to(depth, nearest.shape)
         seen = (depth > 0) & (depth < nearest)
-        x, z = along_x[seen] * depth[seen], along_z[seen] * depth[seen]
+        x, z = axes["x"][seen] * depth[seen], axes["z"][seen] * depth[seen]
         color = np.full((len(x), 3), 70, np.float32) + 4 * _grain(x, z, 0.2, 25)[:, None]
-        color[(x / 1.2) % 1 < 0.06] *= 0.7
-        color[(np.abs((x / 2.4) % 1 - 0.5) < 0.08) & (np.abs((z / 3.6) % 1 - 0.5) < 0.3)] = (252, 250, 240)
+        color[_fraction(x / 1.2) < 0.06] *= 0.7
+        lamp = (np.abs(_fraction(x / 2.4) - 0.5) < 0.08) & (np.abs(_fraction(z / 3.6) - 0.5) < 0.3)
+        color[lamp] = (252, 250, 240)
         picture[seen] = color
-    elif scene == "square" and rng.random() < 0.7:
-        _plant_trees(picture, camera, beyond, light, rng)
-    return picture, ground
 
 
 def _plant_trees(
@@ -357,7 +402,7 @@ def _paint_behind_stands(
 ) -> np.ndarray:
     """What is seen above and below the rows: sky or roof, the back wall, the field and its boards."""
     height, width = camera.shape
-    picture = _sky(camera, rng)
+    picture = _sky(camera, np.arange(height), rng.choice(_ZENITHS))
     rows = (np.arange(height) + 0.5)[:, None]
     if rng.random() < 0.5:
         beam = 0.85 + 0.15 * _grain(

@@ -22,7 +22,6 @@ from crowdcount._people import (
     ELEVATION_STEP,
     HEAD_HEIGHT,
     HEAD_LENGTH,
-    MATERIALS,
     SEATED_DROP,
     SHAPES,
     render_figure,
@@ -32,6 +31,7 @@ from crowdcount._places import (
     ROW_DEPTH,
     ROW_RISE,
     SEAT_WIDTH,
+    STRIP,
     Camera,
     Light,
     last_row,
@@ -62,8 +62,6 @@ _TEAMS = np.array(
     ]
 )
 _SEATS = np.array([(124, 50, 50), (52, 72, 118), (70, 100, 80), (140, 140, 140), (168, 116, 64)])
-_STRIP = 32
-"""Rows that are exposed at once: so few that they stay in the processor's cache."""
 _LEAST_SEEN = 0.2
 """Share of a head that must be seen for an annotator to mark it."""
 
@@ -167,11 +165,16 @@ def draw_crowd(
         _cast_shadows(picture, ground, camera, crowd, light)
     depth = camera.ground(0.0, np.arange(height) + 0.5)[2]
     clear = np.exp(-fog * np.where((depth > 0) & (depth < 1.3 * farthest), depth, 1.3 * farthest))
-    if fog > 0:
-        clear = clear[:, None, None].astype(np.float32)
-        picture *= clear
-        picture += air * (1 - clear)
-    canvas = Image.fromarray(np.clip(picture, 0, 255, out=picture).astype(np.uint8))
+    colors = np.empty(picture.shape, np.uint8)
+    for top in range(0, height, STRIP):
+        rows = slice(top, top + STRIP)
+        strip = picture[rows]
+        if fog > 0:
+            through = clear[rows, None, None].astype(np.float32)
+            strip *= through
+            strip += np.repeat(air * (1 - through), width, axis=1)
+        colors[rows] = np.clip(strip, 0, 255, out=strip)
+    canvas = Image.fromarray(colors)
     _draw_people(canvas, camera, crowd, cast, scene, light, fog, air, farthest, rng)
     picture = _expose(canvas, scene, noise, jpeg_quality, rng)
 
@@ -525,7 +528,9 @@ def _cast_shadows(picture, ground, camera: Camera, crowd: _Crowd, light: Light) 
     dark = np.asarray(Image.fromarray(dark).resize((width, height), Image.Resampling.BILINEAR))
     below = np.flatnonzero(ground.any(1))
     if len(below):
-        picture[below[0] :] *= (1 - ground[below[0] :] * dark[below[0] :])[..., None]
+        left = 1 - ground[below[0] :] * dark[below[0] :]
+        for color in range(3):
+            picture[below[0] :, :, color] *= left
 
 
 def _draw_people(canvas, camera, crowd: _Crowd, cast: _Cast, scene, light, fog, air, farthest, rng) -> None:
@@ -535,7 +540,6 @@ def _draw_people(canvas, camera, crowd: _Crowd, cast: _Cast, scene, light, fog, 
     colors = wardrobe(rng, people, team)
     # In a dense crowd little light reaches down to the legs.
     shut = min(0.55, people / 1000)
-    opaque = np.full((MATERIALS, 1), 255, np.float32)
     lit: dict[int, tuple] = {}
     rows_left = list(range(last_row(camera, farthest) + 1)) if scene == "stands" else []
     seat = rng.choice(_SEATS).astype(np.float32)
@@ -544,21 +548,21 @@ def _draw_people(canvas, camera, crowd: _Crowd, cast: _Cast, scene, light, fog, 
             paint_row(canvas, camera, rows_left.pop(), seat, light, crowd.aisle)
         figure, (left, top, width, height) = cast.figures[i], cast.boxes[i].tolist()
         if id(figure) not in lit:
-            solid = (figure.material > 0)[..., None]
-            gain = np.concatenate([_gain(figure, light, shut)[..., None]] * 3 + [solid], -1) * solid
-            lit[id(figure)] = figure.material.astype(np.intp), gain, solid
-        material, gain, solid = lit[id(figure)]
-        table = np.concatenate([colors[i], opaque], axis=1)
+            inside = np.flatnonzero(figure.material)
+            lit[id(figure)] = inside, figure.material.ravel()[inside], _gain(figure, inside, light, shut)
+        inside, material, gain = lit[id(figure)]
         clear = math.exp(-fog * camera.focal / crowd.scale[i])
-        table[:, :3] *= clear
-        rgba = table.take(material, axis=0)
-        rgba *= gain
+        color = (colors[i].T * clear).take(material, axis=1)
+        color *= gain
         if fog > 0:
-            rgba[..., :3] += solid * ((1 - clear) * air)
+            color += ((1 - clear) * air)[:, None]
         # Black and clear outside the figure, so these are colors multiplied by their opacity already, as
-        # resizing wants them.
-        pixels = np.minimum(rgba, 255, out=rgba).astype(np.uint8)
-        sprite = Image.frombuffer("RGBa", pixels.shape[1::-1], pixels, "raw", "RGBa", 0, 1)
+        # resizing wants them. A pixel is moved as one number.
+        solid = np.full((len(inside), 4), 255, np.uint8)
+        solid[:, :3] = np.minimum(color, 255, out=color).T
+        pixels = np.zeros(figure.material.shape, np.uint32)
+        pixels.ravel()[inside] = solid.view(np.uint32)[:, 0]
+        sprite = Image.frombuffer("RGBa", pixels.shape[::-1], pixels, "raw", "RGBa", 0, 1)
         ratio = width / figure.material.shape[1]
         if ratio <= 1:
             sprite = sprite.resize((width, height), Image.Resampling.HAMMING)
@@ -571,14 +575,14 @@ def _draw_people(canvas, camera, crowd: _Crowd, cast: _Cast, scene, light, fog, 
         paint_row(canvas, camera, rows_left.pop(), seat, light, crowd.aisle)
 
 
-def _gain(figure, light: Light, shut: float) -> np.ndarray:
-    """Factor on the colors of a figure under a light: float32 (h, w)."""
-    normal = figure.normal
-    bright = light.ambient * (0.66 + 0.34 * normal[..., 1])
-    bright += light.direct * 1.15 * np.maximum(normal @ light.sun, 0)
-    bright *= 0.82 + 0.18 * normal[..., 2]
-    below = (np.arange(normal.shape[0], dtype=np.float32)[:, None] - figure.head_y) / figure.scale
-    return bright * figure.tone * (1 - shut * np.clip((below - 0.1) / 0.9, 0, 1))
+def _gain(figure, inside: np.ndarray, light: Light, shut: float) -> np.ndarray:
+    """Factor on the colors of the pixels `inside` (numbers) of a figure under a light: float64 (n,)."""
+    normal = figure.normal.reshape(-1, 3)[inside]
+    bright = light.ambient * (0.66 + 0.34 * normal[:, 1])
+    bright += light.direct * 1.15 * np.maximum((figure.normal @ light.sun).ravel()[inside], 0)
+    bright *= 0.82 + 0.18 * normal[:, 2]
+    below = (inside // figure.material.shape[1] - figure.head_y) / figure.scale
+    return bright * figure.tone.ravel()[inside] * (1 - shut * np.clip((below - 0.1) / 0.9, 0, 1))
 
 
 def _expose(canvas: Image.Image, scene: str, noise, jpeg_quality, rng: np.random.Generator) -> np.ndarray:
@@ -599,8 +603,8 @@ def _expose(canvas: Image.Image, scene: str, noise, jpeg_quality, rng: np.random
     singles = single, single[::-1, ::-1], np.roll(single, (height // 3, width // 3), (0, 1))
     tone = _tone_curve(np.float32(rng.uniform(1.02, 1.22)))
     exposed = np.empty_like(picture)
-    for top in range(0, height, _STRIP):
-        rows = slice(top, top + _STRIP)
+    for top in range(0, height, STRIP):
+        rows = slice(top, top + STRIP)
         corners = 1 - darker * (v[rows, None] ** 2 + u * u)
         colors = [picture[rows, :, color] * (gain[color] * corners) for color in range(3)]
         grain = level * (0.6 + 0.4 * np.sqrt(colors[1] * np.float32(1 / 128)))
@@ -754,8 +758,8 @@ def _save_points(points: dict[str, np.ndarray], path: Path) -> Path:
     return path
 
 
-# Number, people, size and scene of each bundled picture. The numbers lie far above ShanghaiTech's own, so
-# nobody takes one for the other, and in every set one of the training pictures falls to validation.
+# Number, people, size and scene of each bundled picture. In ShanghaiTech's layout the numbers lie far above its own, so
+# nobody takes one for the other; in every set one of the training pictures falls to validation.
 _BUNDLED = {
     "part_A/train_data": [
         (1001, 60, (288, 384), "square"),
@@ -778,9 +782,14 @@ _BUNDLED = {
         (5, 80, (384, 512), "square"),
         (6, 120, (320, 432), "stands"),
         (7, 35, (249, 337), "square"),
-        (9, 55, (300, 400), "hall"),
+        (8, 55, (300, 400), "hall"),
     ],
 }
+
+
+def draw_sample() -> Scene:
+    """Draw the street of 200 people that comes with crowdcount, 1024x768, as `crowdcount count --demo` counts it."""
+    return draw_crowd(200, seed=47, scene="street", density=0.45, noise=2.5)
 
 
 def write_bundled(folder: str | os.PathLike) -> None:
@@ -799,13 +808,13 @@ def write_bundled(folder: str | os.PathLike) -> None:
             scene = draw_crowd(people, size=size, seed=seed, scene=kind)
             root = folder / "drawn" / place
             if place == "images":
-                points[f"images/IMG_{number}.jpg"] = scene.points
+                points[f"images/crowd_{number}.jpg"] = scene.points
+                _save(scene, root / f"crowd_{number}.jpg", quality=80)
             else:
                 _save_mat(scene.points, root / "ground-truth" / f"GT_IMG_{number}.mat")
-                root = root / "images"
-            _save(scene, root / f"IMG_{number}.jpg", quality=80)
+                _save(scene, root / "images" / f"IMG_{number}.jpg", quality=80)
     _save_points(points, folder / "drawn" / "points.csv")
-    sample = draw_crowd(200, seed=47, scene="street", density=0.45, noise=2.5)
+    sample = draw_sample()
     _save(sample, folder / "sample.jpg", quality=80)
     _save_points({"sample.jpg": sample.points}, folder / "sample.csv")
 

@@ -32,20 +32,21 @@ from PIL import Image, ImageDraw
 from crowdcount import draw_crowd, zone_widget
 from crowdcount.comparison import compare
 from crowdcount.counting import _TILE, CountResult, _spans, count, count_many
-from crowdcount.files import atomic_path
+from crowdcount.files import atomic_path, data_folder
+from crowdcount.ground import Ground, level_of_service, people_per_square_meter
 from crowdcount.plots import add_caption, overlay
 from crowdcount.report import write_report
+from crowdcount.synthetic import draw_sample
 from crowdcount.video import count_video
 from crowdcount.video_chart import CountSeries
-from crowdcount.zones import Ground, draw_zones, level_of_service, people_per_square_meter, read_zones
+from crowdcount.zones import draw_zones, read_zones
 
 WIDTH = 240
 """Pixels of every picture."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
-# The street of `crowdcount count --demo`.
+# Of the street of `crowdcount count --demo`.
 PEOPLE, SIZE = 200, (768, 1024)
-STREET = {"scene": "street", "seed": 47, "density": 0.45, "noise": 2.5}
 ZONES = [
     {"name": "far", "polygon": [[0.02, 0.08], [0.98, 0.08], [0.98, 0.4], [0.02, 0.4]]},
     {"name": "near", "polygon": [[0.02, 0.4], [0.98, 0.4], [0.98, 0.98], [0.02, 0.98]]},
@@ -63,13 +64,13 @@ class Crowd:
 
     def __init__(self, model: str, folder: Path):
         self.model, self.folder = model, folder
-        self.scene = draw_crowd(PEOPLE, size=SIZE, **STREET)
+        self.scene = draw_sample()
         wide = draw_crowd(150, size=(240, 800), scene="square", seed=3).picture
         self.views = [np.ascontiguousarray(wide[:, left : left + 320]) for left in range(0, 481, 96)]
 
     @cached_property
     def result(self) -> CountResult:
-        return count(self.scene.picture, model=self.model)
+        return count(data_folder("datasets") / "sample.jpg", model=self.model)
 
     @cached_property
     def photos(self) -> list[Path]:

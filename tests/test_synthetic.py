@@ -9,12 +9,12 @@ from PIL import Image
 from scipy.io import loadmat
 
 from crowdcount import synthetic
-from crowdcount._people import HEAD_HEIGHT, HEAD_LENGTH, render_figure
+from crowdcount._people import HEAD_HEIGHT, HEAD_LENGTH, SKIN, TOP, _Canvas, _Parts, render_figure
 from crowdcount._places import Camera
 from crowdcount.annotations import read_csv, read_shanghaitech
 from crowdcount.errors import DataError
 from crowdcount.files import data_folder
-from crowdcount.synthetic import SCENES, draw_crowd, head_patches, write_dataset
+from crowdcount.synthetic import SCENES, draw_crowd, draw_sample, head_patches, write_dataset
 
 SMALL = (120, 160)
 
@@ -151,6 +151,29 @@ def test_mirrored_and_halved_figures_agree_with_the_original():
     assert np.allclose(heads[0] / 2, heads[1], atol=0.6), "the head center stays on the same part of the head"
 
 
+@pytest.mark.parametrize("elevation", [0.0, 0.7])
+def test_parts_are_where_they_should_be_and_hide_one_another(elevation):
+    """A ball, the same ball again, a rod before it and one behind it, by what geometry says of each."""
+    canvas = _Canvas(0.0, elevation, 100)
+    middle, toward = np.array([0, 0, 1.0]), canvas.view[2]
+    parts = _Parts()
+    for _ in range(2):
+        parts.ellipsoid(middle, (0.3, 0.3, 0.3), TOP)
+    for away in (0.5, -0.5):
+        parts.limb(middle + away * toward, middle + away * toward, 0.1, 0.1, SKIN)
+    at, depth, normal, part = canvas.draw(parts)
+    assert (np.diff(at) > 0).all()
+    assert set(part) == {0, 2}, "of two in one place the first is seen, and nothing of what lies behind"
+    rows, columns = np.divmod(at, canvas.width)
+    place = np.stack([canvas.u[columns], canvas.v[rows], depth], -1) - canvas.view @ middle
+    ball, rod = part == 0, part == 2
+    assert np.allclose(np.linalg.norm(place[ball], axis=1), 0.3, atol=1e-4)
+    assert np.allclose(normal[ball], place[ball] / 0.3, atol=2e-3)
+    assert np.allclose(normal[rod], (place[rod] - (0, 0, 0.5)) / 0.1, atol=2e-3)
+    assert rod.sum() == pytest.approx(np.pi * 10**2, rel=0.03)
+    assert len(at) == pytest.approx(np.pi * 30**2, rel=0.02)
+
+
 def test_a_figure_is_rendered_once_however_it_is_used():
     """Rendering is what a first picture costs: mirrored and halved figures share the one that they come from."""
     render_figure.cache_clear()
@@ -219,7 +242,8 @@ def test_bundled_set_is_whole():
     info = loadmat(drawn / "part_A" / "train_data" / "ground-truth" / "GT_IMG_1003.mat")["image_info"]
     assert info[0, 0][0, 0][0].shape == (25, 2) and int(info[0, 0][0, 0][1].item()) == 25
     sample = read_csv(data_folder("datasets") / "sample.csv")[0]
-    assert 150 <= sample.count <= 250
+    # What lies there is what is drawn today: who changes the drawing draws the bundled set anew.
+    np.testing.assert_allclose(sample.points, draw_sample().points, atol=0.02)
     with Image.open(sample.picture) as picture:
         assert picture.size == (1024, 768)
 

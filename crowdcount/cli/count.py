@@ -37,7 +37,8 @@ from crowdcount.errors import CrowdCountError, PictureError
 
 if TYPE_CHECKING:
     from crowdcount.counting import CountFailure, CountResult
-    from crowdcount.zones import Ground, Zone
+    from crowdcount.ground import Ground
+    from crowdcount.zones import Zone
 
 
 def add(command: Command) -> None:
@@ -84,7 +85,8 @@ def add(command: Command) -> None:
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
     from crowdcount.counting import CountFailure, count_many
-    from crowdcount.zones import read_ground, read_zones
+    from crowdcount.ground import read_ground
+    from crowdcount.zones import read_zones
 
     zones = read_zones(arguments.zones) if arguments.zones else []
     ground = read_ground(arguments.ground) if arguments.ground else None
@@ -233,18 +235,19 @@ def _count_row(result: CountResult | CountFailure) -> dict:
 
 def _add_zones(row: dict, result: CountResult, zones: list[Zone], ground: Ground | None) -> None:
     """Add what the zones hold to a picture's row; where they don't fit the picture, the reason."""
-    from crowdcount import zones as by_zone
+    from crowdcount.ground import SERVICE_LEVELS, level_of_service, people_per_square_meter
+    from crowdcount.zones import count_zones
 
     size = (result.height, result.width)
     try:
-        counts = by_zone.count_zones(result.density, zones, size)
+        counts = count_zones(result.density, zones, size)
         # Digits enough to add up to the count.
         row["zones"] = {name: round(people, 6) for name, people in counts.items()}
         if ground is not None:
-            per_m2 = by_zone.people_per_square_meter(counts, zones, ground, size)
+            per_m2 = people_per_square_meter(counts, zones, ground, size)
             row["per_m2"] = {name: round(people, 6) for name, people in per_m2.items()}
             row["level_of_service"] = {
-                name: {use: by_zone.level_of_service(people, use) for use in by_zone.SERVICE_LEVELS}
+                name: {use: level_of_service(people, use) for use in SERVICE_LEVELS}
                 for name, people in per_m2.items()
             }
     except CrowdCountError as error:

@@ -1,5 +1,7 @@
 """Wrong answers to the exercises of notebook 05, each with a piece of the message meant for it."""
 
+from crowdcount.course.notebook_05 import KINDS
+
 
 def _shapes(one):
     return f"def shapes(sizes, m):\n    return [{one} for p, n in zip(sizes, sizes[1:])]\n"
@@ -46,17 +48,6 @@ def numerical_gradient(cost, theta, step):
 def _gradient(slope, copies="theta.copy(), theta.copy()", down="step", before="pass"):
     return _GRADIENT.format(slope=slope, copies=copies, down=down, before=before)
 
-
-_KINDS = {
-    "weights W": "parameter",
-    "biases b": "parameter",
-    "learning rate": "hyperparameter",
-    "number of layers": "hyperparameter",
-    "units in each layer": "hyperparameter",
-    "activation": "hyperparameter",
-    "number of steps": "hyperparameter",
-}
-
 MISTAKES = {
     "05.shapes": [
         (_shapes("((p, n), (n, 1), (n, m))"), "your W are turned around"),
@@ -90,9 +81,9 @@ MISTAKES = {
         (_gradient("(cost(down) - cost(up)) / (2 * step)"), "sign is turned around"),
     ],
     "05.kinds": [
-        (f"kinds = {_KINDS | {'learning rate': 'parameter'}}", "you choose it before training"),
-        (f"kinds = {_KINDS | {'biases b': 'hyperparameter'}}", "gradient descent changes them"),
-        (f"kinds = {_KINDS | {'activation': ...}}", "still open: activation"),
-        (f"kinds = {_KINDS | {'activation': 'both'}}", "write 'parameter' or 'hyperparameter'"),
+        (f"kinds = {KINDS | {'learning rate': 'parameter'}}", "you choose it before training"),
+        (f"kinds = {KINDS | {'biases b': 'hyperparameter'}}", "gradient descent changes them"),
+        (f"kinds = {KINDS | {'activation': ...}}", "still open: activation"),
+        (f"kinds = {KINDS | {'activation': 'both'}}", "write 'parameter' or 'hyperparameter'"),
     ],
 }
