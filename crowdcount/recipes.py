@@ -103,7 +103,7 @@ RECIPES = {
         ),
         Recipe(
             name="default",
-            crops=RandomCrops(256, scale=(0.8, 1.25), blank=0.03),
+            crops=RandomCrops(256, scale=(0.55, 1.3), blank=0.05, gamma=(0.7, 1.5), gray=0.1),
             batch=4,
             sigma=lambda sample: 8.0,
             loss=PoissonLoss,

@@ -14,20 +14,8 @@ def test_blank_pictures_are_warned_of(value):
     assert any("nothing to count" in warning for warning in result.warnings)
 
 
-_GRAY = pytest.mark.xfail(strict=True, reason="these weights see 2 people on this gray picture")
-
-
-@pytest.mark.parametrize(
-    "value, size",
-    [
-        (0, (240, 320)),
-        (255, (240, 320)),
-        (128, (240, 320)),
-        (0, (333, 201)),
-        (255, (333, 201)),
-        pytest.param(128, (333, 201), marks=_GRAY),
-    ],
-)
+@pytest.mark.parametrize("size", [(240, 320), (333, 201)])
+@pytest.mark.parametrize("value", [0, 128, 255])
 def test_blank_pictures_hold_nobody(value, size):
     assert crowdcount.count(np.full((*size, 3), value, np.uint8)).count < 1
 
