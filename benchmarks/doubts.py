@@ -117,7 +117,8 @@ def main() -> None:
         "blurred or enlarged": of_picture(doubts.blurred),
         "no people in sight": of_map(lambda picture, density: doubts.nobody(density)),
         "heads too small": of_map(
-            lambda picture, density: doubts.crowded(doubts.sample_blocks(picture), density)
+            lambda picture, density: doubts.small(picture)
+            or doubts.crowded(doubts.sample_blocks(picture), density)
         ),
     }
     good = dict.fromkeys(looks, 0)
@@ -163,6 +164,7 @@ def _name(sentence: str) -> str:
         "blurred": "blurred or enlarged",
         "in sight": "no people in sight",
         "closer together": "heads too small",
+        "several pixels": "heads too small",
     }
     return next((name for word, name in words.items() if word in sentence), "other")
 

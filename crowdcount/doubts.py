@@ -26,6 +26,8 @@ _PLAIN = 0.2
 _BLACK = 25.0
 # How much less two pixels differ that are 2 apart than two that are 8 apart: 0.48 and more in good pictures.
 _BLURRED = 0.45
+# Pixels of the shorter side: the smallest training picture has 182.
+_SMALLEST = 128
 # People in the fullest block.
 _NOBODY = 1.5
 # People a cell in the fullest tenth of the map, times the fineness of the picture: of 625 training pictures
@@ -125,7 +127,7 @@ def blurred(blocks: np.ndarray) -> str | None:
 def small(picture: np.ndarray) -> str | None:
     """A picture too small to hold heads of several pixels, a thumbnail for example."""
     height, width = picture.shape[:2]
-    if min(height, width) < _SIDE:
+    if min(height, width) < _SMALLEST:
         return (
             f"The picture is very small ({width}x{height} pixels): heads need several pixels each. "
             "Use it at its original size."

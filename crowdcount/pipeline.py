@@ -17,6 +17,7 @@ from PIL import Image
 from crowdcount.annotations import Sample
 from crowdcount.density import STRIDE, density_map, load_density_map
 from crowdcount.errors import DataError
+from crowdcount.nobody import draw_nothing, strew
 
 # What stands where a picture is smaller than the crop: ImageNet's mean colour, which the model's normalization turns
 # into the zeros that its convolutions pad with.
@@ -25,7 +26,7 @@ PADDING_COLOR = (124, 117, 104)
 
 @dataclass(frozen=True)
 class RandomCrops:
-    """Square crops at random places, mirrored half of the time, optionally at a random scale, in other light, in gray.
+    """Square crops at random places, mirrored half of the time, optionally at a random scale, in other light or weather.
 
     Attributes:
         size: side in pixels, a multiple of 8.
@@ -37,6 +38,9 @@ class RandomCrops:
             crowd has taught it otherwise.
         gamma: smallest and largest exponent of the brightness, drawn evenly in the logarithm: below 1 is lighter.
         gray: share of the crops that lose their color.
+        haze: largest share of a light gray that is mixed into the pixels; less is drawn more often.
+        clutter: share of the crops over which scraps as small as far heads are strewn, thickly where the crop is blank.
+            Without them a network counts confetti, leaves and litter.
     """
 
     size: int = 256
@@ -45,6 +49,8 @@ class RandomCrops:
     blank: float = 0.0
     gamma: tuple[float, float] = (1.0, 1.0)
     gray: float = 0.0
+    haze: float = 0.0
+    clutter: float = 0.0
 
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
@@ -52,10 +58,12 @@ class RandomCrops:
         for name, (low, high) in {"scale": self.scale, "gamma": self.gamma}.items():
             if not 0 < low <= high:
                 raise DataError(f"`{name}` must be (smallest, largest), both positive. Received: {name}={(low, high)}")
-        if not 0 <= self.blank < 1:
-            raise DataError(f"`blank` is a share, from 0 to below 1. Received: blank={self.blank}")
-        if not 0 <= self.gray <= 1:
-            raise DataError(f"`gray` is a share, from 0 to 1. Received: gray={self.gray}")
+        for name, share in {"blank": self.blank, "haze": self.haze}.items():
+            if not 0 <= share < 1:
+                raise DataError(f"`{name}` is a share, from 0 to below 1. Received: {name}={share}")
+        for name, share in {"gray": self.gray, "clutter": self.clutter}.items():
+            if not 0 <= share <= 1:
+                raise DataError(f"`{name}` is a share, from 0 to 1. Received: {name}={share}")
 
     def place(self, number: int, height: int, width: int, seed: Sequence[int], epoch: int) -> Place:
         rng = np.random.default_rng([*seed, number, epoch])
@@ -70,7 +78,9 @@ class RandomCrops:
         blank = int(rng.integers(1, 2**31)) if rng.random() < self.blank else 0
         gamma = float(np.exp(rng.uniform(*np.log(self.gamma))))
         gray = bool(rng.random() < self.gray)
-        return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray)
+        haze = self.haze * float(rng.random()) ** 2, int(rng.integers(128, 256))
+        clutter = int(rng.integers(1, 2**31)) if rng.random() < self.clutter else 0
+        return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray, haze, clutter)
 
 
 @dataclass(frozen=True)
@@ -102,8 +112,9 @@ class PaperPatches:
 class Place:
     """Where an example lies: a box (pixels) in the picture as resized to `picture_height` x `picture_width`.
 
-    With a `blank` other than 0 the example shows nothing instead, drawn with that seed. `gamma` and `gray` change the
-    light and the colors, see `RandomCrops`.
+    With a `blank` other than 0 the example shows nothing instead, drawn with that seed. `gamma`, `gray` and `haze`
+    (a share, and the level of the gray that is mixed in) change the light and the colors; a `clutter` other than 0 is
+    the seed of scraps strewn over it all, see `RandomCrops`.
     """
 
     picture_height: int
@@ -116,11 +127,14 @@ class Place:
     blank: int = 0
     gamma: float = 1.0
     gray: bool = False
+    haze: tuple[float, int] = (0.0, 255)
+    clutter: int = 0
 
     def cut_picture(self, picture: np.ndarray) -> np.ndarray:
         """The example's pixels, uint8 (height, width, 3), from the whole picture, uint8 (H, W, 3)."""
         if self.blank:
-            return _draw_nothing(self.height, self.width, self.blank)
+            pixels = draw_nothing(self.height, self.width, self.blank)
+            return strew(pixels, self.clutter, thickest=0.9) if self.clutter else pixels
         bottom = min(self.top + self.height, self.picture_height)
         right = min(self.left + self.width, self.picture_width)
         if picture.shape[:2] == (self.picture_height, self.picture_width):
@@ -134,8 +148,11 @@ class Place:
                     box=(self.left * across, self.top * down, right * across, bottom * down),
                 )
             )
-        if self.gamma != 1:
-            pixels = _brightness(self.gamma)[pixels]
+        # Scraps lie on the scene, under the same light; few enough that most heads stay in sight.
+        if self.clutter:
+            pixels = strew(pixels, self.clutter, thickest=0.3)
+        if self.gamma != 1 or self.haze[0]:
+            pixels = _levels(self.gamma, *self.haze)[pixels]
         if self.gray:
             pixels = np.asarray(Image.fromarray(pixels).convert("L").convert("RGB"))
         if pixels.shape[:2] != (self.height, self.width):
@@ -166,21 +183,10 @@ class Place:
         return inside
 
 
-def _brightness(gamma: float) -> np.ndarray:
-    """What each of the 256 levels becomes: black and white stay, what lies between moves."""
-    return np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
-
-
-def _draw_nothing(height: int, width: int, seed: int) -> np.ndarray:
-    """A picture of nothing, uint8 (height, width, 3): a run of colors from left to right or top to bottom, and noise."""
-    rng = np.random.default_rng(seed)
-    first = rng.uniform(0, 255, 3) if rng.random() < 0.5 else np.full(3, rng.choice([0.0, 255.0, rng.uniform(0, 255)]))
-    last = rng.uniform(0, 255, 3) if rng.random() < 0.5 else first
-    along = np.linspace(0, 1, width)[None, :, None] if rng.random() < 0.5 else np.linspace(0, 1, height)[:, None, None]
-    colors = np.broadcast_to(first + (last - first) * along, (height, width, 3))
-    if rng.random() < 0.5:
-        colors = colors + rng.normal(0, rng.uniform(1, 15), (height, width, 1 if rng.random() < 0.5 else 3))
-    return np.clip(np.rint(colors), 0, 255).astype(np.uint8)
+def _levels(gamma: float, haze: float, gray: int) -> np.ndarray:
+    """What each of the 256 levels becomes: moved by the exponent between black and white, then toward the gray."""
+    levels = 255 * (np.arange(256) / 255) ** gamma
+    return np.rint((1 - haze) * levels + haze * gray).astype(np.uint8)
 
 
 def example(

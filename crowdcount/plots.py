@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from crowdcount.density import STRIDE
+from crowdcount.fonts import font
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,12 +105,12 @@ def add_caption(picture: np.ndarray, text: str) -> np.ndarray:
     drawing = ImageDraw.Draw(strip)
     for number, line in enumerate(lines):
         middle = padding + size / 2 + number * (size + padding)
-        drawing.text((padding, middle), line, fill="white", font=ImageFont.load_default(size), anchor="lm")
+        drawing.text((padding, middle), line, fill="white", font=font(size), anchor="lm")
     return np.concatenate([picture, np.asarray(strip)])
 
 
 def _length(line: str, size: int) -> float:
-    return ImageFont.load_default(size).getlength(line)
+    return font(size).getlength(line)
 
 
 def _broken(line: str, size: int, width: int) -> list[str]:

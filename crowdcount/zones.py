@@ -252,7 +252,9 @@ def draw_zones(
     Raises:
         DataError: if a zone lies outside the picture.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
+
+    from crowdcount.fonts import font
 
     size = picture.shape[:2]
     zones = list(zones)
@@ -261,7 +263,7 @@ def draw_zones(
     image = Image.fromarray(shown)
     draw = ImageDraw.Draw(image)
     line = max(1, max(size) // 400)
-    font = ImageFont.load_default(max(10, max(size) // 45))
+    letters = font(max(10, max(size) // 45))
     for border in borders:
         corners = [tuple(corner) for corner in border]
         draw.line([*corners, corners[0]], fill="white", width=line, joint="curve")
@@ -273,7 +275,7 @@ def draw_zones(
             fill="white",
             stroke_fill="black",
             stroke_width=max(1, line),
-            font=font,
+            font=letters,
             anchor="mm",
             align="center",
         )

@@ -253,6 +253,23 @@ def test_counts_of_another_sort_are_not_mixed(run, network, photos, options, par
     assert (photos / "out.csv").read_bytes() == before
 
 
+def test_counts_in_zones_that_were_moved_are_not_mixed(run, network, photos):
+    def zones(right, file="zones.json"):
+        polygon = [[0, 0], [right, 0], [right, 1], [0, 1]]
+        (photos / file).write_text(json.dumps([{"name": "all", "polygon": polygon}]))
+        return file
+
+    options = ("--csv", "out.csv", "--resume", "--zones")
+    run("photos", *options, zones(1.0))
+    # The same zones under another name go on; moved ones under the same name do not.
+    status, _, err = run("photos", *options, zones(1.0, "copy.json"))
+    assert "already" in err and network.counted == ["photos/b.jpg"]  # which failed
+    before = (photos / "out.csv").read_bytes()
+    status, lines, err = run("photos", *options, zones(0.5))
+    assert status == 1 and lines == [] and "the same zones" in err and err.count("\n") == 1
+    assert (photos / "out.csv").read_bytes() == before and network.counted == []
+
+
 @pytest.mark.parametrize(
     "content", [b"no table", b"a,b\r\n1,2\r\n", b"\x89PNG\0\0\n\xff", b'"x"y,\r\n1\r\n2\r\n']
 )

@@ -77,7 +77,7 @@ def test_a_picture_that_the_zones_do_not_fit_is_still_counted(run):
     assert err.count("\n") == 1 and "small.png" in err
     with open("out.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0])[-2:] == ["error", "zone corner"]
+    assert list(rows[0])[-3:] == ["error", "zone corner", "zones"]
     assert [row["zone corner"] for row in rows] == [str(large["zones"]["corner"]), ""]
     assert float(rows[1]["count"]) == small["count"]
 
@@ -86,7 +86,7 @@ def test_csv_has_a_column_for_each_zone(run):
     run("large.png", "--zones", "zones.json", "--ground", "ground.json", "--csv", "out.csv")
     with open("out.csv", newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
-    assert list(row)[-4:] == ["zone left", "zone right", "per m2 left", "per m2 right"]
+    assert list(row)[-5:] == ["zone left", "zone right", "per m2 left", "per m2 right", "zones"]
     assert float(row["zone left"]) + float(row["zone right"]) == pytest.approx(float(row["count"]), abs=1e-3)
 
 

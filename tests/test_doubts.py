@@ -82,9 +82,9 @@ def test_heads_closer_together_than_trained_on_are_told(street):
 
 
 def test_thumbnail_is_told(street):
-    small = np.asarray(Image.fromarray(street).resize((84, 63)))
-    assert any("very small (84x63 pixels)" in doubt for doubt in find_doubts(small, people(small)))
-    larger = np.asarray(Image.fromarray(street).resize((86, 64)))
+    small = np.asarray(Image.fromarray(street).resize((169, 127)))
+    assert any("very small (169x127 pixels)" in doubt for doubt in find_doubts(small, people(small)))
+    larger = np.asarray(Image.fromarray(street).resize((171, 128)))
     assert not any("very small" in doubt for doubt in find_doubts(larger, people(larger)))
 
 

@@ -179,8 +179,10 @@ def test_blank_crops_show_nothing_and_hold_nobody(crowd):
         pixels, cells = example(picture, points, place)
         assert pixels.shape == (64, 64, 3) and not cells.any()
         # No structure: each row, or each column, is one color but for noise.
+        noise = min(np.diff(pixels.astype(float), axis=axis).std() for axis in (0, 1)) / 2**0.5
         plain = min(np.diff(pixels.astype(float).mean(axis=axis), n=2, axis=0).std() for axis in (0, 1))
-        assert plain < 8
+        # Independent noise in the mean of 64 pixels, and in its second differences (1, -2, 1).
+        assert plain < 2 + 1.2 * noise * 6**0.5 / 64**0.5
         assert not len(example(picture, points, place, target="points")[1])
     assert len({example(picture, points, place)[0].tobytes() for place in blank[:20]}) > 15
     first = example(picture, points, blank[0])[0]
@@ -207,7 +209,41 @@ def test_light_and_colors_change_and_the_heads_stay():
         assert abs(pixels - expected).max() <= 1.6  # one rounding of the levels, one of the luma
     # What is not asked for is not done.
     plain = RandomCrops(32).place(0, *picture.shape[:2], (0, 0), 7)
-    assert (plain.gamma, plain.gray) == (1.0, False)
+    assert (plain.gamma, plain.gray, plain.haze[0], plain.clutter) == (1.0, False, 0.0, 0)
+
+
+def test_haze_moves_every_pixel_toward_a_light_gray_and_the_heads_stay(crowd):
+    rng = np.random.default_rng(0)
+    picture, points = rng.integers(0, 256, (60, 90, 3), np.uint8), rng.uniform(0, 60, (9, 2))
+    crops = RandomCrops(32, haze=0.5)
+    places = [crops.place(0, *picture.shape[:2], (0, 0), epoch) for epoch in range(200)]
+    shares, grays = np.transpose([place.haze for place in places])
+    assert 0 <= shares.min() and 0.4 < shares.max() < 0.5 and np.median(shares) < 0.2  # mostly clear air
+    assert 128 <= grays.min() and grays.max() <= 255
+    for place in places[:20]:
+        pixels, cells = example(picture, points, place)
+        clear, clear_cells = example(picture, points, replace(place, haze=(0.0, 255)))
+        share, gray = place.haze
+        assert abs(pixels - ((1 - share) * clear + share * gray)).max() <= 0.51
+        np.testing.assert_array_equal(cells, clear_cells)
+
+
+def test_clutter_lies_over_the_picture_and_the_heads_stay(crowd):
+    picture, points = np.full((90, 90, 3), 128, np.uint8), crowd[2].points
+    crops = RandomCrops(64, blank=0.3, clutter=0.25)
+    places = [crops.place(0, 90, 90, (0, 0), epoch) for epoch in range(400)]
+    strewn = [place for place in places if place.clutter]
+    assert 60 <= len(strewn) <= 140
+    covered = {True: [], False: []}
+    for place in strewn:
+        pixels, cells = example(picture, points, place)
+        bare, bare_cells = example(picture, points, replace(place, clutter=0))
+        np.testing.assert_array_equal(cells, bare_cells)
+        covered[place.blank > 0].append((pixels != bare).any(axis=-1).mean())
+        np.testing.assert_array_equal(pixels, example(picture, points, place)[0])
+    # Heads stay in sight; where there are none the ground may disappear.
+    assert 0 < min(covered[False]) and max(covered[False]) < 0.6 < max(covered[True])
+    assert len(covered[True]) > 10
 
 
 def test_crops_have_a_known_size(crowd):
@@ -226,6 +262,10 @@ def test_bad_settings(crowd):
         RandomCrops(16, gamma=(0.0, 1.0))
     with pytest.raises(DataError, match="gray=1.5"):
         RandomCrops(16, gray=1.5)
+    with pytest.raises(DataError, match="haze=1"):
+        RandomCrops(16, haze=1)
+    with pytest.raises(DataError, match="clutter=-0.1"):
+        RandomCrops(16, clutter=-0.1)
     with pytest.raises(DataError, match="batches of one. Received: batch=2"):
         training_dataset(crowd, PaperPatches(), batch=2)
     with pytest.raises(DataError, match="empty"):

@@ -84,6 +84,13 @@ def test_caption_is_written_below_and_fits_any_width(width):
         assert shown[40:, -100:].max() == 0  # room is left: nothing is cut
 
 
+@pytest.mark.parametrize("sign", "²é–Жλي")
+def test_captions_have_the_signs_that_zones_are_named_with(sign):
+    """None is shown as the box that stands for a missing one."""
+    picture = np.full((40, 90, 3), 200, np.uint8)
+    assert (add_caption(picture, sign) != add_caption(picture, "\uffff")).any()
+
+
 def test_caption_of_several_lines_and_of_a_line_too_long_is_written_in_full():
     picture = np.full((40, 600, 3), 100, np.uint8)
     one = add_caption(picture, "about 243 people")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crowdcount.cli.common import (
@@ -99,12 +101,15 @@ def _count(arguments: argparse.Namespace) -> int:
     coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:
+        settings = {"model": arguments.model, "coverage": str(coverage)}
+        if zones:
+            settings["zones"] = _fingerprint(arguments.zones, arguments.ground)
         counts = CountsFile(
             arguments.csv,
             [zone.name for zone in zones],
             per_m2=ground is not None,
             resume=arguments.resume,
-            settings={"model": arguments.model, "coverage": str(coverage)},
+            settings=settings,
         )
         given, sources = len(sources), counts.take_up(sources)
         if len(sources) < given:
@@ -192,6 +197,14 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         refuse("--resume needs --csv, the file to go on with")
     if arguments.resume and arguments.heads and is_json(arguments.heads):
         refuse("--resume goes on with a file of --heads only if it is CSV")
+
+
+def _fingerprint(*paths: str | None) -> str:
+    """Twelve digits that change with what the files hold: zones may be moved and keep their names."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(Path(path).read_bytes() if path else b"").digest())
+    return digest.hexdigest()[:12]
 
 
 def _sources(arguments: argparse.Namespace) -> list[str | CountFailure]:

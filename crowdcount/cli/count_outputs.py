@@ -60,7 +60,8 @@ class CountsFile(Output):
         zones: names of the zones, which get a column each.
         per_m2: whether they get another one for the people per square meter.
         resume: go on with the file if it is there.
-        settings: column -> what the counts in the file must have there to be gone on with.
+        settings: column -> what the counts in the file must have there to be gone on with. Those that are no column of
+            every picture's get one behind the zones.
     """
 
     def __init__(
@@ -70,6 +71,8 @@ class CountsFile(Output):
         self.path = path
         columns = [*COLUMNS, *(_ZONE + name for name in zones)]
         columns += [_PER_M2 + name for name in zones if per_m2]
+        self._constants = {column: value for column, value in settings.items() if column not in COLUMNS}
+        columns += self._constants
         self._table = (GrowingTable if resume else Table)(path, columns)
         for row in self._table.rows:
             for column, value in settings.items():
@@ -99,7 +102,7 @@ class CountsFile(Output):
         cells = {key: row[key] for key in COLUMNS} | {"warnings": " ".join(row["warnings"] or ())}
         for key, start in (("zones", _ZONE), ("per_m2", _PER_M2)):
             cells |= {start + name: value for name, value in row.get(key, {}).items()}
-        self._table.add([cells])
+        self._table.add([cells | self._constants])
 
     def finish(self) -> None:
         self._table.finish()
