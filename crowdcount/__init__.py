@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CSRNet": "model",
+    "CountFailure": "counting",
     "CountResult": "counting",
     "CountSeries": "video_chart",
     "CrowdCountError": "errors",
@@ -26,6 +27,7 @@ _HOMES = {
     "check_folder": "checking",
     "compare": "comparison",
     "count": "counting",
+    "count_many": "counting",
     "count_video": "video",
     "count_zones": "zones",
     "density_map": "density",

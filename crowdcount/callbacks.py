@@ -72,7 +72,7 @@ def _counts(y_true, y_pred):
 
 
 class Validation(keras.callbacks.Callback):
-    """Counts whole validation pictures, keeps the best and the last weights.
+    """Keeps the last weights, counts whole validation pictures, keeps the best weights.
 
     Adds `val_mae`, `val_rmse`, `val_bias` and `val_sum` (heads counted in all) to the epoch's logs. Counts are scored
     against the number of head annotations.
@@ -96,13 +96,11 @@ class Validation(keras.callbacks.Callback):
         self.samples, self.every, self.keep, self.best = samples, every, keep, best
 
     def on_epoch_end(self, epoch, logs=None):
-        last = epoch + 1 == self.params["epochs"]
-        if not last and (epoch + 1) % self.every:
-            return
+        due = epoch + 1 == self.params["epochs"] or (epoch + 1) % self.every == 0
         with averaged_weights(self.model):
-            results, calibration = self._validate(epoch) if self.samples else ({}, None)
+            results, calibration = self._validate(epoch) if self.samples and due else ({}, None)
             logs.update(results)
-            if self.samples and results["val_mae"] < self.best:
+            if results and results["val_mae"] < self.best:
                 self.best = results["val_mae"]
                 self.keep("best", {"epoch": epoch + 1, **results}, calibration)
             self.keep("last", {"epoch": epoch + 1, **results}, calibration)

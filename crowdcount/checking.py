@@ -49,7 +49,7 @@ def check_folder(folder: str | os.PathLike) -> list[Fault]:
     Every picture is decoded: 700 take some seconds.
 
     Args:
-        folder: the folder to check.
+        folder: the folder to check, or the `.csv` or `.json` file of annotations in it.
 
     Returns:
         Every fault, in the order of the files; an empty list if there is none.
@@ -67,11 +67,15 @@ def check_folder(folder: str | os.PathLike) -> list[Fault]:
     def report(file: Path, problem: str) -> None:
         faults.append(Fault(file, problem))
 
-    if not folder.is_dir():
+    if folder.is_file() and folder.suffix.lower() in _PARSERS:
+        places = iter([(folder, _list_parser(folder.suffix.lower(), report))])
+    elif folder.is_dir():
+        places = _layouts(folder, report)
+    else:
         report(folder, "is not a folder. Name the folder that holds the pictures and their annotations.")
         return faults
     records: list[Record] = []
-    for place, parse in _layouts(folder, report):
+    for place, parse in places:
         known = len(faults)
         found = parse(place)
         if not found and len(faults) == known:
@@ -104,7 +108,7 @@ def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Pat
     # Beside another layout only a file with the name that the readers prefer is surely an annotation file.
     preferred = {suffix: folder / f"points{suffix}" for suffix in _PARSERS}
     only_preferred = halves or parts != [folder] or any(file.is_file() for file in preferred.values())
-    for suffix, parse in _PARSERS.items():
+    for suffix in _PARSERS:
         files = files_by_number(folder, (suffix,))
         if only_preferred:
             files = [file for file in files if file == preferred[suffix]]
@@ -112,7 +116,11 @@ def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Pat
             names = ", ".join(file.name for file in files[:5])
             report(folder, f"holds several {suffix} files: {names}. Call the one to check points{suffix}.")
         elif files:
-            yield files[0], lambda file, parse=parse: _parse_list(file, parse, report)
+            yield files[0], _list_parser(suffix, report)
+
+
+def _list_parser(suffix: str, report: Report) -> Callable[[Path], list[Record]]:
+    return lambda file: _parse_list(file, _PARSERS[suffix], report)
 
 
 def _parse_list(file: Path, parse: Callable[[Path, Report], list[Record]], report: Report) -> list[Record]:

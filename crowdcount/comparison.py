@@ -8,11 +8,10 @@ import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Union
 
 import numpy as np
 
-from crowdcount.counting import CountResult, Model, count
+from crowdcount.counting import CountFailure, CountResult, Model, count_many, listed
 from crowdcount.doubts import fullest_block
 from crowdcount.errors import DataError, PictureError
 from crowdcount.images import Source, load_picture
@@ -28,37 +27,25 @@ class Comparison:
     """Counts side by side; printed it is a table in text, in a notebook one with overlays.
 
     Args:
-        results: the counts, in the order of the table.
+        results: the counts, in the order of the table; of a picture that could not be counted, the reason.
     """
 
-    results: list[CountResult]
+    results: list[CountResult | CountFailure]
 
     def rows(self) -> list[dict]:
-        """A dictionary a picture: `picture`, `count`, `low`, `high`, `coverage`, `densest`, `size`, `model`
-        and `warnings`.
+        """A dictionary a picture: `picture`, `count`, `low`, `high`, `coverage`, `densest`, `size`, `model`,
+        `warnings` and `error`.
 
-        `densest` is the number of people in the fullest block of 64 x 64 pixels.
+        `densest` is the number of people in the fullest block of 64 x 64 pixels. `error` says why a picture
+        could not be counted, where all the others but its name are None; of the counted it is None.
         """
-        return [
-            {
-                "picture": result.picture,
-                "count": result.count,
-                "low": result.low,
-                "high": result.high,
-                "coverage": result.coverage,
-                "densest": fullest_block(result.density),
-                "size": f"{result.width}x{result.height}",
-                "model": result.model,
-                "warnings": list(result.warnings),
-            }
-            for result in self.results
-        ]
+        return [_row(result) for result in self.results]
 
     def __repr__(self) -> str:
         names, *lines = [list(map(str, cells)) for cells in self._cells()]
         lines = [[cell.replace("\n", " ") for cell in line] for line in lines]
         widths = [max(len(line[column]) for line in [names, *lines]) for column in range(len(names))]
-        rights = [name not in ("picture", "model", "warnings") for name in names]
+        rights = [name not in ("picture", "model", "warnings", "not counted") for name in names]
         return "\n".join(
             "  ".join(
                 cell.rjust(width) if right else cell.ljust(width)
@@ -79,47 +66,53 @@ class Comparison:
 
     def _cells(self) -> list[list]:
         """A list of cells a line, the names of the columns first; without columns that tell nothing."""
-        table = []
-        for row in self.rows():
+        table, rows = [], self.rows()
+        for row in rows:
+            counted = row["error"] is None
             people = "" if row["low"] is None else f"{row['low']:.0f} to {row['high']:.0f}"
             table.append(
                 {
                     "picture": os.path.basename(row["picture"]) or row["picture"],
-                    "count": f"{row['count']:.0f}",
+                    "count": f"{row['count']:.0f}" if counted else "",
                     "range": people,
-                    "fullest 64x64": f"{row['densest']:.1f}",
-                    "size": row["size"],
-                    "model": row["model"],
-                    "warnings": "\n".join(row["warnings"]),
+                    "fullest 64x64": f"{row['densest']:.1f}" if counted else "",
+                    "size": row["size"] or "",
+                    "model": row["model"] or "",
+                    "warnings": "\n".join(row["warnings"] or ()),
+                    "not counted": row["error"] or "",
                 }
             )
         kept = [
             name
             for name in table[0]
             if any(line[name] for line in table)
-            and (name != "model" or len({line["model"] for line in table}) > 1)
+            and (name != "model" or len({line["model"] for line in table if line["model"]}) > 1)
         ]
-        coverages = {result.coverage for result in self.results if result.coverage is not None}
+        coverages = {row["coverage"] for row in rows if row["coverage"] is not None}
         one = next(iter(coverages)) if len(coverages) == 1 else None
         titles = [f"{100 * one:.3g} % range" if name == "range" and one else name for name in kept]
         return [titles, *([line[name] for name in kept] for line in table)]
 
 
 def compare(
-    items: Iterable[Union[Source, CountResult]], *, model: Model = "general", coverage: float = COVERAGE
+    items: Source | CountResult | CountFailure | Iterable[Source | CountResult | CountFailure],
+    *,
+    model: Model = "general",
+    coverage: float = COVERAGE,
 ) -> Comparison:
     """Put several pictures, or counts of one picture by several networks, side by side.
 
     Args:
-        items: pictures, paths of folders, and results of `count`, in any mixture.
+        items: pictures, paths of folders, and what `count` or `count_many` gave of a picture, in any mixture;
+            or one of them.
         model, coverage: as for `count`, for what is not counted yet.
 
     Returns:
-        A `Comparison`.
+        A `Comparison`; a picture that cannot be counted is a row that tells why.
 
     Raises:
-        DataError: if there is nothing to compare.
-        PictureError, WeightsError: as for `count`.
+        DataError: if there is nothing to compare, or `coverage` is no share between 0 and 1.
+        WeightsError: if there is no such network, or its file is damaged.
 
     Example:
         >>> import crowdcount
@@ -128,18 +121,36 @@ def compare(
         >>> [row["size"] for row in table.rows()]
         ['80x48', '64x64']
     """
-    if isinstance(items, (str, bytes, os.PathLike, np.ndarray, CountResult)):
-        items = [items]
-    results: list[CountResult] = []
-    for item in items:
-        counted = item if isinstance(item, CountResult) else count(item, model=model, coverage=coverage)
-        results += counted if isinstance(counted, list) else [counted]
+    results: list[CountResult | CountFailure] = []
+    for item in listed(items):
+        done = isinstance(item, (CountResult, CountFailure))
+        results += [item] if done else count_many([item], model, coverage=coverage)
     if not results:
         raise DataError("There is nothing to compare. Received: an empty list")
     return Comparison(results)
 
 
-def _shown(result: CountResult) -> str:
+def _row(result: CountResult | CountFailure) -> dict:
+    if isinstance(result, CountFailure):
+        names = ("count", "low", "high", "coverage", "densest", "size", "model", "warnings")
+        return {"picture": result.picture, **dict.fromkeys(names), "error": result.error}
+    return {
+        "picture": result.picture,
+        "count": result.count,
+        "low": result.low,
+        "high": result.high,
+        "coverage": result.coverage,
+        "densest": fullest_block(result.density),
+        "size": f"{result.width}x{result.height}",
+        "model": result.model,
+        "warnings": list(result.warnings),
+        "error": None,
+    }
+
+
+def _shown(result: CountResult | CountFailure) -> str:
+    if isinstance(result, CountFailure):
+        return ""
     from PIL import Image
 
     from crowdcount.plots import overlay

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.axes import Axes
 
+    from crowdcount.ground import Ground
     from crowdcount.zones import ZoneSource
 
 # Above this many pixels a picture runs in tiles: the first layers at full resolution need about 0.8 GB a
@@ -93,6 +94,35 @@ class CountResult:
         from crowdcount.zones import count_zones, read_zones
 
         return count_zones(self.density, read_zones(zones), (self.height, self.width))
+
+    def per_square_meter(self, zones: ZoneSource, ground: ZoneSource | Ground) -> dict[str, float]:
+        """How dense the crowd is on the ground of each of several zones.
+
+        Args:
+            zones: as for `zones`.
+            ground: path of a JSON file with four points of known positions, its content, or a `ground.Ground`;
+                see `ground.read_ground`. It holds for one position of the camera.
+
+        Returns:
+            Zone's name -> people per square meter; `ground.level_of_service` makes a letter of it.
+
+        Raises:
+            DataError: if zones or ground cannot be read or lie outside the picture, or a zone reaches the
+                horizon.
+
+        Example:
+            >>> result = CountResult(64.0, np.ones((8, 8)), "square.jpg", 64, 64, "general", 0.1)
+            >>> zones = [{"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}]
+            >>> ground = {"points": [[0, 0, 0, 0], [64, 0, 8, 0], [64, 64, 8, 4], [0, 64, 0, 4]]}
+            >>> {name: round(people, 6) for name, people in result.per_square_meter(zones, ground).items()}
+            {'left': 2.0}
+        """
+        from crowdcount.ground import people_per_square_meter, read_ground
+        from crowdcount.zones import read_zones
+
+        zones = read_zones(zones)
+        size = (self.height, self.width)
+        return people_per_square_meter(self.zones(zones), zones, read_ground(ground), size)
 
     def heads(self) -> np.ndarray:
         """Approximate positions of as many heads as were counted; see `heads.find_heads` for how exact.
@@ -210,7 +240,8 @@ def count(
         A `CountResult`, or a list of them for a list or a folder.
 
     Raises:
-        PictureError: if a picture cannot be read, or a folder holds none.
+        PictureError: if a picture cannot be read, or a folder holds none. Of a list or a folder no count is
+            kept then: `count_many` goes on after a picture that fails.
         WeightsError: if there is no such network, or its file is damaged.
         DataError: if `coverage` is no share between 0 and 1.
 
@@ -232,12 +263,16 @@ def count(
 
 
 def count_many(
-    sources: Iterable[Source], model: Model = "general", *, coverage: float = COVERAGE, progress: bool = True
+    sources: Source | Iterable[Source],
+    model: Model = "general",
+    *,
+    coverage: float = COVERAGE,
+    progress: bool = True,
 ) -> Iterator[CountResult | CountFailure]:
     """Count picture after picture, going on after those that fail.
 
     Args:
-        sources: pictures and paths of folders, as for `count`.
+        sources: pictures and paths of folders, as for `count`; or one of them.
         model, coverage, progress: as for `count`.
 
     Yields:
@@ -247,9 +282,17 @@ def count_many(
     Raises:
         WeightsError: if there is no such network, or its file is damaged.
         DataError: if `coverage` is no share between 0 and 1.
+
+    Example:
+        >>> import crowdcount
+        >>> model = crowdcount.CSRNet(width=1 / 16)
+        >>> for result in count_many([np.zeros((48, 80, 3), np.uint8), b"no picture"], model):
+        ...     print(type(result).__name__)
+        CountResult
+        CountFailure
     """
     counter = _Counter(model, coverage, progress)
-    for source in expanded(sources):
+    for source in expanded(listed(sources)):
         if isinstance(source, CountFailure):
             yield source
             continue
@@ -261,6 +304,18 @@ def count_many(
             )
         except (CrowdCountError, OSError) as error:
             yield CountFailure(_name_of(source), str(error))
+
+
+def listed(items: object) -> Iterable:
+    """Several things to count as they are, a single one in a list.
+
+    Example:
+        >>> listed("march.jpg"), listed(("a.jpg", "b.jpg"))
+        (['march.jpg'], ('a.jpg', 'b.jpg'))
+    """
+    # These can be gone through as well: by letters, bytes, lines and rows.
+    single = isinstance(items, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(items, "read")
+    return [items] if single or not isinstance(items, Iterable) else items
 
 
 def pictures_in(folder: str | os.PathLike, *, leave_out: Callable[[str], bool] | None = None) -> list[str]:
@@ -424,8 +479,18 @@ def _name_of(source: Source) -> str:
 
 
 def _forward(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from one picture to its map, made once for each network."""
+    """A function from one picture to its map, made once for each network.
+
+    Raises:
+        CrowdCountError: if the network's weights are not all finite. Its map need not show it: on some processors
+            a ReLU makes 0 of NaN.
+    """
     if model not in _compiled:
+        if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+            raise CrowdCountError(
+                f"The network {model.name!r} has weights that are NaN or infinite: it is damaged, or its training "
+                "went wrong. Use other weights."
+            )
         _compiled[model] = _compile(model)
     return _compiled[model]
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from crowdcount.counting import Model, load_network
 from crowdcount.errors import CrowdCountError, DataError
-from crowdcount.files import atomic_path
+from crowdcount.files import atomic_path, target_of
 
 if TYPE_CHECKING:
     import onnx
@@ -180,6 +180,7 @@ def _endpoint(network: keras.Model) -> tuple[Callable, list[tf.TensorSpec]]:
 @contextmanager
 def _atomic_folder(path: Path) -> Iterator[Path]:
     """`files.atomic_path` for a folder; `path` may be an empty one."""
+    path = target_of(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     temporary.mkdir()
@@ -193,19 +194,36 @@ def _atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _write_saved_model(model: keras.Model, folder: Path) -> None:
+    """Write the network to a folder that is there.
+
+    Raises:
+        OSError: if it cannot be written, as on a full disk.
+    """
+    import tensorflow as tf
+
     network = _portable(model)
     serve, signature = _endpoint(network)
     archive = keras.export.ExportArchive()
     # The endpoint's variables come with it; `archive.track(network)` would store every one twice.
     archive.add_endpoint("serve", serve, input_signature=signature)
-    archive.write_out(os.fspath(folder), verbose=False)
+    try:
+        archive.write_out(os.fspath(folder), verbose=False)
+    except tf.errors.OpError as error:  # which is how TensorFlow tells of a failed write
+        # "... temporary file; No space left on device [Op:SaveV2]"
+        raise OSError(error.message.rpartition("; ")[2].partition(" [Op:")[0]) from error
 
 
 def _litert(model: keras.Model, precision: str) -> bytes:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
-        _write_saved_model(model, Path(folder))
+        try:
+            _write_saved_model(model, Path(folder))
+        except OSError as error:
+            raise OSError(
+                f"{error.strerror or error} in the folder for temporary files, {tempfile.gettempdir()} (set TMPDIR to "
+                "use another)"
+            ) from error
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import stat
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -35,7 +38,11 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it onto `path` when the block ends well, remove it when it fails.
 
     A reader sees the old file or the whole new one, never a half-written one. The suffix is kept, because writers
-    choose the format by it.
+    choose the format by it. Of a symbolic link the target is replaced. To a pipe or a device what was written is
+    copied in the end.
+
+    Raises:
+        OSError: if `path` is a disk or a socket, or cannot be written.
 
     Example:
         >>> import tempfile
@@ -46,10 +53,44 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         '42'
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    if is_stream(path):
+        # Not beside it: nobody makes files in a folder of devices, and writers may need to go back in theirs.
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            with open(temporary, "rb") as whole, open(path, "wb") as stream:
+                shutil.copyfileobj(whole, stream)
+        return
+    target = target_of(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_stream(path: str | os.PathLike) -> bool:
+    """Whether this is a pipe or a device, as a terminal: something to write to, and never to replace."""
+    kind = _kind(path)
+    return stat.S_ISFIFO(kind) or stat.S_ISCHR(kind)
+
+
+def target_of(path: str | os.PathLike) -> Path:
+    """The file that is written under this name: of a symbolic link its target, which need not be there yet.
+
+    Raises:
+        OSError: if it is a disk or a socket.
+    """
+    kind = _kind(path)
+    if stat.S_ISBLK(kind) or stat.S_ISSOCK(kind):
+        raise OSError(f"{path} is a disk or a socket, not a file")
+    return Path(os.path.realpath(path) if os.path.islink(path) else path)
+
+
+def _kind(path: str | os.PathLike) -> int:
+    """The type of a file as `stat` knows it; 0 where there is none."""
+    with suppress(OSError, ValueError):
+        return stat.S_IFMT(os.stat(path).st_mode)
+    return 0

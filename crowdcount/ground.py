@@ -89,7 +89,8 @@ class Ground:
 
         Raises:
             DataError: if there are fewer than four points, numbers that are not finite, points (nearly) on
-                one line, or positions in the picture and on the ground that contradict each other.
+                one line, positions in the picture that are no fractions and in pixels span a few at most, or
+                positions in the picture and on the ground that contradict each other.
 
         Example:
             >>> square = [[0, 0, 0, 0], [100, 0, 10, 0], [100, 100, 10, 10], [0, 100, 0, 10]]
@@ -102,8 +103,7 @@ class Ground:
             raise DataError(
                 f"The ground needs four points or more, each [x, y, X, Y]. Received: {len(points)} points"
             )
-        if fractions is None:
-            fractions = are_fractions(points[:, :2])
+        fractions = are_fractions(points[:, :2], fractions, "The part of the picture with the ground points")
         for place, positions in (("in the picture", points[:, :2]), ("on the ground", points[:, 2:])):
             extents = np.linalg.svd(positions - positions.mean(axis=0), compute_uv=False)
             if not extents[1] > _LEAST_SPREAD * extents[0]:
@@ -123,7 +123,7 @@ class Ground:
                 "The ground points contradict each other: no camera sees these places in this order. Look "
                 f"for two that are swapped, or for a mistyped one. Received: {points.tolist()}"
             )
-        ground = cls(matrix / depth.mean(), points, bool(fractions))
+        ground = cls(matrix / depth.mean(), points, fractions)
         misfit = np.linalg.norm(ground.to_meters(points[:, :2]) - points[:, 2:], axis=1)
         if misfit.max() > _MOST_MISFIT * np.ptp(points[:, 2:], axis=0).max():
             worst = int(misfit.argmax())

@@ -108,8 +108,8 @@ def load_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         if width * height > max_pixels:
             raise PictureError(
                 f"{name} has {width} x {height} = {width * height:,} pixels, more than the limit of "
-                f"{max_pixels:,}. Shrink it, or, if you trust where it comes from, raise the limit: "
-                f"load_picture(..., max_pixels={width * height})."
+                f"{max_pixels:,}. Shrink it, or, if you trust where it comes from, raise the limit in Python: "
+                f"crowdcount.load_picture(..., max_pixels={width * height})."
             )
         with _decoding(name):
             image.load()

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,14 @@ def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
     card = model_card(path)
     if "sha256" in card and checksum(path) != card["sha256"]:
         raise WeightsError(f"{path} is cut off or changed: its checksum is not the one in its card. Get it again.")
-    for layer, rate in (card.get("network") or {}).get("rates", {}).items():
+    network = card.get("network") or {}
+    filters = model.get_layer("block1_conv1").filters
+    if "width" in network and max(1, round(64 * network["width"])) != filters:
+        raise WeightsError(
+            f"{path} holds a network of width {network['width']:g}, the model has width {filters / 64:g}: build it "
+            f"with that width, CSRNet(width={network['width']:g})."
+        )
+    for layer, rate in network.get("rates", {}).items():
         built = model.get_layer(layer).dilation_rate[0]
         if built != rate:
             raise WeightsError(
@@ -127,6 +135,8 @@ def load_model(name_or_file: str | os.PathLike = "general", *, precision: str | 
     if path.suffix == ".keras":
         if not path.is_file():
             raise WeightsError(f"There is no file {path}.")
+        if not zipfile.is_zipfile(path):  # of which Keras says that it is not found
+            raise WeightsError(f"{path} is cut off or no model that Keras has saved. Get it again.")
     else:
         path = find_weights(name_or_file)
     path = path.resolve()

@@ -23,6 +23,7 @@ from PIL import Image
 from crowdcount import __version__
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
+from crowdcount.ground import SERVICE_LEVELS, level_of_service
 from crowdcount.images import load_picture
 from crowdcount.plots import overlay
 
@@ -250,6 +251,7 @@ p { margin: 0; }
 table { border-collapse: collapse; width: 100%; margin-top: 10px; font-size: 14px; }
 th { text-align: left; font-weight: 500; overflow-wrap: anywhere; }
 td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-left: 10px; }
+td:nth-child(3) { white-space: normal; }
 tr + tr > * { border-top: 1px solid var(--line); }
 footer { margin-top: 44px; padding-top: 14px; border-top: 1px solid var(--line); max-width: 760px; }
 footer p + p { margin-top: 8px; }
@@ -358,7 +360,11 @@ def _card(number: int, entry: Entry) -> str:
 def _zone_table(entry: Entry) -> str:
     rows = []
     for name, people in entry.zones.items():
-        density = f"<td>{entry.per_m2[name]:.2f} per m²</td>" if name in entry.per_m2 else ""
+        density = ""
+        if name in entry.per_m2:
+            per_m2 = entry.per_m2[name]
+            levels = ", ".join(f"{use} {level_of_service(per_m2, use)}" for use in SERVICE_LEVELS)
+            density = f'<td>{per_m2:.2f} per m²<br><span class="soft">Fruin: {levels}</span></td>'
         rows.append(f"<tr><th>{escape(name)}</th><td>{people:,.1f}</td>{density}</tr>")
     return f"<table>{''.join(rows)}</table>"
 
@@ -372,6 +378,11 @@ def _footer(counted: Sequence[Entry]) -> str:
         texts.append(
             "The truth lies in its range for the given share of pictures, if they are like those that the "
             "network was validated on. Of other pictures the ranges may hold fewer."
+        )
+    if any(entry.per_m2 for entry in counted):
+        texts.append(
+            "Fruin's level of service, for people who stand and for people who walk, runs from A (room to move "
+            "freely) to F (bodies touch). It is a measure of comfort, not a verdict on safety."
         )
     texts.append(f"Made by crowdcount {__version__}.")
     return "<footer>\n" + "".join(f'<p class="soft">{text}</p>\n' for text in texts) + "</footer>\n"

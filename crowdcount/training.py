@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import re
@@ -26,7 +28,8 @@ class TrainingResult:
     """What a run left.
 
     Attributes:
-        model: the network with its last weights (averaged ones where the recipe averages).
+        model: the network with its last weights (averaged ones where the recipe averages), not compiled: `compile`
+            it to train on in Python, or `save` it.
         history: one dictionary an epoch, as in `history.csv`.
         best: weight file of the lowest validation MAE, `None` without validation pictures.
         last: weight file of the last epoch.
@@ -65,7 +68,8 @@ def train(
         out: folder to write to.
         recipe: `"default"` or `"paper"`, see `crowdcount.recipes`.
         resume: go on with the run whose checkpoint lies in `out`, to the result that it would have had.
-        epochs: instead of the recipe's.
+        epochs: instead of the recipe's. The learning rate of `"default"` decays over all of them: another number on
+            resuming is another result.
         design, width: see `crowdcount.CSRNet`.
         init: `"imagenet"`, `"none"` for random weights, or the name or file of weights to start from.
         imagenet_file: see `crowdcount.CSRNet`.
@@ -98,9 +102,17 @@ def train(
         raise TrainingError(
             f"{out} holds a run already. Go on with it (resume=True, --resume) or choose another folder."
         )
-    settings = {"recipe": recipe, "design": design, "width": width, "seed": seed, "pictures": len(samples)}
+    settings = {
+        "recipe": recipe,
+        "design": design,
+        "width": width,
+        "seed": seed,
+        "pictures": len(samples),
+        "annotations": _fingerprint(samples, validation),
+        "maps": None if maps is None else Path(maps).name,
+    }
     if state is not None:
-        changed = {key: (state[key], value) for key, value in settings.items() if state[key] != value}
+        changed = {key: (state[key], value) for key, value in settings.items() if state.get(key) != value}
         if changed:
             text = ", ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
             raise TrainingError(f"The run in {out} was started otherwise: {text}. Resume it as it was started.")
@@ -180,10 +192,19 @@ def train(
         )
     if model.optimizer.use_ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
+    # Without the recipe's optimizer, whose rates are functions: a saved model could not name them, and would not open.
+    plain = CSRNet(design, width)
+    plain.set_weights(model.get_weights())
     best_file = out / f"best{model_files.SUFFIX}"
     return TrainingResult(
-        model, state["history"], best_file if best_file.exists() else None, out / f"last{model_files.SUFFIX}"
+        plain, state["history"], best_file if best_file.exists() else None, out / f"last{model_files.SUFFIX}"
     )
+
+
+def _fingerprint(*groups: Sequence[Sample]) -> str:
+    """Digits that change with the pictures' names, their number of heads, and which of them are for validation."""
+    names = [[(sample.name, sample.count) for sample in samples] for samples in groups]
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from crowdcount.errors import DataError
-from crowdcount.files import atomic_path
+from crowdcount.files import atomic_path, is_stream
 from crowdcount.plots import add_caption, overlay
 from crowdcount.video_frames import Report, VideoError
 from crowdcount.zones import draw_zones
@@ -40,8 +40,8 @@ class CountTable:
     """A CSV file that gains a row for each count and can be read at any time.
 
     A row is written at once and whole, to the file itself: someone may follow a camera's table, and what was
-    counted before a crash is kept. A file of that name is replaced when the first row comes. Where a row
-    cannot be written, as on a full disk, the rows before it stay.
+    counted before a crash is kept. A file of that name is replaced when the first row comes, and only if that
+    row can be written. Where a later one cannot, as on a full disk, the rows before it stay.
 
     Args:
         path: the file to write.
@@ -65,14 +65,18 @@ class CountTable:
         Raises:
             OSError: if it cannot be written.
         """
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self._path, "wb", buffering=0)
-            self._write([*COLUMNS, *self._zones])
         numbers = [frame.count, frame.low, frame.high, *(frame.zones[name] for name in self._zones)]
         # Digits enough for zones to add up to the count.
         cells = ["" if number is None else round(number, 6) for number in numbers]
-        self._write([round(frame.time, 3), *cells])
+        data = _line([round(frame.time, 3), *cells])
+        if self._file is None:
+            data = _line([*COLUMNS, *self._zones]) + data
+            if not is_stream(self._path):
+                with atomic_path(self._path) as temporary:
+                    temporary.write_bytes(data)
+                data = b""
+            self._file = open(self._path, "ab", buffering=0)
+        self._write(data)
 
     def close(self) -> None:
         """End the table; nothing is left to be written."""
@@ -85,17 +89,14 @@ class CountTable:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def _write(self, cells: list) -> None:
-        line = io.StringIO(newline="")
-        csv.writer(line).writerow(cells)
-        rest = line.getvalue().encode("utf-8")
-        whole = self._file.tell()
+    def _write(self, data: bytes) -> None:
+        whole = os.fstat(self._file.fileno()).st_size
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            while data:
+                data = data[self._file.write(data) :]  # on a full disk first a part, then an error
         except BaseException:
-            self._file.truncate(whole)
-            self._file.seek(whole)
+            with suppress(OSError):  # a pipe takes nothing back
+                self._file.truncate(whole)
             raise
 
 
@@ -225,6 +226,12 @@ class AnnotatedVideo:
             with suppress(Exception):  # it cannot be finished either; it is removed
                 self._container.close()
         self._stack.__exit__(type(error), error, error.__traceback__)
+
+
+def _line(cells: list) -> bytes:
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode("utf-8")
 
 
 def _strip(text: str, width: int) -> Image.Image:

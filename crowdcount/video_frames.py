@@ -35,7 +35,7 @@ _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 # A message about broken frames at most so often, in seconds of the video.
 _QUIET = 60.0
-# What a recording may lack at its end, in seconds, before it counts as cut off.
+# What a recording may lack at its end, in seconds, before it counts as cut off: its length is often an estimate.
 _LACKING = 2.0
 # How long the reader sleeps at most while it waits for a camera: on some systems a wait holds Ctrl-C back.
 _NAP = 0.2
@@ -122,7 +122,12 @@ def read_frames(
 
 
 def source_name(source: VideoSource) -> str:
-    """How messages call a source: an address without the password in it."""
+    """How messages call a source: an address without the user's name and password.
+
+    Example:
+        >>> source_name("rtsp://admin:p@ss@192.168.1.20/stream1")
+        'rtsp://***@192.168.1.20/stream1'
+    """
     if _is_webcam(source):
         return f"webcam {int(source)}"
     if not isinstance(source, (str, os.PathLike)):
@@ -130,7 +135,8 @@ def source_name(source: VideoSource) -> str:
             f"A video cannot be read from {type(source).__name__} {repr(source)[:80]}. Give the path of a "
             "video, an address, or the number of a webcam."
         )
-    return re.sub(r"//[^/@]*@", "//***@", os.fsdecode(source))
+    # Up to the last "@" before the path, as FFmpeg reads it: a password may hold others.
+    return re.sub(r"//[^/]*@", "//***@", os.fsdecode(source))
 
 
 def require_av() -> None:
@@ -316,13 +322,14 @@ def _recording(container: InputContainer, name: str, report: Report) -> Iterator
     shape = _pixel_shape(stream)
     broken = _Broken(name, report)
     clock = _RecordingClock(stream, name)
-    now = 0.0
+    now = longest = 0.0
     reason = None
-    seen = False
+    seen = 0
     try:
         for frame in _decoded(container, stream, broken):
-            now = clock.read(frame)
-            seen = True
+            before, now = now, clock.read(frame)
+            longest = max(longest, now - before)
+            seen += 1
             broken.tell(now)
             yield VideoMoment(now, None, frame, shape)
     except (av.FFmpegError, OSError) as error:
@@ -333,10 +340,22 @@ def _recording(container: InputContainer, name: str, report: Report) -> Iterator
             f"{name} has no frame that can be read{f' ({reason})' if reason else ''}. It is empty, damaged "
             "or cut off: record or copy it again."
         )
-    whole = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
-    if reason or whole - now > max(_LACKING, 0.05 * whole):
+    whole = _declared_length(container, stream)
+    lacking = max(_LACKING, 0.05 * whole)
+    if seen < stream.frames:
+        # Not enough by itself: AVI counts pauses as frames, and a phone hides those that were trimmed away.
+        lacking = min(lacking, 2 * longest)
+    if reason or whole - now > lacking:
         told = f" of {whole:.1f} s" if whole > now else ""
         report(f"{name}: ends early, after {now:.1f} s{told}: it is cut off or damaged.")
+
+
+def _declared_length(container: InputContainer, stream: VideoStream) -> float:
+    """How many seconds the header says that the video lasts, 0 where it does not."""
+    # Of an AVI that is cut off FFmpeg shortens the duration with the file. Its frames are the header's own, and last
+    # a tick of its clock each.
+    ticks = stream.frames if container.format.name == "avi" else 0
+    return float((ticks or stream.duration or 0) * (stream.time_base or 0))
 
 
 class _RecordingClock:

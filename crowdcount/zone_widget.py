@@ -135,11 +135,8 @@ class ZoneSelector:
     def _zone(self, shape: Any) -> Zone:
         if not isinstance(shape, dict) or "name" not in shape or "polygon" not in shape:
             raise DataError(f"The page sent something that is no zone: {shape!r:.80}. Run the cell again.")
-        # Never fractions: a zone of a pixel or two at the upper left is just that, and nobody means it.
-        zone = Zone(shape["name"], shape["polygon"], fractions=False)
-        if zone.polygon.max() <= 1:
-            raise DataError(f"The zone {zone.name!r} is smaller than a pixel. Remove it and draw it larger.")
-        return zone
+        # Never fractions: a zone of a pixel or two at the upper left is just that, and refused as one.
+        return Zone(shape["name"], shape["polygon"], fractions=False)
 
     def _tell_problem(self, change: Any = None) -> None:
         try:

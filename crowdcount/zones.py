@@ -6,6 +6,7 @@ exactly, so that zones which tile a picture add up to its count. Needs NumPy, an
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -23,8 +24,12 @@ ZoneSource = str | os.PathLike | Mapping | Sequence
 # Coordinates that other programs wrote may miss the picture's border by a rounding error: this share of its
 # size.
 _SLACK = 1e-6
+# Positions that all lie between these are no zone in pixels: a few pixels hold nobody.
+_SMALL = (-1, 2)
 # A polygon is a line where it is thinner than this share of its length.
 _THINNEST = 1e-9
+# Rows of pixels that are drawn at once: each further copy of 100 megapixels would fill 300 MB.
+_ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +45,8 @@ class Zone:
 
     Raises:
         DataError: if the name is empty, or the polygon has fewer than three corners, numbers that are not
-            finite, no area, or a border that touches or crosses itself.
+            finite, no area, a border that touches or crosses itself, or corners that are no fractions and in
+            pixels span a few at most.
 
     Example:
         >>> Zone("left half", [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]).pixels((480, 640)).tolist()
@@ -54,9 +60,9 @@ class Zone:
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
             raise DataError(f"A zone needs a name on one line. Received: {shortened(self.name)}")
-        polygon = _corners(self.polygon, f"The zone {self.name!r}")
-        fractions = are_fractions(polygon) if self.fractions is None else bool(self.fractions)
-        object.__setattr__(self, "fractions", fractions)
+        what = f"The zone {self.name!r}"
+        polygon = _corners(self.polygon, what)
+        object.__setattr__(self, "fractions", are_fractions(polygon, self.fractions, what))
         polygon.flags.writeable = False
         object.__setattr__(self, "polygon", polygon)
 
@@ -78,10 +84,11 @@ class Zone:
 def read_zones(source: ZoneSource, size: Size | None = None) -> list[Zone]:
     """Read zones from a JSON file, or from what such a file holds.
 
-    Two forms are read: a list `[{"name": "stage", "polygon": [[x, y], ...]}, ...]`, and GeoJSON's
-    FeatureCollection of Polygons without holes, with `"name"` in their properties. The coordinates are those
-    of the picture (x to the right, y down), never of the earth: pixels, or fractions of the picture's width
-    and height where all of a polygon's lie in 0..1. Zones may overlap.
+    Two forms are read: a list `[{"name": "stage", "polygon": [[x, y], ...]}, ...]`, and GeoJSON: a
+    FeatureCollection, or one Feature, of Polygons without holes. Their names are the `"name"` in their
+    properties, or else "zone 1", "zone 2" and so on; a third coordinate, the height, is left out. The
+    coordinates are those of the picture (x to the right, y down), never of the earth: pixels, or fractions of
+    the picture's width and height where all of a polygon's lie in 0..1. Zones may overlap.
 
     Args:
         source: path of a JSON file, its content (a list or a dict), or a list of `Zone`.
@@ -102,17 +109,13 @@ def read_zones(source: ZoneSource, size: Size | None = None) -> list[Zone]:
     """
     content, place = read_json(source, "zones")
     if isinstance(content, Mapping):
-        if content.get("type") != "FeatureCollection" or not isinstance(content.get("features"), list):
-            raise DataError(
-                f'{place} should be a list of {{"name": ..., "polygon": [[x, y], ...]}}, or a GeoJSON '
-                f"FeatureCollection. Received {shortened(content)}"
-            )
-        items, read = content["features"], _zone_of_feature
+        zones = _zones_of_geojson(content, place)
     elif isinstance(content, Sequence) and not isinstance(content, (str, bytes)):
-        items, read = content, _zone_of_entry
+        zones = [
+            _zone_of_entry(item, f"{place}, zone {number}") for number, item in enumerate(content, start=1)
+        ]
     else:
         raise DataError(f"{place} should be a list of zones. Received {shortened(content)}")
-    zones = [read(item, f"{place}, zone {number}") for number, item in enumerate(items, start=1)]
     if not zones:
         raise DataError(f"{place} holds no zone. Give at least one, with a name and a polygon.")
     names = set()
@@ -214,26 +217,11 @@ def zone_mask(zones: Iterable[Zone], size: Size) -> np.ndarray:
         DataError: if a zone lies outside the picture.
 
     Example:
-        >>> zone_mask([Zone("corner", [[0, 0], [2, 0], [2, 2], [0, 2]])], (3, 4)).astype(int).tolist()
-        [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
+        >>> zone_mask([Zone("corner", [[0, 0], [3, 0], [3, 2], [0, 2]])], (3, 4)).astype(int).tolist()
+        [[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]]
     """
     height, width = size
-    inside = np.zeros((height, width), bool)
-    for zone in zones:
-        polygon = zone.pixels(size)
-        first = max(0, math.floor(polygon[:, 1].min()))
-        last = min(height, math.ceil(polygon[:, 1].max()))
-        # A pixel is inside where the border crosses its row an odd number of times to its left.
-        crossed = np.zeros((last - first, width + 1), bool)
-        for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0)):
-            low, high = sorted((y0, y1))
-            row = np.arange(math.ceil(low - 0.5), math.ceil(high - 0.5))
-            if row.size:
-                x = x0 + (row + 0.5 - y0) / (y1 - y0) * (x1 - x0)
-                column = np.clip(np.ceil(x - 0.5), 0, width).astype(int)
-                crossed[row - first, column] ^= True
-        inside[first:last] |= np.logical_xor.accumulate(crossed[:, :-1], axis=1)
-    return inside
+    return _inside([zone.pixels(size) for zone in zones], 0, height, width)
 
 
 def draw_zones(
@@ -256,30 +244,27 @@ def draw_zones(
 
     from crowdcount.fonts import font
 
-    size = picture.shape[:2]
+    height, width = picture.shape[:2]
     zones = list(zones)
-    borders = [zone.pixels(size) for zone in zones]
-    shown = np.where(zone_mask(zones, size)[..., np.newaxis], picture, picture // 3)
-    image = Image.fromarray(shown)
-    draw = ImageDraw.Draw(image)
-    line = max(1, max(size) // 400)
-    letters = font(max(10, max(size) // 45))
-    for border in borders:
-        corners = [tuple(corner) for corner in border]
-        draw.line([*corners, corners[0]], fill="white", width=line, joint="curve")
+    borders = [zone.pixels((height, width)) for zone in zones]
+    shown = picture.copy()
+    line = max(1, max(height, width) // 400)
+    for start in range(0, height, _ROWS):
+        rows = shown[start : start + _ROWS]
+        outside = ~_inside(borders, start, start + len(rows), width)
+        np.floor_divide(rows, 3, out=rows, where=outside[..., np.newaxis])
+        image = Image.fromarray(rows)
+        draw = ImageDraw.Draw(image)
+        for border in borders:
+            # Whole numbers: what meets at the edge of two parts is then rounded alike in both.
+            corners = [(x, y - start) for x, y in border.astype(int).tolist()]
+            draw.line([*corners, corners[0]], fill="white", width=line, joint="curve")
+        rows[:] = image
+    letters = font(max(10, max(height, width) // 45))
     for zone, border in zip(zones, borders):
         text = zone.name if counts is None else f"{zone.name}\n{counts[zone.name]:.0f}"
-        draw.multiline_text(
-            _label_place(border),
-            text,
-            fill="white",
-            stroke_fill="black",
-            stroke_width=max(1, line),
-            font=letters,
-            anchor="mm",
-            align="center",
-        )
-    return np.array(image)
+        _write(shown, _label_place(border), text, font=letters, stroke_width=line)
+    return shown
 
 
 # --- Reading ------------------------------------------------------------------------------------------------
@@ -309,20 +294,46 @@ def _zone_of_entry(item: object, where: str) -> Zone:
     return _zone(item["name"], item["polygon"], where)
 
 
-def _zone_of_feature(item: object, where: str) -> Zone:
-    item = item if isinstance(item, Mapping) else {}
-    properties, geometry = item.get("properties"), item.get("geometry")
-    if not isinstance(properties, Mapping) or "name" not in properties:
-        raise DataError(f'{where}: needs a "name" in its "properties". Received {shortened(properties)}')
-    rings = geometry.get("coordinates") if isinstance(geometry, Mapping) else None
-    if not isinstance(rings, list) or geometry.get("type") != "Polygon":
-        raise DataError(f'{where}: its "geometry" should be a Polygon. Received {shortened(geometry)}')
+def _zones_of_geojson(content: Mapping, place: str) -> list[Zone]:
+    features = [content] if content.get("type") == "Feature" else content.get("features")
+    if content.get("type") not in ("Feature", "FeatureCollection") or not isinstance(features, list):
+        raise DataError(
+            f'{place} should be a list of {{"name": ..., "polygon": [[x, y], ...]}}, or a GeoJSON '
+            f"FeatureCollection or Feature. Received {shortened(content)}"
+        )
+    given = [_name_of_feature(feature) for feature in features]
+    free = (name for number in itertools.count(1) if (name := f"zone {number}") not in given)
+    return [
+        _zone_of_feature(feature, next(free) if name is None else name, f"{place}, zone {number}")
+        for number, (feature, name) in enumerate(zip(features, given), start=1)
+    ]
+
+
+def _name_of_feature(feature: object) -> object:
+    """The name that a feature has, whatever it is, or None."""
+    properties = feature.get("properties") if isinstance(feature, Mapping) else None
+    return properties.get("name") if isinstance(properties, Mapping) else None
+
+
+def _zone_of_feature(feature: object, name: object, where: str) -> Zone:
+    geometry = feature.get("geometry") if isinstance(feature, Mapping) else None
+    kind = geometry.get("type") if isinstance(geometry, Mapping) else None
+    if kind == "MultiPolygon":
+        raise DataError(f"{where} ({name!r}): is a MultiPolygon. Make a feature of each of its polygons.")
+    rings = geometry.get("coordinates") if kind == "Polygon" else None
+    if not isinstance(rings, list):
+        raise DataError(
+            f'{where}: should be a Feature whose "geometry" is a Polygon. Received {shortened(feature)}'
+        )
     if len(rings) != 1:
         raise DataError(
-            f"{where} ({properties['name']!r}): a polygon should have one ring. Received {len(rings)}; cut a "
+            f"{where} ({name!r}): a polygon should have one ring. Received {len(rings)}; cut a "
             "polygon with holes into several without."
         )
-    return _zone(properties["name"], rings[0], where)
+    ring = rings[0]
+    if isinstance(ring, list):
+        ring = [corner[:2] if isinstance(corner, list) and len(corner) == 3 else corner for corner in ring]
+    return _zone(name, ring, where)
 
 
 def _zone(name: object, polygon: object, where: str) -> Zone:
@@ -420,8 +431,26 @@ def signed_area(corners: np.ndarray) -> float:
     return float(_cross(corners, np.roll(corners, -1, axis=0)).sum() / 2)
 
 
-def are_fractions(positions: np.ndarray) -> bool:
-    return bool((positions >= -_SLACK).all() and (positions <= 1 + _SLACK).all())
+def are_fractions(positions: np.ndarray, given: bool | None, what: str) -> bool:
+    """Whether positions on a picture are fractions of its size, rather than pixels.
+
+    Args:
+        positions: [x, y], shape (N, 2).
+        given: whether they are, or `None` to tell by their values.
+        what: how the message calls them.
+
+    Raises:
+        DataError: if they are no fractions and too small for pixels.
+    """
+    if given is None:
+        given = bool((positions >= -_SLACK).all() and (positions <= 1 + _SLACK).all())
+    low, high = _SMALL
+    if not given and positions.min() >= low and positions.max() <= high:
+        raise DataError(
+            f"{what} covers a few pixels at most. Pixels must span more than {low}..{high}; fractions of the "
+            f"picture's width and height must lie in 0..1. Received: {shortened(positions.tolist())}"
+        )
+    return bool(given)
 
 
 def on_picture(positions: np.ndarray, fractions: bool, size: Size, what: str) -> np.ndarray:
@@ -439,11 +468,48 @@ def on_picture(positions: np.ndarray, fractions: bool, size: Size, what: str) ->
     return np.clip(pixels, 0, (width, height))
 
 
+def _inside(polygons: Iterable[np.ndarray], top: int, bottom: int, width: int) -> np.ndarray:
+    """`zone_mask` of the rows top..bottom, for corners in pixels: bool (bottom - top, width)."""
+    inside = np.zeros((bottom - top, width), bool)
+    for polygon in polygons:
+        first = max(top, math.floor(polygon[:, 1].min()))
+        last = min(bottom, math.ceil(polygon[:, 1].max()))
+        if first >= last:
+            continue
+        # A pixel is inside where the border crosses its row an odd number of times to its left.
+        crossed = np.zeros((last - first, width + 1), bool)
+        for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0)):
+            low, high = sorted((y0, y1))
+            row = np.arange(max(first, math.ceil(low - 0.5)), min(last, math.ceil(high - 0.5)))
+            if row.size:
+                x = x0 + (row + 0.5 - y0) / (y1 - y0) * (x1 - x0)
+                column = np.clip(np.ceil(x - 0.5), 0, width).astype(int)
+                crossed[row - first, column] ^= True
+        inside[first - top : last - top] |= np.logical_xor.accumulate(crossed[:, :-1], axis=1)
+    return inside
+
+
 def _grid_cuts(start: float, end: float) -> np.ndarray:
     """Where between 0 and 1 on the way from start to end the edges of cells are crossed."""
     low, high = sorted((start, end))
     edges = np.arange(math.floor(low / STRIDE) + 1, math.ceil(high / STRIDE)) * float(STRIDE)
     return (edges - start) / (end - start) if edges.size else edges
+
+
+def _write(shown: np.ndarray, place: tuple[float, float], text: str, *, font, stroke_width: int) -> None:
+    """Write text around a place into a picture, in place: only what it covers is copied."""
+    from PIL import Image, ImageDraw
+
+    how = dict(font=font, anchor="mm", align="center", stroke_width=stroke_width)
+    height, width = shown.shape[:2]
+    left, top, right, bottom = ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox(place, text, **how)
+    left, top = max(0, math.floor(left)), max(0, math.floor(top))
+    right, bottom = min(width, math.ceil(right) + 1), min(height, math.ceil(bottom) + 1)
+    covered = shown[top:bottom, left:right]
+    image = Image.fromarray(covered)
+    inside = (place[0] - left, place[1] - top)
+    ImageDraw.Draw(image).multiline_text(inside, text, fill="white", stroke_fill="black", **how)
+    covered[:] = image
 
 
 def _label_place(corners: np.ndarray) -> tuple[float, float]:

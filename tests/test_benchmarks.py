@@ -166,3 +166,20 @@ def test_error_page_says_where_the_error_is(weights, tmp_path, monkeypatch):
     assert "- From a head to the next: 6.0 pixels" in text
     assert "all one color" in text and "Balloons." in text
     assert (tmp_path / "errors_worst_1.png").exists()
+
+
+# --- export -------------------------------------------------------------------------------------------------
+
+
+def test_exported_files_are_measured_in_their_runtimes(capsys, monkeypatch, weights):
+    """One file a runtime, of a tiny network; the counts are those of crowdcount."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("ai_edge_litert")
+    module = program("export")
+    monkeypatch.setattr(module, "FILES", [(format, "float32") for format in module.ENDINGS])
+    pictures = [str(data_folder("datasets") / f"drawn/images/crowd_{number}.jpg") for number in (1, 2)]
+    module.main(["--model", weights, "--pictures", *pictures])
+    head, _, *rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    assert head[2:4] == ["crowd_1", "crowd_2"] and len(rows) == 4
+    for row in rows[1:]:
+        assert row[1].endswith(" MB") and float(row[4].rstrip("%")) < 0.1

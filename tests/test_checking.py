@@ -179,6 +179,16 @@ def test_no_folder(tmp_path):
     assert "is not a folder" in the_fault(tmp_path / "file").problem
 
 
+@pytest.mark.parametrize("crowd", ["csv", "json"], indirect=True)
+def test_annotation_file_itself(crowd):
+    file = crowd(POINTS)
+    file = file.rename(file.with_name(f"mine{file.suffix}"))
+    file.with_name("points.csv").write_text("not,the,one\n")
+    assert check_folder(file) == []
+    (file.parent / "images" / "c.png").unlink()
+    assert the_fault(file).file == file
+
+
 def test_empty_parts(tmp_path):
     (tmp_path / "part_A").mkdir()
     fault = the_fault(tmp_path)

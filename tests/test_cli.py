@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -29,7 +30,7 @@ def photos(tmp_path, rng):
     """A folder with two good pictures, a cut off one and a text file."""
     folder = tmp_path / "photos"
     folder.mkdir()
-    for name, (height, width) in {"a.png": (70, 101), "c.jpg": (90, 64)}.items():
+    for name, (height, width) in {"a.png": (134, 165), "c.jpg": (154, 128)}.items():
         Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(folder / name)
     (folder / "b.jpg").write_bytes((folder / "c.jpg").read_bytes()[:300])
     (folder / "notes.txt").write_text("no picture")
@@ -81,7 +82,7 @@ def test_count_json_has_the_promised_keys_and_goes_on_after_a_failure(capsys, ph
     assert status == 1
     assert list(first) == ["picture", "count", "width", "height", "model", "seconds", "warnings"]
     assert first["picture"] == os.path.join(photos, "a.png")
-    assert (first["width"], first["height"], first["model"], first["warnings"]) == (101, 70, weights, [])
+    assert (first["width"], first["height"], first["model"], first["warnings"]) == (165, 134, weights, [])
     assert first["count"] == pytest.approx(count(photos / "a.png", model=weights).count, abs=1e-3)
     assert first["seconds"] > 0
     assert list(second) == ["picture", "error"]
@@ -139,7 +140,7 @@ def test_count_overlays_never_replace_each_other_or_a_picture(capsys, photos, tm
     )
     assert status == 0
     assert (photos / "a.png").read_bytes() == before
-    assert Image.open(photos / "a_overlay.png").width == 101
+    assert Image.open(photos / "a_overlay.png").width == 165
     assert Image.open(photos / "a_overlay_2.png").width == 64
     assert str(photos / "a_overlay.png") in err
 
@@ -260,6 +261,19 @@ def test_evaluate_json_has_null_for_what_is_no_number(capsys, tmp_path, weights,
     status, (line,), _ = run(capsys, *argv)
     found = json.loads(line, parse_constant=pytest.fail)
     assert status == 0 and found["nae"] is None and found["psnr"] is None
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_evaluate_prints_its_scores_though_the_table_has_no_room(
+    capsys, crowd, weights, tmp_path, small_disk, options
+):
+    argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights, *options]
+    _, whole, _ = run(capsys, *argv)
+    with small_disk(50):
+        status, lines, err = run(capsys, *argv, "--csv", tmp_path / "scores.csv")
+    assert status == 1 and len(lines) == len(whole) and "MAE" in " ".join(lines).upper()
+    assert err.startswith(f"crowdcount: error: cannot write {tmp_path / 'scores.csv'}: File too large")
+    assert err.count("\n") == 1 and not list(tmp_path.glob("*scores*"))
 
 
 @pytest.mark.parametrize("dataset, root", [("csv", "nowhere"), ("shanghaitech_a", "."), ("ucf", ".")])
@@ -398,6 +412,8 @@ def test_draw_writes_what_evaluate_reads(capsys, tmp_path, weights):
         ["train", "csv"],
         ["train", "csv", "--out", "x", "--epochs", "0"],
         ["train", "csv", "--out", "x", "--width", "1/0"],
+        ["train", "csv", "--out", "x", "--width", "100"],
+        ["train", "csv", "--out", "x", "--width", "0.001"],
         ["density", "csv", "--out", "x", "--stride", "4"],
         ["density", "csv", "--out", "x", "--sigma", "-3"],
         ["draw", "--out", "x", "--people", "9-3"],
@@ -421,6 +437,7 @@ def test_usage_errors_end_with_status_2(capsys, argv):
     [
         (["count", "a.png", "--overlay", "notes.txt"], "notes.txt"),
         (["draw", "--out", "notes.txt"], "notes.txt"),
+        (["train", "csv", "--root", ".", "--out", "notes.txt"], "notes.txt"),
     ],
 )
 def test_a_file_in_the_place_of_a_folder_is_told_before_the_work(capsys, photos, monkeypatch, argv, place):
@@ -505,6 +522,21 @@ def test_file_name_that_no_terminal_can_show(tmp_path, weights):
     assert rb"caf\udce9.png" in done.stdout
 
 
+@pytest.mark.parametrize("place", ["out.txt", "link"])
+def test_no_file_takes_the_place_of_what_is_printed(photos, tmp_path, place):
+    (tmp_path / "link").symlink_to("out.txt")  # as /dev/stdout is one to where the output goes
+    with open(tmp_path / "out.txt", "wb") as printed:
+        done = subprocess.run(
+            [*CROWDCOUNT, "count", str(photos), "--csv", place],
+            stdout=printed,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            cwd=tmp_path,
+        )
+    assert done.returncode == 1 and done.stderr.count(b"\n") == 1
+    assert f"cannot write {place}: what this run prints goes to that file" in done.stderr.decode()
+
+
 def test_reader_that_goes_away_is_no_traceback(crowd, tmp_path):
     command = [*CROWDCOUNT, "density", "csv", "--root", str(crowd), "--out", str(tmp_path / "maps")]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
@@ -549,9 +581,13 @@ def test_ctrl_c_ends_a_running_count(photos, weights, tmp_path):
     started = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), cwd=tmp_path
     )
-    assert b"a.png" in started.stdout.readline()
+    for _ in range(2):  # the first picture's row is there for sure when the second is printed
+        assert b"a.png" in started.stdout.readline()
     started.send_signal(signal.SIGINT)
     out, err = started.communicate(timeout=60)
-    assert started.returncode == 130 and out.count(b"\n") < 4999
-    assert err == b"crowdcount: interrupted\n"
-    assert not (tmp_path / "counts.csv").exists()
+    assert started.returncode == 130 and out.count(b"\n") < 4998
+    with open(tmp_path / "counts.csv", newline="", encoding="utf-8") as file:
+        kept = sum(1 for _ in csv.DictReader(file))
+    assert kept - 2 <= out.count(b"\n") <= kept - 1 and kept > 0  # stopped before or after a line was printed
+    told = rb"crowdcount: counts.csv holds %d pictures?; --resume goes on with it\ncrowdcount: interrupted\n" % kept
+    assert re.fullmatch(told, err)

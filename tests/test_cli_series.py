@@ -6,6 +6,8 @@ The network is stood for by the brightness of the pictures, so that only the com
 import csv
 import json
 import os
+import stat
+import threading
 
 import numpy as np
 import pytest
@@ -196,6 +198,74 @@ def assert_heads_fit(rows, heads):
         assert len(found) == (round(float(row["count"])) if row["count"] else 0)
 
 
+def test_ctrl_c_keeps_what_was_counted_to_be_gone_on_with(run, network, photos):
+    def stop():
+        if len(network.counted) == 3:
+            raise KeyboardInterrupt
+
+    network.before_each = stop
+    argv = ("photos", "--csv", "out.csv", "--heads", "heads.csv", "--report", "r.html")
+    status, lines, err = run(*argv)
+    assert status == 130 and len(lines) == 2
+    assert err.endswith("crowdcount: out.csv holds 3 pictures; --resume goes on with it\ncrowdcount: interrupted\n")
+    rows = rows_of("out.csv")
+    assert [row["picture"] for row in rows] == ALL[:3]
+    assert_heads_fit(rows, rows_of("heads.csv"))
+    page = (photos / "r.html").read_text()
+    assert "a.png" in page and "c.png" in page and "d, " not in page.partition("<main")[2]
+    network.before_each = lambda: None
+    run(*argv, "--resume")
+    assert network.counted == [ALL[1], ALL[3]]  # the one that failed, and the one that was left
+    assert sorted(row["picture"] for row in rows_of("out.csv")) == sorted(ALL)
+
+
+def test_ctrl_c_before_the_first_picture_replaces_nothing(run, network, photos):
+    def stop():
+        raise KeyboardInterrupt
+
+    network.before_each = stop
+    for name in ("out.csv", "heads.csv", "r.html"):
+        (photos / name).write_text("older")
+    status, _, err = run("photos", "--csv", "out.csv", "--heads", "heads.csv", "--report", "r.html")
+    assert status == 130 and err == "crowdcount: interrupted\n"
+    assert [(photos / name).read_text() for name in ("out.csv", "heads.csv", "r.html")] == ["older"] * 3
+
+
+def test_counts_that_cannot_be_gone_on_with_end_the_run_and_nothing_else(run, network, photos, monkeypatch):
+    """A full disk below the counts: heads and report are finished, and the rest is counted another time."""
+    add, full = GrowingTable.add, []
+
+    def fails(table, rows):
+        if table.path == "out.csv" and len(network.counted) == 3 and not full:
+            raise CrowdCountError("cannot write out.csv: No space left on device.")
+        add(table, rows)
+
+    monkeypatch.setattr(GrowingTable, "add", fails)
+    argv = ("photos", "--csv", "out.csv", "--resume", "--heads", "heads.csv", "--report", "r.html")
+    status, _, err = run(*argv)
+    assert status == 1 and network.counted == ALL[:3]
+    assert err.endswith("crowdcount: error: cannot write out.csv: No space left on device.\n")
+    assert "report saved as r.html" in err and "c.png" in (photos / "r.html").read_text()
+    assert {row["picture"] for row in rows_of("heads.csv")} == {ALL[0], ALL[2]}
+    full.append("no more")
+    run(*argv)
+    assert network.counted == [ALL[1], *ALL[2:]]
+    assert_heads_fit(rows_of("out.csv"), rows_of("heads.csv"))
+
+
+def test_weights_that_were_written_after_the_counts_are_told(run, network, photos):
+    weights = photos / "mine.weights.h5"
+    weights.touch()
+    argv = ("photos", "--csv", "out.csv", "--resume", "--model", str(weights))
+    assert "two networks" not in run(*argv)[2]
+    written = os.stat("out.csv").st_mtime
+    for later, told in ((-60, False), (60, True)):
+        os.utime(weights, (written, written + later))
+        os.utime("out.csv", (written, written))
+        err = run(*argv)[2]
+        assert ("warning: the weights " in err and "two networks" in err) == told
+
+
 def test_a_file_that_is_cut_off_anywhere_is_gone_on_with(run, photos):
     name = "line\nbreak, \u2028 and café.png"
     Image.new("RGB", (72, 64), "gray").save(photos / "photos" / name)
@@ -341,6 +411,82 @@ def test_what_cannot_be_written_is_given_up_and_the_rest_kept(run, monkeypatch):
     assert status == 1 and len(lines) == 3
     assert len(rows_of("out.csv")) == 3
     assert err.count("No space left on device") == 2  # the overlays once, the report once
+
+
+# --- Pipes, devices and links ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def node(photos):
+    """`node(name, kind, device)` makes a device of its own, such as /dev has, in the folder of the photos."""
+
+    def make(name, kind, device=(0, 0)):
+        try:
+            os.mknod(photos / name, kind | 0o600, os.makedev(*device))
+        except (AttributeError, PermissionError):
+            pytest.skip("only root may make devices here")
+        return name
+
+    return make
+
+
+def test_a_pipe_gets_the_table(run, photos):
+    came, readers = {}, []
+
+    def read(name):
+        came[name] = (photos / name).read_bytes()
+
+    for name in ("counts", "heads"):
+        os.mkfifo(photos / name)
+        readers.append(threading.Thread(target=read, args=[name], daemon=True))
+        readers[-1].start()
+    run("photos", "--csv", "counts", "--heads", "heads")
+    run("photos", "--csv", "counts.csv", "--heads", "heads.csv")  # the same into files
+    for reader in readers:
+        reader.join(10)
+    assert came == {name: (photos / f"{name}.csv").read_bytes() for name in ("counts", "heads")}
+    assert (photos / "counts").is_fifo() and (photos / "heads").is_fifo()
+
+
+def test_a_device_is_written_to_and_stays(run, photos, node):
+    nothing = node("null", stat.S_IFCHR, (1, 3))
+    before = sorted(os.listdir(photos))
+    status, lines, _ = run("photos/a.png", "--csv", nothing, "--heads", nothing, "--report", nothing)
+    assert status == 0 and len(lines) == 1
+    assert stat.S_ISCHR(os.stat(nothing).st_mode) and sorted(os.listdir(photos)) == before
+
+
+@pytest.mark.parametrize("option", ["--csv", "--heads", "--report"])
+@pytest.mark.parametrize("kind", ["disk", "socket"])
+def test_a_disk_or_a_socket_is_refused_before_the_work(run, network, node, option, kind):
+    # A number that no driver has taken.
+    name = node("place", stat.S_IFBLK, (240, 99)) if kind == "disk" else node("place", stat.S_IFSOCK)
+    status, lines, err = run("photos", option, name)
+    assert (status, lines, network.counted) == (1, [], [])
+    assert err.startswith("crowdcount: error: cannot write place: place is a disk or a socket") and err.count("\n") == 1
+    assert not stat.S_ISREG(os.stat(name).st_mode)
+
+
+@pytest.mark.parametrize("option", ["--csv", "--heads"])
+def test_a_pipe_cannot_be_gone_on_with(run, network, photos, option):
+    os.mkfifo(photos / "pipe")
+    argv = ["--csv", "out.csv", "--resume"] if option == "--heads" else ["--resume"]
+    status, lines, err = run("photos", *argv, option, "pipe")
+    assert (status, lines, network.counted) == (1, [], [])
+    assert "pipe is a pipe or a device" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_target_of_a_link_is_replaced_and_the_link_stays(run, photos, there):
+    (photos / "kept").mkdir()
+    if there:
+        (photos / "kept" / "counts.csv").write_text("older")
+    (photos / "link.csv").symlink_to(os.path.join("kept", "counts.csv"))
+    for options in ([], ["--resume"]):
+        run("photos", "--csv", "link.csv", *options)
+        assert (photos / "link.csv").is_symlink()
+        assert [row["picture"] for row in rows_of("kept/counts.csv")][0] == ALL[0]
+        assert os.listdir("kept") == ["counts.csv"]
 
 
 # --- Heads and report ---------------------------------------------------------------------------------------

@@ -15,19 +15,19 @@ HALVES = [
     {"name": "left", "polygon": [[0, 0], [0.37, 0], [0.55, 1], [0, 1]]},
     {"name": "right", "polygon": [[0.37, 0], [1, 0], [1, 1], [0.55, 1]]},
 ]
-# 101 x 70 pixels seen from straight above, 10 pixels a meter.
-GROUND = {"points": [[0, 0, 0, 0], [100, 0, 10, 0], [100, 70, 10, 7], [0, 70, 0, 7]]}
+# 202 x 140 pixels seen from straight above, 20 pixels a meter.
+GROUND = {"points": [[0, 0, 0, 0], [200, 0, 10, 0], [200, 140, 10, 7], [0, 140, 0, 7]]}
 
 
 @pytest.fixture
 def folder(tmp_path, rng):
-    for name, (height, width) in {"large.png": (70, 101), "small.png": (64, 80)}.items():
+    for name, (height, width) in {"large.png": (140, 202), "small.png": (128, 160)}.items():
         picture = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         Image.fromarray(picture).save(tmp_path / name)
     (tmp_path / "zones.json").write_text(json.dumps(HALVES))
     (tmp_path / "ground.json").write_text(json.dumps(GROUND))
     (tmp_path / "corner.json").write_text(
-        json.dumps([{"name": "corner", "polygon": [[90, 0], [101, 0], [101, 70], [90, 70]]}])
+        json.dumps([{"name": "corner", "polygon": [[180, 0], [202, 0], [202, 140], [180, 140]]}])
     )
     return tmp_path
 
@@ -73,7 +73,7 @@ def test_a_picture_that_the_zones_do_not_fit_is_still_counted(run):
     assert status == 1
     assert 0 < large["zones"]["corner"] < large["count"]
     assert small["count"] > 0 and "zones" not in small
-    assert "80x64" in small["error"] and "'corner'" in small["error"]
+    assert "160x128" in small["error"] and "'corner'" in small["error"]
     assert err.count("\n") == 1 and "small.png" in err
     with open("out.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -83,10 +83,14 @@ def test_a_picture_that_the_zones_do_not_fit_is_still_counted(run):
 
 
 def test_csv_has_a_column_for_each_zone(run):
-    run("large.png", "--zones", "zones.json", "--ground", "ground.json", "--csv", "out.csv")
+    argv = ["large.png", "--zones", "zones.json", "--ground", "ground.json", "--csv", "out.csv", "--json"]
+    _, (line,), _ = run(*argv)
     with open("out.csv", newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
-    assert list(row)[-5:] == ["zone left", "zone right", "per m2 left", "per m2 right", "zones"]
+    levels = [f"level {use} {name}" for use in ("standing", "walking") for name in ("left", "right")]
+    assert list(row)[-9:] == ["zone left", "zone right", "per m2 left", "per m2 right", *levels, "zones"]
+    for name, found in json.loads(line)["level_of_service"].items():
+        assert {use: row[f"level {use} {name}"] for use in found} == found
     assert float(row["zone left"]) + float(row["zone right"]) == pytest.approx(float(row["count"]), abs=1e-3)
 
 
@@ -97,7 +101,7 @@ def test_overlay_shows_the_zones(run, folder):
         np.asarray(Image.open(folder / name / "large_overlay.png")) for name in ("plain", "zoned")
     )
     assert plain.shape == zoned.shape
-    np.testing.assert_array_equal(zoned[:70, :60], plain[:70, :60] // 3)
+    np.testing.assert_array_equal(zoned[:140, :120], plain[:140, :120] // 3)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from crowdcount.comparison import Comparison, compare
-from crowdcount.counting import CountResult, count
+from crowdcount.counting import CountFailure, CountResult, count, count_many
 from crowdcount.errors import DataError
 from crowdcount.model import CSRNet
 
@@ -42,6 +42,24 @@ def test_pictures_folders_and_results_are_compared_in_order(model, rng, tmp_path
     assert table.results[2] is done
     assert table.rows()[3]["count"] == done.count
     assert len(compare(tmp_path / "a.png", model=model).results) == 1
+
+
+def test_a_picture_that_cannot_be_counted_is_a_row_with_the_reason(model, rng, tmp_path):
+    Image.fromarray(rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no <picture>")
+    table = compare(tmp_path, model=model)
+    good, bad = table.rows()
+    assert good["error"] is None and good["count"] == table.results[0].count
+    assert bad["picture"] == str(tmp_path / "b.png") and "b.png" in bad["error"]
+    assert {value for name, value in bad.items() if name not in ("picture", "error")} == {None}
+    head, first, second = repr(table).splitlines()
+    assert "not counted" in head and "model" not in head and first.endswith(good["warnings"][-1])
+    assert second.startswith("b.png") and second.endswith(bad["error"])
+    page = table._repr_html_()
+    assert page.count("<img") == 1 and page.count("<tr>") == 3
+    # What is counted already, or failed already, is taken as it is.
+    assert compare(count_many(tmp_path, model)).rows()[1] == bad
+    assert repr(compare(CountFailure("c.png", "is broken"))).splitlines()[1].split() == ["c.png", "is", "broken"]
 
 
 def test_nothing_to_compare_is_an_error():

@@ -2,6 +2,7 @@
 
 import gc
 import io
+import json
 import weakref
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import crowdcount
 from crowdcount import counting
 from crowdcount.counting import CountFailure, CountResult, count, count_many, predict_density
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
@@ -285,6 +287,19 @@ def test_count_many_reports_want_of_memory_as_one_pictures_failure(model, rng, m
     assert small.count == 0
 
 
+def test_count_many_is_public_and_takes_a_folder_or_a_picture_alone(model, rng, tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(picture(rng, 16, 24)).save(path)
+    data = path.read_bytes()
+    for alone in (str(tmp_path), tmp_path, str(path), data, io.BytesIO(data), Image.open(path)):
+        (result,) = crowdcount.count_many(alone, model)
+        assert (result.width, result.height) == (24, 16)
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    assert isinstance(list(crowdcount.count_many(tmp_path, model))[1], crowdcount.CountFailure)
+    with pytest.raises(PictureError, match="b.png"):
+        count(tmp_path, model=model)
+
+
 def result_of(density, array, **changes):
     fields = dict(
         count=float(density.sum()),
@@ -306,6 +321,22 @@ def test_repr_reads_like_a_sentence(rng):
     )
     assert repr(result_of(density, array, count=0.7)).startswith("about 1 person in")
     assert repr(result_of(density, array, count=0.2)).startswith("about 0 people in")
+
+
+def test_people_per_square_meter_are_those_of_the_zones_over_their_ground(rng, tmp_path):
+    result = result_of(rng.uniform(0, 1, (9, 13)).astype(np.float32), picture(rng))
+    zones = [
+        {"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},
+        {"name": "right", "polygon": [[60, 0], [101, 0], [101, 70]]},
+    ]
+    points = [[0, 0, 0, 0], [1, 0, 20.2, 0], [1, 1, 20.2, 7], [0, 1, 0, 7]]  # a fifth of a meter, a tenth of one
+    (tmp_path / "ground.json").write_text(json.dumps({"points": points}))
+    people = result.zones(zones)
+    for ground in (tmp_path / "ground.json", {"points": points}, crowdcount.Ground.from_points(points)):
+        found = result.per_square_meter(zones, ground)
+        assert found == pytest.approx({"left": people["left"] / 70.7, "right": people["right"] / 28.7})
+    with pytest.raises(DataError, match="'far' lies outside the picture"):
+        result.per_square_meter([{"name": "far", "polygon": [[0, 0], [500, 0], [500, 9]]}], {"points": points})
 
 
 def test_overlay_file_shows_the_picture_at_its_size_with_a_caption(rng, tmp_path):

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import keras
@@ -162,6 +163,35 @@ def test_a_failure_leaves_nothing(tmp_path, model, monkeypatch, format, name):
     with pytest.raises(OSError, match="No space"):
         export_model(model, tmp_path / name, format=format)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format, name", [("saved_model", "new"), ("litert", "new.tflite")])
+def test_a_full_disk_is_one_clear_error(tmp_path, weights, monkeypatch, capsys, small_disk, format, name):
+    """TensorFlow writes with errors of its own; a LiteRT file begins as a SavedModel elsewhere."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with small_disk(20_000):
+        status = cli.main(["export", "--model", weights, "--format", format, "--out", str(tmp_path / name)])
+    output = capsys.readouterr()
+    *_, last = output.err.splitlines()
+    assert (status, output.out) == (1, "")
+    assert last.startswith(f"crowdcount: error: cannot write {tmp_path / name}: File too large")
+    assert (f"the folder for temporary files, {temporary} (set TMPDIR" in last) == (format == "litert")
+    assert "Op:" not in last
+    # TensorFlow removes the code that it generates when the process ends.
+    left = [path for path in temporary.iterdir() if not path.name.startswith("__autograph_generated_file")]
+    assert list(tmp_path.iterdir()) == [temporary] and left == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_target_of_a_link_becomes_the_saved_model(tmp_path, model, monkeypatch, there):
+    if there:
+        (tmp_path / "target").mkdir()
+    (tmp_path / "link").symlink_to("target")
+    monkeypatch.setattr(export, "_write_saved_model", lambda model, folder: (folder / "saved_model.pb").touch())
+    export_model(model, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "target" / "saved_model.pb").exists()
 
 
 def test_an_empty_folder_becomes_the_saved_model(tmp_path, model, monkeypatch):

@@ -32,6 +32,16 @@ def test_bundled_picture_is_counted_where_its_people_are():
     assert np.corrcoef(blocks[0].ravel(), blocks[1].ravel())[0, 1] > 0.8
 
 
+def test_short_floats_count_the_same():
+    """Within half a percent, whatever this processor computes in."""
+    picture = data_folder("datasets") / "sample.jpg"
+    short, exact = (
+        crowdcount.count(picture, model=crowdcount.load_model("general", precision=precision)).count
+        for precision in ("mixed_bfloat16", "float32")
+    )
+    assert short == pytest.approx(exact, rel=0.005)
+
+
 def test_card_says_what_was_measured():
     card = model_card("general")
     assert card["network"]["width"] == 1 and card["network"]["design"] == "B"

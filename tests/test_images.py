@@ -584,7 +584,7 @@ def test_decompression_bombs_are_refused_before_they_are_decoded(tmp_path):
     path = tmp_path / "bomb.png"
     path.write_bytes(png(60000, 50000, 8, 2, b""))
     message = refused(path, repr(str(path)), "60000 x 50000", "3,000,000,000", "250,000,000", "Shrink")
-    assert "max_pixels=3000000000" in message
+    assert "in Python" in message and "max_pixels=3000000000" in message
     assert picture_size(path) == (50000, 60000)
     with Image.open(io.BytesIO(encode(np.zeros((20, 20, 3), np.uint8), "PNG"))) as image:
         refused(image, "20 x 20", max_pixels=399)

@@ -13,6 +13,7 @@ from scipy.signal import correlate2d
 
 from crowdcount.errors import WeightsError
 from crowdcount.layers import Convolution
+from crowdcount.losses import EuclideanLoss
 from crowdcount.model import (
     A_TROUS,
     A_TROUS_GAIN,
@@ -108,7 +109,7 @@ def _numpy_csrnet(model, picture, design):
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_forward_pass_against_scipy(design, rng):
-    model = _alive(CSRNet(design, width=1 / 32))
+    model = _alive(CSRNet(design, width=1 / 32, precision="float32"))
     picture = rng.integers(0, 256, (43, 58, 3), dtype=np.uint8)
     expected = _numpy_csrnet(model, picture, design)
     assert expected.max() > 0
@@ -170,15 +171,19 @@ def test_receptive_field_by_gradient(design, field):
         assert field - 14 <= span <= field
 
 
-def test_keras_saves_and_loads_it_without_crowdcount(tmp_path, rng):
-    model = _alive(CSRNet("C", width=TINY))
+@pytest.mark.parametrize("loss", [None, EuclideanLoss()])
+def test_keras_saves_and_loads_it_without_crowdcount(tmp_path, rng, loss):
+    """A model compiled with a loss of ours too, where Keras is told not to compile it."""
+    model = _alive(CSRNet("C", width=TINY, precision="float32"))
+    if loss is not None:
+        model.compile("adam", loss)
     path = tmp_path / "x.keras"
     model.save(path)
     picture = rng.integers(0, 256, (1, 30, 50, 3), dtype=np.uint8)
     np.save(tmp_path / "picture.npy", picture)
     code = (
         "import sys, json, numpy as np, keras\n"
-        f"model = keras.models.load_model({str(path)!r}, safe_mode=True)\n"
+        f"model = keras.models.load_model({str(path)!r}, safe_mode=True, compile={loss is None})\n"
         f"density = model.predict(np.load({str(tmp_path / 'picture.npy')!r}), verbose=0)\n"
         "assert not any(name.startswith('crowdcount') for name in sys.modules)\n"
         "print(json.dumps(density.tolist()))"
@@ -235,7 +240,7 @@ def vgg16_file(tmp_path_factory):
 
 def test_imagenet_weights_are_vgg16s(vgg16_file, rng):
     """The front end gives 1 / 58 of what VGG-16 gives for the BGR picture less its mean."""
-    model = CSRNet(weights="imagenet", imagenet_file=vgg16_file)
+    model = CSRNet(weights="imagenet", imagenet_file=vgg16_file, precision="float32")
     picture = rng.integers(0, 256, (1, 16, 24, 3), dtype=np.uint8)
     front = keras.Model(model.input, model.get_layer("block4_conv3").output)
     x = picture[..., ::-1].astype("float32") - IMAGENET_MEAN[::-1]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 
 import keras
 import numpy as np
@@ -87,8 +88,12 @@ def test_keras_file_of_something_else(tmp_path):
     with pytest.raises(WeightsError, match="no crowd counter"):
         model_files.load_model(tmp_path / "dense.keras")
     (tmp_path / "text.keras").write_text("no model")
-    with pytest.raises(WeightsError, match="not a model that Keras can open"):
+    with pytest.raises(WeightsError, match="text.keras is cut off or no model"):
         model_files.load_model(tmp_path / "text.keras")
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as file:
+        file.writestr("readme.txt", "no model")
+    with pytest.raises(WeightsError, match="not a model that Keras can open"):
+        model_files.load_model(tmp_path / "other.keras")
 
 
 def test_cut_off_file(file):
@@ -101,7 +106,7 @@ def test_cut_off_file(file):
 
 
 def test_wrong_width_and_design(file):
-    with pytest.raises(WeightsError, match="of another width or network"):
+    with pytest.raises(WeightsError, match=r"width 0.0625, the model has width 0.125: .*CSRNet\(width=0.0625\)"):
         model_files.load_weights(CSRNet("C", width=1 / 8), file)
     with pytest.raises(WeightsError, match=r"design 'C'.*CSRNet\(design='C'\)"):
         model_files.load_weights(CSRNet("B", width=TINY), file)

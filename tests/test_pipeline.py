@@ -12,6 +12,7 @@ from crowdcount.annotations import Sample
 from crowdcount.density import STRIDE, density_map, save_density_map
 from crowdcount.errors import DataError
 from crowdcount.pipeline import PADDING_COLOR, PaperPatches, RandomCrops, epoch_steps, example, sum_pool, training_dataset
+from crowdcount.recipes import RECIPES
 
 
 def _marked(height, width, heads, seed=0):
@@ -273,7 +274,11 @@ def test_bad_settings(crowd):
 
 
 def test_preparing_is_quicker_than_the_recipe_needs(shanghaitech_root):
-    """A crop of a real part A picture is ready within a twentieth of a training step's fastest measured 0.3 s."""
+    """The recipe's crop of a real part A picture, strewn with scraps, is ready in a third of the fastest step's 0.3 s.
+
+    Crops are prepared beside the step before: what counts is to be ready in time. How long steps wait is measured by
+    benchmarks/network.py.
+    """
     from crowdcount.annotations import read_shanghaitech
 
     samples = read_shanghaitech(shanghaitech_root, "A")[:6]
@@ -281,7 +286,7 @@ def test_preparing_is_quicker_than_the_recipe_needs(shanghaitech_root):
     for number, sample in enumerate(samples):
         start = time.thread_time()
         picture = sample.read()
-        place = RandomCrops(384, scale=(0.8, 1.25)).place(0, *picture.shape[:2], (number,), 0)
+        place = replace(RECIPES["default"].crops, clutter=1.0).place(0, *picture.shape[:2], (number,), 0)
         example(picture, sample.points, place, sigma=8.0)
         seconds.append(time.thread_time() - start)
-    assert np.median(seconds) < 0.3  # far above what it takes, for a busy machine; benchmarks/ measures the share
+    assert np.median(seconds) < 0.1

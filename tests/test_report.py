@@ -189,7 +189,9 @@ def test_it_tells_counts_ranges_warnings_failures_and_the_sum(page):
 
 def test_zones_are_told(page):
     text = page(Entry("a.jpg", 30, zones={"stage": 12.34, "gate": 17.66}, per_m2={"stage": 1.234})).text
-    assert "stage\n12.3\n1.23 per m²\ngate\n17.7" in text
+    assert "stage\n12.3\n1.23 per m²\nFruin: standing C, walking E\ngate\n17.7" in text
+    assert "Fruin's level of service" in text
+    assert "Fruin" not in page(Entry("a.jpg", 30, zones={"stage": 12.34})).text
 
 
 def test_nothing_at_all_is_a_page_too(page):

@@ -15,6 +15,7 @@ import pytest
 from crowdcount import model, recipes, training
 from crowdcount.annotations import Sample
 from crowdcount.callbacks import CropBias, CropMAE, RunawayWatch, averaged_weights
+from crowdcount.counting import predict_density
 from crowdcount.density import density_map, save_density_map
 from crowdcount.errors import DataError, TrainingError
 from crowdcount.model_files import load_model, model_card
@@ -92,12 +93,44 @@ def test_files_that_a_run_leaves(run):
     assert json.loads((out / "last.json").read_text())["kept_epoch"] == 12
 
 
+def test_the_last_weights_are_kept_in_epochs_without_validation(tmp_path, quick):
+    kept = []
+
+    class Watch(training.callbacks.History):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            card = json.loads((tmp_path / "last.json").read_text())
+            kept.append((card["kept_epoch"], "mae" in card["validation"], (tmp_path / "best.json").exists()))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.callbacks, "History", Watch)
+        train(_crowd(4), _crowd(2, 99), out=tmp_path, recipe=quick, width=1 / 64, init="none", epochs=3)
+    # Validated every second epoch, and after the last.
+    assert kept == [(1, False, False), (2, True, True), (3, True, True)]
+
+
+def test_the_trained_model_is_saved_and_opens_with_keras_alone(run, tmp_path):
+    _, result = run
+    picture = _crowd(1)[0].picture
+    result.model.save(tmp_path / "trained.keras")
+    np.save(tmp_path / "picture.npy", picture[None])
+    code = (
+        "import sys, keras, numpy as np; model = keras.models.load_model('trained.keras');"
+        "print(float(model.predict(np.load('picture.npy'), verbose=0).sum())); assert 'crowdcount' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = float(np.sum(result.model(picture[None])))
+    assert float(done.stdout.splitlines()[-1]) == pytest.approx(expected, rel=0.02, abs=0.02)
+
+
 def test_kept_weights_give_the_validated_errors(run):
     out, result = run
     samples = _crowd(6, 99)
     kept = load_model(out / "last.weights.h5")
     for network in (kept, result.model):
-        counts = [float(np.sum(network(sample.picture[None]))) for sample in samples]
+        # As validation counts: in short floats a graph and single operations differ by some hundredths.
+        counts = [predict_density(network, sample.picture).sum() for sample in samples]
         error = np.mean([abs(count - sample.count) for count, sample in zip(counts, samples)])
         assert error == pytest.approx(result.history[-1]["val_mae"], rel=0.02, abs=0.02)
 
@@ -112,6 +145,13 @@ def test_resume_refuses_another_run(run, quick):
     out, _ = run
     with pytest.raises(TrainingError, match="pictures was 24, is 2, seed|seed was 3, is 4, pictures was 24, is 2"):
         train(_crowd(2), out=out, recipe=quick, width=WIDTH, init="none", seed=4, resume=True)
+    renamed = [Sample(f"other-{sample.name}", sample.picture, sample.points) for sample in _crowd(24)]
+    for other in ((renamed, _crowd(6, 99)), (_crowd(24), _crowd(5, 99))):
+        with pytest.raises(TrainingError, match="annotations was"):
+            train(*other, out=out, recipe=quick, width=WIDTH, init="none", seed=3, resume=True)
+    with pytest.raises(TrainingError, match="maps was None, is .*prepared"):
+        pictures = {"maps": "prepared", "out": out, "recipe": quick, "width": WIDTH, "init": "none", "seed": 3}
+        train(_crowd(24), _crowd(6, 99), resume=True, **pictures)
     with pytest.raises(TrainingError, match="nothing to resume"):
         train(_crowd(2), out=out / "empty", recipe=quick, resume=True)
     (out / "broken").mkdir()
@@ -249,6 +289,7 @@ def test_paper_recipe_takes_the_paper_s_steps(monkeypatch, rng):
     picture = rng.integers(0, 256, (1, 48, 64, 3)).astype("float32")
     target = rng.uniform(0, 0.3, (1, 6, 8, 1)).astype("float32")
     counts = {}
+    monkeypatch.setattr(model, "choose_precision", lambda: "float32")
     for scale in (1.0, model.INPUT_SCALE):
         monkeypatch.setattr(model, "INPUT_SCALE", scale)
         monkeypatch.setattr(recipes, "INPUT_SCALE", scale)

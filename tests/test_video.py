@@ -278,6 +278,48 @@ def test_a_recording_that_is_cut_off_is_counted_as_far_as_it_goes(tmp_path, by_l
     assert len(messages) == 1 and "ends early, after 4.5 s of 15.0 s" in messages[0]
 
 
+@pytest.mark.parametrize("name, codec", [("v.avi", "mjpeg"), ("v.mp4", "mpeg4")])
+def test_fewer_frames_than_the_header_says_end_early_however_short(tmp_path, by_level, name, codec):
+    path, options = str(tmp_path / name), {} if name == "v.avi" else {"options": {"movflags": "faststart"}}
+    with av.open(path, "w", **options) as container:
+        stream = container.add_stream(codec, rate=25, options={"g": "1"})
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for level in range(20, 50, 5):
+            picture = np.full((48, 64, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    assert len(counted(path, every=0.01)) == 6  # and nothing is told of a whole one
+    position, _ = packets(path)[2]
+    with open(path, "r+b") as file:
+        file.truncate(position)
+    messages = []
+    assert len(counted(path, messages.append, every=0.01)) == 2
+    assert len(messages) == 1 and " of 0.2 s: it is cut off or damaged" in messages[0]
+
+
+def test_a_trimmed_recording_does_not_end_early(tmp_path, by_level):
+    path = tmp_path / "v.mp4"
+    write_video(path, frames=30)
+    data = bytearray(path.read_bytes())
+    shown = data.index(b"elst") + 12
+    data[shown : shown + 4] = struct.pack(">I", 1000)  # of 3000 milliseconds, as phones trim
+    path.write_bytes(data)
+    assert counted(str(path)) == [(0, 0)]
+
+
+def test_pauses_of_a_camera_in_an_avi_do_not_end_early(tmp_path, by_level):
+    # The header counts every tick of the clock as a frame.
+    path = write_video(tmp_path / "v.avi", [0, 0.1, 0.9, 1.0, 1.1, 1.2, 3.7, 3.8])
+    assert counted(path) == [(0, 0), (1.0, 3), (3.7, 6)]
+
+
+@pytest.mark.parametrize("password", ["secret", "se@ret", "@", "s@cr@t?#:", "s%40cret"])
+def test_a_password_with_any_signs_stays_out_of_messages(password):
+    named = video_frames.source_name(f"rtsp://me:{password}@192.168.1.20:554/square@noon/1")
+    assert named == "rtsp://***@192.168.1.20:554/square@noon/1"
+    assert video_frames.source_name("http://camera/square@noon") == "http://camera/square@noon"
+
+
 def write_sound(path):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)

@@ -75,7 +75,8 @@ def test_begins_with_zones_in_pixels_or_fractions(picture):
         ([("", SQUARE)], "needs a name"),
         ([("thin", [[8, 8], [9, 9], [20, 20]])], "'thin' has no area"),
         ([("out", [[8, 8], [40, 8], [40, 90]])], "'out' lies outside the picture"),
-        ([("dot", [[0, 0], [1, 0], [1, 1]])], "'dot' is smaller than a pixel"),
+        ([("dot", [[0, 0], [1, 0], [1, 1]])], "'dot' covers a few pixels at most"),
+        ([("speck", [[0, 0], [2, 0], [2, 1]])], "'speck' covers a few pixels at most"),
         ([("odd", [[0, 0], ["x", 0], [1, 9]])], "2 finite numbers"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.spatial import Delaunay
 from skimage.draw import polygon2mask
 from skimage.measure import points_in_poly
 
+from crowdcount import zones as zones_module
 from crowdcount.errors import CrowdCountError, DataError
 from crowdcount.ground import SERVICE_LEVELS, Ground, level_of_service, people_per_square_meter, read_ground
 from crowdcount.zones import Zone, count_zones, draw_zones, read_zones, zone_mask, zone_shares
@@ -92,7 +94,9 @@ def test_triangles_that_tile_the_picture_add_up_to_the_count(size, points, seed,
     if not fractions:
         corners *= size[::-1]
     zones = []
-    for number, triangle in enumerate(Delaunay(corners).simplices):
+    triangles = Delaunay(corners).simplices
+    assume(fractions or all(corners[triangle].max() > 2 for triangle in triangles))  # none of a few pixels
+    for number, triangle in enumerate(triangles):
         try:
             zones.append(Zone(str(number), corners[triangle], fractions=fractions))
         except DataError:  # a triangle without area, on the border
@@ -145,7 +149,24 @@ def test_fractions_are_recognized_and_scaled():
     np.testing.assert_array_equal(fractions.pixels((40, 80)), [[0, 0], [80, 0], [80, 40]])
     # A rounding error of another program makes no zone of one pixel.
     assert Zone("a", [[0, 0], [1 + 1e-9, 0], [1, 1]]).pixels((20, 30)).max() == 30
-    assert not Zone("a", [[0, 0], [1, 0], [1, 1]], fractions=False).fractions
+    assert not Zone("a", [[0, 0], [3, 0], [1, 1]], fractions=False).fractions
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(1.001, 2), st.floats(-1, 2), st.sampled_from([None, False]))
+def test_fractions_that_miss_the_picture_are_not_read_as_pixels(right, below, fractions):
+    corners = np.array([[0, 0], [right, 0], [below, 1]])
+    for polygon in (corners, corners[:, ::-1]):
+        with pytest.raises(DataError, match="'a' covers a few pixels at most.*fractions.*must lie in 0..1"):
+            Zone("a", polygon, fractions)
+
+
+def test_ground_points_in_fractions_that_miss_the_picture_are_refused():
+    points = np.array([[0, 0, 0, 0], [1.02, 0, 9, 0], [1.02, 1, 9, 9], [0, 1, 0, 9]])
+    with pytest.raises(DataError, match="ground points covers a few pixels.*fractions.*must lie in 0..1"):
+        Ground.from_points(points)
+    assert Ground.from_points(points * [100, 100, 1, 1]).fractions is False
+    assert Ground.from_points(points / [1.02, 1, 1, 1]).fractions is True
 
 
 def test_a_map_of_another_picture_is_refused():
@@ -198,6 +219,36 @@ def test_drawing_darkens_the_outside_and_marks_the_border(rng):
     assert (drawn[30, 45:115] == 255).all()
     assert (drawn[60:80, 60:100] != picture[60:80, 60:100]).any()  # name and count
     assert (draw_zones(picture, [zone]) != drawn).any()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(3, 9), st.integers(0, 2**32 - 1), st.integers(1, 50))
+def test_drawing_in_parts_leaves_no_seam(corners, seed, rows):
+    rng = np.random.default_rng(seed)
+    size = (97, 131)
+    picture = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    try:
+        zones = [Zone("star", star(rng, size, corners), fractions=False)]
+    except DataError:
+        assume(False)
+    zones.append(Zone("at the edge", [[0, 0], [9, 0], [9, 9], [0, 9]]))
+    whole = draw_zones(picture, zones, {"star": 4, "at the edge": 5})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zones_module, "_ROWS", rows)
+        np.testing.assert_array_equal(draw_zones(picture, zones, {"star": 4, "at the edge": 5}), whole)
+
+
+def test_drawing_on_a_large_picture_takes_one_copy_of_it():
+    picture = np.full((3000, 3000, 3), 99, np.uint8)
+    zone = Zone("nearly all", [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]])
+    draw_zones(picture[:300, :300], [zone])  # what is loaded once does not count
+    tracemalloc.start()
+    try:
+        draw_zones(picture, [zone])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.6 * picture.nbytes
 
 
 # --- The ground ---------------------------------------------------------------------------------------------
@@ -350,6 +401,19 @@ def test_both_forms_of_a_file_give_the_same_zones(tmp_path):
     assert read_zones(zones) == zones
 
 
+def test_one_feature_is_a_zone_and_heights_are_left_out():
+    (zone,) = read_zones(feature("stage", [[x, y, 12.5] for x, y in SQUARE]))
+    assert zone.name == "stage" and zone.polygon.tolist() == SQUARE
+
+
+def test_features_without_a_name_are_numbered_past_the_names_that_are_taken():
+    nameless = [feature(properties=properties) for properties in (None, {}, {"name": None, "area": 3})]
+    assert [zone.name for zone in read_zones(collection(*nameless))] == ["zone 1", "zone 2", "zone 3"]
+    mixed = collection(nameless[0], feature("stage"), feature("zone 1"), nameless[1], feature("zone 3"), nameless[2])
+    assert [zone.name for zone in read_zones(mixed)] == ["zone 2", "stage", "zone 1", "zone 4", "zone 3", "zone 5"]
+    assert read_zones(nameless[0])[0].name == "zone 1"
+
+
 @pytest.mark.parametrize(
     "polygon, message",
     [
@@ -376,7 +440,8 @@ def test_both_forms_of_a_file_give_the_same_zones(tmp_path):
         ([[0, 0], [61, 0], [60, 60]], "outside the picture.*x=61"),
         ([[0, 0], [60, 0], [60, 81]], "outside the picture.*60x80"),
         ([[-1, 0], [60, 0], [60, 60]], "outside the picture"),
-        ([[-0.1, 0], [1, 0], [1, 1]], "outside the picture"),
+        ([[-0.1, 0], [1, 0], [1, 1]], "fractions.*must lie in 0..1"),
+        ([[0, 0], [1.02, 0], [1.02, 1], [0, 1]], "fractions.*must lie in 0..1"),
     ],
 )
 def test_bad_polygons_are_refused_by_name(polygon, message):
@@ -434,7 +499,7 @@ def test_a_polygon_is_accepted_only_if_no_two_sides_meet(corners):
         a, b, c = corners[i - 2], corners[i - 1], corners[i]
         simple = simple and not within(a, b, c) and not within(b, c, a)
     try:
-        Zone("a", corners, fractions=False)
+        Zone("a", 3 * np.array(corners), fractions=False)  # three times as large: no zone of a few pixels
         accepted = True
     except DataError:
         accepted = False
@@ -459,10 +524,16 @@ def test_a_polygon_is_accepted_only_if_no_two_sides_meet(corners):
         ({"type": "FeatureCollection", "features": 3}, "FeatureCollection"),
         (3, "list of zones"),
         (None, "list of zones"),
-        (collection(3), "zone 1.*properties"),
-        (collection(feature(properties=None)), "zone 1.*properties"),
+        (collection(3), "zone 1.*Feature.*Polygon"),
+        (collection(feature(), feature()), "two zones named 'a'"),
+        (collection(feature(name=3)), "zone 1.*needs a name"),
+        (collection(feature(ring=[[0, 0, 1, 1], [9, 0, 1, 1], [9, 9, 1, 1]])), "zone 1.*2 finite numbers"),
+        (collection(feature(ring=[3])), "zone 1.*2 finite numbers"),
         (collection(feature(geometry=None)), "zone 1.*Polygon"),
-        (collection(feature(kind="MultiPolygon")), "zone 1.*Polygon"),
+        (collection(feature(kind="LineString")), "zone 1.*Polygon"),
+        (collection(feature(kind="MultiPolygon")), "zone 1 \\('a'\\): is a MultiPolygon.*feature of each"),
+        (feature(kind="MultiPolygon"), "zone 1.*MultiPolygon"),
+        (feature()["geometry"], "Feature"),
         (collection(feature(geometry={"type": "Polygon", "coordinates": []})), "one ring"),
         (collection(feature(geometry={"type": "Polygon", "coordinates": [SQUARE, SQUARE]})), "holes"),
     ],

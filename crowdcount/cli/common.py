@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import signal
+import stat
 import sys
 import tempfile
 import threading
@@ -17,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from crowdcount.errors import CrowdCountError
+from crowdcount.files import is_stream, target_of
 
 FAILED = 1
 
@@ -88,6 +90,10 @@ def positive(text: str) -> float:
     return _checked(text, _number, lambda value: value > 0, "a number above 0")
 
 
+def width(text: str) -> float:
+    return _checked(text, _number, lambda value: 1 / 64 <= value <= 4, "a number between 1/64 and 4")
+
+
 def not_negative(text: str) -> float:
     return _checked(text, _number, lambda value: value >= 0, "a number, 0 or more")
 
@@ -148,7 +154,7 @@ def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None
     """
     used = {os.path.realpath(path) for path in inputs if path and os.path.isfile(path)}
     for option, path in outputs.items():
-        if not path:
+        if not path or is_stream(path):  # a pipe or a device is not replaced
             continue
         if os.path.realpath(path) in used:
             raise CrowdCountError(
@@ -162,13 +168,29 @@ def check_writable(path: Path) -> None:
     with writing(path):
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder")
-        _try_folder(path.parent)
+        if is_stream(path):
+            if not os.access(path, os.W_OK):
+                raise PermissionError(None, "permission denied")
+            return
+        if _is_printed_to(path):
+            raise OSError(None, "what this run prints goes to that file")
+        _try_folder(target_of(path).parent)
 
 
 def check_folder(path: Path) -> None:
     """The same for a folder that results are to go to."""
     with writing(path):
         _try_folder(path)
+
+
+def _is_printed_to(path: Path) -> bool:
+    """Whether the standard output or error goes to this file: replaced, it would lose what is printed."""
+    for number in (1, 2):
+        with suppress(OSError):
+            there = os.fstat(number)
+            if stat.S_ISREG(there.st_mode) and os.path.samestat(there, os.stat(path)):
+                return True
+    return False
 
 
 def _try_folder(path: Path) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ from crowdcount.cli.count_outputs import (
     is_json,
     is_overlay,
 )
-from crowdcount.errors import CrowdCountError, PictureError
+from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 
 if TYPE_CHECKING:
     from crowdcount.counting import CountFailure, CountResult
@@ -117,6 +117,8 @@ def _count(arguments: argparse.Namespace) -> int:
                 f"crowdcount: {given - len(sources)} of {given} pictures are in {counts.path} already",
                 file=sys.stderr,
             )
+        if arguments.resume:
+            _warn_of_newer_weights(arguments.model, counts)
     outputs = _Outputs(arguments, counts, zones)
 
     from tqdm import tqdm
@@ -127,8 +129,9 @@ def _count(arguments: argparse.Namespace) -> int:
     begin()
     counted = count_many(to_count, arguments.model, coverage=coverage)
     failed = False
-    with closing(outputs):
-        for source in tqdm(sources, unit=" pictures", file=sys.stderr, disable=hides_progress()):
+    bar = tqdm(sources, unit=" pictures", file=sys.stderr, disable=hides_progress())
+    with outputs, bar as shown:
+        for source in shown:
             result = source if isinstance(source, CountFailure) else next(counted)
             row = _count_row(result)
             if zones and row["count"] is not None:
@@ -136,15 +139,19 @@ def _count(arguments: argparse.Namespace) -> int:
             failed |= row["error"] is not None
             _print(row, as_json=arguments.json)
             outputs.add(result, row)
-        outputs.finish()
     return FAILED if failed or outputs.failed else 0
 
 
 class _Outputs:
-    """All that a run writes. What cannot be written is given up with a message, and the rest goes on."""
+    """All that a run writes; finished when the block ends, in whatever way.
+
+    What cannot be written is given up with a message, and the rest goes on. Only where the counts of a run that is to
+    be gone on with cannot be written, the run ends: it would lose the rest.
+    """
 
     def __init__(self, arguments: argparse.Namespace, counts: CountsFile | None, zones: list[Zone]):
         self.failed = False
+        self._added = 0
         self._counts = counts
         resumed = counts if arguments.resume else None
         self._outputs: list[Output] = []
@@ -158,28 +165,54 @@ class _Outputs:
             self._outputs.append(counts)  # last: its row says that all else is done with the picture
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
+        """Take in a picture.
+
+        Raises:
+            CrowdCountError: if the counts cannot be written.
+        """
         for output in list(self._outputs):
             try:
                 output.add(result, row)
             except PictureError as error:
                 self._fail(error)
             except CrowdCountError as error:
-                if output is self._counts:  # a run that is to be gone on with would lose the rest
+                self._drop(output)
+                if output is self._counts:
+                    self._added += 1  # all else has it
                     raise
                 self._fail(error)
-                output.close()
-                self._outputs.remove(output)
+        self._added += 1
 
-    def finish(self) -> None:
-        for output in self._outputs:
+    def __enter__(self) -> _Outputs:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+        try:
+            # A run that was stopped before its first picture replaces no older file.
+            if kind is None or self._added:
+                self._finish()
+                if kind is not None and self._counts in self._outputs:
+                    pictures = self._counts.pictures
+                    print(
+                        f"crowdcount: {self._counts.path} holds {pictures} picture{'s' * (pictures != 1)}; --resume "
+                        "goes on with it",
+                        file=sys.stderr,
+                    )
+        finally:
+            for output in self._outputs:
+                output.close()
+
+    def _finish(self) -> None:
+        for output in list(self._outputs):
             try:
                 output.finish()
             except CrowdCountError as error:
                 self._fail(error)
+                self._drop(output)
 
-    def close(self) -> None:
-        for output in self._outputs:
-            output.close()
+    def _drop(self, output: Output) -> None:
+        output.close()
+        self._outputs.remove(output)
 
     def _fail(self, error: CrowdCountError) -> None:
         fail(str(error))
@@ -205,6 +238,19 @@ def _fingerprint(*paths: str | None) -> str:
     for path in paths:
         digest.update(hashlib.sha256(Path(path).read_bytes() if path else b"").digest())
     return digest.hexdigest()[:12]
+
+
+def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
+    """Warn where the weights are newer than the counts that are gone on with: their name alone is compared."""
+    from crowdcount.model_files import find_weights
+
+    with suppress(WeightsError):  # which is told when it is loaded, if it is
+        weights = find_weights(model)
+        if counts.earlier() and weights.stat().st_mtime > Path(counts.path).stat().st_mtime:
+            warn(
+                f"the weights {weights} were written after {counts.path}: if they are others than before, counts of "
+                "two networks come together in it. Name another file to keep them apart."
+            )
 
 
 def _sources(arguments: argparse.Namespace) -> list[str | CountFailure]:

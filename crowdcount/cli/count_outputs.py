@@ -29,7 +29,7 @@ COLUMNS = (
 )
 """What every picture has in CSV; the zones' columns come behind."""
 
-_ZONE, _PER_M2 = "zone ", "per m2 "
+_ZONE, _PER_M2, _LEVEL = "zone ", "per m2 ", "level "
 _OVERLAY_NAME = re.compile(r"_overlay(_\d+)?\.png$")
 
 
@@ -58,10 +58,12 @@ class CountsFile(Output):
     Args:
         path: the file.
         zones: names of the zones, which get a column each.
-        per_m2: whether they get another one for the people per square meter.
+        per_m2: whether they get others for the people per square meter and the levels of service.
         resume: go on with the file if it is there.
         settings: column -> what the counts in the file must have there to be gone on with. Those that are no column of
             every picture's get one behind the zones.
+
+    Its `pictures` is how many rows it has.
     """
 
     def __init__(
@@ -70,7 +72,11 @@ class CountsFile(Output):
         check_writable(Path(path))
         self.path = path
         columns = [*COLUMNS, *(_ZONE + name for name in zones)]
-        columns += [_PER_M2 + name for name in zones if per_m2]
+        if per_m2:
+            from crowdcount.ground import SERVICE_LEVELS
+
+            columns += [_PER_M2 + name for name in zones]
+            columns += [f"{_LEVEL}{use} {name}" for use in SERVICE_LEVELS for name in zones]
         self._constants = {column: value for column, value in settings.items() if column not in COLUMNS}
         columns += self._constants
         self._table = (GrowingTable if resume else Table)(path, columns)
@@ -81,6 +87,7 @@ class CountsFile(Output):
                         f"{path} holds counts with the {column} {row[column]}; this run has {value}. Name "
                         f"another file, or the same {column}."
                     )
+        self.pictures = len(self._table.rows)
 
     def earlier(self) -> list[dict[str, str]]:
         """Rows of the pictures that were counted before this run."""
@@ -96,13 +103,17 @@ class CountsFile(Output):
         self._table.rows = [
             row for row in self._table.rows if _is_done(row) or os.path.abspath(row["picture"]) not in again
         ]
+        self.pictures = len(self._table.rows)
         return left
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         cells = {key: row[key] for key in COLUMNS} | {"warnings": " ".join(row["warnings"] or ())}
         for key, start in (("zones", _ZONE), ("per_m2", _PER_M2)):
             cells |= {start + name: value for name, value in row.get(key, {}).items()}
+        for name, levels in row.get("level_of_service", {}).items():
+            cells |= {f"{_LEVEL}{use} {name}": level for use, level in levels.items()}
         self._table.add([cells | self._constants])
+        self.pictures += 1
 
     def finish(self) -> None:
         self._table.finish()

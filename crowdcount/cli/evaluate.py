@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crowdcount.cli.common import (
     Command,
@@ -19,6 +20,9 @@ from crowdcount.cli.common import (
     import_keras,
     writing,
 )
+
+if TYPE_CHECKING:
+    from crowdcount.evaluation import Evaluation
 
 
 def add(command: Command) -> None:
@@ -46,9 +50,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     begin()
     coverage = coverage_of(arguments)
     result = evaluate(arguments.model, samples, maps=arguments.maps, tta=arguments.tta, coverage=coverage)
-    if arguments.csv:
+    _print(arguments, result, coverage)
+    if arguments.csv:  # after the scores, which a full disk must not take along
         with writing(arguments.csv):
             result.save_csv(arguments.csv)
+    return 0
+
+
+def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -> None:
     scores = {
         "mae": result.mae,
         "rmse": result.rmse,
@@ -67,7 +76,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
                 finite({**head, "pictures": result.pictures, **scores, "seconds": round(result.seconds, 3)})
             )
         )
-        return 0
+        return
     mirrored = ", each with its mirror image" if arguments.tta else ""
     print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{mirrored}, model {arguments.model}")
     print(f"MAE   {result.mae:9.2f}  heads")
@@ -83,4 +92,3 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.maps and result.psnr is not None:
         print(f"PSNR  {result.psnr:9.2f}  dB")
         print(f"SSIM  {result.ssim:9.4f}")
-    return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crowdcount.cli.common import writing
 from crowdcount.errors import DataError
-from crowdcount.files import atomic_path
+from crowdcount.files import atomic_path, is_stream
 
 
 class Table:
@@ -95,6 +95,8 @@ def _lines(columns: Sequence[str], rows: Iterable[dict]) -> bytes:
 
 def _read(path: str | os.PathLike, columns: Sequence[str]) -> list[dict]:
     """The rows that are in the file as a whole; none where there is no file."""
+    if is_stream(path):
+        raise DataError(f"{path} is a pipe or a device, which keeps no rows to go on with. Name a file.")
     try:
         text = Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
     except FileNotFoundError:

@@ -8,7 +8,7 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from crowdcount.cli.common import Command, add_dataset, add_seed, begin, import_keras, positive, positive_int
+from crowdcount.cli.common import Command, add_dataset, add_seed, begin, check_folder, import_keras, positive_int, width
 
 
 def add(command: Command) -> None:
@@ -27,7 +27,7 @@ def add(command: Command) -> None:
         "--epochs", metavar="N", type=positive_int, help="number of epochs (default: the recipe's)"
     )
     parser.add_argument(
-        "--width", metavar="W", type=positive, default=1.0, help="share of the filters (default: 1)"
+        "--width", metavar="W", type=width, default=1.0, help="share of the filters (default: 1)"
     )
     parser.add_argument(
         "--init",
@@ -45,6 +45,7 @@ def add(command: Command) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     from crowdcount.annotations import load_dataset
 
+    check_folder(Path(arguments.out))
     # TensorFlow leaves oneDNN off on older x86 processors, where the matrix products of crowdcount.winograd take about
     # half as long with it. It is read once, when TensorFlow is loaded.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

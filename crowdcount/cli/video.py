@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crowdcount.cli.common import (
+    FAILED,
     Command,
     add_coverage,
     add_model,
@@ -17,6 +18,7 @@ from crowdcount.cli.common import (
     check_outputs,
     check_writable,
     coverage_of,
+    fail,
     hides_progress,
     import_keras,
     not_negative,
@@ -95,6 +97,7 @@ def _video(arguments: argparse.Namespace) -> int:
     begin()
     series = CountSeries()
     warned: list[str] = []
+    failed = False
     frames = count_video(
         arguments.source,
         every=arguments.every,
@@ -112,14 +115,18 @@ def _video(arguments: argparse.Namespace) -> int:
                 if not series and frame.clock:
                     print(f"crowdcount: first frame at {frame.clock:%Y-%m-%d %H:%M:%S %z}", file=sys.stderr)
                 series.add(frame)
-                if table is not None:
-                    with writing(arguments.csv):
-                        table.add(frame)
                 print("\n".join(_lines(frame)), flush=True)
                 for warning in frame.warnings:
                     if warning not in warned:  # a camera is not warned of once a second
                         warn(f"{frame.time:.1f} s: {warning}")
                 warned = frame.warnings
+                if table is not None and not failed:
+                    try:
+                        table.add(frame)
+                    except OSError as error:
+                        reason = error.strerror or error
+                        fail(f"cannot write {arguments.csv}: {reason}. Counting goes on without it.")
+                        failed = True
     finally:
         # Interrupted or failed: what was counted is kept.
         if table is not None:
@@ -129,7 +136,7 @@ def _video(arguments: argparse.Namespace) -> int:
             if arguments.chart:
                 with writing(arguments.chart):
                     series.save_chart(arguments.chart, title=source_name(arguments.source))
-    return 0
+    return FAILED if failed else 0
 
 
 def _lines(frame: FrameCount) -> list[str]:
