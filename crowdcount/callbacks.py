@@ -22,7 +22,7 @@ from crowdcount import metrics
 from crowdcount.annotations import Sample
 from crowdcount.counting import predict_density
 from crowdcount.errors import TrainingError
-from crowdcount.files import atomic_path
+from crowdcount.files import atomic_path, clear_leftovers
 from crowdcount.ranges import Calibration
 
 HISTORY_FIELDS = ("epoch", "loss", "mae", "bias", "val_mae", "val_rmse", "val_bias", "val_sum", "seconds")
@@ -149,9 +149,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.path, self.state, self.bias = path, state, bias
 
     def on_train_begin(self, logs=None):
-        """Clear away what a kill in the middle of writing left, up to a whole checkpoint a kill: see `atomic_path`."""
-        for leftover in self.path.parent.glob(f".*-{'[0-9a-f]' * 8}.*"):
-            leftover.unlink()
+        clear_leftovers(self.path.parent)  # up to a whole checkpoint a kill
 
     def on_epoch_end(self, epoch, logs=None):
         self.state["epoch"] = epoch + 1

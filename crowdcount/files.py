@@ -71,6 +71,12 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def clear_leftovers(folder: str | os.PathLike) -> None:
+    """Remove what `atomic_path` left in a folder where its process was killed in the middle of writing."""
+    for leftover in Path(folder).glob(f".*-{'[0-9a-f]' * 8}.*"):
+        leftover.unlink()
+
+
 def is_stream(path: str | os.PathLike) -> bool:
     """Whether this is a pipe or a device, as a terminal: something to write to, and never to replace."""
     kind = _kind(path)
