@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--pictures", nargs="+", type=Path)
     arguments = parser.parse_args(argv)
     drawn = data_folder("datasets")
-    files = arguments.pictures or [drawn / "sample.jpg", *(drawn / f"drawn/images/crowd_{n}.jpg" for n in (1, 3, 5, 7))]
+    files = arguments.pictures or [drawn / "sample.jpg", *(drawn / f"drawn/images/crowd_{n}.jpg" for n in (3, 5, 6, 8))]
     pictures = [load_picture(file) for file in files]
 
     model = load_model(arguments.model, precision="float32")
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             export_model(arguments.model, path, format=format, precision=precision)
             run = counter(path, format)
             counts = [run(picture) for picture in pictures]
-            farthest = max(abs(count / true - 1) for count, true in zip(counts, expected))
+            farthest = max(abs(count - true) / max(true, 1) for count, true in zip(counts, expected))
             option = "" if precision == "float32" else f" --{precision}"
             size = f"{size_of(path) / 1e6:.1f} MB"
             print(f"| `--format {format}{option}` | {size} | {_row(counts)} | {farthest:.2%} |", flush=True)
