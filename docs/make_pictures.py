@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import csv
 import io
 import json
 import os
@@ -114,8 +115,8 @@ def range_bar(crowd: Crowd) -> Image.Image:
     axes.text(result.count, 0.45, f"counted {result.count:.0f}", ha="center", color=HEAT, size=9, weight="bold")
     axes.plot(PEOPLE, 0, "|", color="black", markersize=16, markeredgewidth=2)
     axes.text(PEOPLE, -0.55, f"truth {PEOPLE}", ha="center", va="top", size=8)
-    for end, side, text in ((low, "right", f"{low:.0f}   "), (high, "left", f"   {high:.0f}")):
-        axes.text(end, 0, text, ha=side, va="center", size=8, color=HEAT)
+    for end in (low, high):  # above the bar: the truth, which may lie anywhere, stands below it
+        axes.text(end, 0.45, f"{end:.0f}", ha="center", size=8, color=HEAT)
     axes.set(ylim=(-1.4, 1.2))
     axes.margins(x=0.22)
     axes.set_axis_off()
@@ -136,7 +137,7 @@ def zones(crowd: Crowd) -> Image.Image:
     people = crowd.result.zones(ZONES)
     per_m2 = people_per_square_meter(people, zones, crowd.ground(), SIZE)
     told = [
-        f"{name}: {value:.2f} per m2, walking {level_of_service(value, 'walking')}" for name, value in per_m2.items()
+        f"{name}: {value:.2f} per m², walking {level_of_service(value, 'walking')}" for name, value in per_m2.items()
     ]
     return Image.fromarray(add_caption(draw_zones(crowd.shown(), zones, people), "\n".join(told)))
 
@@ -227,6 +228,20 @@ def widget(crowd: Crowd) -> str:
     )
 
 
+def curve(crowd: Crowd) -> Image.Image:
+    """A training: the error on pictures that are not learned from goes down. That of the weights that ship."""
+    with open(Path(__file__).resolve().parents[1] / "weights" / "general.csv", newline="", encoding="utf-8") as file:
+        errors = [row["val_mae"] for row in csv.DictReader(file)]
+    epochs = [epoch for epoch, error in enumerate(errors, 1) if error]
+    figure, axes = _figure(1.2)
+    axes.plot(epochs, [float(errors[epoch - 1]) for epoch in epochs], ".-", color=HEAT)
+    axes.set(xlabel="epoch", ylabel="validation MAE", ylim=(0, None))
+    axes.xaxis.label.set_size(7)
+    axes.yaxis.label.set_size(7)
+    axes.tick_params(labelsize=7)
+    return _drawn(figure)
+
+
 PICTURES = {
     "range.png": range_bar,
     "warning.jpg": warning,
@@ -239,6 +254,7 @@ PICTURES = {
     "export.png": export,
     "compare.png": comparison,
     "widget.jpg": widget,
+    "curve.png": curve,
 }
 """File -> what makes it: an image, or a page for the browser to show."""
 
