@@ -183,3 +183,19 @@ def test_exported_files_are_measured_in_their_runtimes(capsys, monkeypatch, weig
     assert head[2:4] == ["crowd_1", "crowd_2"] and len(rows) == 4
     for row in rows[1:]:
         assert row[1].endswith(" MB") and float(row[4].rstrip("%")) < 0.1
+
+
+# --- doubts -------------------------------------------------------------------------------------------------
+
+
+def test_parts_without_people_keep_away_from_heads(rng):
+    """Heads are painted white with some ground around them: a part is black to its edges, or there is none."""
+    samples = []
+    for number in range(12):
+        picture, points = np.zeros((400, 520, 3), np.uint8), rng.uniform(0, 1, (number, 2)) * (520, 400)
+        for x, y in points:
+            picture[max(0, int(y) - 25) : int(y) + 25, max(0, int(x) - 25) : int(x) + 25] = 255
+        samples.append(Sample(f"s{number}", picture, points))
+    parts = list(program("doubts").without_people(samples))
+    assert all(pixels.shape == (256, 256, 3) and not pixels.any() for pixels in parts)
+    assert 1 <= len(parts) < 12  # in some pictures heads are everywhere
