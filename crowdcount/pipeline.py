@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from crowdcount.annotations import Sample
 from crowdcount.density import STRIDE, density_map, load_density_map
@@ -22,10 +22,6 @@ from crowdcount.nobody import draw_nothing, strew
 # What stands where a picture is smaller than the crop: ImageNet's mean colour, which the model's normalization turns
 # into the zeros that its convolutions pad with.
 PADDING_COLOR = (124, 117, 104)
-
-# Width of the detail that is weakened or strengthened: standard deviations in pixels, from an unsteady hand to the
-# rims that phones and newsrooms sharpen.
-_DETAIL = (0.5, 1.8)
 
 
 @dataclass(frozen=True)
@@ -45,8 +41,6 @@ class RandomCrops:
         haze: largest share of a light gray that is mixed into the pixels; less is drawn more often.
         clutter: share of the crops over which scraps as small as far heads are strewn, thickly where the crop is blank.
             Without them a network counts confetti, leaves and litter.
-        sharpness: smallest and largest factor of the fine detail, half of the crops below 1 (soft), half above
-            (sharpened). Without it a network counts edges: half as many people in a soft picture.
     """
 
     size: int = 256
@@ -57,7 +51,6 @@ class RandomCrops:
     gray: float = 0.0
     haze: float = 0.0
     clutter: float = 0.0
-    sharpness: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
@@ -65,11 +58,6 @@ class RandomCrops:
         for name, (low, high) in {"scale": self.scale, "gamma": self.gamma}.items():
             if not 0 < low <= high:
                 raise DataError(f"`{name}` must be (smallest, largest), both positive. Received: {name}={(low, high)}")
-        low, high = self.sharpness
-        if not 0 <= low <= 1 <= high:
-            raise DataError(
-                f"`sharpness` must be (smallest, largest), from 0 to 1 and from 1 up. Received: sharpness={(low, high)}"
-            )
         for name, share in {"blank": self.blank, "haze": self.haze}.items():
             if not 0 <= share < 1:
                 raise DataError(f"`{name}` is a share, from 0 to below 1. Received: {name}={share}")
@@ -92,12 +80,7 @@ class RandomCrops:
         gray = bool(rng.random() < self.gray)
         haze = self.haze * float(rng.random()) ** 2, int(rng.integers(128, 256))
         clutter = int(rng.integers(1, 2**31)) if rng.random() < self.clutter else 0
-        low, high = self.sharpness
-        detail = float(np.interp(rng.random(), (0, 0.5, 1), (low, 1, high))), float(rng.uniform(*_DETAIL))
-        light = {"gamma": gamma, "gray": gray, "haze": haze, "detail": detail}
-        return Place(
-            height, width, top, left, self.size, self.size, mirrored, blank=blank, clutter=clutter, **light
-        )
+        return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray, haze, clutter)
 
 
 @dataclass(frozen=True)
@@ -130,9 +113,8 @@ class Place:
     """Where an example lies: a box (pixels) in the picture as resized to `picture_height` x `picture_width`.
 
     With a `blank` other than 0 the example shows nothing instead, drawn with that seed. `gamma`, `gray` and `haze`
-    (a share, and the level of the gray that is mixed in) change the light and the colors, `detail` (a factor, and the
-    standard deviation in pixels of what counts as detail) the sharpness; a `clutter` other than 0 is the seed of scraps
-    strewn over it all, see `RandomCrops`.
+    (a share, and the level of the gray that is mixed in) change the light and the colors; a `clutter` other than 0 is
+    the seed of scraps strewn over it all, see `RandomCrops`.
     """
 
     picture_height: int
@@ -147,7 +129,6 @@ class Place:
     gray: bool = False
     haze: tuple[float, int] = (0.0, 255)
     clutter: int = 0
-    detail: tuple[float, float] = (1.0, 1.0)
 
     def cut_picture(self, picture: np.ndarray) -> np.ndarray:
         """The example's pixels, uint8 (height, width, 3), from the whole picture, uint8 (H, W, 3)."""
@@ -170,8 +151,6 @@ class Place:
         # Scraps lie on the scene, under the same light; few enough that most heads stay in sight.
         if self.clutter:
             pixels = strew(pixels, self.clutter, thickest=0.3)
-        if self.detail[0] != 1:
-            pixels = _sharpen(pixels, *self.detail)
         if self.gamma != 1 or self.haze[0]:
             pixels = _levels(self.gamma, *self.haze)[pixels]
         if self.gray:
@@ -202,12 +181,6 @@ class Place:
         if self.mirrored:
             inside = inside * (-1, 1) + (self.width, 0)
         return inside
-
-
-def _sharpen(pixels: np.ndarray, factor: float, sigma: float) -> np.ndarray:
-    """The pixels with their difference from a Gaussian blur multiplied: 0 leaves the blur, more than 1 sharpens."""
-    soft = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)), np.float32)
-    return np.clip(np.rint(soft + factor * (pixels - soft)), 0, 255).astype(np.uint8)
 
 
 def _levels(gamma: float, haze: float, gray: int) -> np.ndarray:

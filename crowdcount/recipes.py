@@ -104,22 +104,15 @@ RECIPES = {
         Recipe(
             name="default",
             crops=RandomCrops(
-                256,
-                scale=(0.55, 1.3),
-                blank=0.04,
-                gamma=(0.7, 1.5),
-                gray=0.1,
-                haze=0.4,
-                clutter=0.1,
-                sharpness=(0.0, 2.5),
+                256, scale=(0.55, 1.3), blank=0.08, gamma=(0.7, 1.5), gray=0.1, haze=0.5, clutter=0.15
             ),
             batch=4,
             sigma=lambda sample: 8.0,
             loss=PoissonLoss,
             optimizer=_default_optimizer,
             epochs=60,
-            validate_every=8,
-            frozen=("block1", "block2"),
+            validate_every=6,
+            frozen=("block1", "block2", "block3"),
             start=lambda model: None,
         ),
     )

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter
 
 from crowdcount.annotations import Sample
 from crowdcount.density import STRIDE, density_map, save_density_map
@@ -211,7 +210,7 @@ def test_light_and_colors_change_and_the_heads_stay():
         assert abs(pixels - expected).max() <= 1.6  # one rounding of the levels, one of the luma
     # What is not asked for is not done.
     plain = RandomCrops(32).place(0, *picture.shape[:2], (0, 0), 7)
-    assert (plain.gamma, plain.gray, plain.haze[0], plain.clutter, plain.detail[0]) == (1.0, False, 0.0, 0, 1.0)
+    assert (plain.gamma, plain.gray, plain.haze[0], plain.clutter) == (1.0, False, 0.0, 0)
 
 
 def test_haze_moves_every_pixel_toward_a_light_gray_and_the_heads_stay(crowd):
@@ -228,29 +227,6 @@ def test_haze_moves_every_pixel_toward_a_light_gray_and_the_heads_stay(crowd):
         share, gray = place.haze
         assert abs(pixels - ((1 - share) * clear + share * gray)).max() <= 0.51
         np.testing.assert_array_equal(cells, clear_cells)
-
-
-def test_sharpness_softens_half_of_the_crops_and_sharpens_half_and_the_heads_stay():
-    rng = np.random.default_rng(0)
-    # Middling levels, so that nothing is clipped at black or white.
-    picture, points = rng.integers(100, 156, (90, 120, 3)).astype(np.uint8), rng.uniform(0, 90, (9, 2))
-    crops = RandomCrops(64, sharpness=(0.2, 2.5))
-    places = [crops.place(0, *picture.shape[:2], (0, 0), epoch) for epoch in range(200)]
-    factors, sigmas = np.transpose([place.detail for place in places])
-    assert 0.2 <= factors.min() < 0.3 and 2.4 < factors.max() <= 2.5
-    assert 0.4 < (factors < 1).mean() < 0.6
-    assert 0.5 <= sigmas.min() < 0.6 and 1.7 < sigmas.max() <= 1.8
-    for place in places[:20]:
-        pixels, cells = example(picture, points, place)
-        plain, plain_cells = example(picture, points, replace(place, detail=(1.0, 1.0)))
-        np.testing.assert_array_equal(cells, plain_cells)
-        factor, sigma = place.detail
-        # Pillow blurs by repeated boxes, SciPy by the Gaussian itself.
-        soft = gaussian_filter(plain.astype(float), (sigma, sigma, 0), mode="nearest")
-        expected = soft + factor * (plain - soft)
-        assert abs(pixels - expected).mean() < 0.3 + 0.15 * abs(expected - plain).mean()
-        assert (pixels.std() < plain.std()) == (factor < 1)
-        assert abs(pixels.mean() - plain.mean()) < 0.5
 
 
 def test_clutter_lies_over_the_picture_and_the_heads_stay(crowd):
@@ -291,8 +267,6 @@ def test_bad_settings(crowd):
         RandomCrops(16, haze=1)
     with pytest.raises(DataError, match="clutter=-0.1"):
         RandomCrops(16, clutter=-0.1)
-    with pytest.raises(DataError, match=r"sharpness=\(1.5, 2.0\)"):
-        RandomCrops(16, sharpness=(1.5, 2.0))
     with pytest.raises(DataError, match="batches of one. Received: batch=2"):
         training_dataset(crowd, PaperPatches(), batch=2)
     with pytest.raises(DataError, match="empty"):

@@ -170,7 +170,7 @@ def weight_paths(paths: dict[str, np.ndarray]) -> Figure:
             each.plot(path, styles[unit % 4], color=look.CYCLE[unit], label=f"unit {unit + 1}")
         look.label(each, "step", "", title)
     axes[0].set_ylabel("weight of 'meters east'")
-    axes[-1].legend(ncols=2)
+    figure.legend(*axes[-1].get_legend_handles_labels(), ncols=4, loc="outside lower center")
     return figure
 
 

@@ -47,7 +47,7 @@ def hill(profile: np.ndarray, kernel: np.ndarray, sigma: float) -> None:
     for side in (-sigma, sigma):
         axes[0].axvline(side, color=look.VERMILLION, linestyle="--", linewidth=1.5)
     axes[0].text(sigma, profile.max() * 0.95, "  sigma", color=look.VERMILLION)
-    look.label(axes[0], "pixels from the head", "people per pixel row", "From the side: the sum is 1")
+    look.label(axes[0], "pixels from the head", "people per pixel column", "From the side: the sum is 1")
     image = axes[1].imshow(kernel, cmap=look.HEAT, extent=(-middle, middle, middle, -middle))
     for times in (1, 2, 3):
         ring = Circle((0, 0), times * sigma, fill=False, color="white", linestyle="--", linewidth=1)
@@ -76,13 +76,13 @@ def one_map(density: np.ndarray, title: str) -> None:
     figure.colorbar(axes.images[0], ax=axes, shrink=0.9, label="people per pixel", format="%.2g")
 
 
-def regions(sigmas: np.ndarray, counted: np.ndarray, truth: int) -> None:
-    """People that a map shows in a region, against sigma."""
+def strips(sigmas: np.ndarray, counted: np.ndarray, truth: int) -> None:
+    """People that a map shows in a strip, against sigma."""
     _, axes = look.canvas(height=3.0, width=6.6)
-    axes.plot(sigmas, counted, "o-", label="sum of the map over the region")
-    axes.axhline(truth, color=look.BLACK, linestyle="--", linewidth=1.2, label="heads in the region")
-    title = "Wide kernels carry people over the region's edge"
-    look.label(axes, "sigma (pixels)", "people in the region", title)
+    axes.plot(sigmas, counted, "o-", label="sum of the map over the strip")
+    axes.axhline(truth, color=look.BLACK, linestyle="--", linewidth=1.2, label="heads in the strip")
+    title = "Wide kernels carry people over the edge of the strip"
+    look.label(axes, "sigma (pixels)", "people in the strip", title)
     axes.legend()
 
 
