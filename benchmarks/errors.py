@@ -46,8 +46,8 @@ WORST = 10
 
 # What a person sees in a picture that is among the worst: a sentence each.
 WORDS = {
-    "part_A/IMG_144": "A packed crowd at night, in a grainy picture: dark coats and dark heads are hard to tell apart, and many heads "
-    "in sight are not annotated.",
+    "part_A/IMG_144": "A packed crowd at night, in a grainy picture: dark coats and dark heads are hard to tell apart, "
+    "and many heads in sight are not annotated.",
     "part_A/IMG_146": "People walk over ground that is strewn with confetti, each piece about as large as a head.",
     "part_A/IMG_299": "Most of the crowd stands far off in haze behind bare branches, a few pixels a head.",
 }

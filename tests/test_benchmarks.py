@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import re
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from crowdcount.annotations import Sample, load_dataset
+from crowdcount.counting import count
 from crowdcount.evaluation import evaluate
 from crowdcount.files import data_folder
 from crowdcount.model import CSRNet
@@ -199,3 +201,12 @@ def test_parts_without_people_keep_away_from_heads(rng):
     parts = list(program("doubts").without_people(samples))
     assert all(pixels.shape == (256, 256, 3) and not pixels.any() for pixels in parts)
     assert 1 <= len(parts) < 12  # in some pictures heads are everywhere
+
+
+def test_real_parts_without_people_are_counted_as_nearly_empty(shanghaitech_root):
+    """By `general`: at most two people in the mean of parts of training pictures in which no head is annotated."""
+    parts = []
+    for dataset in ("shanghaitech_a", "shanghaitech_b"):
+        parts += islice(program("doubts").without_people(load_dataset(dataset, shanghaitech_root, "train")), 12)
+    assert len(parts) >= 20
+    assert np.mean([count(pixels).count for pixels in parts]) <= 2
