@@ -135,7 +135,7 @@ def losses(curves: Mapping[str, Sequence[float]], unit: str) -> None:
     _, ax = look.canvas(height=2.6, width=5.6)
     for (name, values), style in zip(curves.items(), ("o-", "s--", "^-.")):
         ax.plot(np.arange(1, len(values) + 1), values, style, label=name, markersize=4)
-    look.label(ax, f"training time ({unit})", "loss", "CSRNet learns")
+    look.label(ax, f"training time ({unit})", "loss", "The loss falls while CSRNet learns")
     ax.set_ylim(bottom=0)
     ax.legend()
 
@@ -160,12 +160,14 @@ def errors(table: Mapping[str, Mapping[str, np.ndarray]]) -> None:
 
 
 def agreement(truth: np.ndarray, predicted: Mapping[str, np.ndarray]) -> None:
-    """Predicted against true counts, a panel a method."""
+    """Predicted against true counts, a panel a method; a triangle at the top is a count beyond the axis."""
     _, axes = look.canvas(1, len(predicted), height=2.4, sharex=True, sharey=True)
     top = 1.15 * max(truth.max(), *(np.percentile(values, 95) for values in predicted.values()))
     for ax, (name, values), color in zip(axes, predicted.items(), look.CYCLE):
         ax.plot([0, top], [0, top], color="#BBBBBB", linewidth=1)
-        ax.plot(truth, np.minimum(values, top), "o", color=color, markersize=4, alpha=0.8)
+        beyond = values > top
+        ax.plot(truth[~beyond], values[~beyond], "o", color=color, markersize=4, alpha=0.8)
+        ax.plot(truth[beyond], np.full(beyond.sum(), 0.97 * top), "^", color=color, markersize=6)
         look.label(ax, "true heads", "", name)
         ax.title.set_fontsize(9.5)
         ax.set_xlim(0, top)

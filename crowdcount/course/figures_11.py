@@ -169,7 +169,7 @@ def counts(truth: np.ndarray, predicted: np.ndarray, mean: float, *, name: str =
     """Predicted against true counts, and the answer of the baseline."""
     _, axes = look.canvas(height=4.0, width=5.4)
     top = 1.08 * max(truth.max(), predicted.max())
-    axes.plot([0, top], [0, top], color=look.GRAY, linewidth=1, label="right")
+    axes.plot([0, top], [0, top], color=look.GRAY, linewidth=1, label="counted = true")
     axes.axhline(mean, color=look.BLUE, linestyle="--", linewidth=1.5, label="always the mean count")
     axes.scatter(
         truth, predicted, s=28, color=look.VERMILLION, edgecolor="white", linewidth=0.5, zorder=3, label=name

@@ -145,6 +145,7 @@ def network(
     names: Sequence[Sequence[str]] = (),
     titles: Sequence[str] = (),
     show_at_most: int = 7,
+    first: Sequence[Sequence[int]] = (),
 ) -> None:
     """Draw the layers of a network as columns of circles, each joined to all of the layer before.
 
@@ -154,14 +155,15 @@ def network(
         names: for each layer the text in its circles, those without text left empty.
         titles: line under each layer.
         show_at_most: circles drawn of a layer; a larger one is shortened by dots.
+        first: for each unit after the inputs the inputs that it is joined to, where these are not all.
     """
     shown = [min(size, show_at_most) for size in sizes]
     places = [
         [(2.2 * layer, (count - 1) / 2 - unit) for unit in range(count)] for layer, count in enumerate(shown)
     ]
-    for before, after in zip(places, places[1:]):
-        for x0, y0 in before:
-            for x1, y1 in after:
+    for layer, (before, after) in enumerate(zip(places, places[1:])):
+        for unit, (x1, y1) in enumerate(after):
+            for x0, y0 in [before[i] for i in first[unit]] if first and layer == 0 else before:
                 axes.plot([x0, x1], [y0, y1], color="#BBBBBB", linewidth=0.9, zorder=1)
     colors = [SKY, *[ORANGE] * (len(sizes) - 2), GREEN]
     lowest = -(max(shown) - 1) / 2 - 0.95
