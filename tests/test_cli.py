@@ -21,6 +21,7 @@ from crowdcount.density import load_density_map
 from crowdcount.evaluation import evaluate
 from crowdcount.files import data_folder
 from crowdcount.model_files import load_model
+from crowdcount.recipes import RECIPES
 
 COMMANDS = ("count", "video", "evaluate", "train", "export", "density", "check", "models", "draw")
 
@@ -480,6 +481,12 @@ def test_help_is_quick(command):
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0 and b"usage: crowdcount" in done.stdout and done.stderr == b""
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_help_of_train_names_every_recipe():
+    """The help is written out, so that it need not load Keras."""
+    text = process("train", "--help", text=True).stdout
+    assert [name for name in RECIPES if name not in text.split("--recipe NAME")[-1].split("--out")[0]] == []
 
 
 def test_light_commands_load_no_tensorflow(crowd, tmp_path):
