@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import keras
 
@@ -86,39 +86,37 @@ def _default_optimizer(steps: int) -> keras.optimizers.Optimizer:
     return LayerRateAdam(rate, factor=factor, use_ema=True, ema_momentum=0.99)
 
 
-_PAPER = Recipe(
-    name="paper",
-    crops=PaperPatches(),
-    batch=1,
-    sigma=paper_sigma,
-    loss=EuclideanLoss,
-    optimizer=_paper_optimizer,
-    epochs=400,
-    validate_every=1,
-    frozen=(),
-    start=_paper_start,
-)
-_DEFAULT = Recipe(
-    name="default",
-    crops=RandomCrops(256, scale=(0.55, 1.3), blank=0.08, gamma=(0.7, 1.5), gray=0.1, haze=0.5, clutter=0.15),
-    batch=4,
-    sigma=lambda sample: 8.0,
-    loss=PoissonLoss,
-    optimizer=_default_optimizer,
-    epochs=60,
-    validate_every=6,
-    frozen=("block1", "block2", "block3"),
-    start=lambda model: None,
-)
-# From weights that know already what blank and strewn pictures are: more of the steps go to crowds as they are.
-_FINETUNE = replace(
-    _DEFAULT,
-    name="finetune",
-    crops=replace(_DEFAULT.crops, scale=(0.6, 1.3), blank=0.03, haze=0.4),
-    epochs=45,
-    validate_every=15,
-)
-RECIPES = {recipe.name: recipe for recipe in (_PAPER, _DEFAULT, _FINETUNE)}
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="paper",
+            crops=PaperPatches(),
+            batch=1,
+            sigma=paper_sigma,
+            loss=EuclideanLoss,
+            optimizer=_paper_optimizer,
+            epochs=400,
+            validate_every=1,
+            frozen=(),
+            start=_paper_start,
+        ),
+        Recipe(
+            name="default",
+            crops=RandomCrops(
+                256, scale=(0.55, 1.3), blank=0.08, gamma=(0.7, 1.5), gray=0.1, haze=0.5, clutter=0.15
+            ),
+            batch=4,
+            sigma=lambda sample: 8.0,
+            loss=PoissonLoss,
+            optimizer=_default_optimizer,
+            epochs=60,
+            validate_every=6,
+            frozen=("block1", "block2", "block3"),
+            start=lambda model: None,
+        ),
+    )
+}
 
 
 def find_recipe(name: str) -> Recipe:

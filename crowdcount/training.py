@@ -66,7 +66,7 @@ def train(
         samples: pictures to learn from.
         validation: pictures to choose the best epoch on, counted whole and never learned from.
         out: folder to write to.
-        recipe: `"default"`, `"finetune"` (for going on from shipped weights) or `"paper"`, see `crowdcount.recipes`.
+        recipe: `"default"` or `"paper"`, see `crowdcount.recipes`.
         resume: go on with the run whose checkpoint lies in `out`, to the result that it would have had.
         epochs: instead of the recipe's. The learning rate of `"default"` decays over all of them: another number on
             resuming is another result.
