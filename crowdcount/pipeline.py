@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -18,6 +19,9 @@ from crowdcount.annotations import Sample
 from crowdcount.density import STRIDE, density_map, load_density_map
 from crowdcount.errors import DataError
 from crowdcount.nobody import draw_nothing, strew
+
+if TYPE_CHECKING:
+    from crowdcount.mining import HardPlaces
 
 # What stands where a picture is smaller than the crop: ImageNet's mean colour, which the model's normalization turns
 # into the zeros that its convolutions pad with.
@@ -65,14 +69,24 @@ class RandomCrops:
             if not 0 <= share <= 1:
                 raise DataError(f"`{name}` is a share, from 0 to 1. Received: {name}={share}")
 
-    def place(self, number: int, height: int, width: int, seed: Sequence[int], epoch: int) -> Place:
+    def place(
+        self,
+        number: int,
+        height: int,
+        width: int,
+        seed: Sequence[int],
+        epoch: int,
+        around: tuple[float, float] | None = None,
+    ) -> Place:
+        """Where to cut from a picture of this size; `around` is a point (shares of its width and height) to show."""
         rng = np.random.default_rng([*seed, number, epoch])
         low, high = np.log(self.scale)
         factor = float(np.exp(rng.uniform(low, high)))
         height, width = max(1, round(height * factor)), max(1, round(width * factor))
         # Offsets are multiples of the stride: a cell of the crop's map is a cell of the picture's map.
         top, left = (
-            STRIDE * int(rng.integers(0, max(0, side - self.size) // STRIDE + 1)) for side in (height, width)
+            STRIDE * self._offset(rng, side, None if around is None else around[axis])
+            for side, axis in ((height, 1), (width, 0))
         )
         mirrored = bool(rng.random() < 0.5)
         blank = int(rng.integers(1, 2**31)) if rng.random() < self.blank else 0
@@ -81,6 +95,14 @@ class RandomCrops:
         haze = self.haze * float(rng.random()) ** 2, int(rng.integers(128, 256))
         clutter = int(rng.integers(1, 2**31)) if rng.random() < self.clutter else 0
         return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray, haze, clutter)
+
+    def _offset(self, rng: np.random.Generator, side: int, point: float | None) -> int:
+        """Where a crop begins along one side of the picture, in cells; `point` comes to lie in its middle half."""
+        last = max(0, side - self.size) // STRIDE
+        if point is None:
+            return int(rng.integers(0, last + 1))
+        first = round((point * side - rng.uniform(0.25, 0.75) * self.size) / STRIDE)
+        return min(max(first, 0), last)
 
 
 @dataclass(frozen=True)
@@ -257,6 +279,7 @@ def training_dataset(
     maps: str | os.PathLike | None = None,
     seed: int = 0,
     first_example: int = 0,
+    hard: tuple[HardPlaces, float] | None = None,
 ):
     """An endless `tf.data.Dataset` of batches (pictures, targets).
 
@@ -271,6 +294,8 @@ def training_dataset(
         maps: folder of prepared HDF5 maps at stride 1, one `<name>.h5` a sample; `None` to make maps on the fly.
         seed: the same seed gives the same examples in the same order.
         first_example: number of examples that an earlier part of this run has read.
+        hard: places, and the share of the examples that shows one of them, drawn by weight, in place of a crop of the
+            picture whose turn it is. `RandomCrops` only.
 
     Returns:
         Batches of uint8 (batch, height, width, 3) and float32 (batch, height / 8, width / 8, 1) or (batch, N, 3).
@@ -297,9 +322,16 @@ def training_dataset(
     def make(number: np.int64) -> tuple[np.ndarray, np.ndarray]:
         epoch, position = divmod(int(number), per_epoch)
         index, crop = divmod(int(order(epoch)[position]), crops.per_picture)
+        key, options = (seed, index), {}
+        if hard is not None:
+            places, share = hard
+            rng = np.random.default_rng([seed, int(number), 1])
+            if rng.random() < share:
+                index, options["around"] = places.draw(rng)
+                key = (seed, index, position)  # a place may be shown more than once an epoch, never the same way
         sample = samples[index]
         picture = sample.read()
-        place = crops.place(crop, *picture.shape[:2], (seed, index), epoch)
+        place = crops.place(crop, *picture.shape[:2], key, epoch, **options)
         density = load_density_map(Path(maps) / f"{sample.name}.h5") if maps is not None else None
         kernel = sigma(sample) if callable(sigma) else sigma
         return example(picture, sample.points, place, sigma=kernel, target=target, density=density)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import keras
 
-from crowdcount import callbacks, errors, model_files, pipeline
+from crowdcount import callbacks, errors, mining, model_files, pipeline
 from crowdcount.annotations import Sample
 from crowdcount.errors import TrainingError
 from crowdcount.model import DESIGNS, CSRNet
@@ -66,7 +66,7 @@ def train(
         samples: pictures to learn from.
         validation: pictures to choose the best epoch on, counted whole and never learned from.
         out: folder to write to.
-        recipe: `"default"` or `"paper"`, see `crowdcount.recipes`.
+        recipe: `"default"`, `"paper"`, or `"hard"` to go on from trained weights, see `crowdcount.recipes`.
         resume: go on with the run whose checkpoint lies in `out`, to the result that it would have had.
         epochs: instead of the recipe's. The learning rate of `"default"` decays over all of them: another number on
             resuming is another result.
@@ -123,12 +123,19 @@ def train(
         raise TrainingError(f"At least one epoch is needed. Received: epochs={epochs}")
     state["epochs"] = epochs
 
+    if plan.goes_on and state["init"] in ("imagenet", "none"):
+        raise TrainingError(
+            f"The recipe {recipe!r} goes on from trained weights. Received: init={state['init']!r}. Give the name or the "
+            "file of weights (init=, --init), or begin with the recipe 'default'."
+        )
+
     keras.utils.set_random_seed(seed)
     model = build(plan, design, width, init if state["epoch"] == 0 else "none", imagenet_file)
     crops = plan.crops
     if maps is not None and isinstance(crops, pipeline.RandomCrops):
         crops = replace(crops, scale=(1.0, 1.0))
     steps = pipeline.epoch_steps(samples, crops, plan.batch)
+    hard = (_hard_places(out, model, samples, found=state["epoch"] > 0), plan.hard) if plan.hard else None
     bias = callbacks.CropBias()
     model.compile(
         plan.optimizer(steps * epochs),
@@ -171,6 +178,7 @@ def train(
         maps=maps,
         seed=seed,
         first_example=state["epoch"] * steps * plan.batch,
+        hard=hard,
     )
     best = float("inf") if state["best"] is None else state["best"]
     with _readable_errors():
@@ -199,6 +207,16 @@ def train(
     return TrainingResult(
         plain, state["history"], best_file if best_file.exists() else None, out / f"last{model_files.SUFFIX}"
     )
+
+
+def _hard_places(out: Path, model: keras.Model, samples: Sequence[Sample], found: bool) -> mining.HardPlaces:
+    """The places that the run's first weights have trouble with, found once and kept for resuming."""
+    file = out / "hard.npz"
+    if found:
+        return mining.load_hard_places(file, len(samples))
+    places = mining.find_hard_places(model, samples)
+    places.save(file)
+    return places
 
 
 def _fingerprint(*groups: Sequence[Sample]) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from crowdcount.annotations import Sample
 from crowdcount.density import STRIDE, density_map, save_density_map
 from crowdcount.errors import DataError
+from crowdcount.mining import HardPlaces
 from crowdcount.pipeline import PADDING_COLOR, PaperPatches, RandomCrops, epoch_steps, example, sum_pool, training_dataset
 from crowdcount.recipes import RECIPES
 
@@ -245,6 +246,51 @@ def test_clutter_lies_over_the_picture_and_the_heads_stay(crowd):
     # Heads stay in sight; where there are none the ground may disappear.
     assert 0 < min(covered[False]) and max(covered[False]) < 0.6 < max(covered[True])
     assert len(covered[True]) > 10
+
+
+@given(x=st.floats(0, 1), y=st.floats(0, 1), epoch=st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_a_crop_around_a_point_shows_it(x, y, epoch):
+    crops = RandomCrops(64, scale=(0.5, 2.0))
+    place = crops.place(0, 120, 200, (5,), epoch, around=(x, y))
+    plain = crops.place(0, 120, 200, (5,), epoch)
+    assert (place.picture_height, place.picture_width) == (plain.picture_height, plain.picture_width)
+    for begin, side, share in ((place.top, place.picture_height, y), (place.left, place.picture_width, x)):
+        assert begin % STRIDE == 0 and 0 <= begin <= max(0, side - 64)
+        offset = share * side - begin
+        assert 0 <= offset <= max(64, side) + STRIDE
+        if 64 * 0.75 < share * side < side - 64 * 0.75 - STRIDE:  # away from the edges: in the middle half
+            assert 16 - STRIDE / 2 <= offset <= 48 + STRIDE / 2
+
+
+def test_a_share_of_the_examples_shows_hard_places():
+    """Pictures of one color each: an example's color says which picture it is of, its brightness where."""
+    down, across = np.mgrid[:256, :256]
+    ramp = np.stack([across, down], axis=-1).astype(np.uint8)
+    samples = [
+        Sample(f"color-{number}", np.dstack([ramp, np.full((256, 256), 40 * number, np.uint8)]), []) for number in range(6)
+    ]
+    places = HardPlaces(np.array([4]), np.array([[0.8, 0.3]]), np.array([1.0]))
+    arguments = {"batch": 1, "sigma": 4.0, "seed": 1}
+
+    def read(first, number, **options):
+        data = training_dataset(samples, RandomCrops(64), first_example=first, **arguments, **options)
+        return [pixels.numpy()[0] for pixels, _ in data.take(number)]
+
+    examples = read(0, 240, hard=(places, 0.5))
+    pictures = np.array([pixels[0, 0, 2] // 40 for pixels in examples])
+    # Half of all, and a sixth of the others.
+    assert (pictures == 4).mean() == pytest.approx(0.5 + 0.5 / 6, abs=0.08)
+    assert all(np.mean(pictures == number) > 0.04 for number in range(6))
+    shown = [pixels for pixels, picture in zip(examples, pictures) if picture == 4]
+    inside = [all(pixels[..., axis].min() <= at <= pixels[..., axis].max() for axis, at in enumerate((205, 77))) for pixels in shown]
+    assert np.mean(inside) > 0.8
+    assert len({pixels.tobytes() for pixels in shown}) > 40  # of some 4 x 4 offsets, mirrored or not, and other crops
+    # As an uninterrupted run would have read them; the examples that show no hard place are what they are without.
+    for a, b in zip(read(100, 20, hard=(places, 0.5)), examples[100:120]):
+        np.testing.assert_array_equal(a, b)
+    plain = read(0, 240)
+    assert np.mean([np.array_equal(a, b) for a, b in zip(plain, examples)]) == pytest.approx(0.5, abs=0.08)
 
 
 def test_crops_have_a_known_size(crowd):

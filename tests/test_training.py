@@ -1,6 +1,7 @@
 """Runs at tiny width on drawn data: learning, files, resume after a kill, failures."""
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -12,12 +13,13 @@ import keras
 import numpy as np
 import pytest
 
-from crowdcount import model, recipes, training
+from crowdcount import callbacks, mining, model, recipes, training
 from crowdcount.annotations import Sample
 from crowdcount.callbacks import CropBias, CropMAE, RunawayWatch, averaged_weights
 from crowdcount.counting import predict_density
 from crowdcount.density import density_map, save_density_map
 from crowdcount.errors import DataError, TrainingError
+from crowdcount.mining import load_hard_places
 from crowdcount.model_files import load_model, model_card
 from crowdcount.optimizers import LayerRateAdam, LayerRateSGD
 from crowdcount.training import train
@@ -158,6 +160,37 @@ def test_resume_refuses_another_run(run, quick):
     (out / "broken" / "checkpoint.h5").write_bytes(b"no checkpoint")
     with pytest.raises(TrainingError, match="damaged"):
         train(_crowd(2), out=out / "broken", recipe=quick, resume=True)
+
+
+def test_hard_recipe_goes_on_from_trained_weights(run, quick, tmp_path, monkeypatch):
+    """It looks for hard places once; stopped and resumed it ends as if never stopped."""
+    monkeypatch.setitem(recipes.RECIPES, "quick-hard", dataclasses.replace(recipes.RECIPES[quick], goes_on=True, hard=0.5))
+    arguments = {"recipe": "quick-hard", "width": WIDTH, "seed": 5, "epochs": 2}
+    for init in ("imagenet", "none"):
+        with pytest.raises(TrainingError, match=f"goes on from trained weights. Received: init='{init}'"):
+            train(_crowd(4), out=tmp_path / "refused", init=init, **arguments)
+    assert not (tmp_path / "refused").exists()
+
+    samples = _crowd(8)
+    arguments["init"] = str(run[0] / "last.weights.h5")
+    whole = train(samples, out=tmp_path / "whole", **arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.Checkpoint, "on_epoch_end", _then_interrupt(callbacks.Checkpoint.on_epoch_end))
+        with pytest.raises(KeyboardInterrupt):
+            train(samples, out=tmp_path / "stopped", **arguments)
+    assert load_hard_places(tmp_path / "stopped" / "hard.npz", 8).picture.tolist() == list(range(8))  # a square each
+    monkeypatch.setattr(mining, "find_hard_places", None)  # the weights have moved: it must not look again
+    stopped = train(samples, out=tmp_path / "stopped", resume=True, **arguments)
+    for a, b in zip(whole.model.get_weights(), stopped.model.get_weights()):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4)
+
+
+def _then_interrupt(method):
+    def interrupted(*arguments, **options):
+        method(*arguments, **options)
+        raise KeyboardInterrupt
+
+    return interrupted
 
 
 def _bytes_in(folder):

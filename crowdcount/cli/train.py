@@ -15,7 +15,10 @@ def add(command: Command) -> None:
     parser = command("train", _train, "train a network on annotated pictures")
     add_dataset(parser)
     parser.add_argument(
-        "--recipe", metavar="NAME", default="default", help="default or paper (default: default)"
+        "--recipe",
+        metavar="NAME",
+        default="default",
+        help="default or paper, or hard to go on from trained weights (default: default)",
     )
     parser.add_argument(
         "--out", metavar="FOLDER", required=True, help="folder for weights, logs and checkpoints"
