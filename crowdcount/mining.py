@@ -92,8 +92,8 @@ def load_hard_places(path: str | os.PathLike, pictures: int) -> HardPlaces:
 def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPlaces:
     """Where a network errs, weighed by how little the number of heads excuses it.
 
-    Each picture is divided into squares of 128 pixels. The weight of one is `(predicted - true)^2 / (true + 1)`, Pearson's
-    chi squared with one head added: 15 too many on empty ground weigh more than 30 too few of 300. A picture
+    Each picture is divided into squares of 128 pixels. The weight of one is `(predicted - true)^2 / (true + 1)`,
+    Pearson's chi squared with one head added: 15 too many on empty ground weigh more than 30 too few of 300. A picture
     counts with no more than three hundredths of all errors: where the network errs most, it may be right and the
     annotation wrong.
 

@@ -267,9 +267,8 @@ def test_a_share_of_the_examples_shows_hard_places():
     """Pictures of one color each: an example's color says which picture it is of, its brightness where."""
     down, across = np.mgrid[:256, :256]
     ramp = np.stack([across, down], axis=-1).astype(np.uint8)
-    samples = [
-        Sample(f"color-{number}", np.dstack([ramp, np.full((256, 256), 40 * number, np.uint8)]), []) for number in range(6)
-    ]
+    colors = [np.full((256, 256), 40 * number, np.uint8) for number in range(6)]
+    samples = [Sample(f"color-{number}", np.dstack([ramp, color]), []) for number, color in enumerate(colors)]
     places = HardPlaces(np.array([4]), np.array([[0.8, 0.3]]), np.array([1.0]))
     arguments = {"batch": 1, "sigma": 4.0, "seed": 1}
 
@@ -283,8 +282,8 @@ def test_a_share_of_the_examples_shows_hard_places():
     assert (pictures == 4).mean() == pytest.approx(0.5 + 0.5 / 6, abs=0.08)
     assert all(np.mean(pictures == number) > 0.04 for number in range(6))
     shown = [pixels for pixels, picture in zip(examples, pictures) if picture == 4]
-    inside = [all(pixels[..., axis].min() <= at <= pixels[..., axis].max() for axis, at in enumerate((205, 77))) for pixels in shown]
-    assert np.mean(inside) > 0.8
+    low, high = (np.array([edge(pixels[..., :2], axis=(0, 1)) for pixels in shown]) for edge in (np.min, np.max))
+    assert np.mean(((low <= (205, 77)) & ((205, 77) <= high)).all(axis=1)) > 0.8
     assert len({pixels.tobytes() for pixels in shown}) > 40  # of some 4 x 4 offsets, mirrored or not, and other crops
     # As an uninterrupted run would have read them; the examples that show no hard place are what they are without.
     for a, b in zip(read(100, 20, hard=(places, 0.5)), examples[100:120]):
