@@ -222,6 +222,18 @@ def load_density_map(path: str | os.PathLike) -> np.ndarray:
     return _check_density(f"the dataset 'density' of {os.fspath(path)}", density)
 
 
+def sum_pool(density: np.ndarray, stride: int = STRIDE) -> np.ndarray:
+    """Sum a map over `stride` x `stride` cells; the last cells cover what is left, the total stays.
+
+    Example:
+        >>> sum_pool(np.ones((9, 16), "float32"))
+        array([[64., 64.],
+               [ 8.,  8.]], dtype=float32)
+    """
+    rows, columns = (np.arange(0, side, stride) for side in density.shape)
+    return np.add.reduceat(np.add.reduceat(density, rows, axis=0), columns, axis=1)
+
+
 def _groups(points: np.ndarray, size: tuple[int, int], heads: int) -> Iterator[np.ndarray]:
     """Yield the indices of `heads` heads at a time that lie near each other, in all every head once."""
     height, width = size

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from crowdcount.annotations import Sample
 from crowdcount.counting import predict_density
-from crowdcount.density import STRIDE, density_map
+from crowdcount.density import STRIDE, density_map, sum_pool
 from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path
 
@@ -121,8 +121,8 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
     for number, sample in enumerate(shown):
         small = np.asarray(Image.fromarray(sample.read()).reduce(_SHRINK))
         size = small.shape[:2]
-        true = _squares(density_map(sample.points / _SHRINK, size, sigma=_SIGMA, stride=STRIDE))
-        predicted = _squares(predict_density(network, small))
+        true = sum_pool(density_map(sample.points / _SHRINK, size, sigma=_SIGMA, stride=STRIDE), _CELLS)
+        predicted = sum_pool(predict_density(network, small), _CELLS)
         weight = (predicted - true) ** 2 / (true + 1)
         down, across = np.mgrid[: weight.shape[0], : weight.shape[1]]
         side = _CELLS * STRIDE
@@ -138,8 +138,3 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
     most = max(_LARGEST_SHARE, 3 / len(samples))
     weight *= np.minimum(1, most / np.maximum(shares, most))[picture]
     return HardPlaces(picture, np.concatenate(centers), weight / weight.sum())
-
-
-def _squares(density: np.ndarray) -> np.ndarray:
-    rows, columns = (np.arange(0, length, _CELLS) for length in density.shape)
-    return np.add.reduceat(np.add.reduceat(density, rows, axis=0), columns, axis=1)

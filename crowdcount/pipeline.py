@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.annotations import Sample
-from crowdcount.density import STRIDE, density_map, load_density_map
+from crowdcount.density import STRIDE, density_map, load_density_map, sum_pool
 from crowdcount.errors import DataError
 from crowdcount.nobody import draw_nothing, strew
 
@@ -255,18 +255,6 @@ def example(
             f"{size}. Prepared maps train at scale 1 only; make them anew with `crowdcount density`."
         )
     return pixels, place.cut_map(cells)[..., None]
-
-
-def sum_pool(density: np.ndarray, stride: int = STRIDE) -> np.ndarray:
-    """Sum a map over `stride` x `stride` cells; the last cells cover what is left, the total stays.
-
-    Example:
-        >>> sum_pool(np.ones((9, 16), "float32"))
-        array([[64., 64.],
-               [ 8.,  8.]], dtype=float32)
-    """
-    rows, columns = (np.arange(0, side, stride) for side in density.shape)
-    return np.add.reduceat(np.add.reduceat(density, rows, axis=0), columns, axis=1)
 
 
 def training_dataset(

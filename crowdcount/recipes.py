@@ -29,7 +29,7 @@ class Recipe:
         optimizer: makes the optimizer for a run of so many steps.
         epochs: epochs that the recipe asks for; `--epochs` changes it.
         validate_every: epochs between two validations; the last epoch is always validated.
-        frozen: beginnings of the names of layers that keep their ImageNet weights.
+        frozen: beginnings of the names of layers that keep the weights they start with.
         start: changes the first weights, in place, where they are not those of an earlier run.
         goes_on: whether it is for trained weights: `init` must name some.
         hard: share of the examples that lie where the first weights err, see `crowdcount.mining`.
