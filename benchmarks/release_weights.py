@@ -1,9 +1,9 @@
 """Measure a run's weights on validation and file them, with card and learning curve, among the weights that ship.
 
-    python benchmarks/release_weights.py RUN_FOLDER NAME --root FOLDER [--keep best|last]
+    python benchmarks/release_weights.py RUN_FOLDER NAME --root FOLDER [--keep best|last] [--on DATASET]
 
-The run is measured on the validation pictures of what it was trained on, with `crowdcount.evaluate`: whole pictures,
-scored against the number of head annotations. The counts of all these pictures go into the card as the calibration
+The run is measured on the validation pictures of what it was trained on, or of the part of it that the weights are
+for (`--on`), with `crowdcount.evaluate`: whole pictures, scored against the number of head annotations. The counts of all these pictures go into the card as the calibration
 of the ranges; how well ranges hold is tried on halves of them: calibrated on one half, tried on the other, 1000 times.
 
 A run that went on from weights that ship (`--init general`) goes on with their learning curve, too: the curve's
@@ -38,11 +38,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("name")
     parser.add_argument("--root", required=True)
     parser.add_argument("--keep", choices=("best", "last"), default="best")
+    parser.add_argument("--on", metavar="DATASET", help="measured on its validation pictures (default: all trained on)")
     arguments = parser.parse_args(argv)
 
     file = arguments.run / f"{arguments.keep}{SUFFIX}"
     model, card = load_model(file), model_card(file)
-    datasets = trained_on(card)
+    datasets = trained_on(card) if arguments.on is None else [arguments.on]
     own = read_csv(arguments.run / "history.csv")
     curve, runs = whole_curve(own, card)
     metrics, rows = {}, []

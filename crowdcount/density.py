@@ -223,14 +223,14 @@ def load_density_map(path: str | os.PathLike) -> np.ndarray:
 
 
 def sum_pool(density: np.ndarray, stride: int = STRIDE) -> np.ndarray:
-    """Sum a map over `stride` x `stride` cells; the last cells cover what is left, the total stays.
+    """Sum a map (H, W, ...) over `stride` x `stride` cells; the last cells cover what is left, the total stays.
 
     Example:
         >>> sum_pool(np.ones((9, 16), "float32"))
         array([[64., 64.],
                [ 8.,  8.]], dtype=float32)
     """
-    rows, columns = (np.arange(0, side, stride) for side in density.shape)
+    rows, columns = (np.arange(0, side, stride) for side in density.shape[:2])
     return np.add.reduceat(np.add.reduceat(density, rows, axis=0), columns, axis=1)
 
 

@@ -24,11 +24,12 @@ from crowdcount.density import STRIDE, density_map, sum_pool
 from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path
 
-# Pictures are looked at with half their sides, in a quarter of the time: errors lie in the same places.
-_SHRINK = 2
-# Side of a place in cells of the shrunk picture's map: 128 pixels of the picture itself.
-_CELLS = 8
-_SIGMA = 4.0  # pixels of the shrunk picture, 8 of the picture itself
+# A quarter of the pixels is looked at. Where there is room between the heads, that is the picture with half its sides:
+# errors lie in the same places. Where heads stand closer, they would be too small to count, and errors would lie
+# wherever the crowd is dense: there it is a part of the picture at its own size.
+_DENSE = 400  # heads in a megapixel
+_SIDE = 128  # of a place, in pixels of the picture itself
+_SIGMA = 8.0  # in pixels of the picture itself
 # A picture's errors count up to this share of all, where there are a hundred pictures: the worst may have another's
 # annotation.
 _LARGEST_SHARE = 0.03
@@ -92,10 +93,10 @@ def load_hard_places(path: str | os.PathLike, pictures: int) -> HardPlaces:
 def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPlaces:
     """Where a network errs, weighed by how little the number of heads excuses it.
 
-    Each picture is divided into squares of 128 pixels. The weight of one is `(predicted - true)^2 / (true + 1)`,
-    Pearson's chi squared with one head added: 15 too many on empty ground weigh more than 30 too few of 300. A picture
-    counts with no more than three hundredths of all errors: where the network errs most, it may be right and the
-    annotation wrong.
+    Each picture is divided into squares of 128 pixels; of a dense crowd a quarter of the picture, drawn at random. The
+    weight of a square is `(predicted - true)^2 / (true + 1)`, Pearson's chi squared with one head added: 15 too many on
+    empty ground weigh more than 30 too few of 300. A picture counts with no more than three hundredths of all errors:
+    where the network errs most, it may be right and the annotation wrong.
 
     Args:
         network: from a picture to a density map, trained.
@@ -119,14 +120,11 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
         samples, "hard places", unit="picture", file=sys.stderr, mininterval=1 if terminal else 60, ascii=not terminal
     )
     for number, sample in enumerate(shown):
-        small = np.asarray(Image.fromarray(sample.read()).reduce(_SHRINK))
-        size = small.shape[:2]
-        true = sum_pool(density_map(sample.points / _SHRINK, size, sigma=_SIGMA, stride=STRIDE), _CELLS)
-        predicted = sum_pool(predict_density(network, small), _CELLS)
+        picture = sample.read()
+        true, predicted, corner = _look(network, picture, sample.points, np.random.default_rng(number))
         weight = (predicted - true) ** 2 / (true + 1)
         down, across = np.mgrid[: weight.shape[0], : weight.shape[1]]
-        side = _CELLS * STRIDE
-        center = (np.stack([across, down], axis=-1) + 0.5) * side / (size[1], size[0])
+        center = (corner + (np.stack([across, down], axis=-1) + 0.5) * _SIDE) / (picture.shape[1], picture.shape[0])
         pictures.append(np.full(weight.size, number))
         centers.append(np.minimum(center.reshape(-1, 2), 1))  # the last squares may reach over the edge
         weights.append(weight.ravel())
@@ -138,3 +136,24 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
     most = max(_LARGEST_SHARE, 3 / len(samples))
     weight *= np.minimum(1, most / np.maximum(shares, most))[picture]
     return HardPlaces(picture, np.concatenate(centers), weight / weight.sum())
+
+
+def _look(
+    network: keras.Model, picture: np.ndarray, points: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """People in each square of a picture, annotated and predicted, and x and y of the first square's corner."""
+    height, width = picture.shape[:2]
+    if len(points) <= _DENSE * height * width / 1e6:
+        shrink, left, top = 2, 0, 0
+        seen = np.asarray(Image.fromarray(picture).reduce(shrink))
+        true = density_map(points / shrink, seen.shape[:2], sigma=_SIGMA / shrink, stride=STRIDE)
+    else:
+        shrink = 1
+        left, top = (STRIDE * int(rng.integers(0, side // 2 // STRIDE + 1)) for side in (width, height))
+        rows, columns = (max(1, side // 2 // STRIDE) for side in (height, width))
+        seen = picture[top : top + rows * STRIDE, left : left + columns * STRIDE]
+        # The map is made for the whole picture and cut, as it is in training.
+        true = density_map(points, (height, width), sigma=_SIGMA, stride=STRIDE)
+        true = true[top // STRIDE :, left // STRIDE :][:rows, :columns]
+    cells = _SIDE // shrink // STRIDE
+    return sum_pool(true, cells), sum_pool(predict_density(network, seen), cells), (left, top)

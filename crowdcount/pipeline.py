@@ -289,7 +289,8 @@ def training_dataset(
         Batches of uint8 (batch, height, width, 3) and float32 (batch, height / 8, width / 8, 1) or (batch, N, 3).
 
     Raises:
-        DataError: for no samples, or patches of different sizes in a batch of more than one.
+        DataError: for no samples, patches of different sizes in a batch of more than one, or hard places with the paper's
+            patches, which lie where the paper cuts them.
     """
     import tensorflow as tf
 
@@ -297,6 +298,8 @@ def training_dataset(
         raise DataError("There is nothing to train on: the list of samples is empty.")
     if batch > 1 and isinstance(crops, PaperPatches):
         raise DataError(f"The paper's patches differ in size and train in batches of one. Received: batch={batch}")
+    if hard is not None and not isinstance(crops, RandomCrops):
+        raise DataError(f"Hard places are shown by RandomCrops. Received: crops={crops}, hard with a share of {hard[1]}")
     per_epoch = len(samples) * crops.per_picture
     orders: dict[int, np.ndarray] = {}
 

@@ -66,7 +66,7 @@ def train(
         samples: pictures to learn from.
         validation: pictures to choose the best epoch on, counted whole and never learned from.
         out: folder to write to.
-        recipe: `"default"`, `"paper"`, or `"hard"` to go on from trained weights, see `crowdcount.recipes`.
+        recipe: `"default"`, `"paper"`, or `"finish"` to go on from trained weights, see `crowdcount.recipes`.
         resume: go on with the run whose checkpoint lies in `out`, to the result that it would have had.
         epochs: instead of the recipe's. The learning rate of `"default"` decays over all of them: another number on
             resuming is another result.

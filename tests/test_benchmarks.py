@@ -46,9 +46,9 @@ def release(tmp_path, monkeypatch, rng):
     monkeypatch.setattr(module, "WEIGHTS", tmp_path / "weights")
     monkeypatch.setattr(module, "load_dataset", pictures)
 
-    def call(run, name):
+    def call(run, name, *options):
         asked.clear()
-        module.main([str(run), name, "--root", "nowhere"])
+        module.main([str(run), name, "--root", "nowhere", *options])
         with open(tmp_path / "weights" / f"{name}.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         return model_card(tmp_path / "weights" / f"{name}.weights.h5"), rows, list(asked)
@@ -103,6 +103,13 @@ def test_release_of_one_part_goes_on_with_the_curve_of_the_weights_before(releas
     for _ in range(2):
         card, rows, _ = release(part, "general")
         assert [row["run"] for row in rows] == ["1", "1", "2", "2", "2"] and card["training_hours"] == 2.5
+
+
+def test_release_for_one_part_of_what_was_learned_from(release, tmp_path):
+    run = write_run(tmp_path / "both", "shanghaitech_a+shanghaitech_b", "imagenet", [9.5, 8.5], {2: 40.0})
+    card, _, asked = release(run, "for_b", "--on", "shanghaitech_b")
+    assert asked == [("shanghaitech_b", "val")] and set(card["metrics"]) == {"shanghaitech_b val"}
+    assert card["calibration"]["pictures"] == 18 and "ShanghaiTech A and B" in card["dataset"]
 
 
 def test_release_wants_to_know_what_was_before_and_what_was_learned_from(release, tmp_path):

@@ -53,6 +53,32 @@ def test_places_are_where_the_network_errs(network):
     assert (places.center >= 0).all() and (places.center <= 1).all()
 
 
+def test_where_heads_stand_close_a_part_is_looked_at_at_its_own_size(monkeypatch):
+    """Half their size would be too small for the network, which would err there and nowhere else."""
+    grid = np.mgrid[8:512:16, 8:512:16].reshape(2, -1).T + 0.5
+    picture = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    whole = density_map(grid, (512, 512), sigma=8.0, stride=STRIDE)
+    whole[40, 36] += 5  # in the square whose center is (320, 320), at most
+    seen = []
+
+    def predict(network, part):
+        found = np.argwhere((picture[:257:8, :257:8] == part[0, 0]).all(axis=-1))
+        (top, left), = found.tolist()
+        assert (picture[8 * top : 8 * top + 256, 8 * left : 8 * left + 256] == part).all()
+        seen.append((8 * left, 8 * top))
+        return whole[top : top + 32, left : left + 32]
+
+    monkeypatch.setattr(mining, "predict_density", predict)
+    places = find_hard_places(None, [Sample(str(number), picture, grid) for number in range(12)])
+    assert len(set(seen)) > 8 and len(places.weight) == 12 * 4
+    for number, (left, top) in enumerate(seen):
+        weight, center = (values[places.picture == number] for values in (places.weight, places.center))
+        if left + 256 > 288 and top + 256 > 320:
+            assert np.abs(center[weight.argmax()] * 512 - (292, 324)).max() <= 64 + 8
+        else:
+            assert weight.sum() == pytest.approx(0, abs=1e-9)
+
+
 def test_a_picture_alone_counts_with_a_share_of_all_errors(network):
     """A picture with another's annotation must not be half of what is shown."""
     samples = [_sample(str(number), [], (64, 64)) for number in range(150)] + [_sample("wrong", [], (64, 72))]

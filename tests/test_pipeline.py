@@ -292,6 +292,12 @@ def test_a_share_of_the_examples_shows_hard_places():
     assert np.mean([np.array_equal(a, b) for a, b in zip(plain, examples)]) == pytest.approx(0.5, abs=0.08)
 
 
+def test_the_papers_patches_show_no_hard_places(crowd):
+    places = HardPlaces(np.array([0]), np.array([[0.5, 0.5]]), np.array([1.0]))
+    with pytest.raises(DataError, match="RandomCrops.*PaperPatches.*0.5"):
+        training_dataset(crowd, PaperPatches(), batch=1, hard=(places, 0.5))
+
+
 def test_crops_have_a_known_size(crowd):
     pictures, maps = training_dataset(crowd, RandomCrops(64), batch=2).element_spec
     assert pictures.shape[1:] == (64, 64, 3) and maps.shape[1:] == (8, 8, 1)

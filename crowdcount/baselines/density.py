@@ -119,7 +119,7 @@ class LinearDensity(_DensityCounter):
             cells = density_map(heads, picture.shape[:2], sigma=self.sigma, stride=STRIDE)
             for side in (1, 2, 4, 8):
                 # A box of side^2 cells errs in as many at once; divided by its side, all sizes weigh alike.
-                inputs = _boxes(bags, side).reshape(-1, self.words) / side
+                inputs = sum_pool(bags, side).reshape(-1, self.words) / side
                 products += inputs.T @ inputs
                 wanted += inputs.T @ (sum_pool(cells, side).ravel() / side)
         # With products = R^T R, |R w - R^-T wanted| is the same least squares in as many rows as words.
@@ -278,9 +278,3 @@ def _filtered(picture: np.ndarray) -> np.ndarray:
 def _thinned(picture: np.ndarray) -> np.ndarray:
     """Answers of the filters at every fourth pixel, float32 (ceil(H / 4), ceil(W / 4), 48)."""
     return np.ascontiguousarray(_filtered(picture)[::_STEP, ::_STEP])
-
-
-def _boxes(values: np.ndarray, side: int) -> np.ndarray:
-    """Sums over boxes of `side` x `side` cells, the last ones covering what is left: (rows, columns, K)."""
-    rows, columns = (np.arange(0, length, side) for length in values.shape[:2])
-    return np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)

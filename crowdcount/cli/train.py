@@ -18,7 +18,7 @@ def add(command: Command) -> None:
         "--recipe",
         metavar="NAME",
         default="default",
-        help="default or paper, or hard to go on from trained weights (default: default)",
+        help="default or paper, or finish to go on from trained weights (default: default)",
     )
     parser.add_argument(
         "--out", metavar="FOLDER", required=True, help="folder for weights, logs and checkpoints"
