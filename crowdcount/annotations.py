@@ -348,4 +348,11 @@ def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[
             f"{file}: no picture is marked as a test picture. Add a {what} 'split' with train, val or test "
             "for each picture, or use the split 'all' for a file that holds test pictures only."
         )
-    return [record for record in records if hashed_split(record.name) == split]
+    chosen = [record for record in records if hashed_split(record.name) == split]
+    if records and not chosen:
+        share = {"train": "nine tenths", "val": "a tenth"}[split]
+        raise AnnotationError(
+            f"{file}: none of its pictures ({len(records)}) is in the split {split!r}, which takes about {share} of them, by "
+            f"their names. Annotate more, or add a {what} 'split' with train or val for each picture."
+        )
+    return chosen

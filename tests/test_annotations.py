@@ -503,6 +503,18 @@ def test_a_split_field_must_be_whole(tmp_path):
         read_json(tmp_path)
 
 
+def test_too_few_pictures_for_a_split_by_names_are_an_error(tmp_path):
+    """Somebody's first six photos: the message says what decides, and how to decide otherwise."""
+    names = [f"{number}.png" for number in (0, *range(2, 7))]
+    assert {hashed_split(name) for name in names} == {"train"}
+    for name in names:
+        draw_picture(tmp_path / name)
+    write_points(tmp_path, "picture,x,y\n" + "".join(f"{name},1,1\n" for name in names))
+    with pytest.raises(AnnotationError, match=r"\(6\) is in the split 'val', .* a tenth .*column 'split'"):
+        read_csv(tmp_path, "val")
+    assert len(read_csv(tmp_path, "train")) == 6
+
+
 def test_a_split_without_pictures_is_an_error(tmp_path):
     draw_picture(tmp_path / "a.png")
     write_points(tmp_path, "picture,x,y,split\na.png,1,1,train\n")
