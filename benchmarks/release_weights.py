@@ -3,8 +3,9 @@
     python benchmarks/release_weights.py RUN_FOLDER NAME --root FOLDER [--keep best|last] [--on DATASET]
 
 The run is measured on the validation pictures of what it was trained on, or of the part of it that the weights are
-for (`--on`), with `crowdcount.evaluate`: whole pictures, scored against the number of head annotations. The counts of all these pictures go into the card as the calibration
-of the ranges; how well ranges hold is tried on halves of them: calibrated on one half, tried on the other, 1000 times.
+for (`--on`), with `crowdcount.evaluate`: whole pictures, scored against the number of head annotations. The counts of
+all these pictures go into the card as the calibration of the ranges; how well ranges hold is tried on halves of them:
+calibrated on one half, tried on the other, 1000 times.
 
 A run that went on from weights that ship (`--init general`) goes on with their learning curve, too: the curve's
 column `run` numbers the runs, and the card lists their commands and hours.

@@ -58,7 +58,7 @@ def test_where_heads_stand_close_a_part_is_looked_at_at_its_own_size(monkeypatch
     grid = np.mgrid[8:512:16, 8:512:16].reshape(2, -1).T + 0.5
     picture = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
     whole = density_map(grid, (512, 512), sigma=8.0, stride=STRIDE)
-    whole[40, 36] += 5  # in the square whose center is (320, 320), at most
+    whole[40, 36] += 5  # around pixel (292, 324), x and y
     seen = []
 
     def predict(network, part):
