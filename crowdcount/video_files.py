@@ -29,7 +29,7 @@ COLUMNS = ("time", "count", "low", "high")
 
 _SUFFIXES = (".mp4", ".mov", ".mkv")
 # The first that PyAV was built with: H.264 plays everywhere, MPEG-4 is always there.
-_ENCODERS = {"libx264": {"preset": "veryfast", "crf": "23"}, "mpeg4": {"qscale": "4"}}
+_ENCODERS = {"libx264": {"preset": "veryfast", "crf": "23"}, "mpeg4": {"qmax": "4"}}
 # Frames a second that the encoder plans with; the times are the frames' own.
 _NOMINAL_RATE = 25
 # Times of frames are kept in milliseconds.

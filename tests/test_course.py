@@ -59,6 +59,14 @@ def test_planted_mistake_is_recognized(name, code, message):
     assert message in str(wrong.value)
 
 
+def test_an_array_of_the_right_numbers_is_as_good_as_a_tuple():
+    course.find("02.graph").examine(lambda a, b, c: np.array([3, 3 * c, 3 * b]))
+    with pytest.raises(Wrong):
+        course.find("02.graph").examine(lambda a, b, c: np.array([3, 3 * b, 3 * c]))
+    with pytest.raises(Wrong):
+        course.find("02.graph").examine(lambda a, b, c: np.array(3.0))
+
+
 def test_each_exercise_has_two_planted_mistakes():
     assert set(PLANTED) == set(course.names())
     assert min(len(answers) for answers in PLANTED.values()) >= 2

@@ -15,10 +15,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from crowdcount import video, video_frames
+from crowdcount import video, video_files, video_frames
 from crowdcount.counting import CountResult, count
 from crowdcount.errors import DataError
 from crowdcount.plots import overlay
+from crowdcount.synthetic import draw_crowd
 from crowdcount.video import FrameCount, count_video
 from crowdcount.video_chart import CountSeries
 from crowdcount.video_files import AnnotatedVideo, CountTable
@@ -471,6 +472,23 @@ def test_annotated_frames_keep_their_size_whatever_is_counted():
         for time, people in [(0.0, 1.0), (5000.0, 98765.0), (40000.0, 1234.0)]
     }
     assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("encoder", list(video_files._ENCODERS))
+def test_annotated_video_keeps_moving_crowds_sharp(tmp_path, monkeypatch, encoder):
+    if encoder not in av.codecs_available:
+        pytest.skip(f"this PyAV cannot write {encoder}")
+    monkeypatch.setattr(video_files, "_ENCODERS", {encoder: video_files._ENCODERS[encoder]})
+    crowd = draw_crowd(60, size=(200, 280), seed=1).picture
+    frames = [np.ascontiguousarray(crowd[10 * i : 10 * i + 160, 10 * i : 10 * i + 240]) for i in range(5)]
+    nobody = frame_at(0.0, np.zeros((20, 30), np.float32), width=240, count=0.0)
+    with AnnotatedVideo(tmp_path / "v.mp4", [], pytest.fail) as film:
+        for second, frame in enumerate(frames):
+            film.add(second, frame, nobody)
+        wanted = [np.asarray(film._drawn(second, frame, nobody)) for second, frame in enumerate(frames)]
+    for (_, picture), drawn in zip(decoded(tmp_path / "v.mp4"), wanted):
+        noise = np.mean((picture.astype(float) - drawn)[:160] ** 2)
+        assert 10 * np.log10(255**2 / noise) > 31, encoder  # decibels; a bit rate for still pictures leaves 28
 
 
 @pytest.mark.parametrize("stop", [None, KeyboardInterrupt, MemoryError])

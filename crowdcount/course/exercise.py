@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,7 @@ def examine_function(
     mistakes: Sequence[tuple[Callable, str]] = (),
     *,
     tolerance: float = 1e-6,
+    loops: bool = True,
 ) -> Callable[[Any], None]:
     """An `examine` for functions: equal to `reference` on every input, known mistakes called by name.
 
@@ -48,6 +51,7 @@ def examine_function(
         inputs: tuples of arguments, several and different, random ones among them.
         mistakes: wrong functions that learners write, each with what to say to those who wrote it.
         tolerance: relative and absolute difference that passes.
+        loops: whether an answer may loop; without, one that gives the right values by a loop is refused.
 
     Returns:
         A function that takes the learner's function and raises `Wrong`.
@@ -65,6 +69,8 @@ def examine_function(
                 if all(_same(_quiet(answer, each), _quiet(mistake, each), tolerance) for each in inputs):
                     raise Wrong(message)
             raise Wrong(_difference(arguments, received, expected))
+        if not loops and _has_loop(getattr(answer, "__code__", None)):
+            raise Wrong("the values are right, but a loop makes them. Let a product of matrices or an axis do it.")
 
     return examine
 
@@ -82,6 +88,15 @@ def call(answer: Callable, arguments: tuple) -> Any:
     return received
 
 
+def _has_loop(code: CodeType | None) -> bool:
+    """Whether a function's code, or that of a comprehension in it, ever jumps back."""
+    if code is None:
+        return False
+    jumps = {*dis.hasjrel, *dis.hasjabs}
+    back = any(each.opcode in jumps and each.argval < each.offset for each in dis.get_instructions(code))
+    return back or any(_has_loop(part) for part in code.co_consts if isinstance(part, CodeType))
+
+
 def _quiet(function: Callable, arguments: tuple) -> Any:
     try:
         return call(function, arguments)
@@ -91,6 +106,8 @@ def _quiet(function: Callable, arguments: tuple) -> Any:
 
 def _same(received: Any, expected: Any, tolerance: float) -> bool:
     if isinstance(expected, (tuple, list)):
+        if isinstance(received, np.ndarray) and received.ndim:
+            received = list(received)
         return (
             isinstance(received, (tuple, list))
             and len(received) == len(expected)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_graph(axes: Axes, a: float, b: float, c: float) -> None:
+def draw_graph(axes: Axes, a: float, b: float, c: float, slopes: bool) -> None:
     """Draw J = 3 (a + b c): values forward in black, slopes backward in color.
 
     Args:
@@ -18,6 +18,7 @@ def draw_graph(axes: Axes, a: float, b: float, c: float) -> None:
         a: first input.
         b: second input.
         c: third input.
+        slopes: whether to write those of the inputs, or to leave them to the reader.
     """
     u, v = b * c, a + b * c
     nodes = {
@@ -29,9 +30,9 @@ def draw_graph(axes: Axes, a: float, b: float, c: float) -> None:
         "J": (9.8, 1.25, f"J = 3 v = {3 * v:g}", look.GREEN),
     }
     edges = (
-        ("a", "v", "dJ/da = 3", (3.0, 1.83)),
-        ("b", "u", "dJ/db = 3 c", (1.55, 1.0)),
-        ("c", "u", "dJ/dc = 3 b", (1.55, 0.0)),
+        ("a", "v", "dJ/da = 3" if slopes else "dJ/da = ?", (3.0, 1.83)),
+        ("b", "u", "dJ/db = 3 c" if slopes else "dJ/db = ?", (1.55, 1.0)),
+        ("c", "u", "dJ/dc = 3 b" if slopes else "dJ/dc = ?", (1.55, 0.0)),
         ("u", "v", "dJ/du = 3", (4.95, 0.68)),
         ("v", "J", "dJ/dv = 3", (8.1, 1.42)),
     )

@@ -91,5 +91,5 @@ def ladder(scores: dict[str, tuple[Sequence[float], Sequence[float]]]) -> Figure
     axes.set_xticks(range(len(scores)), list(scores))
     axes.set_ylim(50, 102)
     look.label(axes, "", "patches told right (%)", "One data set, three networks (a dot for each start)")
-    axes.legend(loc="lower right", title="patches", frameon=True)
+    figure.legend(loc="outside right upper", title="patches")
     return figure

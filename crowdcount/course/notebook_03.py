@@ -52,11 +52,13 @@ def _tables() -> list[tuple]:
 def _counts() -> list[tuple]:
     rng = np.random.default_rng(6)
     inputs = []
-    for m, shape in ((4, (4, 1)), (7, (1, 7)), (5, (5,)), (6, (6, 1))):
+    for m, one, other in ((4, (4,), (4, 1)), (7, (7, 1), (7,)), (5, (1, 5), (5, 1)), (6, (6, 1), (1, 6)), (3, (1, 3), (3,))):
         truth = rng.integers(10, 500, m).astype(float)
-        inputs.append((truth + rng.normal(0, 30, m), truth.reshape(shape)))
+        inputs.append(((truth + rng.normal(0, 30, m)).reshape(one), truth.reshape(other)))
     return inputs
 
+
+_ONE_SHAPE = "only one of the two is brought to one shape. The other may be a column or a row, too: np.ravel for both."
 
 EXERCISES = [
     Exercise(
@@ -87,6 +89,7 @@ EXERCISES = [
                 ),
                 (lambda w, b, X: w.T @ (X + b), "b is added to the inputs. Add it after the product."),
             ],
+            loops=False,
         ),
     ),
     Exercise(
@@ -120,6 +123,7 @@ EXERCISES = [
                     "the values are right, lying as a row. dw should be (n_x, 1) as w is: X @ dZ.T.",
                 ),
             ],
+            loops=False,
         ),
     ),
     Exercise(
@@ -149,6 +153,7 @@ EXERCISES = [
                     "you divide by the largest of each column, not by its sum.",
                 ),
             ],
+            loops=False,
         ),
     ),
     Exercise(
@@ -169,6 +174,8 @@ EXERCISES = [
                     "shapes (m,) and (m, 1) broadcast to (m, m): you compare every "
                     "prediction with every truth. Bring both to one shape first.",
                 ),
+                (lambda p, t: np.mean(np.abs(p - np.ravel(t))), _ONE_SHAPE),
+                (lambda p, t: np.mean(np.abs(np.ravel(p) - t)), _ONE_SHAPE),
                 (
                     lambda p, t: np.mean(np.ravel(p) - np.ravel(t)),
                     "errors of both signs cancel here: the absolute value is missing.",

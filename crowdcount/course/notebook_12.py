@@ -79,7 +79,7 @@ def write_video(frames: Sequence[np.ndarray], path: str | os.PathLike) -> None:
 
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w") as film:
-        stream = film.add_stream("mpeg4", rate=1, options={"qscale": "2"})
+        stream = film.add_stream("mpeg4", rate=1, options={"qmin": "2", "qmax": "2"})  # all but unharmed
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in frames:
             film.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
@@ -199,7 +199,8 @@ EXERCISES = [
         praise="this is split-conformal prediction: a promise about new pictures, from counting old ones.",
         examine=examine_function(
             off_by,
-            [(*_calibration(24), 0.9), (*_calibration(33), 0.7), (*_calibration(48), 0.55)],
+            # 30 * 0.9 is whole: there ceil and "one more than int" part.
+            [(*_calibration(24), 0.9), (*_calibration(33), 0.7), (*_calibration(48), 0.55), (*_calibration(29), 0.9)],
             [
                 (
                     lambda true, counted, coverage: _off(
@@ -213,6 +214,13 @@ EXERCISES = [
                         true, counted, coverage, rank=lambda n, share: _rank(n, share) + 1
                     ),
                     "one rank too high: Python counts from 0, the k-th smallest is scores[k - 1].",
+                ),
+                (
+                    lambda true, counted, coverage: _off(
+                        true, counted, coverage, rank=lambda n, share: int((n + 1) * share) + 1
+                    ),
+                    "int cuts down, so where (n + 1) * coverage is a whole number this takes the next score. Use "
+                    "math.ceil, then minus 1.",
                 ),
                 (
                     lambda true, counted, coverage: _off(true, counted, coverage, rank=_rank, sign=True),

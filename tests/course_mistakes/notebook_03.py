@@ -8,6 +8,10 @@ MISTAKES = {
         ("def forward(w, b, X):\n    return X.T @ w + b", "the other way"),
         ("def forward(w, b, X):\n    return w * X + b", "element by element"),
         ("def forward(w, b, X):\n    return np.squeeze(w.T @ X + b)", "rank-1"),
+        (
+            "def forward(w, b, X):\n    return np.array([[np.dot(w[:, 0], x) + b for x in X.T]])",
+            "but a loop makes them",
+        ),
     ],
     "03.backward": [
         ("def backward(X, dZ):\n    return X @ dZ.T, np.sum(dZ)", "divide both by m"),
@@ -15,6 +19,11 @@ MISTAKES = {
         ("def backward(X, dZ):\n    return X @ dZ.T / len(X), np.sum(dZ) / len(X)", "number of inputs"),
         ("def backward(X, dZ):\n    return X * dZ / X.shape[1], np.mean(dZ)", "keeps all examples apart"),
         ("def backward(X, dZ):\n    return dZ @ X.T / X.shape[1], np.mean(dZ)", "lying as a row"),
+        (
+            "def backward(X, dZ):\n    dw = np.zeros((len(X), 1))\n    for x, dz in zip(X.T, dZ[0]):\n"
+            "        dw[:, 0] += x * dz / X.shape[1]\n    return dw, dZ.mean()",
+            "but a loop makes them",
+        ),
     ],
     "03.shares": [
         ("def shares(counts):\n    return 100 * counts / counts.sum(axis=1, keepdims=True)", "rows add up"),
@@ -23,6 +32,8 @@ MISTAKES = {
     ],
     "03.mae": [
         (_MAE + "np.mean(np.abs(p - t))", "every prediction with every truth"),
+        (_MAE + "np.abs(p - t.flatten()).mean()", "only one of the two"),
+        (_MAE + "np.abs(p.reshape(-1) - t).mean()", "only one of the two"),
         (_MAE + "np.mean(p.ravel() - t.ravel())", "cancel"),
         (_MAE + "np.abs(p.ravel() - t.ravel()).sum()", "this is the sum"),
         (_MAE + "np.sqrt(np.mean((p.ravel() - t.ravel()) ** 2))", "RMSE"),

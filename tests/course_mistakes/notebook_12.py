@@ -44,6 +44,12 @@ MISTAKES = {
     "12.range": [
         (_RANGE.format(**{**_RIGHT, "rank": "len(true) * coverage"}), "one of n + 1"),
         (_RANGE.format(**{**_RIGHT, "answer": "scores[rank]"}), "one rank too high"),
+        (
+            "def off_by(true, counted, coverage):\n"
+            "    scores = np.sort(abs(counted - true) / (30 + counted))\n"
+            "    return scores[int((len(true) + 1) * coverage)]",
+            "int cuts down",
+        ),
         (_RANGE.format(**{**_RIGHT, "scores": "(true - counted) / (30 + counted)"}), "without np.abs"),
         (_RANGE.format(**{**_RIGHT, "scores": "abs(counted - true) / (30 + true)"}), "divided by the truth"),
         (_RANGE.format(**{**_RIGHT, "scores": "abs(true / counted - 1)"}), "the 30 is missing"),
