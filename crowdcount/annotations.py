@@ -341,7 +341,13 @@ def _one_of(value: str, allowed: Sequence[str], what: str) -> str:
 def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[Record]:
     if split == "all":
         return records
-    if any(record.split is not None for record in records):
+    marked = {record.split for record in records if record.split is not None}
+    if marked and split not in marked:
+        raise AnnotationError(
+            f"{file}: its {what} 'split' marks no picture {split!r}, only {' and '.join(sorted(marked))}. Mark some, or use "
+            "another split."
+        )
+    if marked:
         return [record for record in records if record.split == split]
     if split == "test":
         raise AnnotationError(

@@ -210,6 +210,10 @@ class History(keras.callbacks.Callback):
         self.path, self.rows = path, rows
         self.started = 0.0
 
+    def seconds(self) -> float:
+        """What all epochs took, the one that runs included."""
+        return sum(row["seconds"] for row in self.rows) + time.monotonic() - self.started
+
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.monotonic()
 

@@ -369,9 +369,9 @@ def load_network(model: Model) -> tuple[keras.Model, str]:
         WeightsError: if there is no such network, its file is damaged, or `model` is none of the three.
     """
     if isinstance(model, (str, os.PathLike)):
-        from crowdcount.model_files import load_model
+        from crowdcount.model_files import shared_model
 
-        return load_model(model), os.fspath(model)
+        return shared_model(model), os.fspath(model)
     import keras
 
     if not isinstance(model, keras.Model):

@@ -30,8 +30,8 @@ from crowdcount.files import atomic_path
 _DENSE = 400  # heads in a megapixel
 _SIDE = 128  # of a place, in pixels of the picture itself
 _SIGMA = 8.0  # in pixels of the picture itself
-# A picture's errors count up to this share of all, where there are a hundred pictures: the worst may have another's
-# annotation.
+# A picture has up to this share of all weight, where there are a hundred pictures (three times its part of fewer): the
+# worst may have another's annotation.
 _LARGEST_SHARE = 0.03
 
 
@@ -95,8 +95,8 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
 
     Each picture is divided into squares of 128 pixels; of a dense crowd a quarter of the picture, drawn at random. The
     weight of a square is `(predicted - true)^2 / (true + 1)`, Pearson's chi squared with one head added: 15 too many on
-    empty ground weigh more than 30 too few of 300. A picture counts with no more than three hundredths of all errors:
-    where the network errs most, it may be right and the annotation wrong.
+    empty ground weigh more than 30 too few of 300. A picture has no more than three hundredths of all weight (three
+    times its part, of fewer than a hundred): where the network errs most, it may be right and the annotation wrong.
 
     Args:
         network: from a picture to a density map, trained.
@@ -132,10 +132,21 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
     if not weight.sum() > 0:
         weight = np.ones_like(weight)
     picture = np.concatenate(pictures)
-    shares = np.bincount(picture, weight) / weight.sum()
-    most = max(_LARGEST_SHARE, 3 / len(samples))
-    weight *= np.minimum(1, most / np.maximum(shares, most))[picture]
-    return HardPlaces(picture, np.concatenate(centers), weight / weight.sum())
+    weight = _limited(weight, picture, max(_LARGEST_SHARE, 3 / len(samples)))
+    return HardPlaces(picture, np.concatenate(centers), weight)
+
+
+def _limited(weight: np.ndarray, picture: np.ndarray, most: float) -> np.ndarray:
+    """The weights with sum 1, and no picture's above `most` where enough pictures have some."""
+    weight = weight / weight.sum()
+    # What is taken from one raises the shares of all. Where too few err to stay below it, those few get equal shares.
+    for _ in range(100):
+        shares = np.bincount(picture, weight)
+        if shares.max() <= most * (1 + 1e-6):
+            break
+        weight = weight * np.minimum(1, most / np.maximum(shares, most))[picture]
+        weight /= weight.sum()
+    return weight
 
 
 def _look(

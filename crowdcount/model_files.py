@@ -27,12 +27,13 @@ SUFFIX = ".weights.h5"
 
 
 def list_models() -> list[dict]:
-    """The cards of the models that come with the package, by name.
+    """The cards of the models that have a name: those that come with the package, and one's own beside them.
 
     Returns:
-        One dictionary a model, see `model_card`.
+        One dictionary a model, see `model_card`; `name` is what `--model` takes.
     """
-    return [model_card(path.name.removesuffix(SUFFIX)) for path in sorted(data_folder("weights").glob(f"*{SUFFIX}"))]
+    names = [path.name.removesuffix(SUFFIX) for path in sorted(data_folder("weights").glob(f"*{SUFFIX}"))]
+    return [{**model_card(name), "name": name} for name in names]
 
 
 def model_card(name_or_file: str | os.PathLike) -> dict:
@@ -118,7 +119,7 @@ def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
 
 
 def load_model(name_or_file: str | os.PathLike = "general", *, precision: str | None = None) -> keras.Model:
-    """A model ready to count, loaded once a process.
+    """A model ready to count, or to be trained further.
 
     Args:
         name_or_file: name of a shipped model, a `.weights.h5` file (its card beside it says the design; without a
@@ -126,11 +127,26 @@ def load_model(name_or_file: str | os.PathLike = "general", *, precision: str | 
         precision: see `crowdcount.CSRNet`; a `.keras` file holds its own.
 
     Returns:
-        The model; the same object for the same file, unchanged since, and precision.
+        The model, a new one each time.
 
     Raises:
         WeightsError: where the file is missing, damaged or made for another network.
     """
+    return _load(_model_path(name_or_file), precision)
+
+
+def shared_model(name_or_file: str | os.PathLike) -> keras.Model:
+    """As `load_model`, loaded once a process while its file stays the same. Not to be changed: all counts share it.
+
+    Raises:
+        WeightsError: as `load_model`.
+    """
+    path = _model_path(name_or_file)
+    stamp = path.stat()
+    return _load_once(path, (stamp.st_mtime_ns, stamp.st_size))
+
+
+def _model_path(name_or_file: str | os.PathLike) -> Path:
     path = Path(os.fspath(name_or_file))
     if path.suffix == ".keras":
         if not path.is_file():
@@ -139,14 +155,16 @@ def load_model(name_or_file: str | os.PathLike = "general", *, precision: str | 
             raise WeightsError(f"{path} is cut off or no model that Keras has saved. Get it again.")
     else:
         path = find_weights(name_or_file)
-    path = path.resolve()
-    stamp = path.stat()
-    return _load_model(path, precision, (stamp.st_mtime_ns, stamp.st_size))
+    return path.resolve()
 
 
 @functools.lru_cache(maxsize=4)
-def _load_model(path: Path, precision: str | None, stamp: tuple[int, int]) -> keras.Model:
+def _load_once(path: Path, stamp: tuple[int, int]) -> keras.Model:
     del stamp  # part of the cache's key only: a file that was written again is loaded again
+    return _load(path, None)
+
+
+def _load(path: Path, precision: str | None) -> keras.Model:
     import keras
 
     from crowdcount.model import CSRNet
@@ -162,9 +180,14 @@ def _load_model(path: Path, precision: str | None, stamp: tuple[int, int]) -> ke
                 "(batch, height, width, 3) and (batch, rows, columns, 1)."
             )
         return model
-    network = model_card(path).get("network", {})
+    network = model_card(path).get("network") or {}
+    if not isinstance(network, dict):
+        raise WeightsError(f"The card of {path} describes no network. Received: {network!r}")
     width = network["width"] if "width" in network else _stored_width(path)
-    model = CSRNet(network.get("design", "B"), width, precision=precision)
+    try:
+        model = CSRNet(network.get("design", "B"), width, precision=precision)
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"The card of {path} describes no network that can be built: {error}") from None
     load_weights(model, path)
     return model
 

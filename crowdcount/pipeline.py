@@ -304,11 +304,13 @@ def training_dataset(
     orders: dict[int, np.ndarray] = {}
 
     def order(epoch: int) -> np.ndarray:
-        if epoch not in orders:
-            for old in [key for key in orders if key < epoch - 1]:
-                del orders[old]
-            orders[epoch] = np.random.default_rng([seed, epoch]).permutation(per_epoch)
-        return orders[epoch]
+        # Examples are made by several threads at once: each keeps what it returns, and takes away what may have gone.
+        shuffled = orders.get(epoch)
+        if shuffled is None:
+            for old in [key for key in list(orders) if key < epoch - 1]:
+                orders.pop(old, None)
+            shuffled = orders[epoch] = np.random.default_rng([seed, epoch]).permutation(per_epoch)
+        return shuffled
 
     def make(number: np.int64) -> tuple[np.ndarray, np.ndarray]:
         epoch, position = divmod(int(number), per_epoch)

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -135,7 +136,11 @@ def train(
     if maps is not None and isinstance(crops, pipeline.RandomCrops):
         crops = replace(crops, scale=(1.0, 1.0))
     steps = pipeline.epoch_steps(samples, crops, plan.batch)
-    hard = (_hard_places(out, model, samples, found=state["epoch"] > 0), plan.hard) if plan.hard else None
+    hard = None
+    if plan.hard:
+        start = time.monotonic()
+        hard = _hard_places(out, model, samples, found=state["epoch"] > 0), plan.hard
+        state["looked"] = state.get("looked", 0.0) + time.monotonic() - start
     bias = callbacks.CropBias()
     model.compile(
         plan.optimizer(steps * epochs),
@@ -145,6 +150,8 @@ def train(
     )
     if state["epoch"]:
         callbacks.restore_checkpoint(checkpoint, model, bias)
+
+    history = callbacks.History(out / "history.csv", state["history"])
 
     def keep(which: str, results: dict, calibration: Calibration | None) -> None:
         card = {
@@ -157,7 +164,7 @@ def train(
             "epochs": epochs,
             "kept_epoch": results["epoch"],
             "validation": {key.removeprefix("val_"): value for key, value in results.items() if key != "epoch"},
-            "training_hours": round(sum(row["seconds"] for row in state["history"]) / 3600, 2),
+            "training_hours": round((state.get("looked", 0.0) + history.seconds()) / 3600, 2),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.python_implementation()} "
             f"{platform.python_version()}, Keras {keras.version()} on {keras.backend.backend()}",
             "command": command,
@@ -192,7 +199,7 @@ def train(
             callbacks=[
                 callbacks.StopOnNaN(),
                 callbacks.Validation(validation, plan.validate_every, keep, best),
-                callbacks.History(out / "history.csv", state["history"]),
+                history,
                 callbacks.Checkpoint(checkpoint, state, bias),
                 callbacks.Progress(steps, state["epoch"]),
                 keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
@@ -232,6 +239,8 @@ def _readable_errors() -> Iterator[None]:
 
     try:
         yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(str(error)) from error
     except tf.errors.OpError as error:
         reasons = re.findall(r"^(?:\w+\.)*(\w*Error): (.+)$", error.message or "", re.MULTILINE)
         if not any(kind in vars(errors) for kind, _ in reasons):

@@ -85,8 +85,16 @@ def test_a_picture_alone_counts_with_a_share_of_all_errors(network):
     network["points", (32, 32)] = network["points", (32, 36)] = np.zeros((0, 2))
     network[32, 32], network[32, 36] = [(1, 1, 2.0)], [(1, 1, 40.0)]  # 150 times 4, and 1600
     weight = find_hard_places(network, samples).weight
-    assert weight[-1] == pytest.approx(0.03 * 2200 / (600 + 0.03 * 2200), rel=0.01)
-    assert weight[:-1] == pytest.approx(np.full(150, (1 - weight[-1]) / 150), rel=0.01)
+    assert weight[-1] == pytest.approx(0.03, rel=0.001)
+    assert weight[:-1] == pytest.approx(np.full(150, 0.97 / 150), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "errors, shares", [((400.0, 1.0, 1.0, 1.0), (0.4, 0.2, 0.2, 0.2)), ((9.0, 5.0, 0.0), (0.5, 0.5, 0.0))]
+)
+def test_the_limit_holds_however_large_an_error_is(errors, shares):
+    """Taking from one raises the others; where too few err for the limit, they share evenly."""
+    assert mining._limited(np.array(errors), np.arange(len(errors)), 0.4) == pytest.approx(shares, rel=0.001)
 
 
 def test_a_network_that_never_errs_has_no_place_harder_than_another(network):

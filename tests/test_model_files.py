@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+import crowdcount
 from crowdcount import model_files
 from crowdcount.errors import WeightsError
 from crowdcount.files import data_folder
@@ -62,11 +63,31 @@ def test_constructor_takes_a_file(model, file):
     np.testing.assert_allclose(_density(CSRNet("C", TINY, weights=file)), _density(model), rtol=0.01, atol=1e-4)
 
 
-def test_loaded_once_until_the_file_changes(model, file):
-    first = model_files.load_model(file)
-    assert model_files.load_model(file) is first
+def test_counting_loads_once_until_the_file_changes(model, file):
+    first = model_files.shared_model(file)
+    assert model_files.shared_model(file) is first
     model_files.save_weights(CSRNet("D", width=TINY), file, {"network": network_card("D", TINY)})
-    assert model_files.load_model(file) is not first
+    assert model_files.shared_model(file) is not first
+
+
+def test_a_model_that_is_trained_further_leaves_the_counts_by_its_file_alone(file):
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    before = crowdcount.count(picture, model=file).count
+    loaded = model_files.load_model(file)
+    loaded.set_weights([2 * weights for weights in loaded.get_weights()])
+    assert crowdcount.count(picture, model=loaded).count != pytest.approx(before)
+    assert crowdcount.count(picture, model=file).count == before
+
+
+@pytest.mark.parametrize("network", [None, {"design": "E"}, {"width": "wide"}, {"width": None}, ["B"]])
+def test_a_card_that_describes_no_network_is_told(model, file, network):
+    card_file = file.with_name("own.json")
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "network": network}))
+    if network is None:  # as without a card: design B of the stored width
+        assert model_files.load_model(file).count_params() == model.count_params()
+    else:
+        with pytest.raises(WeightsError, match="own.weights.h5 describes no network"):
+            model_files.load_model(file)
 
 
 def test_file_without_a_card_is_design_b_of_its_width(model, file):

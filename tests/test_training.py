@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from crowdcount import callbacks, mining, model, recipes, training
 from crowdcount.annotations import Sample
@@ -414,6 +416,21 @@ def test_averaged_weights_are_put_back():
     assert any((a != b).any() for a, b in zip(raw, inside))
     for a, b in zip(raw, network.get_weights()):
         np.testing.assert_array_equal(a, b)
+
+
+def test_hours_in_the_card_hold_the_epoch_that_is_kept(tmp_path, quick, monkeypatch):
+    monkeypatch.setattr(callbacks.time, "monotonic", itertools.count(0.0, 1800.0).__next__)
+    train(_crowd(4), _crowd(1, 99), out=tmp_path, recipe=quick, epochs=1, width=WIDTH, init="none")
+    assert model_card(tmp_path / "last.weights.h5")["training_hours"] >= 0.5
+
+
+def test_out_of_memory_is_told_as_such(tmp_path, quick, monkeypatch):
+    def fit(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    with pytest.raises(MemoryError, match="OOM"):
+        train(_crowd(4), [], out=tmp_path, recipe=quick, epochs=1, width=WIDTH, init="none")
 
 
 def test_damaged_picture_is_named(tmp_path):

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CrowdCountError as error:
         return fail(str(error))
     except MemoryError:
-        return fail("there is not enough memory. Use smaller pictures, or smaller batches for training.")
+        return fail("there is not enough memory. Use smaller pictures, or train with a smaller --width.")
     except OSError as error:
         try:
             sys.stdout.flush()

@@ -23,8 +23,11 @@ def _models(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(finite(card)))
             continue
-        print(f"{card.get('name')}: trained on {card.get('dataset')}, recipe {card.get('recipe')}")
-        for dataset, measured in (card.get("metrics") or {}).items():
+        pictures = f"{card['pictures']} pictures" if "pictures" in card else "pictures that no card names"
+        print(f"{card['name']}: trained on {card.get('dataset', pictures)}, recipe {card.get('recipe', 'unknown')}")
+        # Training leaves what it validated with; a release has it measured by data set.
+        kept = {"validation": card["validation"]} if card.get("validation") else {}
+        for dataset, measured in (card.get("metrics") or kept).items():
             print(f"    {dataset}: " + ", ".join(_measure(key, value) for key, value in measured.items()))
     return 0
 
