@@ -305,8 +305,15 @@ def _find_picture(file: Path, name: str) -> Path | None:
         for folder in (file.parent, file.parent / "images"):
             # False, where Path.is_file raises: for a name that is too long or holds a NUL.
             if os.path.isfile(folder / spelled):
-                return Path(os.path.normpath(folder / spelled))
+                return _tidy(folder / spelled)
     return None
+
+
+def _tidy(path: Path) -> Path:
+    """The same file without `.` and `..`: one spelling for each picture."""
+    tidy, real = os.path.normpath(path), os.path.realpath(path)
+    # Up out of a folder that is a link leads elsewhere than its name says.
+    return Path(tidy if os.path.realpath(tidy) == real else real)
 
 
 def _missing(file: Path) -> str:

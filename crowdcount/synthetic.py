@@ -708,7 +708,7 @@ def write_dataset(
     `x` and `y`. `crowdcount.annotations.read_csv` reads it.
 
     Args:
-        folder: where to write; made if it is not there.
+        folder: where to write; made if it is not there. Pictures and dots that it holds are never replaced.
         pictures: number of pictures, at least 1.
         people: fewest and most people in a picture, both included.
         size: (height, width) in pixels.
@@ -718,7 +718,7 @@ def write_dataset(
         Path of `points.csv`.
 
     Raises:
-        DataError: for a value out of its range.
+        DataError: for a value out of its range, or if the folder holds `points.csv` or something in `images`.
 
     Example:
         >>> import tempfile
@@ -735,6 +735,7 @@ def write_dataset(
         )
     rng = np.random.default_rng([seed, 1804])
     folder = Path(folder)
+    _check_unused(folder)
     scenes = {}
     for number in range(1, pictures + 1):
         scene = draw_crowd(int(rng.integers(low, high + 1)), size=size, seed=int(rng.integers(2**31)))
@@ -742,6 +743,17 @@ def write_dataset(
         _save(scene, folder / name)
         scenes[name] = scene.points
     return _save_points(scenes, folder / "points.csv")
+
+
+def _check_unused(folder: Path) -> None:
+    """Refuse a folder with somebody's pictures or dots: drawn ones would replace them or come among them."""
+    for path in (folder / "points.csv", folder / "images"):
+        empty = path.name == "images" and path.is_dir() and not any(path.iterdir())
+        if os.path.lexists(path) and not empty:
+            raise DataError(
+                f"{path} exists already, and what is drawn must not replace it or mix with it. Choose another folder, "
+                f"or remove points.csv and images from {folder}."
+            )
 
 
 def _save(scene: Scene, path: Path, quality: int = 88) -> None:

@@ -518,7 +518,7 @@ def test_too_few_pictures_for_a_split_by_names_are_an_error(tmp_path):
 def test_a_split_without_pictures_is_an_error(tmp_path):
     draw_picture(tmp_path / "a.png")
     write_points(tmp_path, "picture,x,y,split\na.png,1,1,train\n")
-    with pytest.raises(AnnotationError, match="points.csv, split 'val': no picture there"):
+    with pytest.raises(AnnotationError, match="column 'split' marks no picture 'val', only train"):
         read_csv(tmp_path, "val")
 
 
@@ -555,3 +555,14 @@ def test_root_from_the_environment(tmp_path, monkeypatch):
 
 def test_splits_are_the_documented_ones():
     assert SPLITS == ("train", "val", "test", "all")
+
+
+def test_the_way_up_out_of_a_folder_that_is_a_link(tmp_path, monkeypatch):
+    draw_picture(tmp_path / "deep" / "a.png")
+    draw_picture(tmp_path / "a.png")  # where the name, without the link, would lead
+    (tmp_path / "deep" / "kept").mkdir()
+    write_points(tmp_path / "deep" / "kept", "picture,x,y\n../a.png,1,1\n./../a.png,2,2\n")
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "kept")
+    monkeypatch.chdir(tmp_path)
+    (sample,) = read_csv("link")
+    assert sample.picture.resolve() == tmp_path / "deep" / "a.png" and sample.count == 2

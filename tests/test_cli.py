@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,6 +283,45 @@ def test_evaluate_of_data_that_are_not_there_is_one_clear_error(capsys, crowd, w
     assert_clean_error(*run(capsys, "evaluate", dataset, "--root", crowd / root, "--model", weights))
 
 
+@pytest.mark.parametrize("name", ["points.csv", "street4.png", "./street1.png", "link.csv"])
+def test_evaluate_replaces_no_annotations_and_no_pictures(capsys, crowd, weights, monkeypatch, name):
+    monkeypatch.setattr("crowdcount.evaluation.evaluate", None)  # must not be reached
+    text = (crowd / "points.csv").read_text()
+    # The fourth is of another split than the one that is scored.
+    (crowd / "points.csv").write_text(re.sub(r"(?m)^(street4.*)test$", r"\1train", text))
+    (crowd / "link.csv").symlink_to("points.csv")
+    before = {path: path.read_bytes() for path in crowd.iterdir()}
+    argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights]
+    place = os.path.join(crowd, name)
+    assert_clean_error(*run(capsys, *argv, "--csv", place), f"--csv would replace {place}", "Choose another file")
+    assert {path: path.read_bytes() for path in crowd.iterdir()} == before
+
+
+def test_evaluate_replaces_no_weights(capsys, crowd, weights, tmp_path):
+    mine = Path(shutil.copy(weights, tmp_path))
+    before = mine.read_bytes()
+    argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", mine, "--csv", mine]
+    assert_clean_error(*run(capsys, *argv), f"--csv would replace {mine}")
+    assert mine.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["train_data/ground-truth/GT_IMG_1001.mat", "test_data/images/IMG_1001.jpg"])
+def test_evaluate_replaces_nothing_of_shanghaitech(capsys, tmp_path, weights, name):
+    shutil.copytree(data_folder("datasets") / "drawn" / "part_B", tmp_path / "part_B")
+    place = tmp_path / "part_B" / name
+    before = place.read_bytes()
+    argv = ["evaluate", "shanghaitech_b", "--root", tmp_path, "--split", "test", "--model", weights]
+    assert_clean_error(*run(capsys, *argv, "--csv", place), f"--csv would replace {place}")
+    assert place.read_bytes() == before
+
+
+def test_evaluate_replaces_its_own_table_of_before(capsys, crowd, weights):
+    (crowd / "errors.csv").write_text("of before")
+    argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights]
+    assert run(capsys, *argv, "--csv", crowd / "errors.csv")[0] == 0
+    assert "street4.png" in (crowd / "errors.csv").read_text()
+
+
 # --- train, density, check, models, draw --------------------------------------------------------------------
 
 
@@ -390,6 +430,16 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
     }
 
 
+def test_models_lists_weights_of_one_s_own(capsys, monkeypatch, tmp_path):
+    """In the folder of the shipped weights they have a name; what training wrote in their card is enough."""
+    monkeypatch.setattr("crowdcount.model_files.data_folder", lambda _: tmp_path)
+    (tmp_path / "mine.weights.h5").touch()
+    assert run(capsys, "models")[1] == ["mine: trained on pictures that no card names, recipe unknown"]
+    card = {"pictures": 24, "recipe": "finish", "validation": {"mae": 3.25}}
+    (tmp_path / "mine.json").write_text(json.dumps(card))
+    assert run(capsys, "models")[1] == ["mine: trained on 24 pictures, recipe finish", "    validation: MAE 3.25"]
+
+
 def test_draw_writes_what_evaluate_reads(capsys, tmp_path, weights):
     out = tmp_path / "drawn"
     argv = ["draw", "--out", out, "--pictures", 2, "--people", "3-6", "--size", "128x96", "--seed", 4]
@@ -401,6 +451,17 @@ def test_draw_writes_what_evaluate_reads(capsys, tmp_path, weights):
         capsys, "evaluate", "csv", "--root", out, "--split", "all", "--model", weights, "--json"
     )
     assert json.loads(line)["pictures"] == 2
+
+
+@pytest.mark.parametrize("own", ["points.csv", "images/IMG_1.jpg", "images/mine.jpg"])
+def test_draw_replaces_nothing_and_mixes_with_nothing(capsys, tmp_path, own):
+    (tmp_path / own).parent.mkdir(exist_ok=True)
+    (tmp_path / own).write_bytes(b"mine")
+    argv = ["draw", "--out", tmp_path, "--pictures", 1, "--people", 1, "--size", "64x64"]
+    expected = f"{tmp_path / own.partition('/')[0]} exists already"
+    assert_clean_error(*run(capsys, *argv), expected, "Choose another folder")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / own]
+    assert (tmp_path / own).read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize(

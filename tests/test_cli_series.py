@@ -294,6 +294,37 @@ def test_heads_of_a_picture_without_a_row_are_counted_anew(run, photos):
     assert "lacks 3 of the pictures" in run(*argv)[2]
 
 
+def test_overlays_of_an_earlier_run_stay_where_pictures_share_a_name(run, network, photos):
+    """Zones in pixels that do not fit one of them: it fails, and comes again behind the others, each time."""
+    for folder, size in (("d1", (72, 64)), ("d2", (200, 200)), ("d3", (200, 200))):
+        (photos / folder).mkdir()
+        Image.new("RGB", size, "gray").save(photos / folder / "DJI_1.jpg")
+    zone = {"name": "all", "polygon": [[0, 0], [199, 0], [199, 199], [0, 199]]}
+    (photos / "zones.json").write_text(json.dumps([zone]))
+    options = ("--csv", "o.csv", "--zones", "zones.json", "--resume", "--overlay", "over")
+    known = {}
+    for number in range(4):
+        status, _, err = run("d1", "d2", *(["d3"] if number else []), *options)
+        assert status == 1 and os.path.join("d1", "DJI_1.jpg") in network.counted and "zone" in err
+        shown = {path.name: path.read_bytes() for path in (photos / "over").iterdir()}
+        assert {name: shown[name] for name in known} == known
+        known = shown
+        saved = [line.rpartition(" ")[2] for line in err.splitlines() if "overlay saved as" in line]
+        assert len(saved) == len(network.counted)
+        assert Image.open(saved[0]).width == 72
+    assert sum(Image.open(photos / "over" / name).width == 200 for name in known) == 2
+
+
+def test_a_picture_that_shares_its_name_with_none_replaces_its_own_overlay(run, network, photos):
+    options = ("--csv", "out.csv", "--resume", "--overlay", "over")
+    run("photos", *options)
+    lines = (photos / "out.csv").read_text().splitlines(keepends=True)
+    (photos / "out.csv").write_text("".join(lines[:-1]))  # stopped before the last picture's row was there
+    before = sorted(os.listdir("over"))
+    run("photos", *options)
+    assert network.counted == [ALL[1], ALL[3]] and sorted(os.listdir("over")) == before
+
+
 def test_without_resume_a_file_is_replaced_and_only_at_the_end(run, network):
     run("photos", "--csv", "out.csv")
     before = open("out.csv", "rb").read()
@@ -502,6 +533,30 @@ def test_heads_are_as_many_as_the_count(run, name, read):
     for row in found:
         if "count" in row:
             assert samples[row["picture"]].count == round(row["count"])
+
+
+@pytest.mark.parametrize("name", ["points.csv", "points.json"])
+@pytest.mark.parametrize("folder", ["photos", "new/dots"])
+def test_heads_lie_where_the_readers_find_their_pictures(run, photos, folder, name):
+    (photos / "photos" / "b.jpg").write_bytes((photos / "whole.jpg").read_bytes())
+    _, lines, _ = run("photos", "--json", "--heads", os.path.join(folder, name))
+    counts = {row["picture"]: round(row["count"]) for row in map(json.loads, lines)}
+    read = read_csv if name.endswith("csv") else read_json
+    assert {os.path.relpath(sample.picture): sample.count for sample in read(folder)} == counts
+    assert cli.main(["check", folder]) == 0
+
+
+def test_heads_beside_other_pictures_are_gone_on_with(run, network, photos):
+    options = ("--csv", "out.csv", "--resume", "--heads", "new/points.csv")
+    run("photos", *options)
+    lines = (photos / "out.csv").read_text().splitlines(keepends=True)
+    (photos / "out.csv").write_text("".join(lines[:-1]))
+    _, _, err = run("./photos", *options)
+    assert network.counted == ["photos/b.jpg", ALL[3]] and "lacks" not in err
+    found = {os.path.relpath(sample.picture): sample.count for sample in read_csv("new")}
+    assert found == {
+        os.path.relpath(row["picture"]): round(float(row["count"])) for row in rows_of("out.csv") if row["count"]
+    }
 
 
 def test_the_report_tells_of_every_picture(run, photos):

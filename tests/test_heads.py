@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import shutil
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +18,12 @@ from crowdcount.annotations import read_csv, read_json
 from crowdcount.counting import CountResult
 from crowdcount.density import density_map
 from crowdcount.errors import DataError
-from crowdcount.heads import find_heads, match_heads, save_heads
+from crowdcount.heads import find_heads, match_heads, picture_name, save_heads
 
 
-def result_of(picture, density, size):
+def result_of(picture, density, size, source=None):
     count = float(density.sum(dtype=float))
-    return CountResult(count, density, str(picture), size[1], size[0], "tiny", 0.1)
+    return CountResult(count, density, str(picture), size[1], size[0], "tiny", 0.1, source=source)
 
 
 @pytest.mark.parametrize("sigma", [5.0, 10.0, 15.0, 20.0])
@@ -138,3 +142,82 @@ def test_saved_heads_are_annotations(tmp_path, suffix, read):
             "two, here.png",
             "nobody.png",
         ]
+
+
+READERS = {"csv": read_csv, "json": read_json}
+
+
+def counted(path, size=(16, 24)):
+    """A picture of one person at a path from the current folder, as `count` gives it back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size[::-1]).save(path)
+    density = np.zeros((2, 3), np.float32)
+    density[1, 1] = 1
+    return result_of(path, density, size, os.path.abspath(path))
+
+
+@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("folder", [".", "my", "my/images", "my/dots/first", "elsewhere"])
+def test_heads_name_pictures_so_that_the_readers_find_them(tmp_path, monkeypatch, folder, suffix):
+    monkeypatch.chdir(tmp_path)
+    names = ("my/images/IMG_1.png", "my/images/day 2/IMG_1.png", "my/ two, here.png", " my/x.png", "other/y.png")
+    results = [counted(Path(name)) for name in names]
+    file = Path(folder, f"points.{suffix}")
+    save_heads(file, results)
+    found = READERS[suffix](file)
+    assert [os.path.relpath(sample.picture) for sample in found] == list(names)
+    assert [sample.count for sample in found] == [1] * 5
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_heads_of_a_folder_move_with_it(tmp_path, monkeypatch, suffix):
+    monkeypatch.chdir(tmp_path)
+    save_heads(f"my/points.{suffix}", [counted(tmp_path / "my" / "images" / "IMG_1.png")])
+    shutil.move("my", "moved")
+    (sample,) = READERS[suffix](tmp_path / "moved")
+    assert sample.name == "images/IMG_1.png" and sample.picture == tmp_path / "moved" / "images" / "IMG_1.png"
+
+
+def test_heads_in_a_folder_that_is_a_link_name_pictures_outside_it_by_their_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep" / "kept").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "kept")
+    results = [counted(tmp_path / "photos" / "a.png"), counted(tmp_path / "link" / "b.png")]
+    save_heads("link/points.csv", results)
+    for folder in ("link", "deep/kept"):
+        assert [sample.picture.resolve() for sample in read_csv(folder)] == [
+            tmp_path / "photos" / "a.png",
+            tmp_path / "deep" / "kept" / "b.png",
+        ]
+    assert [sample.name for sample in read_csv("link")] == [str(tmp_path / "photos" / "a.png"), "b.png"]
+
+
+def test_heads_on_another_drive_than_the_picture_name_its_whole_path(tmp_path, monkeypatch):
+    def relpath(*_):
+        raise ValueError("path is on mount 'C:', start on mount 'D:'")
+
+    monkeypatch.setattr(os.path, "relpath", relpath)
+    assert picture_name(tmp_path / "a.png", "points.csv") == str(tmp_path / "a.png")
+
+
+def test_heads_of_a_picture_without_a_path_keep_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = counted(tmp_path / "photos" / "a.png")
+    pixels = np.zeros((16, 24, 3), np.uint8)
+    results = [result_of(name, file.density, (16, 24), pixels) for name in ("picture", "photos/a.png", "b.png")]
+    save_heads("my/points.json", results)
+    entries = json.loads((tmp_path / "my" / "points.json").read_text())["pictures"]
+    # The second is an image that Pillow has opened: it knows where it lies.
+    assert [entry["picture"] for entry in entries] == ["picture", "../photos/a.png", "b.png"]
+
+
+def test_heads_through_a_pipe_name_pictures_as_they_were_given(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert picture_name("photos/a.png", tmp_path / "pipe") == "photos/a.png"
+    came = []
+    reader = threading.Thread(target=lambda: came.append((tmp_path / "pipe").read_text()), daemon=True)
+    reader.start()
+    result = counted(tmp_path / "a.png")
+    save_heads(tmp_path / "pipe", [result])
+    reader.join(10)
+    assert came[0].splitlines()[1].startswith(str(tmp_path / "a.png"))

@@ -205,11 +205,28 @@ def test_written_data_set_is_read_back(tmp_path):
     assert [sample.name for sample in samples] == [f"images/IMG_{k}.jpg" for k in (1, 2, 3)]
     assert all(0 <= sample.count <= 6 and sample.read().shape == (96, 128, 3) for sample in samples)
     before = file.read_bytes(), (tmp_path / "images" / "IMG_2.jpg").read_bytes()
-    write_dataset(tmp_path, 3, people=(0, 6), size=(96, 128), seed=3)
-    assert before == (file.read_bytes(), (tmp_path / "images" / "IMG_2.jpg").read_bytes())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "points.csv"], (
+    again = write_dataset(tmp_path / "again", 3, people=(0, 6), size=(96, 128), seed=3)
+    assert before == (again.read_bytes(), (tmp_path / "again" / "images" / "IMG_2.jpg").read_bytes())
+    assert sorted(path.name for path in again.parent.iterdir()) == ["images", "points.csv"], (
         "no temporary file is left"
     )
+
+
+@pytest.mark.parametrize("own", ["points.csv", "images/IMG_1.jpg", "images/mine.jpg", "images/.hidden", "images"])
+def test_somebodys_pictures_and_dots_are_not_replaced(tmp_path, own):
+    (tmp_path / own).parent.mkdir(exist_ok=True)
+    (tmp_path / own).write_bytes(b"mine")
+    with pytest.raises(DataError, match="exists already"):
+        write_dataset(tmp_path, 1, people=(1, 1), size=(64, 64))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / own]
+    assert (tmp_path / own).read_bytes() == b"mine"
+
+
+def test_a_data_set_may_come_into_a_folder_with_other_things(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "notes.txt").touch()
+    file = write_dataset(tmp_path, 1, people=(1, 1), size=(64, 64))
+    assert len(read_csv(file)) == 1
 
 
 def test_nobody_is_one_row_with_empty_coordinates(tmp_path):

@@ -119,11 +119,11 @@ def _count(arguments: argparse.Namespace) -> int:
             )
         if arguments.resume:
             _warn_of_newer_weights(arguments.model, counts)
-    outputs = _Outputs(arguments, counts, zones)
+    to_count = [source for source in sources if isinstance(source, str)]
+    outputs = _Outputs(arguments, counts, zones, to_count)
 
     from tqdm import tqdm
 
-    to_count = [source for source in sources if isinstance(source, str)]
     if to_count:
         import_keras()
     begin()
@@ -149,14 +149,16 @@ class _Outputs:
     be gone on with cannot be written, the run ends: it would lose the rest.
     """
 
-    def __init__(self, arguments: argparse.Namespace, counts: CountsFile | None, zones: list[Zone]):
+    def __init__(
+        self, arguments: argparse.Namespace, counts: CountsFile | None, zones: list[Zone], pictures: list[str]
+    ):
         self.failed = False
         self._added = 0
         self._counts = counts
         resumed = counts if arguments.resume else None
         self._outputs: list[Output] = []
         if arguments.overlay:
-            self._outputs.append(OverlayFolder(arguments.overlay, zones, resumed))
+            self._outputs.append(OverlayFolder(arguments.overlay, zones, resumed, pictures))
         if arguments.heads:
             self._outputs.append(HeadsFile(arguments.heads, resumed))
         if arguments.report:

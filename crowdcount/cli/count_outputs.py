@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +94,10 @@ class CountsFile(Output):
         """Rows of the pictures that were counted before this run."""
         return [row for row in self._table.rows if _is_done(row)]
 
+    def pictures_before(self) -> list[str]:
+        """Paths of the pictures that it has rows of before this run's, also of those that failed."""
+        return [row["picture"] for row in self._table.rows]
+
     def take_up(self, sources: Sequence[str | CountFailure]) -> list[str | CountFailure]:
         """Those of the sources that are to be counted still; their rows of failures give way to new ones."""
         done = {os.path.abspath(row["picture"]) for row in self.earlier()}
@@ -125,13 +130,15 @@ class CountsFile(Output):
 class HeadsFile(Output):
     """`--heads FILE`: positions of the heads, as annotations in CSV or JSON.
 
+    It names the pictures by the way from its folder, where its readers look for them: other than the counts do.
+
     Args:
         path: the file; JSON where it ends in .json.
         counts: the file of `--csv` that is gone on with, or None.
     """
 
     def __init__(self, path: str, counts: CountsFile | None):
-        from crowdcount.heads import CSV_COLUMNS
+        from crowdcount.heads import CSV_COLUMNS, picture_name
 
         check_writable(Path(path))
         self._path, self._pictures, self._table = path, [], None
@@ -142,7 +149,7 @@ class HeadsFile(Output):
             return
         self._table = GrowingTable(path, CSV_COLUMNS)
         # A picture's heads are written before its row of counts: where there is no row, they may be cut off.
-        done = {row["picture"] for row in counts.earlier()}
+        done = {picture_name(row["picture"], path) for row in counts.earlier()}
         self._table.rows = [row for row in self._table.rows if row["picture"] in done]
         missing = len(done - {row["picture"] for row in self._table.rows})
         if missing:
@@ -151,14 +158,15 @@ class HeadsFile(Output):
             )
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
-        from crowdcount.heads import csv_rows
+        from crowdcount.heads import csv_rows, picture_name
 
         if row["count"] is None:
             return
+        name = picture_name(row["picture"], self._path)
         if self._table is None:
-            self._pictures.append((row["picture"], result.heads()))
+            self._pictures.append((name, result.heads()))
         else:
-            self._table.add(csv_rows(row["picture"], result.heads()))
+            self._table.add(csv_rows(name, result.heads()))
 
     def finish(self) -> None:
         from crowdcount.heads import write_json
@@ -205,17 +213,24 @@ class ReportFile(Output):
 class OverlayFolder(Output):
     """`--overlay DIR`: each picture with its density map over it, and the zones if they fit.
 
+    Pictures of different folders and formats may share a name: their overlays are numbered as they come. No overlay
+    replaces another of the run, or of the runs that it goes on with.
+
     Args:
         folder: the folder.
         zones: the zones to draw.
         counts: the file of `--csv` that is gone on with, or None.
+        pictures: those that are to be counted.
     """
 
-    def __init__(self, folder: str, zones: list[Zone], counts: CountsFile | None):
+    def __init__(self, folder: str, zones: list[Zone], counts: CountsFile | None, pictures: Sequence[str]):
         check_folder(Path(folder))
         self._folder, self._zones, self._taken = Path(folder), zones, set()
-        for row in counts.earlier() if counts is not None else ():
-            self._path(row["picture"])
+        # Nothing tells whose overlay a number is, when pictures that failed have come again behind others. So where
+        # pictures share a name, what an earlier run has drawn stays; where none does, it is the picture's own.
+        before = [] if counts is None else [*counts.pictures_before(), *pictures]
+        stems = Counter(Path(path).stem for path in set(map(os.path.abspath, before)))
+        self._shared = {stem for stem, number in stems.items() if number > 1}
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         if row["count"] is None:
@@ -226,15 +241,13 @@ class OverlayFolder(Output):
         print(f"crowdcount: overlay saved as {path}", file=sys.stderr)
 
     def _path(self, picture: str) -> Path:
-        # Pictures of different folders and formats may share a name; no overlay may replace another or a
-        # picture.
-        stem = f"{Path(picture).stem}_overlay"
-        name, number = stem, 1
-        while name in self._taken:
+        stem = Path(picture).stem
+        path, number = self._folder / f"{stem}_overlay.png", 1
+        while path in self._taken or (stem in self._shared and os.path.lexists(path)):
             number += 1
-            name = f"{stem}_{number}"
-        self._taken.add(name)
-        return self._folder / f"{name}.png"
+            path = self._folder / f"{stem}_overlay_{number}.png"
+        self._taken.add(path)
+        return path
 
 
 def is_overlay(picture: str, folder: str) -> bool:

@@ -12,7 +12,7 @@ from crowdcount.errors import CrowdCountError
 def add(command: Command) -> None:
     parser = command("draw", _draw, "draw crowds with known head positions")
     parser.add_argument(
-        "--out", metavar="FOLDER", required=True, help="folder for images/*.jpg and points.csv"
+        "--out", metavar="FOLDER", required=True, help="folder for images/*.jpg and points.csv, which holds neither yet"
     )
     parser.add_argument(
         "--pictures", metavar="K", type=positive_int, default=10, help="number of pictures (default: 10)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from crowdcount.cli.common import (
     add_model,
     add_split,
     begin,
+    check_outputs,
     check_writable,
     coverage_of,
     finite,
@@ -46,6 +48,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.csv:
         check_writable(Path(arguments.csv))
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
+    if arguments.csv:
+        check_outputs({"--csv": arguments.csv}, [arguments.model, *_files_of(arguments.dataset, arguments.root)])
     import_keras()
     begin()
     coverage = coverage_of(arguments)
@@ -55,6 +59,24 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         with writing(arguments.csv):
             result.save_csv(arguments.csv)
     return 0
+
+
+def _files_of(dataset: str, root: str | None) -> Iterator[str]:
+    """Paths of a data set's pictures and annotations, in whatever split: nobody has them a second time."""
+    from crowdcount.annotation_files import find_annotation_file, parse_csv, parse_json
+    from crowdcount.annotations import data_root, part_folders
+    from crowdcount.images import PICTURE_SUFFIXES
+
+    folder = data_root(root)
+    for name in (part.strip().lower() for part in dataset.split("+")):
+        if name in ("csv", "json"):
+            file = find_annotation_file(folder, f".{name}")
+            parse = {"csv": parse_csv, "json": parse_json}[name]
+            yield str(file)
+            yield from (str(record.picture) for record in parse(file, lambda *_: None))
+            continue
+        for part in part_folders(folder, name[-1].upper()):
+            yield from (str(file) for file in part.rglob("*") if file.suffix.lower() in {".mat", *PICTURE_SUFFIXES})
 
 
 def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -> None:
