@@ -59,6 +59,17 @@ def test_planted_mistake_is_recognized(name, code, message):
     assert message in str(wrong.value)
 
 
+_ODD = [(np.zeros(2), np.zeros((3, 1))), [[1, 2], [3]], "text", {"a": 1}, (1.5,), np.zeros((2, 3, 4)), float("nan")]
+
+
+@pytest.mark.parametrize("value", _ODD, ids=[type(value).__name__ + str(number) for number, value in enumerate(_ODD)])
+@pytest.mark.parametrize("name", course.names())
+def test_whatever_is_returned_is_told_without_a_traceback(name, value):
+    for answer in (lambda *_, **__: value, value):
+        with pytest.raises(Wrong):
+            course.find(name).examine(answer)
+
+
 def test_an_array_of_the_right_numbers_is_as_good_as_a_tuple():
     course.find("02.graph").examine(lambda a, b, c: np.array([3, 3 * c, 3 * b]))
     with pytest.raises(Wrong):

@@ -121,16 +121,24 @@ def _same(received: Any, expected: Any, tolerance: float) -> bool:
         )
     try:
         a, b = np.asarray(received, dtype=np.float64), np.asarray(expected, dtype=np.float64)
-    except (TypeError, ValueError):
-        return bool(received == expected)
+    except (TypeError, ValueError):  # text, or parts of unequal shapes
+        return not isinstance(expected, np.ndarray) and type(received) is type(expected) and bool(received == expected)
     return a.shape == b.shape and np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
 def _difference(arguments: tuple, received: Any, expected: Any) -> str:
-    shapes = np.shape(received), np.shape(expected)
-    if not isinstance(expected, (tuple, list, dict)) and shapes[0] != shapes[1]:
-        return f"for {_show(arguments)} the shape should be {shapes[1]}, yours is {shapes[0]}."
+    shape = shape_of(received)
+    if not isinstance(expected, (tuple, list, dict)) and shape != np.shape(expected):
+        return f"for {_show(arguments)} the shape should be {np.shape(expected)}, yours is {shape or 'that of a number'}."
     return f"for {_show(arguments)} it should be {_show(expected)}, yours is {_show(received)}."
+
+
+def shape_of(value: Any) -> tuple[int, ...] | str:
+    """NumPy's shape, in words where the parts of a list or tuple have different ones."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return f"{len(value)} parts of different shapes"
 
 
 def _show(value: Any) -> str:

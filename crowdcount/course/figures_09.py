@@ -135,7 +135,7 @@ def losses(curves: Mapping[str, Sequence[float]], unit: str) -> None:
     _, ax = look.canvas(height=2.6, width=5.6)
     for (name, values), style in zip(curves.items(), ("o-", "s--", "^-.")):
         ax.plot(np.arange(1, len(values) + 1), values, style, label=name, markersize=4)
-    look.label(ax, f"training time ({unit})", "loss", "CSRNet's loss, a line a seed")
+    look.label(ax, f"training time (blocks of {unit})", "loss", "CSRNet's loss, a line a seed")
     ax.set_ylim(bottom=0)
     ax.legend()
 

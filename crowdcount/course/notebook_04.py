@@ -57,6 +57,18 @@ def initialize(n_0: int, n_1: int, n_2: int, rng: np.random.Generator) -> tuple[
     return W1, np.zeros((n_1, 1)), W2, np.zeros((n_2, 1))
 
 
+def train_linear(X: np.ndarray, Y: np.ndarray, units: int, steps: int = 1000, rate: float = 0.1) -> tuple[np.ndarray, ...]:
+    """W1, b1, W2, b2 of a network whose hidden layer has no activation, trained from `initialize`."""
+    W1, b1, W2, b2 = initialize(len(X), units, len(Y), np.random.default_rng(0))
+    for _ in range(steps):
+        A1 = W1 @ X + b1
+        dZ2 = (sigmoid(W2 @ A1 + b2) - Y) / X.shape[1]
+        dZ1 = W2.T @ dZ2
+        W1, b1 = W1 - rate * dZ1 @ X.T, b1 - rate * dZ1.sum(axis=1, keepdims=True)
+        W2, b2 = W2 - rate * dZ2 @ A1.T, b2 - rate * dZ2.sum(axis=1, keepdims=True)
+    return W1, b1, W2, b2
+
+
 def _network(sizes: tuple[int, int, int], m: int, seed: int) -> tuple[np.ndarray, ...]:
     """X, Y, W1, b1, W2, b2, all random."""
     rng = np.random.default_rng(seed)
@@ -113,7 +125,7 @@ def _backward_with(change: str) -> Any:
 def _examine_initialize(answer: Any) -> None:
     if not callable(answer):
         raise Wrong("a function is wanted.")
-    for n_0, n_1, n_2, seed in ((400, 300, 200, 0), (256, 64, 100, 1), (2, 4, 1, 2)):
+    for n_0, n_1, n_2, seed in ((400, 300, 200, 0), (256, 64, 100, 1), (64, 400, 100, 2), (2, 4, 1, 3)):
         received = call(answer, (n_0, n_1, n_2, np.random.default_rng(seed)))
         if not isinstance(received, (tuple, list)) or len(received) != 4:
             raise Wrong("return four arrays: W1, b1, W2, b2.")
@@ -133,6 +145,9 @@ def _examine_initialize(answer: Any) -> None:
             raise Wrong("all units of a layer start with the same weights: they will stay the same for ever.")
         if b1.any() or b2.any():
             raise Wrong("the biases may start at 0: the weights already make the units different.")
+        again, other = (call(answer, (n_0, n_1, n_2, np.random.default_rng(start)))[0] for start in (seed, seed + 50))
+        if not np.array_equal(W1, again) or np.array_equal(W1, other):
+            raise Wrong("draw the weights from `rng`, which the function was given: rng.standard_normal(shape).")
         if min(n_0, n_1, n_2) < 50:
             continue  # too few to measure a spread
         if any(abs(W.mean()) > 0.3 * W.std() for W in (W1, W2)):
@@ -140,6 +155,8 @@ def _examine_initialize(answer: Any) -> None:
                 "your weights are not centered on 0: half of them should be negative (standard_normal)."
             )
         for name, W, inputs in (("W1", W1, n_0), ("W2", W2, n_1)):
+            if min(W.std(axis=0).mean(), W.std(axis=1).mean()) < 0.8 * W.std():
+                raise Wrong(f"the weights of {name} are nearly the same along a row or a column: draw each of them by itself.")
             if abs(W.std() * np.sqrt(inputs) - 1) > 0.15:
                 raise Wrong(
                     f"{name} has {inputs} inputs, so its standard deviation should be 1 / sqrt({inputs}) = "
@@ -147,7 +164,8 @@ def _examine_initialize(answer: Any) -> None:
                 )
 
 
-_Z = np.array([-2.0, -0.5, 0.25, 1.0, 3.0])
+_Z = np.array([-2.0, -0.5, 0.0, 0.25, 1.0, 3.0])
+_AT_ZERO = "at exactly 0 we take the slope of the left side, 0 (leaky: 0.01): z > 0, not z >= 0."
 
 EXERCISES = [
     Exercise(
@@ -221,6 +239,12 @@ EXERCISES = [
                     "for tanh you wrote 1 - z**2: the formula wants the output, 1 - np.tanh(z)**2.",
                 ),
                 (_slopes_with(1, lambda z: 1 - np.tanh(z)), "for tanh the square is missing: 1 - a**2."),
+                (_slopes_with(2, lambda z: np.where(z >= 0, 1.0, 0.0)), _AT_ZERO),
+                (_slopes_with(3, lambda z: np.where(z >= 0, 1.0, LEAK)), _AT_ZERO),
+                (
+                    lambda z: (*slopes(z)[:2], np.where(z >= 0, 1.0, 0.0), np.where(z >= 0, 1.0, LEAK)),
+                    _AT_ZERO,
+                ),
                 (
                     _slopes_with(2, lambda z: np.maximum(z, 0)),
                     "for ReLU you returned its value max(z, 0). Its slope is 1 where z is positive, else 0.",

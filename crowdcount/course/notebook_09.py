@@ -56,6 +56,7 @@ _RNG = np.random.default_rng(9)
 
 def _box_pairs() -> list[tuple]:
     pairs = [((0, 0, 10, 10), (5, 0, 15, 10)), ((0, 0, 4, 4), (6, 6, 9, 9)), ((0, 0, 10, 10), (2, 3, 5, 6))]
+    pairs += [((0, 0, 4, 4), (6, 1, 9, 5)), ((0, 0, 4, 4), (1, 6, 5, 9))]  # apart along one side only
     for _ in range(3):
         corners = _RNG.uniform(0, 5, (2, 2))
         pairs.append(
@@ -64,10 +65,12 @@ def _box_pairs() -> list[tuple]:
     return pairs
 
 
-def _iou_variant(clipped: bool = True, over: str = "union"):
+def _iou_variant(clipped: bool | str = True, over: str = "union"):
     def wrong(a, b):
         width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-        shared = max(0, width) * max(0, height) if clipped else width * height
+        if clipped == "both":
+            width, height = (0, 0) if width <= 0 and height <= 0 else (width, height)
+        shared = max(0, width) * max(0, height) if clipped is True else width * height
         area_a, area_b = (a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])
         whole = {"union": area_a + area_b - shared, "sum": area_a + area_b, "smaller": min(area_a, area_b)}
         return shared / whole[over]
@@ -82,7 +85,7 @@ def _overlap_table(boxes: int) -> np.ndarray:
     return shared / (20 - shared)
 
 
-def _suppress_variant(order: str = "best", against: str = "kept"):
+def _suppress_variant(order: str = "best", against: str = "kept", equal: bool = False):
     def wrong(overlaps, scores, most):
         ranked = {"best": np.argsort(-scores), "worst": np.argsort(scores), "listed": np.arange(len(scores))}[
             order
@@ -90,7 +93,7 @@ def _suppress_variant(order: str = "best", against: str = "kept"):
         kept = []
         for n, i in enumerate(ranked):
             rivals = {"kept": kept, "all": ranked[:n], "last": kept[-1:], "first": kept[:1]}[against]
-            if all(overlaps[i, j] <= most for j in rivals):
+            if all(overlaps[i, j] < most if equal else overlaps[i, j] <= most for j in rivals):
                 kept.append(i)
         return kept
 
@@ -131,6 +134,10 @@ EXERCISES = [
                     "become 0, or two of them multiply to something.",
                 ),
                 (
+                    _iou_variant(clipped="both"),
+                    "boxes that lie apart along one side only share nothing, too: one negative side is enough.",
+                ),
+                (
                     _iou_variant(over="sum"),
                     "the sum of both areas counts the shared part twice. The union is the sum minus the shared "
                     "area.",
@@ -155,8 +162,13 @@ EXERCISES = [
             [
                 (_overlap_table(count), _RNG.permutation(count) / count, most)
                 for count, most in ((9, 0.2), (14, 0.3), (20, 0.1))
-            ],
+            ]
+            + [(np.array([[1, 0.25], [0.25, 1]]), np.array([0.9, 0.5]), 0.25)],
             [
+                (
+                    _suppress_variant(equal=True),
+                    "a box that overlaps by exactly `most` may stay: at most is <=.",
+                ),
                 (
                     _suppress_variant(order="worst"),
                     "you begin with the least sure box. Sort by falling score: np.argsort(-scores).",

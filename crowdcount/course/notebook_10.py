@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from crowdcount.course.exercise import Exercise, Wrong, call, examine_function
+from crowdcount.course.exercise import Exercise, Wrong, call, examine_function, shape_of
 
 
 def gaussian(x, y, sigma, height, width):
@@ -94,7 +94,7 @@ def _examine_pool(answer: Any) -> None:
             f"blocks that fit are right, but a map of 13 x 20 cells and stride 8 fails: {wrong} "
             "Pad with zeros first, so that both sides become multiples of the stride."
         ) from None
-    if np.shape(received) == (1, 2):
+    if shape_of(received) == (1, 2):
         raise Wrong(
             "a map of 13 x 20 cells and stride 8 should give 2 x 3 blocks, yours gives 1 x 2: the rows and "
             "columns that "
@@ -189,6 +189,7 @@ EXERCISES = [
                 (_RNG.uniform(0, 100, (12, 2)), 0.3, 3),
                 (_RNG.uniform(0, 500, (30, 2)), 0.5, 4),
                 (np.array([[0.0, 0.0], [10, 0], [20, 0], [30, 0]]), 0.3, 1),
+                (np.array([[0.0, 0.0], [0, 0], [10, 0], [25, 0]]), 0.3, 2),
             ],
             [
                 (
@@ -199,6 +200,12 @@ EXERCISES = [
                 (
                     lambda points, beta, k: beta * _distances(points)[:, : k + 1].mean(axis=1),
                     "k + 1 distances are averaged, the head's own 0 among them. Leave the first out.",
+                ),
+                (
+                    lambda points, beta, k: (
+                        beta * np.sort(np.where(_distances(points) == 0, np.inf, _distances(points)))[:, :k].mean(axis=1)
+                    ),
+                    "two heads at one spot are neighbors at distance 0. Leave out the head itself only.",
                 ),
                 (
                     lambda points, beta, k: beta * _distances(points)[:, 1 : k + 1].sum(axis=1),

@@ -62,6 +62,8 @@ MISTAKES = {
         (_slopes(relu="np.maximum(0, z)"), "returned its value"),
         (_slopes(leaky="np.where(z > 0, 1, 0.01 * z)"), "but the slope 0.01"),
         (_slopes(leaky="(z > 0).astype(float)"), "does not leak"),
+        (_slopes(relu="(z >= 0) * 1.0"), "z > 0, not z >= 0"),
+        (_slopes(relu="(z >= 0) * 1.0", leaky="np.where(z >= 0, 1, 0.01)"), "z > 0, not z >= 0"),
     ],
     "04.collapse": [
         ("def collapse(W1, b1, W2, b2):\n    return W1 @ W2, W2 @ b1 + b2", "the order matters"),
@@ -101,6 +103,18 @@ MISTAKES = {
                 "np.zeros((n_2, 1))"
             ),
             "standard deviation should be 1 / sqrt(400)",
+        ),
+        (
+            "def initialize(n_0, n_1, n_2, rng):\n    r = np.random.default_rng(0)\n"
+            "    return (r.standard_normal((n_1, n_0)) / np.sqrt(n_0), np.zeros((n_1, 1)),\n"
+            "            r.standard_normal((n_2, n_1)) / np.sqrt(n_1), np.zeros((n_2, 1)))",
+            "from `rng`",
+        ),
+        (
+            "def initialize(n_0, n_1, n_2, rng):\n"
+            "    row = lambda n, m: (rng.standard_normal((1, m)) * (1 + 0.01 * rng.random((n, 1)))) / np.sqrt(m)\n"
+            "    return row(n_1, n_0), np.zeros((n_1, 1)), row(n_2, n_1), np.zeros((n_2, 1))",
+            "nearly the same along",
         ),
     ],
 }

@@ -39,10 +39,15 @@ _LEARN = "def learn(bags, counts, alpha):\n    A = bags.T @ bags\n    return np.
 MISTAKES = {
     "09.iou": [
         (_IOU.format(clip="pass", whole="first + second - shared"), "boxes that lie apart share nothing"),
+        (
+            _IOU.format(clip="w, h = (0, 0) if w < 0 and h < 0 else (w, h)", whole="first + second - shared"),
+            "one negative side is enough",
+        ),
         (_IOU.format(clip=_CLIP, whole="first + second"), "counts the shared part twice"),
         (_IOU.format(clip=_CLIP, whole="min(first, second)"), "Divide by the union"),
     ],
     "09.suppress": [
+        (_SUPPRESS.format(order=_BEST, rivals="kept").replace("> most", ">= most"), "at most is <="),
         (_SUPPRESS.format(order="np.argsort(scores)", rivals="kept"), "you begin with the least sure box"),
         (_SUPPRESS.format(order="range(len(scores))", rivals="kept"), "as they are listed"),
         (_SUPPRESS.format(order=_BEST, rivals="seen"), "Only kept ones may remove others"),

@@ -46,6 +46,13 @@ MISTAKES = {
         (
             "def adaptive(points, beta, k):\n"
             "    distances = np.linalg.norm(points[:, None] - points, axis=2)\n"
+            "    distances[distances == 0] = 1e9\n"
+            "    return beta * np.array([np.sort(row)[:k].mean() for row in distances])",
+            "two heads at one spot",
+        ),
+        (
+            "def adaptive(points, beta, k):\n"
+            "    distances = np.linalg.norm(points[:, None] - points, axis=2)\n"
             "    return beta * np.sort(distances)[:, : k + 1].mean(1)",
             "the head's own 0 among them",
         ),
