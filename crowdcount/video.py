@@ -1,7 +1,8 @@
 """Counting over time: a video, a webcam or a network camera -> a count every so many seconds.
 
-Each counted frame goes through the same function as a picture does. Nothing grows with the length of the
-video: a camera may be watched for days. Needs PyAV (the extra `video`).
+Each counted frame goes through the same function as a picture does. Nothing in memory grows with the length
+of the video, but for the index of an annotated one: a camera may be watched for days. Needs PyAV (the extra
+`video`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from crowdcount.video_frames import (
     read_frames,
     require_av,
     source_name,
+    video_path,
 )
 from crowdcount.zones import count_zones, read_zones
 
@@ -96,9 +98,9 @@ def count_video(
     after every multiple of `every`. Where the network needs longer than that, a recording waits for it; of a
     camera the newest frame is taken, and the moments in between are left out.
 
-    The counts are smoothed: each is the mean of all counts so far, weighted by `exp(-age / smooth)`. Counts
-    that lie further apart than `smooth` are thus left as they are, and a change shows to two thirds after
-    that time.
+    The counts are smoothed: each is the mean of all counts so far, weighted by `exp(-age / smooth)`. Where
+    they come much more often than that, a change shows to about two thirds after the time `smooth`. Of counts
+    that lie `smooth` apart the newest makes up 63 % or more of the mean, three times as far apart 95 % or more.
 
     Args:
         source: path of a video; address of one or of a camera (`rtsp://...`, `http://...`); or the number of
@@ -111,7 +113,8 @@ def count_video(
         coverage: as for `counting.count`. The range is one for single pictures.
         annotated: write a video with the density map over every frame, the count, the time and the zones to
             this file (`.mp4`, `.mov` or `.mkv`). It is whole once the iteration has ended, in whatever way:
-            at the video's end, by an error, by `close()` or by Ctrl-C.
+            at the video's end, by an error, by `close()` or by Ctrl-C. Until then `.mp4` and `.mov` hold 72
+            bytes of memory for each frame, `.mkv` 3: choose that for days.
         timeout: seconds within which an address has to answer, and after which silence means that it dropped.
         patience: seconds for which a camera that dropped is tried again, at growing pauses.
         report: called with a sentence for each thing that was left out, dropped or found again;
@@ -142,8 +145,9 @@ def count_video(
         if not allowed or value is not None and not math.isfinite(value):
             raise DataError(f"{name} must be a number of seconds {least}. Received: {name}={value}")
     require_av()
-    path = source_name(source)
-    if annotated is not None and os.path.isfile(path):
+    source_name(source)  # raises for what is no source
+    path = video_path(source)
+    if annotated is not None and path is not None and os.path.isfile(path):
         if os.path.realpath(annotated) == os.path.realpath(path):
             raise DataError(f"The annotated video would replace the source, {path}. Choose another file.")
     named = read_zones(zones) if zones is not None else []

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING
+from urllib.request import url2pathname
 
 import numpy as np
 
@@ -41,6 +42,11 @@ _LACKING = 2.0
 _NAP = 0.2
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_FILE_ADDRESS = re.compile(r"file://(localhost(?=/))?", re.IGNORECASE)
+# Servers that keep files. What comes by other ways, as udp, rtp, srt or rtmp, is sent as it happens.
+_SERVERS = {"http", "https", "ftp", "sftp", "smb", "rtsp", "rtsps"}
+# Formats that only describe where the video is: the description's size says nothing of the video's length.
+_DESCRIPTIONS = {"hls", "dash", "rtsp", "sdp"}
 _WEBCAMS = {"linux": ("v4l2", "/dev/video{}", {}), "darwin": ("avfoundation", "{}", {"framerate": "30"})}
 
 
@@ -84,7 +90,7 @@ def read_frames(
 
     Args:
         source: path of a video; address of one or of a camera (`rtsp://...`, `http://...`); or the number of
-            a webcam.
+            a webcam. An address with a known length, as of a file, is read once, from its beginning to its end.
         seconds: stop after so many seconds of the video or the camera.
         timeout: seconds within which an address has to answer, and after which silence means that it dropped.
         patience: seconds for which a camera that dropped is tried again, at growing pauses.
@@ -97,14 +103,14 @@ def read_frames(
         VideoError: if PyAV is missing, the source cannot be read or has no frames, or a camera stays away.
     """
     _import_av()
-    name = source_name(source)
-    if _is_webcam(source):
+    name, path = source_name(source), video_path(source)
+    if path is not None:
+        opened, live = _open_file(path), False
+    elif _is_webcam(source):
         opened, live = _opened_in_time(lambda: _open_webcam(int(source), timeout), name, timeout), True
-    elif _is_address(source):
+    else:
         opened = _opened_in_time(lambda: _open_address(source, timeout), name, timeout)
         live = not _is_recording(opened, source)
-    else:
-        opened, live = _open_file(os.fspath(source)), False
     if not live:
         with opened:
             for moment in _recording(opened, name, report):
@@ -116,17 +122,23 @@ def read_frames(
     def again() -> InputContainer:
         if _is_webcam(source):
             return _open_webcam(int(source), timeout)
-        return _open_address(source, timeout)
+        container = _open_address(source, timeout)
+        if _is_recording(container, source):  # of what was seen already: a broadcast ends so
+            container.close()
+            raise VideoError("a recording is there now")
+        return container
 
     yield from _Camera(name, opened, again, timeout, patience, report).moments(seconds)
 
 
 def source_name(source: VideoSource) -> str:
-    """How messages call a source: an address without the user's name and password.
+    """How messages call a source: an address without what may be the user's name and password.
 
     Example:
         >>> source_name("rtsp://admin:p@ss@192.168.1.20/stream1")
         'rtsp://***@192.168.1.20/stream1'
+        >>> source_name("http://192.168.1.20/video.cgi?user=admin&pwd=secret")
+        'http://192.168.1.20/video.cgi?***'
     """
     if _is_webcam(source):
         return f"webcam {int(source)}"
@@ -135,8 +147,28 @@ def source_name(source: VideoSource) -> str:
             f"A video cannot be read from {type(source).__name__} {repr(source)[:80]}. Give the path of a "
             "video, an address, or the number of a webcam."
         )
+    path = video_path(source)
+    if path is not None:
+        return path
     # Up to the last "@" before the path, as FFmpeg reads it: a password may hold others.
-    return re.sub(r"//[^/]*@", "//***@", os.fsdecode(source))
+    shown = re.sub(r"//[^/]*@", "//***@", source, count=1)
+    # There is no telling what cameras call a password in the query, or in the path as user=admin&password=...
+    return re.sub(r"([?#;=]).*", r"\1***", shown, flags=re.DOTALL)
+
+
+def video_path(source: VideoSource) -> str | None:
+    """The path of a source that is a file of this machine; None for a webcam or another address.
+
+    Example:
+        >>> video_path("file:///home/me/the%20square.mp4")
+        '/home/me/the square.mp4'
+    """
+    if not isinstance(source, (str, os.PathLike)) or _is_webcam(source):
+        return None
+    path = os.fsdecode(source)
+    if found := _FILE_ADDRESS.match(path):
+        return url2pathname(path[found.end() :])
+    return None if _is_address(source) else path
 
 
 def require_av() -> None:
@@ -169,7 +201,11 @@ def _is_address(source: VideoSource) -> bool:
 
 def _is_recording(container: InputContainer, address: str) -> bool:
     """Whether an address is that of a file, which has a length, rather than a camera's."""
-    return address.lower().startswith("http") and (container.duration is not None or container.size > 0)
+    if address.partition("://")[0].lower() not in _SERVERS:
+        return False
+    if (container.duration or 0) > 0:  # live streams may call it 0
+        return True
+    return container.size > 0 and container.format.name not in _DESCRIPTIONS
 
 
 def _open_file(path: str) -> InputContainer:
@@ -352,6 +388,8 @@ def _recording(container: InputContainer, name: str, report: Report) -> Iterator
 
 def _declared_length(container: InputContainer, stream: VideoStream) -> float:
     """How many seconds the header says that the video lasts, 0 where it does not."""
+    if container.format.name in _DESCRIPTIONS:  # it knows of the whole, its streams do not
+        return (container.duration or 0) / _import_av().time_base
     # Of an AVI that is cut off FFmpeg shortens the duration with the file. Its frames are the header's own, and last
     # a tick of its clock each.
     ticks = stream.frames if container.format.name == "avi" else 0

@@ -108,6 +108,34 @@ def test_everything_that_it_writes(run, folder):
     ]
 
 
+def test_without_a_chart_no_counts_are_kept(run, monkeypatch):
+    monkeypatch.setattr("crowdcount.video_chart.CountSeries.add", lambda *_: pytest.fail("kept"))
+    status, _, err = run("--csv", "out.csv", "--every", "2", "--smooth", "0")
+    assert status == 0
+    assert err[-1] == "crowdcount: 4 counts, on average 25.0 people, at most 40.0 at 6.0 s"
+
+
+@pytest.mark.parametrize("option", ["--csv", "--annotated"])
+def test_the_address_of_a_file_is_not_replaced_either(run, folder, option):
+    before = (folder / "square.mp4").read_bytes()
+    status, lines, err = run(option, "square.mp4", "--seconds", "3", source=(folder / "square.mp4").as_uri())
+    assert status == 1 and lines == []
+    assert len(err) == 1 and f"{option} would replace square.mp4" in err[0]
+    assert (folder / "square.mp4").read_bytes() == before
+
+
+def test_a_password_is_not_in_the_title_of_the_chart(run, folder, monkeypatch):
+    from crowdcount import video_frames
+    from crowdcount.video_chart import CountSeries
+
+    titles = []
+    monkeypatch.setattr(CountSeries, "save_chart", lambda self, path, title: titles.append(title))
+    opening = av.open
+    monkeypatch.setattr(video_frames, "_open_address", lambda address, timeout: opening("square.mp4"))
+    run("--chart", "chart.png", source="http://192.168.1.20/v.mp4?user=admin&pwd=secret")
+    assert titles == ["http://192.168.1.20/v.mp4?***"]
+
+
 def test_counts_are_smoothed_unless_told_otherwise(run):
     run("--csv", "out.csv", "--every", "2", "--seconds", "3")
     first, second = rows("out.csv")

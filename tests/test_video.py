@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from fractions import Fraction
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import numpy as np
@@ -235,6 +236,14 @@ def test_coverage_reaches_the_counting(tmp_path, by_level):
     assert (frame.low, frame.high) == pytest.approx((0.5 * frame.count, 1.5 * frame.count))
 
 
+@pytest.mark.parametrize("apart, share", [(1, 0.63), (3, 0.95)])
+def test_share_of_the_newest_count_by_how_far_they_lie_apart(apart, share):
+    smoother = video._Smoother(5)
+    for number in range(20):
+        (shown,) = smoother(5 * apart * number, [float(number == 19)])
+    assert shown == pytest.approx(share, abs=0.005)
+
+
 @pytest.mark.parametrize(
     "options, part",
     [
@@ -319,6 +328,26 @@ def test_a_password_with_any_signs_stays_out_of_messages(password):
     named = video_frames.source_name(f"rtsp://me:{password}@192.168.1.20:554/square@noon/1")
     assert named == "rtsp://***@192.168.1.20:554/square@noon/1"
     assert video_frames.source_name("http://camera/square@noon") == "http://camera/square@noon"
+
+
+@pytest.mark.parametrize(
+    "address, named",
+    [
+        ("http://192.168.1.20/video.cgi?user=admin&pwd=secret", "http://192.168.1.20/video.cgi?***"),
+        ("http://me:secret@192.168.1.20/video.cgi?secret", "http://***@192.168.1.20/video.cgi?***"),
+        ("http://192.168.1.20?u=a/b&pwd=secret", "http://192.168.1.20?***"),
+        ("http://192.168.1.20/live#pwd=secret", "http://192.168.1.20/live#***"),
+        ("rtsp://192.168.1.20:554/user=admin&password=secret&channel=1", "rtsp://192.168.1.20:554/user=***"),
+        ("rtsp://192.168.1.20/ch1;pwd=secret", "rtsp://192.168.1.20/ch1;***"),
+    ],
+)
+def test_a_password_in_the_query_or_the_path_stays_out_of_messages(address, named):
+    assert video_frames.source_name(address) == named
+
+
+def test_the_path_of_a_file_is_named_whole():
+    for path in ("squares//me@noon/v.mp4", "what?=;#.mp4"):
+        assert video_frames.source_name(path) == path
 
 
 def write_sound(path):
@@ -555,11 +584,12 @@ def test_chart_draws_counts_range_and_zones(tmp_path):
 class Camera:
     """An RTSP camera: MPEG transport stream in RTP, over the connection that asks for it."""
 
-    def __init__(self, tmp_path, drop_after=None, refuse_from=None):
+    def __init__(self, tmp_path, drop_after=None, refuse_from=None, span=None, once=False):
         path = write_video(tmp_path / "camera.ts", codec="mpeg2video", rate=25, frames=40, format="mpegts")
         with open(path, "rb") as file:
             self._content = file.read()
         self._drop_after, self._refuse_from = drop_after, refuse_from
+        self._span, self._once = span, once
         self.connections = 0
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = f"rtsp://me:secret@127.0.0.1:{self._server.getsockname()[1]}/square"
@@ -594,7 +624,8 @@ class Camera:
             sequence = re.search(r"CSeq: (\d+)", request)[1]
             head, body = f"RTSP/1.0 200 OK\r\nCSeq: {sequence}\r\nSession: 1\r\n", ""
             if method == "DESCRIBE":
-                body = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=square\r\nt=0 0\r\nm=video 0 RTP/AVP 33\r\n"
+                span = f"a=range:{self._span}\r\n" if self._span else ""
+                body = f"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=square\r\nt=0 0\r\n{span}m=video 0 RTP/AVP 33\r\n"
                 head += f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
             elif method == "SETUP":
                 head += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
@@ -604,7 +635,8 @@ class Camera:
 
     def _play(self, connection):
         begun = time.monotonic()
-        for number, start in enumerate(itertools.cycle(range(0, len(self._content), 1316))):
+        starts = range(0, len(self._content), 1316)
+        for number, start in enumerate(starts if self._once else itertools.cycle(starts)):
             if self._end.is_set() or self._drop_after and time.monotonic() - begun > self._drop_after:
                 return
             chunk = self._content[start : start + 1316]
@@ -663,6 +695,26 @@ def test_seconds_end_a_camera_that_is_away(camera, by_level):
     assert time.monotonic() - begun < 10
 
 
+def test_a_recording_of_an_rtsp_server_is_read_once(camera, by_level):
+    source = camera(span="npt=0-1.6", once=True)
+    assert counted(source.address, every=0.4, seconds=10, timeout=5) == [(0, 0), (0.4, 10), (0.8, 20), (1.2, 30)]
+    assert source.connections == 1
+
+
+def test_a_recording_of_an_rtsp_server_that_is_cut_off_is_told(camera, by_level):
+    messages = []
+    source = camera(span="npt=0-100", once=True)
+    assert counted(source.address, messages.append, every=0.4, seconds=10, timeout=5)[-1] == (1.2, 30)
+    assert len(messages) == 1 and re.search(r"ends early, after 1\.\d s of 100\.0 s", messages[0])
+
+
+@pytest.mark.parametrize("span", ["npt=now-", "npt=0-", "npt=0-0"])
+def test_an_rtsp_camera_that_tells_no_length_is_no_recording(camera, by_level, span):
+    frames = count_video(camera(span=span).address, report=pytest.fail, timeout=5)
+    assert next(frames).clock is not None
+    frames.close()
+
+
 def test_a_slow_network_gets_the_newest_frame(camera, by_level, monkeypatch):
     quick = video.count
 
@@ -706,10 +758,9 @@ def test_a_refused_connection_is_one_clear_error(by_level):
         next(count_video(f"rtsp://127.0.0.1:{port}/"))
 
 
-def test_a_recording_behind_an_address_is_read_to_its_end(tmp_path, by_level):
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
-    write_video(tmp_path / "v.mp4", frames=30)
+@pytest.fixture
+def web(tmp_path):
+    """Address of a server of the folder `tmp_path`."""
 
     class Handler(SimpleHTTPRequestHandler):
         def __init__(self, *arguments):
@@ -719,12 +770,108 @@ def test_a_recording_behind_an_address_is_read_to_its_end(tmp_path, by_level):
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        assert counted(f"{address}/v.mp4") == [(0, 0), (1, 10), (2, 20)]
-        with pytest.raises(VideoError, match="w.mp4 cannot be opened"):
-            counted(f"{address}/w.mp4")
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def test_a_recording_behind_an_address_is_read_to_its_end(tmp_path, web, by_level):
+    write_video(tmp_path / "v.mp4", frames=30)
+    assert counted(f"{web}/v.mp4") == [(0, 0), (1, 10), (2, 20)]
+    with pytest.raises(VideoError, match="w.mp4 cannot be opened"):
+        counted(f"{web}/w.mp4")
+
+
+def write_playlist(folder, *, over):
+    """A playlist (HLS) of three segments of a second each, to which no more come where it is over."""
+    write_video(folder / "0.ts", codec="mpeg2video", rate=25, frames=75, format="mpegts")
+    cuts = [0, *(packets(str(folder / "0.ts"))[number][0] for number in (25, 50)), None]
+    content = (folder / "0.ts").read_bytes()
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1", "#EXT-X-MEDIA-SEQUENCE:0"]
+    for number, (start, end) in enumerate(itertools.pairwise(cuts)):
+        (folder / f"{number}.ts").write_bytes(content[start:end])
+        lines += ["#EXTINF:1.0,", f"{number}.ts"]
+    path = folder / "square.m3u8"
+    path.write_text("\n".join([*lines, *["#EXT-X-ENDLIST"] * over, ""]))
+    return path
+
+
+needs_playlists = pytest.mark.skipif("hls" not in av.formats_available, reason="this PyAV reads no playlists")
+
+
+@needs_playlists
+@pytest.mark.parametrize("over", [True, False])
+def test_only_a_playlist_with_an_end_is_a_recording(tmp_path, web, over):
+    write_playlist(tmp_path, over=over)
+    address = f"{web}/square.m3u8"
+    with av.open(address, timeout=5) as container:
+        assert container.size > 0
+        assert video_frames._is_recording(container, address) is over
+
+
+@needs_playlists
+def test_a_recorded_playlist_is_read_once(tmp_path, web, by_level):
+    write_playlist(tmp_path, over=True)
+    assert [moment for moment, _ in counted(f"{web}/square.m3u8", seconds=10)] == [0, 1, 2]
+
+
+@needs_playlists
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_broadcast_that_ends_is_a_camera_that_dropped(tmp_path, web, by_level, monkeypatch, recorded):
+    monkeypatch.setattr(video_frames, "_FIRST_PAUSE", 0.1)
+    path = write_playlist(tmp_path, over=False)
+    messages = []
+    frames = count_video(
+        f"{web}/square.m3u8", every=0.01, seconds=8, report=messages.append, timeout=5, patience=2
+    )
+    assert next(frames).clock is not None
+    if recorded:
+        # What was seen is not counted again.
+        path.write_text(path.read_text() + "#EXT-X-ENDLIST\n")
+    else:
+        path.unlink()
+    with pytest.raises(VideoError, match="did not come back within 2 s"):
+        list(frames)
+    assert [message for message in messages if "Connecting again" in message] == messages != []
+
+
+@pytest.mark.parametrize(
+    "address, form, duration, size, recording",
+    [
+        ("ftp://nas/v.mp4", "mov,mp4,m4a,3gp,3g2,mj2", 1_000_000, 900, True),
+        ("SMB://nas/v.ts", "mpegts", None, 900, True),
+        ("http://camera/mjpeg", "mpjpeg", None, -38, False),
+        ("http://camera/live.flv", "flv", 0, -38, False),
+        ("http://server/live.mpd", "dash", None, 900, False),
+        ("http://server/v.mpd", "dash", 1_000_000, 900, True),
+        ("http://camera/live.sdp", "sdp", None, 900, False),
+        ("rtsp://camera/1", "rtsp", -5_000_000, -22, False),
+        ("rtmp://server/live", "flv", 1_000_000, -38, False),
+        ("srt://server:9000", "mpegts", 1_000_000, -38, False),
+        ("udp://239.0.0.1:1234", "mpegts", 1_000_000, -38, False),
+    ],
+)
+def test_a_length_makes_a_recording_where_files_can_lie(address, form, duration, size, recording):
+    container = SimpleNamespace(format=SimpleNamespace(name=form), duration=duration, size=size)
+    assert video_frames._is_recording(container, address) is recording
+
+
+def test_the_address_of_a_file_is_its_path(tmp_path, by_level, monkeypatch):
+    path = write_video(tmp_path / "a square, 50%.mp4", frames=30)
+    expected = counted(path)
+    monkeypatch.chdir(tmp_path)
+    for address in (
+        f"file://{path}",
+        f"FILE://{path}",
+        (tmp_path / "a square, 50%.mp4").as_uri(),
+        f"file://localhost{path}",
+        "file://a%20square,%2050%25.mp4",
+    ):
+        assert counted(address, seconds=10) == expected
+        with pytest.raises(DataError, match="would replace the source, .*a square, 50%.mp4"):
+            count_video(address, annotated=path)
+    with pytest.raises(VideoError, match="'/missing.mp4' does not exist"):
+        counted("file:///missing.mp4")
 
 
 def test_a_number_is_a_webcam(tmp_path, by_level, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +30,6 @@ from crowdcount.cli.common import (
 
 if TYPE_CHECKING:
     from crowdcount.video import FrameCount
-    from crowdcount.video_chart import CountSeries
 
 
 def add(command: Command) -> None:
@@ -71,11 +71,11 @@ def add(command: Command) -> None:
 
 
 def _video(arguments: argparse.Namespace) -> int:
-    from crowdcount.video_frames import require_av, source_name
+    from crowdcount.video_frames import require_av, source_name, video_path
 
     require_av()
     outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
-    check_outputs(outputs, [arguments.source, arguments.zones, arguments.model])
+    check_outputs(outputs, [video_path(arguments.source), arguments.zones, arguments.model])
     for path in filter(None, outputs.values()):
         check_writable(Path(path))
 
@@ -95,7 +95,8 @@ def _video(arguments: argparse.Namespace) -> int:
     from crowdcount.video import count_video
 
     begin()
-    series = CountSeries()
+    summary = _Summary()
+    series = CountSeries() if arguments.chart else None
     warned: list[str] = []
     failed = False
     frames = count_video(
@@ -112,9 +113,11 @@ def _video(arguments: argparse.Namespace) -> int:
     try:
         with closing(frames):
             for frame in tqdm(frames, unit=" counts", file=sys.stderr, disable=hides_progress()):
-                if not series and frame.clock:
+                if not summary.counts and frame.clock:
                     print(f"crowdcount: first frame at {frame.clock:%Y-%m-%d %H:%M:%S %z}", file=sys.stderr)
-                series.add(frame)
+                summary.add(frame)
+                if series is not None:
+                    series.add(frame)
                 print("\n".join(_lines(frame)), flush=True)
                 for warning in frame.warnings:
                     if warning not in warned:  # a camera is not warned of once a second
@@ -131,11 +134,11 @@ def _video(arguments: argparse.Namespace) -> int:
         # Interrupted or failed: what was counted is kept.
         if table is not None:
             table.close()
+        if summary.counts:
+            print(summary, file=sys.stderr)
         if series:
-            print(_summary(series), file=sys.stderr)
-            if arguments.chart:
-                with writing(arguments.chart):
-                    series.save_chart(arguments.chart, title=source_name(arguments.source))
+            with writing(arguments.chart):
+                series.save_chart(arguments.chart, title=source_name(arguments.source))
     return FAILED if failed else 0
 
 
@@ -146,10 +149,23 @@ def _lines(frame: FrameCount) -> list[str]:
     return [f"{time}\t{frame.count:.1f}{span}", *zones]
 
 
-def _summary(series: CountSeries) -> str:
-    counts = series.counts
-    most = max(counts)
-    when = series.times[counts.index(most)]
-    times = "1 count" if len(counts) == 1 else f"{len(counts)} counts"
-    mean = sum(counts) / len(counts)
-    return f"crowdcount: {times}, on average {mean:.1f} people, at most {most:.1f} at {when:.1f} s"
+class _Summary:
+    """What is told of all counts at the end. It keeps none of them: a camera may be watched for days."""
+
+    def __init__(self) -> None:
+        self.counts = 0
+        self._sum = 0.0
+        self._most = self._when = -math.inf
+
+    def add(self, frame: FrameCount) -> None:
+        self.counts += 1
+        self._sum += frame.count
+        if frame.count > self._most:
+            self._most, self._when = frame.count, frame.time
+
+    def __str__(self) -> str:
+        times = "1 count" if self.counts == 1 else f"{self.counts} counts"
+        mean = self._sum / self.counts
+        return (
+            f"crowdcount: {times}, on average {mean:.1f} people, at most {self._most:.1f} at {self._when:.1f} s"
+        )
