@@ -54,6 +54,7 @@ _AGAIN = "Copy or download it again, or open it in a picture program and save it
 
 # Tags of TIFF 6.0, EXIF 2.32 and DNG 1.7.
 _REDUCED_TAG, _WIDTH_TAG, _HEIGHT_TAG, _ORIENTATION_TAG, _DNG_TAG = 254, 256, 257, 274, 50706
+_BITS_TAG, _PHOTOMETRIC_TAG = 258, 262
 
 # EXIF orientation -> what makes the picture upright. Orientation 1 needs nothing.
 _TURNS = {
@@ -395,13 +396,20 @@ def _rgb_image(image: Image.Image, name: str) -> Image.Image:
         if image.mode == "F":
             gray = _to_uint8(samples, name)
         else:
-            # Mode I is 32 bits wide, but holds 16-bit samples where a file or a uint16 array was its source.
+            # Mode I is 32 bits wide, but holds 16-bit samples where a file or a uint16 array was its source; TIFF's tags
+            # tell of 12 bits.
             low, high = samples.min(), samples.max()
             if low < 0 or high > 65535:
                 raise PictureError(
                     f"{name} has values from {low} to {high}; 16-bit gray is 0 to 65535. Save it so."
                 )
-            gray = (samples >> 8).astype(np.uint8)
+            tags = getattr(image, "tag_v2", {})
+            bits = tags.get(_BITS_TAG, (32 if (image.mode, image.format) == ("I", None) else 16,))[0]
+            if bits == 32 and high <= 255:  # 8-bit samples in a wide mode, as in an array of integers
+                bits = 8
+            gray = (samples >> (min(bits, 16) - 8)).astype(np.uint8)
+            if tags.get(_PHOTOMETRIC_TAG) == 0:  # white is 0; Pillow turns only 8-bit samples around
+                gray = 255 - gray
         if isinstance(image.info.get("transparency"), int):
             gray[samples == image.info["transparency"]] = 255
         return Image.fromarray(gray).convert("RGB")

@@ -94,7 +94,10 @@ def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
     if "sha256" in card and checksum(path) != card["sha256"]:
         raise WeightsError(f"{path} is cut off or changed: its checksum is not the one in its card. Get it again.")
     network = card.get("network") or {}
-    filters = model.get_layer("block1_conv1").filters
+    try:
+        filters = model.get_layer("block1_conv1").filters
+    except ValueError:
+        raise WeightsError(f"{path} holds weights of CSRNet. Received another network: {model.name!r}") from None
     if "width" in network and max(1, round(64 * network["width"])) != filters:
         raise WeightsError(
             f"{path} holds a network of width {network['width']:g}, the model has width {filters / 64:g}: build it "
@@ -155,7 +158,8 @@ def _model_path(name_or_file: str | os.PathLike) -> Path:
             raise WeightsError(f"{path} is cut off or no model that Keras has saved. Get it again.")
     else:
         path = find_weights(name_or_file)
-    return path.resolve()
+    # Not where a link leads: the card and the name's ending are beside the link.
+    return Path(os.path.abspath(path))
 
 
 @functools.lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from crowdcount.density import STRIDE
+from crowdcount.errors import PictureError
 from crowdcount.fonts import font
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | Non
         uint8 RGB of the picture's size, or smaller by `longest_side`.
 
     Raises:
-        ValueError: if the map does not belong to the picture.
+        PictureError: if the map does not belong to the picture, as when its file has been replaced.
 
     Example:
         >>> picture = np.full((20, 30, 3), 128, np.uint8)
@@ -56,9 +57,9 @@ def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | Non
     height, width = picture.shape[:2]
     rows, columns = -(-height // STRIDE), -(-width // STRIDE)
     if density.shape != (rows, columns):
-        raise ValueError(
+        raise PictureError(
             f"A picture of {width}x{height} pixels has a density map of shape {(rows, columns)}. "
-            f"Received: density.shape={density.shape}"
+            f"Received: density.shape={density.shape}. Has another picture taken its place?"
         )
     scale = 1.0 if longest_side is None else min(1.0, longest_side / max(height, width))
     shown_width, shown_height = max(1, round(width * scale)), max(1, round(height * scale))
@@ -105,12 +106,12 @@ def add_caption(picture: np.ndarray, text: str) -> np.ndarray:
     drawing = ImageDraw.Draw(strip)
     for number, line in enumerate(lines):
         middle = padding + size / 2 + number * (size + padding)
-        drawing.text((padding, middle), line, fill="white", font=font(size), anchor="lm")
+        drawing.text((padding, middle), line, fill="white", font=font(size, line), anchor="lm")
     return np.concatenate([picture, np.asarray(strip)])
 
 
 def _length(line: str, size: int) -> float:
-    return font(size).getlength(line)
+    return font(size, line).getlength(line)
 
 
 def _broken(line: str, size: int, width: int) -> list[str]:

@@ -36,6 +36,7 @@ _QUALITY = 70
 
 # EXIF 2.32: the block of tags that the camera writes, and in it the moment of the exposure.
 _EXIF_BLOCK, _TAKEN_TAG = 0x8769, 0x9003
+_FIRST_PHOTO = 1826
 
 # Chart, in units of its own: size, and the room for the labels of the axes.
 _WIDTH, _HEIGHT = 840, 300
@@ -161,7 +162,7 @@ def taken_at(source: str | os.PathLike | np.ndarray | None) -> datetime | None:
     """When a picture was taken, by its camera's clock: EXIF's DateTimeOriginal.
 
     Returns:
-        A time without time zone; None where the file does not tell, or tells what is no time.
+        A time without time zone; None where the file does not tell, or tells what is no time or cannot be one.
 
     Reference:
         EXIF 2.32 (CIPA DC-008), tag 0x9003.
@@ -173,9 +174,11 @@ def taken_at(source: str | os.PathLike | np.ndarray | None) -> datetime | None:
             warnings.simplefilter("ignore")  # of huge pictures and odd tags
             with Image.open(source) as image:
                 text = image.getexif().get_ifd(_EXIF_BLOCK).get(_TAKEN_TAG)
-        return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
+        taken = datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except Exception:  # on damaged tags Pillow raises nearly anything, and the picture itself may be fine
         return None
+    # A clock that was never set, as some programs write it: 0001:01:01, or 9999:12:31.
+    return taken if _FIRST_PHOTO <= taken.year < 9000 else None
 
 
 def _thumbnail(source: str | np.ndarray | None, density: np.ndarray | None) -> bytes | None:

@@ -174,7 +174,8 @@ function render({ model, el }) {
     corners = [...corners, onPicture(event, box, size)];
     draw();
   });
-  canvas.addEventListener("dblclick", finish);
+  // Twice on the first corner: the first of the two clicks has closed the zone.
+  canvas.addEventListener("dblclick", () => corners.length && finish());
   canvas.addEventListener("keydown", (event) => {
     const action = { Enter: finish, Backspace: takeBack, Escape: () => ((corners = []), draw()) }[event.key];
     if (!action) return;

@@ -260,10 +260,9 @@ def draw_zones(
             corners = [(x, y - start) for x, y in border.astype(int).tolist()]
             draw.line([*corners, corners[0]], fill="white", width=line, joint="curve")
         rows[:] = image
-    letters = font(max(10, max(height, width) // 45))
     for zone, border in zip(zones, borders):
         text = zone.name if counts is None else f"{zone.name}\n{counts[zone.name]:.0f}"
-        _write(shown, _label_place(border), text, font=letters, stroke_width=line)
+        _write(shown, _label_place(border), text, font=font(max(10, max(height, width) // 45), text), stroke_width=line)
     return shown
 
 

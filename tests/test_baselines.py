@@ -317,6 +317,16 @@ def test_detector_needs_heads_and_their_sizes():
         SlidingWindowDetector(random_state=0).fit([EMPTY], [[]])
     with pytest.raises(DataError, match="one length for each head"):
         SlidingWindowDetector().fit(TRAIN[:1], sizes=[[3.0]])
+    for wrong in (np.nan, -1.0, 0.0):
+        with pytest.raises(DataError, match=f"above 0. Received: {wrong}"):
+            SlidingWindowDetector().fit(TRAIN[:1], sizes=[[wrong] * len(TRAIN[0].points)])
+
+
+def test_detector_takes_a_head_annotated_outside_of_its_picture():
+    sample = TRAIN[0]
+    height, width = sample.read().shape[:2]
+    outside = np.concatenate([sample.points, [[width + 70.0, height / 2]]])
+    assert SlidingWindowDetector(random_state=0).fit([sample.read()] * 4, [outside] * 4).predict([sample]).shape == (1,)
 
 
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "detector"])

@@ -247,6 +247,10 @@ def test_result_whose_picture_has_gone_shows_its_text(rng, tmp_path):
     Image.fromarray(picture(rng)).save(path)
     result = CountResult(12.0, np.zeros((9, 13), np.float32), "square.png", 101, 70, "m", 0.1, source=str(path))
     assert result._repr_png_().startswith(b"\x89PNG")
+    Image.fromarray(picture(rng, 50, 101)).save(path)  # a camera's newest picture takes the place of the last
+    assert result._repr_png_() is None
+    with pytest.raises(PictureError, match=r"101x50 .*shape \(7, 13\)"):
+        result.save_overlay(tmp_path / "overlay.png")
     path.unlink()
     assert result._repr_png_() is None and "about 12 people" in repr(result)
     with pytest.raises(PictureError, match="does not exist"):
@@ -294,6 +298,9 @@ def test_count_many_is_public_and_takes_a_folder_or_a_picture_alone(model, rng, 
     for alone in (str(tmp_path), tmp_path, str(path), data, io.BytesIO(data), Image.open(path)):
         (result,) = crowdcount.count_many(alone, model)
         assert (result.width, result.height) == (24, 16)
+    tensor = keras.ops.convert_to_tensor(picture(rng, 16, 24))  # of rows, which are no pictures
+    (result,) = crowdcount.count_many(tensor, model)
+    assert (result.width, result.height) == (24, 16)
     (tmp_path / "b.png").write_bytes(b"no picture")
     assert isinstance(list(crowdcount.count_many(tmp_path, model))[1], crowdcount.CountFailure)
     with pytest.raises(PictureError, match="b.png"):

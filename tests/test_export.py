@@ -194,6 +194,13 @@ def test_the_target_of_a_link_becomes_the_saved_model(tmp_path, model, monkeypat
     assert (tmp_path / "link").is_symlink() and (tmp_path / "target" / "saved_model.pb").exists()
 
 
+def test_the_folder_that_one_is_in_is_not_replaced(tmp_path, model, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="the folder that you are in"):
+        export_model(model, ".")
+    assert tmp_path.is_dir()
+
+
 def test_an_empty_folder_becomes_the_saved_model(tmp_path, model, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.setattr(export, "_write_saved_model", lambda model, folder: (folder / "saved_model.pb").touch())

@@ -362,6 +362,35 @@ def test_sixteen_bit_gray_is_scaled_and_not_clipped():
         np.testing.assert_array_equal(load_picture(source), expected)
 
 
+def test_eight_bit_samples_in_a_wide_mode_stay_as_they_are(picture):
+    gray = picture[..., 0]
+    wide = Image.fromarray(gray).convert("I")
+    for source in (wide, encode(wide, "TIFF"), gray.astype(np.int32)):
+        np.testing.assert_array_equal(load_picture(source), gray_rgb(gray))
+    dark = Image.fromarray(gray.astype(np.uint16))  # of 65535: nearly black
+    for source in (dark, encode(dark, "PNG"), encode(dark, "TIFF")):
+        assert load_picture(source).max() == 0
+
+
+def tiff(bits: int, photometric: int, width: int, height: int, samples: bytes) -> bytes:
+    """An uncompressed gray TIFF (TIFF 6.0, section 4), which Pillow cannot write of every kind."""
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 0, 277: 1, 278: height, 279: len(samples)}
+    tags[273] = 8 + 2 + 12 * len(tags) + 4  # where the samples begin
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + samples
+
+
+def test_gray_tiffs_of_other_kinds(rng):
+    gray = rng.integers(0, 256, (20, 34), dtype=np.uint8)
+    wide = gray.astype("<u2") * 257
+    np.testing.assert_array_equal(load_picture(tiff(16, 1, 34, 20, wide.tobytes())), gray_rgb(gray))
+    for bits, samples in ((8, gray.tobytes()), (16, wide.tobytes())):  # photometric 0: white is 0
+        np.testing.assert_array_equal(load_picture(tiff(bits, 0, 34, 20, samples)), gray_rgb(255 - gray))
+    high, low = (16 * gray.astype(int)).reshape(-1, 2).T  # two samples of 12 bits in three bytes
+    packed = np.stack([high >> 4, (high & 15) << 4 | low >> 8, low & 255], axis=1).astype(np.uint8)
+    np.testing.assert_array_equal(load_picture(tiff(12, 1, 34, 20, packed.tobytes())), gray_rgb(gray))
+
+
 def test_sixteen_bit_color_keeps_its_high_bytes(picture, rng):
     wide = picture.astype(np.uint16) * 256 + rng.integers(0, 256, picture.shape).astype(np.uint16)
     rows = b"".join(b"\0" + row.tobytes() for row in wide.astype(">u2"))

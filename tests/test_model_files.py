@@ -117,6 +117,21 @@ def test_keras_file_of_something_else(tmp_path):
         model_files.load_model(tmp_path / "other.keras")
 
 
+def test_a_link_has_the_card_beside_it(file, tmp_path):
+    """As where a store keeps its files by their checksums and links to them by name."""
+    store = tmp_path / "blobs"
+    store.mkdir()
+    file.rename(store / "abcd1234")
+    file.symlink_to(store / "abcd1234")
+    assert model_files.load_model(file).get_layer("dilated6").dilation_rate == (4, 4)
+
+
+def test_weights_of_csrnet_fit_no_other_network(file):
+    other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(1, 3)])
+    with pytest.raises(WeightsError, match="Received another network"):
+        model_files.load_weights(other, file)
+
+
 def test_cut_off_file(file):
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(WeightsError, match="cut off or changed"):

@@ -258,6 +258,8 @@ def test_a_picture_that_was_an_array_is_shown(page, rng):
         ("0000:00:00 00:00:00", None),
         ("    :  :     :  :  ", None),
         ("yesterday", None),
+        ("0001:01:01 00:00:00", None),  # a clock that was never set
+        ("9999:12:31 23:59:59", None),
         (None, None),
     ],
 )

@@ -238,6 +238,13 @@ def test_other_keys_are_left_to_the_notebook(tmp_path):
     assert page(tmp_path, "canvas.fire('keydown', { key: 's' }); return stopped;") == 0
 
 
+def test_a_double_click_on_the_first_corner_closes_the_zone_and_complains_of_nothing(tmp_path):
+    closing = "click(103, 54); click(103, 54, 2); canvas.fire('dblclick');"
+    code = CLICKS + closing + "return [model.sent, el.find('div').map((line) => line.textContent).join('')];"
+    sent, told = page(tmp_path, code)
+    assert sent == [[{"name": "zone 1", "polygon": CORNERS}]] and "three corners" not in told
+
+
 def test_two_corners_are_no_zone(tmp_path):
     sent, told = page(
         tmp_path,

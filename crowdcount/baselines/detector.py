@@ -141,6 +141,9 @@ class SlidingWindowDetector(Counter):
         sizes = [np.asarray(each, np.float64).reshape(-1) for each in sizes]
         if [len(each) for each in sizes] != [len(each) for each in points]:
             raise DataError("sizes must hold one length for each head of each picture, in the order of the points.")
+        wrong = [size for each in sizes for size in each if not 0 < size < np.inf]
+        if wrong:
+            raise DataError(f"The length of a head is a number of pixels above 0. Received: {wrong[0]}")
         random = check_random_state(self.random_state)
         order = random.permutation(len(pictures))
         # A classifier scores the heads that it was trained on too high: choose the threshold on others.
@@ -373,6 +376,7 @@ def _patches(picture: np.ndarray, centers: np.ndarray, lengths: np.ndarray) -> n
     """Windows (N, 32, 32) around heads: gray, resized to the head, with a cell more on each side."""
     side = _CELL * (_WINDOW + 2)
     gray = Image.fromarray(picture).convert("L")
+    centers = np.clip(centers, 0, gray.size)  # of a head outside, what is at the border: it counts there in a map, too
     pad = 2 * int(np.ceil(max(lengths, default=0) * side / _HEAD / 2)) + 1
     padded = Image.fromarray(np.pad(np.asarray(gray), pad, mode="edge"))
     cut = [

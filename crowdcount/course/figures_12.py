@@ -84,7 +84,7 @@ def film(frames: Sequence[np.ndarray], densities: Sequence[np.ndarray], people: 
     """Frames of a video with their density maps."""
     _, axes = look.canvas(1, len(frames), height=1.7)
     for second, (ax, frame, density, count) in enumerate(zip(axes, frames, densities, people)):
-        look.picture(ax, overlay(frame, density), f"{second} s: {count},\ncounted {density.sum():.0f}")
+        look.picture(ax, overlay(frame, density), f"{second} s: true {count},\ncounted {density.sum():.0f}")
 
 
 def series(

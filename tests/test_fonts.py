@@ -1,0 +1,43 @@
+"""Type for every language: DejaVu where it has the letters, else a font that has."""
+
+from types import SimpleNamespace
+
+import matplotlib.font_manager
+import pytest
+
+from crowdcount import fonts
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Stands in for the fonts of a system: name -> letters."""
+    fonts._installed_with.cache_clear()
+    dejavu, known, found = fonts._dejavu(), fonts._letters, {}
+
+    def install(letters, **entry):
+        entry = {"style": "normal", "weight": 400, "name": entry["fname"], **entry}
+        found[entry["fname"]] = frozenset(map(ord, letters))
+        entries.append(SimpleNamespace(**entry))
+
+    entries = []
+    monkeypatch.setattr(matplotlib.font_manager.fontManager, "ttflist", entries)
+    monkeypatch.setattr(fonts, "_letters", lambda file: known(file) if file == dejavu else found[file])
+    monkeypatch.setattr(fonts, "_load", lambda file, size: file)
+    yield install
+    fonts._installed_with.cache_clear()
+
+
+@pytest.mark.parametrize("text", ["Plaça 7, m²", "Площадь", "Πλατεία", "ساحة", "about 12 people\n"])
+def test_dejavu_has_most_alphabets(text):
+    assert fonts.font(12, text).getname() == ("DejaVu Sans", "Book")
+
+
+def test_what_dejavu_lacks_comes_from_an_installed_font(installed):
+    installed("0123456789", fname="latin.ttf")
+    installed("広場0123456789", fname="a-bold.ttf", weight=700)
+    installed("広場0123456789", fname="b-slanted.ttf", style="italic")
+    installed("広場0123456789", fname="c.ttf")
+    installed("広場", fname="a-without-digits.ttf")
+    installed("広場0123456789", fname="a-boxes.ttf", name="Last Resort High-Efficiency")
+    assert fonts.font(12, "広場 7") == "c.ttf"
+    assert fonts.font(12, "ไทย") == fonts.font(12, "Plaza") == fonts._dejavu()
