@@ -315,7 +315,7 @@ def listed(items: object) -> Iterable:
     """
     # These can be gone through as well: by letters, bytes, lines and rows.
     single = isinstance(items, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(items, "read")
-    single |= getattr(items, "ndim", 0) > 1  # a tensor of another library; a column of paths has one axis
+    single |= getattr(items, "ndim", 0) in (2, 3)  # a tensor; a column of paths has one axis, a batch of pictures four
     return [items] if single or not isinstance(items, Iterable) else items
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ if TYPE_CHECKING:
 
 
 def font(size: int, text: str) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with Matplotlib; for a text whose letters it lacks, an installed font that has them.
+    """DejaVu Sans, which comes with Matplotlib; for a text whose letters it lacks, an installed font that has more.
 
     Pillow's own font has English letters and little else, and zones have names in every language. DejaVu Sans has
     Latin with all accents, Greek, Cyrillic, Hebrew, Arabic, and signs as in m². Chinese, Japanese, Korean, Thai and
-    others are in fonts of the system; where it has none either, boxes stand for the letters.
+    others are in fonts of the system; of those the one that lacks the fewest letters of the text is taken. Boxes stand
+    for letters that it lacks.
 
     Args:
         size: height in pixels.
@@ -25,8 +27,9 @@ def font(size: int, text: str) -> ImageFont.FreeTypeFont:
         >>> font(12, "Plaça 7 m²").getname()
         ('DejaVu Sans', 'Book')
     """
-    lacking = frozenset(letter for letter in text if not letter.isspace() and ord(letter) not in _letters(_dejavu()))
-    return _load((_installed_with(lacking) if lacking else None) or _dejavu(), size)
+    letters = frozenset(map(ord, "".join(text.split())))
+    file = _dejavu() if letters <= _letters(_dejavu()) else _best_for(letters | set(map(ord, "0123456789")))
+    return _load(file, size)
 
 
 @functools.cache
@@ -44,17 +47,29 @@ def _load(file: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 @functools.lru_cache(maxsize=64)
-def _installed_with(letters: frozenset[str]) -> str | None:
-    """File of a font that has these letters and digits, upright and of common weight if there is one."""
-    from matplotlib.font_manager import fontManager
+def _best_for(letters: frozenset[int]) -> str:
+    """File of the font that lacks the fewest of these letters: DejaVu, or else upright and of common weight."""
+    from matplotlib import font_manager
+
+    known = font_manager.fontManager
+    for file in {*font_manager.findSystemFonts()} - {entry.fname for entry in known.ttflist}:
+        with suppress(Exception):  # installed since Matplotlib made its list; it cannot read every kind
+            known.addfont(file)
 
     def order(entry):
         return entry.style != "normal", entry.weight not in (400, "normal", "regular", "book"), entry.fname
 
-    wanted = {*map(ord, letters), *map(ord, "0123456789")}
     # The "last resort" of macOS and Matplotlib has a box with the script's name for every letter.
-    entries = [entry for entry in fontManager.ttflist if "lastresort" not in entry.name.replace(" ", "").lower()]
-    return next((entry.fname for entry in sorted(entries, key=order) if wanted <= _letters(entry.fname)), None)
+    entries = [entry for entry in known.ttflist if "lastresort" not in entry.name.replace(" ", "").lower()]
+    best = _dejavu()
+    fewest = len(letters - _letters(best))
+    for entry in sorted(entries, key=order):
+        lacking = len(letters - _letters(entry.fname))
+        if lacking < fewest:
+            best, fewest = entry.fname, lacking
+        if not fewest:
+            break
+    return best
 
 
 @functools.lru_cache(maxsize=8)

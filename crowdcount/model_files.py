@@ -49,8 +49,10 @@ def model_card(name_or_file: str | os.PathLike) -> dict:
         WeightsError: where there is no such model, or the card is not readable.
     """
     path = find_weights(name_or_file)
-    card_path = path.with_name(path.name.removesuffix(SUFFIX) + ".json")
-    if not card_path.is_file():
+    # Of a link the card may lie beside it, under its name, or beside the file that it leads to.
+    beside = (each.with_name(each.name.removesuffix(SUFFIX) + ".json") for each in (path, path.resolve()))
+    card_path = next((each for each in beside if each.is_file()), None)
+    if card_path is None:
         return {}
     try:
         card = json.loads(card_path.read_text("utf-8"))

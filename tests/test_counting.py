@@ -301,6 +301,7 @@ def test_count_many_is_public_and_takes_a_folder_or_a_picture_alone(model, rng, 
     tensor = keras.ops.convert_to_tensor(picture(rng, 16, 24))  # of rows, which are no pictures
     (result,) = crowdcount.count_many(tensor, model)
     assert (result.width, result.height) == (24, 16)
+    assert len(list(crowdcount.count_many(keras.ops.stack([tensor, tensor]), model))) == 2
     (tmp_path / "b.png").write_bytes(b"no picture")
     assert isinstance(list(crowdcount.count_many(tmp_path, model))[1], crowdcount.CountFailure)
     with pytest.raises(PictureError, match="b.png"):

@@ -126,6 +126,14 @@ def test_a_link_has_the_card_beside_it(file, tmp_path):
     assert model_files.load_model(file).get_layer("dilated6").dilation_rate == (4, 4)
 
 
+def test_a_link_alone_has_the_card_of_what_it_leads_to(file, tmp_path):
+    link = tmp_path / "elsewhere" / "mine.weights.h5"
+    link.parent.mkdir()
+    link.symlink_to(file)
+    assert model_files.model_card(link)["note"] == "x"
+    assert model_files.load_model(link).get_layer("dilated6").dilation_rate == (4, 4)
+
+
 def test_weights_of_csrnet_fit_no_other_network(file):
     other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(1, 3)])
     with pytest.raises(WeightsError, match="Received another network"):

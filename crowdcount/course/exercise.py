@@ -89,12 +89,12 @@ def call(answer: Callable, arguments: tuple) -> Any:
 
 
 def _has_loop(code: CodeType | None) -> bool:
-    """Whether a function's code, or that of a comprehension in it, ever jumps back."""
+    """Whether there is a `for` in a function's code, or in that of a comprehension in it."""
     if code is None:
         return False
-    jumps = {*dis.hasjrel, *dis.hasjabs}
-    back = any(each.opcode in jumps and each.argval < each.offset for each in dis.get_instructions(code))
-    return back or any(_has_loop(part) for part in code.co_consts if isinstance(part, CodeType))
+    # Not by jumps back, which the handlers of `try` and `with` take, too, since Python 3.12.
+    own = any(each.opname == "FOR_ITER" for each in dis.get_instructions(code))
+    return own or any(_has_loop(part) for part in code.co_consts if isinstance(part, CodeType))
 
 
 def _quiet(function: Callable, arguments: tuple) -> Any:
