@@ -342,12 +342,12 @@ def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[
     if split == "all":
         return records
     marked = {record.split for record in records if record.split is not None}
-    if marked and split not in marked:
-        raise AnnotationError(
-            f"{file}: its {what} 'split' marks no picture {split!r}, only {' and '.join(sorted(marked))}. Mark some, or use "
-            "another split."
-        )
     if marked:
+        if split not in marked:
+            raise AnnotationError(
+                f"{file}: its {what} 'split' marks no picture {split!r}, only {' and '.join(sorted(marked))}. Mark some, "
+                "or use another split."
+            )
         return [record for record in records if record.split == split]
     if split == "test":
         raise AnnotationError(

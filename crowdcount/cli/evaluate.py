@@ -63,17 +63,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _files_of(dataset: str, root: str | None) -> Iterator[str]:
     """Paths of a data set's pictures and annotations, in whatever split: nobody has them a second time."""
-    from crowdcount.annotation_files import find_annotation_file, parse_csv, parse_json
-    from crowdcount.annotations import data_root, part_folders
+    from crowdcount.annotation_files import find_annotation_file
+    from crowdcount.annotations import data_root, load_dataset, part_folders
     from crowdcount.images import PICTURE_SUFFIXES
 
     folder = data_root(root)
     for name in (part.strip().lower() for part in dataset.split("+")):
         if name in ("csv", "json"):
-            file = find_annotation_file(folder, f".{name}")
-            parse = {"csv": parse_csv, "json": parse_json}[name]
-            yield str(file)
-            yield from (str(record.picture) for record in parse(file, lambda *_: None))
+            yield str(find_annotation_file(folder, f".{name}"))
+            yield from (str(sample.picture) for sample in load_dataset(name, folder, "all"))
             continue
         for part in part_folders(folder, name[-1].upper()):
             yield from (str(file) for file in part.rglob("*") if file.suffix.lower() in {".mat", *PICTURE_SUFFIXES})

@@ -52,7 +52,8 @@ def _tables() -> list[tuple]:
 def _counts() -> list[tuple]:
     rng = np.random.default_rng(6)
     inputs = []
-    for m, one, other in ((4, (4,), (4, 1)), (7, (7, 1), (7,)), (5, (1, 5), (5, 1)), (6, (6, 1), (1, 6)), (3, (1, 3), (3,))):
+    shapes = (((4,), (4, 1)), ((7, 1), (7,)), ((1, 5), (5, 1)), ((6, 1), (1, 6)), ((1, 3), (3,)))
+    for m, (one, other) in zip((4, 7, 5, 6, 3), shapes):
         truth = rng.integers(10, 500, m).astype(float)
         inputs.append(((truth + rng.normal(0, 30, m)).reshape(one), truth.reshape(other)))
     return inputs

@@ -57,10 +57,11 @@ def initialize(n_0: int, n_1: int, n_2: int, rng: np.random.Generator) -> tuple[
     return W1, np.zeros((n_1, 1)), W2, np.zeros((n_2, 1))
 
 
-def train_linear(X: np.ndarray, Y: np.ndarray, units: int, steps: int = 1000, rate: float = 0.1) -> tuple[np.ndarray, ...]:
+def train_linear(X: np.ndarray, Y: np.ndarray, units: int) -> tuple[np.ndarray, ...]:
     """W1, b1, W2, b2 of a network whose hidden layer has no activation, trained from `initialize`."""
     W1, b1, W2, b2 = initialize(len(X), units, len(Y), np.random.default_rng(0))
-    for _ in range(steps):
+    rate = 0.1
+    for _ in range(1000):
         A1 = W1 @ X + b1
         dZ2 = (sigmoid(W2 @ A1 + b2) - Y) / X.shape[1]
         dZ1 = W2.T @ dZ2
@@ -156,7 +157,9 @@ def _examine_initialize(answer: Any) -> None:
             )
         for name, W, inputs in (("W1", W1, n_0), ("W2", W2, n_1)):
             if min(W.std(axis=0).mean(), W.std(axis=1).mean()) < 0.8 * W.std():
-                raise Wrong(f"the weights of {name} are nearly the same along a row or a column: draw each of them by itself.")
+                raise Wrong(
+                    f"the weights of {name} are nearly the same along a row or a column: draw each of them by itself."
+                )
             if abs(W.std() * np.sqrt(inputs) - 1) > 0.15:
                 raise Wrong(
                     f"{name} has {inputs} inputs, so its standard deviation should be 1 / sqrt({inputs}) = "

@@ -65,12 +65,11 @@ def _box_pairs() -> list[tuple]:
     return pairs
 
 
-def _iou_variant(clipped: bool | str = True, over: str = "union"):
+def _iou_variant(apart: str = "either", over: str = "union"):
     def wrong(a, b):
         width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-        if clipped == "both":
-            width, height = (0, 0) if width <= 0 and height <= 0 else (width, height)
-        shared = max(0, width) * max(0, height) if clipped is True else width * height
+        nothing = {"either": min(width, height) <= 0, "both": max(width, height) <= 0, "never": False}[apart]
+        shared = 0 if nothing else width * height
         area_a, area_b = (a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])
         whole = {"union": area_a + area_b - shared, "sum": area_a + area_b, "smaller": min(area_a, area_b)}
         return shared / whole[over]
@@ -129,12 +128,12 @@ EXERCISES = [
             _box_pairs(),
             [
                 (
-                    _iou_variant(clipped=False),
+                    _iou_variant(apart="never"),
                     "boxes that lie apart share nothing: a negative width or height of the shared box must "
                     "become 0, or two of them multiply to something.",
                 ),
                 (
-                    _iou_variant(clipped="both"),
+                    _iou_variant(apart="both"),
                     "boxes that lie apart along one side only share nothing, too: one negative side is enough.",
                 ),
                 (
