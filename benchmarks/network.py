@@ -78,13 +78,21 @@ def main() -> None:
     )
     for ours_dtype, theirs_dtype in (("float32", torch.float32), ("mixed_bfloat16", torch.bfloat16)):
         model, other = CSRNet(precision=ours_dtype), torch_csrnet()
-        as_torch = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float().contiguous(memory_format=torch.channels_last)
+        as_torch = (
+            torch.from_numpy(picture.copy())
+            .permute(2, 0, 1)[None]
+            .float()
+            .contiguous(memory_format=torch.channels_last)
+        )
 
         def torch_prediction():
             with torch.inference_mode(), torch.autocast("cpu", theirs_dtype, enabled=theirs_dtype != torch.float32):
                 other(as_torch).float().sum().item()
 
-        report(f"prediction, 1024x768, {theirs_dtype}", in_turn(lambda: predict_density(model, picture), torch_prediction, repeats))
+        report(
+            f"prediction, 1024x768, {theirs_dtype}",
+            in_turn(lambda: predict_density(model, picture), torch_prediction, repeats),
+        )
 
         model.compile(keras.optimizers.SGD(1e-7), EuclideanLoss(), jit_compile=False)
         optimizer = torch.optim.SGD(other.parameters(), 1e-7)

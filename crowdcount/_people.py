@@ -108,16 +108,12 @@ class _Parts(list):
 
     def ellipsoid(self, center, radii, material, *, turn=0.0, keep=None, head=False):
         self.append(
-            _Ellipsoid(
-                np.asarray(center, np.float32), np.asarray(radii, np.float32), material, turn, keep, head
-            )
+            _Ellipsoid(np.asarray(center, np.float32), np.asarray(radii, np.float32), material, turn, keep, head)
         )
 
     def limb(self, start, end, radius, end_radius, material, *, head=False):
         self.append(
-            _Limb(
-                np.asarray(start, np.float32), np.asarray(end, np.float32), radius, end_radius, material, head
-            )
+            _Limb(np.asarray(start, np.float32), np.asarray(end, np.float32), radius, end_radius, material, head)
         )
 
 
@@ -229,8 +225,7 @@ class _Canvas:
     def _limbs(self, parts: list[_Limb], numbers: np.ndarray):
         """As `_ellipsoids`."""
         starts, ends = (
-            np.einsum("kj,ij->ki", np.stack([part[end] for part in parts]), self.view).astype(float)
-            for end in (0, 1)
+            np.einsum("kj,ij->ki", np.stack([part[end] for part in parts]), self.view).astype(float) for end in (0, 1)
         )
         radius, end_radius = (np.array([part[end] for part in parts], float) for end in (2, 3))
         (u0, v0, d0), (u1, v1, d1) = starts.T, ends.T
@@ -494,9 +489,7 @@ def _body(shape: int, seated: bool) -> _Body:
     parts.ellipsoid((0, 0.0, 1.24 + lift), (0.165 * build * thick, 0.118 * build, 0.23), TOP)
     parts.limb((-shoulders, -0.015, 1.375 + lift), (shoulders, -0.015, 1.375 + lift), 0.06, 0.06, TOP)
     for side in (-1, 1):
-        parts.limb(
-            (side * 0.035, -0.02, 1.45 + lift), (side * shoulders, -0.015, 1.38 + lift), 0.05, 0.06, TOP
-        )
+        parts.limb((side * 0.035, -0.02, 1.45 + lift), (side * shoulders, -0.015, 1.38 + lift), 0.05, 0.06, TOP)
     if woman:
         parts.ellipsoid((0, 0.07, 1.27 + lift), (0.125, 0.075, 0.075), TOP)
     if sleeve == "long" and rng.random() < 0.4:  # a coat reaches over the hips
@@ -504,11 +497,7 @@ def _body(shape: int, seated: bool) -> _Body:
 
     # Arms, each in a pose of its own.
     pose = rng.choice(["hang", "front", "crossed", "hip", "raised"], p=[0.6, 0.22, 0.08, 0.07, 0.03])
-    other = (
-        pose
-        if pose == "crossed"
-        else rng.choice(["hang", "front", "hip", "raised"], p=[0.71, 0.21, 0.05, 0.03])
-    )
+    other = pose if pose == "crossed" else rng.choice(["hang", "front", "hip", "raised"], p=[0.71, 0.21, 0.05, 0.03])
     top_of_arm = np.array([0, -0.01, 1.37 + lift], np.float32)
     hand = _add_arm(parts, rng, -1, top_of_arm, shoulders, sleeve, pose, -stride * 0.7, thick)
     _add_arm(parts, rng, 1, top_of_arm, shoulders, sleeve, other, stride * 0.7, thick)
@@ -571,9 +560,7 @@ def render_figure(
         return Figure(*flipped, kind, kind.shape[1] - twin.head_x, twin.head_y, scale)
     if scale < 56:  # every second pixel of the figure of twice the scale is what rendering it small would give
         twin = render_figure(shape, yaw_step, elevation_step, 2 * scale, seated, False)
-        parts = (
-            np.ascontiguousarray(part[1::2, 1::2]) for part in (twin.material, twin.normal, twin.tone, twin.kind)
-        )
+        parts = (np.ascontiguousarray(part[1::2, 1::2]) for part in (twin.material, twin.normal, twin.tone, twin.kind))
         return Figure(*parts, (twin.head_x - 0.5) / 2, (twin.head_y - 0.5) / 2, scale)
     body = _body(shape, seated)
     canvas = _Canvas(np.deg2rad(22.5) * yaw_step, np.deg2rad(ELEVATION_STEP) * elevation_step, scale)

@@ -173,9 +173,9 @@ def _facade(u, y, side: int, style: dict) -> tuple[np.ndarray, np.ndarray]:
     frame = (np.abs(fu - 0.5) < 0.23 + 0.22 * die) & (np.abs(fy - 0.52) < 0.34) & ~glass
     pane = _dice(window, level, side)
     color[frame] *= 1.2
-    color[glass] = (
-        np.array([52, 62, 74], np.float32) + pane[glass, None] * np.array([70, 74, 78], np.float32)
-    ) * (0.8 + 0.5 * fy[glass, None])
+    color[glass] = (np.array([52, 62, 74], np.float32) + pane[glass, None] * np.array([70, 74, 78], np.float32)) * (
+        0.8 + 0.5 * fy[glass, None]
+    )
     lit = glass & (pane > 0.85)
     color[lit] = (214, 190, 140)
     # The ground floor is shops: glass with goods, a sign above.
@@ -304,9 +304,7 @@ def paint_place(camera: Camera, scene: str, light: Light, farthest: float, rng: 
     return picture, ground
 
 
-def _paint_strip(
-    picture, ground, rows, axes, fall, walls, camera: Camera, light: Light, zenith, style: dict
-) -> None:
+def _paint_strip(picture, ground, rows, axes, fall, walls, camera: Camera, light: Light, zenith, style: dict) -> None:
     """Paint `rows` of a scene into `picture`, and into `ground` where it is seen; both (rows, width).
 
     Args:
@@ -365,9 +363,7 @@ def _paint_strip(
         picture[seen] = color
 
 
-def _plant_trees(
-    picture: np.ndarray, camera: Camera, distance: float, light: Light, rng: np.random.Generator
-) -> None:
+def _plant_trees(picture: np.ndarray, camera: Camera, distance: float, light: Light, rng: np.random.Generator) -> None:
     """Trees in front of the far houses, behind everybody."""
     height, width = camera.shape
     for _ in range(int(rng.integers(2, 7))):
@@ -390,24 +386,17 @@ def _plant_trees(
         u, v = (u - px) / radius, (v - middle) / radius
         leaf = _grain((u + 9) * crown, (v + 9) * crown, 0.03, 28, 0.9)
         inside = u * u + v * v + 0.22 * leaf < 0.8
-        green = (
-            np.array([58, 88, 42], np.float32)
-            * (0.75 + 0.22 * leaf - 0.3 * v + 0.3 * light.direct)[..., None]
-        )
+        green = np.array([58, 88, 42], np.float32) * (0.75 + 0.22 * leaf - 0.3 * v + 0.3 * light.direct)[..., None]
         picture[top:bottom, left:right][inside] = np.clip(green[inside], 8, 200)
 
 
-def _paint_behind_stands(
-    camera: Camera, light: Light, farthest: float, rng: np.random.Generator
-) -> np.ndarray:
+def _paint_behind_stands(camera: Camera, light: Light, farthest: float, rng: np.random.Generator) -> np.ndarray:
     """What is seen above and below the rows: sky or roof, the back wall, the field and its boards."""
     height, width = camera.shape
     picture = _sky(camera, np.arange(height), rng.choice(_ZENITHS))
     rows = (np.arange(height) + 0.5)[:, None]
     if rng.random() < 0.5:
-        beam = 0.85 + 0.15 * _grain(
-            np.arange(width)[None, :] * 0.02 + 0 * rows, rows + np.zeros((1, width)), 0.3, 25
-        )
+        beam = 0.85 + 0.15 * _grain(np.arange(width)[None, :] * 0.02 + 0 * rows, rows + np.zeros((1, width)), 0.3, 25)
         picture = np.array([74, 76, 82], np.float32) * beam[..., None]
     last = last_row(camera, farthest)
     z = camera.start + last * ROW_DEPTH
@@ -435,9 +424,7 @@ def last_row(camera: Camera, farthest: float) -> int:
     return int(np.clip((z - camera.start) / ROW_DEPTH, 1, 90))
 
 
-def paint_row(
-    canvas: Image.Image, camera: Camera, row: int, seat: np.ndarray, light: Light, aisle: float
-) -> None:
+def paint_row(canvas: Image.Image, camera: Camera, row: int, seat: np.ndarray, light: Light, aisle: float) -> None:
     """Paint steps and empty seats of one row of the stands over what lies behind it, in place."""
     height, width = camera.shape
     z, y = camera.start + row * ROW_DEPTH, row * ROW_RISE

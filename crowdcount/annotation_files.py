@@ -129,9 +129,7 @@ def parse_csv(file: Path, report: Report) -> list[Record]:
     for line, row in lines[1:]:
         where = f"line {line}"
         if len(row) != len(header):
-            report(
-                file, f"{where}: should have {len(header)} values, as line {first} has. Received {_short(row)}."
-            )
+            report(file, f"{where}: should have {len(header)} values, as line {first} has. Received {_short(row)}.")
             continue
         values = dict(zip(header, (value.strip() for value in row)))
         name = values["picture"]
@@ -251,8 +249,7 @@ def find_annotation_file(file_or_folder: str | os.PathLike, suffix: str) -> Path
             return file
     names = ", ".join(file.name for file in found[:5]) or "none"
     raise AnnotationError(
-        f"{path} should hold one {suffix} file, or one named points{suffix}. Found: {names}. "
-        "Name the file itself."
+        f"{path} should hold one {suffix} file, or one named points{suffix}. Found: {names}. Name the file itself."
     )
 
 

@@ -83,9 +83,7 @@ class Sample:
         if points.size == 0:
             points = points.reshape(0, 2)
         if points.ndim != 2 or points.shape[1] != 2:
-            raise AnnotationError(
-                f"{self.name}: points must have the shape (N, 2), x then y. Received {points.shape}."
-            )
+            raise AnnotationError(f"{self.name}: points must have the shape (N, 2), x then y. Received {points.shape}.")
         if not np.isfinite(points).all():
             raise AnnotationError(f"{self.name}: points must be finite numbers. Received NaN or infinity.")
         points.flags.writeable = False
@@ -261,9 +259,7 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
     seen = set()
     for sample in samples:
         if sample.picture in seen:
-            raise AnnotationError(
-                f"{spec!r} has the picture {sample.name!r} twice: leave one of the data sets out."
-            )
+            raise AnnotationError(f"{spec!r} has the picture {sample.name!r} twice: leave one of the data sets out.")
         seen.add(sample.picture)
     return samples
 

@@ -9,8 +9,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from crowdcount.counting import CountFailure, CountResult, Model, count_many, listed
 from crowdcount.doubts import fullest_block
 from crowdcount.errors import DataError, PictureError
@@ -48,8 +46,7 @@ class Comparison:
         rights = [name not in ("picture", "model", "warnings", "not counted") for name in names]
         return "\n".join(
             "  ".join(
-                cell.rjust(width) if right else cell.ljust(width)
-                for cell, width, right in zip(line, widths, rights)
+                cell.rjust(width) if right else cell.ljust(width) for cell, width, right in zip(line, widths, rights)
             ).rstrip()
             for line in [names, *lines]
         )

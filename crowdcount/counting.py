@@ -299,9 +299,7 @@ def count_many(
         try:
             yield counter(source)
         except MemoryError:
-            yield CountFailure(
-                _name_of(source), "There is not enough memory for this picture. Make it smaller."
-            )
+            yield CountFailure(_name_of(source), "There is not enough memory for this picture. Make it smaller.")
         except (CrowdCountError, OSError) as error:
             yield CountFailure(_name_of(source), str(error))
 
@@ -333,14 +331,11 @@ def pictures_in(folder: str | os.PathLike, *, leave_out: Callable[[str], bool] |
         PictureError: if the folder cannot be read or holds no pictures.
     """
     paths = [
-        os.path.join(os.fspath(folder), path.relative_to(folder))
-        for path in list_pictures(folder, recursive=True)
+        os.path.join(os.fspath(folder), path.relative_to(folder)) for path in list_pictures(folder, recursive=True)
     ]
     paths = [path for path in paths if leave_out is None or not leave_out(path)]
     if not paths:
-        raise PictureError(
-            f"The folder {os.fspath(folder)!r} holds no pictures. Name a folder of JPEG or PNG files."
-        )
+        raise PictureError(f"The folder {os.fspath(folder)!r} holds no pictures. Name a folder of JPEG or PNG files.")
     return paths
 
 

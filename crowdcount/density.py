@@ -216,8 +216,7 @@ def load_density_map(path: str | os.PathLike) -> np.ndarray:
     except (OSError, KeyError, RuntimeError) as error:
         # A missing file, a folder and another format come as OSError, damage inside as any of the three.
         raise DataError(
-            f"{os.fspath(path)} cannot be read as an HDF5 file: {error}. Check the path, or write the map "
-            "again."
+            f"{os.fspath(path)} cannot be read as an HDF5 file: {error}. Check the path, or write the map again."
         ) from error
     return _check_density(f"the dataset 'density' of {os.fspath(path)}", density)
 
@@ -247,9 +246,7 @@ def _groups(points: np.ndarray, size: tuple[int, int], heads: int) -> Iterator[n
             yield rightwards[start : start + heads]
 
 
-def _whole_profiles(
-    position: np.ndarray, sigma: np.ndarray, length: int, stride: int
-) -> tuple[int, np.ndarray]:
+def _whole_profiles(position: np.ndarray, sigma: np.ndarray, length: int, stride: int) -> tuple[int, np.ndarray]:
     """Mass of each head's Gaussian in the cells of one axis, as a share of its mass inside the picture.
 
     Returns:
@@ -274,9 +271,7 @@ def _whole_profiles(
     return int(base), dense[:, :-1]
 
 
-def _cut_profiles(
-    position: np.ndarray, sigma: np.ndarray, length: int, stride: int
-) -> tuple[int, np.ndarray]:
+def _cut_profiles(position: np.ndarray, sigma: np.ndarray, length: int, stride: int) -> tuple[int, np.ndarray]:
     """The same for the reference's kernels: `gaussian_filter` of one pixel, with zeros beyond the border."""
     pixel = np.minimum(position.astype(np.int64), length - 1)
     radius = (_TRUNCATE * sigma + 0.5).astype(np.int64)
@@ -372,8 +367,7 @@ def _check_sigma(sigma: float | str | np.ndarray, points: np.ndarray) -> np.ndar
         raise DataError(f"sigma must be a number or an array of numbers. Received: {sigma!r}") from error
     if array.shape not in ((), (len(points),)):
         raise DataError(
-            f"sigma must be one number, or one for each of the {len(points)} heads. "
-            f"Received: shape {array.shape}"
+            f"sigma must be one number, or one for each of the {len(points)} heads. Received: shape {array.shape}"
         )
     wrong = array[~(np.isfinite(array) & (array > 0))]
     if wrong.size:

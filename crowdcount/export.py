@@ -107,7 +107,9 @@ def check_export(path: str | os.PathLike, format: str, precision: str = "float32
         if path.is_dir() and any(path.iterdir()):
             raise DataError(f"The folder {path} exists and is not empty. Remove it, or choose another name.")
         if path.is_dir() and path.samefile(os.curdir):
-            raise DataError(f"{path} is the folder that you are in, and a SavedModel replaces it. Name a new one in it.")
+            raise DataError(
+                f"{path} is the folder that you are in, and a SavedModel replaces it. Name a new one in it."
+            )
         if path.exists() and not path.is_dir():
             raise DataError(f"A SavedModel is a folder, and {path} is a file. Choose another name.")
         return

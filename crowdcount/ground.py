@@ -100,9 +100,7 @@ class Ground:
         """
         points = finite_numbers(points, 4, "The ground points", "[x, y, X, Y]")
         if len(points) < 4:
-            raise DataError(
-                f"The ground needs four points or more, each [x, y, X, Y]. Received: {len(points)} points"
-            )
+            raise DataError(f"The ground needs four points or more, each [x, y, X, Y]. Received: {len(points)} points")
         fractions = are_fractions(points[:, :2], fractions, "The part of the picture with the ground points")
         for place, positions in (("in the picture", points[:, :2]), ("on the ground", points[:, 2:])):
             extents = np.linalg.svd(positions - positions.mean(axis=0), compute_uv=False)

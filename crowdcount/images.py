@@ -32,7 +32,25 @@ MAX_PIXELS = 250_000_000
 #: Names that `list_pictures` takes for pictures. HEIC is among them, so that an iPhone's folder gives an
 #: error for each picture that cannot be read, and not a total that silently lacks them.
 PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .tif .tiff .gif .avif .jp2 .ppm .pgm .heic .heif".split()
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".avif",
+        ".jp2",
+        ".ppm",
+        ".pgm",
+        ".heic",
+        ".heif",
+    ]
 )
 
 # Only these of Pillow's readers are used: others start Ghostscript (EPS), show a preview or guess without a
@@ -400,9 +418,7 @@ def _rgb_image(image: Image.Image, name: str) -> Image.Image:
             # tell of 12 bits.
             low, high = samples.min(), samples.max()
             if low < 0 or high > 65535:
-                raise PictureError(
-                    f"{name} has values from {low} to {high}; 16-bit gray is 0 to 65535. Save it so."
-                )
+                raise PictureError(f"{name} has values from {low} to {high}; 16-bit gray is 0 to 65535. Save it so.")
             tags = getattr(image, "tag_v2", {})
             bits = tags.get(_BITS_TAG, (32 if (image.mode, image.format) == ("I", None) else 16,))[0]
             if bits == 32 and high <= 255:  # 8-bit samples in a wide mode, as in an array of integers

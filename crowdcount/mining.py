@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from zipfile import BadZipFile
 
 import keras
@@ -66,9 +65,8 @@ class HardPlaces:
         Raises:
             OSError: if it cannot be written.
         """
-        with atomic_path(path) as temporary:
-            with open(temporary, "wb") as file:
-                np.savez(file, picture=self.picture, center=self.center, weight=self.weight)
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, picture=self.picture, center=self.center, weight=self.weight)
 
 
 def load_hard_places(path: str | os.PathLike, pictures: int) -> HardPlaces:

@@ -64,7 +64,10 @@ def strew(picture: np.ndarray, seed: int, thickest: float) -> np.ndarray:
     # Half of the runs are papers, half are round; each scrap catches the light in its own way.
     sides = 4 if rng.random() < 0.5 else 8
     turn = angle[:, None] + np.pi / sides + 2 * np.pi * np.arange(sides) / sides
-    along, beside = long[:, None] / 2 * np.cos(turn - angle[:, None]), short[:, None] / 2 * np.sin(turn - angle[:, None])
+    along, beside = (
+        long[:, None] / 2 * np.cos(turn - angle[:, None]),
+        short[:, None] / 2 * np.sin(turn - angle[:, None]),
+    )
     cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
     corners = np.stack([along * cosine - beside * sine, along * sine + beside * cosine], axis=-1) + centers[:, None]
     shades = np.clip(colors[rng.integers(len(colors), size=number)] * rng.uniform(0.6, 1.2, (number, 1)), 0, 255)

@@ -125,9 +125,7 @@ class PaperPatches:
         else:
             rng = np.random.default_rng([*seed, patch])
             top, left = int(rng.integers(0, last_top + 1)), int(rng.integers(0, last_left + 1))
-        return Place(
-            height, width, STRIDE * top, STRIDE * left, STRIDE * cells_high, STRIDE * cells_wide, mirrored
-        )
+        return Place(height, width, STRIDE * top, STRIDE * left, STRIDE * cells_high, STRIDE * cells_wide, mirrored)
 
 
 @dataclass(frozen=True)
@@ -299,7 +297,9 @@ def training_dataset(
     if batch > 1 and isinstance(crops, PaperPatches):
         raise DataError(f"The paper's patches differ in size and train in batches of one. Received: batch={batch}")
     if hard is not None and not isinstance(crops, RandomCrops):
-        raise DataError(f"Hard places are shown by RandomCrops. Received: crops={crops}, hard with a share of {hard[1]}")
+        raise DataError(
+            f"Hard places are shown by RandomCrops. Received: crops={crops}, hard with a share of {hard[1]}"
+        )
     per_epoch = len(samples) * crops.per_picture
     orders: dict[int, np.ndarray] = {}
 

@@ -143,9 +143,7 @@ def plot_count(picture: np.ndarray, density: np.ndarray, *, title: str, axes: Ax
     from matplotlib.colors import PowerNorm
 
     if axes is None:
-        _, axes = pyplot.subplots(
-            figsize=(8, 6.8 * picture.shape[0] / picture.shape[1] + 0.5), layout="constrained"
-        )
+        _, axes = pyplot.subplots(figsize=(8, 6.8 * picture.shape[0] / picture.shape[1] + 0.5), layout="constrained")
     axes.imshow(overlay(picture, density))
     axes.set_title(title, fontsize="medium", wrap=True)
     axes.set_axis_off()

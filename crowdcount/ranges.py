@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -127,7 +127,7 @@ class Calibration:
             ) from None
 
 
-def calibration_of(model: Union[str, os.PathLike, keras.Model]) -> Calibration | None:
+def calibration_of(model: str | os.PathLike | keras.Model) -> Calibration | None:
     """The calibration in a network's card.
 
     Args:
@@ -147,7 +147,7 @@ def calibration_of(model: Union[str, os.PathLike, keras.Model]) -> Calibration |
     return Calibration.from_card(model_card(model))
 
 
-def usable_calibration(model: Union[str, os.PathLike, keras.Model], coverage: float) -> Calibration | None:
+def usable_calibration(model: str | os.PathLike | keras.Model, coverage: float) -> Calibration | None:
     """The calibration in a network's card, if it is there and carries this coverage.
 
     Raises:
@@ -159,7 +159,7 @@ def usable_calibration(model: Union[str, os.PathLike, keras.Model], coverage: fl
     return calibration if calibration is not None and coverage <= calibration.most else None
 
 
-def why_no_range(model: Union[str, os.PathLike, keras.Model], coverage: float) -> str | None:
+def why_no_range(model: str | os.PathLike | keras.Model, coverage: float) -> str | None:
     """Why counts of this network have no range, in a sentence; None where they have one."""
     if usable_calibration(model, coverage) is not None:
         return None
@@ -178,9 +178,7 @@ def why_no_range(model: Union[str, os.PathLike, keras.Model], coverage: float) -
 def check_coverage(coverage: float) -> None:
     """Raise a DataError where `coverage` is no share between 0 and 1."""
     if not 0 < coverage < 1:
-        raise DataError(
-            f"coverage must lie between 0 and 1, as 0.9 for nine of ten. Received: coverage={coverage!r}"
-        )
+        raise DataError(f"coverage must lie between 0 and 1, as 0.9 for nine of ten. Received: coverage={coverage!r}")
 
 
 def cross_validate(

@@ -86,9 +86,7 @@ class Entry:
 Reportable = Union["CountResult", "CountFailure", Entry]
 
 
-def write_report(
-    path: str | os.PathLike, results: Iterable[Reportable], *, title: str = "People counted"
-) -> None:
+def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, title: str = "People counted") -> None:
     """Write a report on counted pictures as one HTML file.
 
     Args:
@@ -108,9 +106,8 @@ def write_report(
         True
     """
     entries = [result if isinstance(result, Entry) else entry_of(result) for result in results]
-    with atomic_path(path) as temporary:
-        with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(_page(entries, title))
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(_page(entries, title))
 
 
 def entry_of(
@@ -280,20 +277,14 @@ def _page(entries: Sequence[Entry], title: str) -> Iterator[str]:
     )
     yield _tiles(counted, failed)
     dated = sorted(
-        (
-            (number, entry)
-            for number, entry in enumerate(entries, 1)
-            if entry.count is not None and entry.taken
-        ),
+        ((number, entry) for number, entry in enumerate(entries, 1) if entry.count is not None and entry.taken),
         key=lambda pair: pair[1].taken,
     )
     if len(dated) > 1:
         yield _chart_section(dated, len(counted))
     if counted:
         yield '<section>\n<h2>Pictures</h2>\n<div class="cards">\n'
-        yield from (
-            _card(number, entry) for number, entry in enumerate(entries, 1) if entry.count is not None
-        )
+        yield from (_card(number, entry) for number, entry in enumerate(entries, 1) if entry.count is not None)
         yield "</div>\n</section>\n"
     if failed:
         yield "<section>\n<h2>Not counted</h2>\n"
@@ -314,9 +305,7 @@ def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> str:
             total = _number(sum(entry.count for entry in counted))
             tiles.append(("Sum of all pictures", total, "people on several pictures count several times"))
     doubtful = sum(1 for entry in counted if entry.warnings)
-    tiles.append(
-        ("Pictures counted", f"{len(counted):,}", f"{doubtful} with warnings" if doubtful else "no warnings")
-    )
+    tiles.append(("Pictures counted", f"{len(counted):,}", f"{doubtful} with warnings" if doubtful else "no warnings"))
     if failed:
         tiles.append(("Not counted", f"{len(failed):,}", "reasons below"))
     return (

@@ -152,9 +152,7 @@ def draw_crowd(
     height, width = _check(people, size, scene, density, camera_height, tilt, noise, haze, jpeg_quality)
     rng = np.random.default_rng([seed, 1802])
     scene = scene or str(rng.choice(SCENES))
-    camera, crowd, cast, farthest, density = _stage(
-        people, (height, width), scene, density, camera_height, tilt, rng
-    )
+    camera, crowd, cast, farthest, density = _stage(people, (height, width), scene, density, camera_height, tilt, rng)
     light = _light(scene, rng)
     haze = float(rng.choice([0.0, rng.uniform(0.0, 0.35)])) if haze is None else haze
     air = np.array(rng.choice([(206, 212, 220), (196, 198, 200), (214, 206, 192)]), np.float32)
@@ -272,9 +270,7 @@ def _stage(people, shape, scene, density, camera_height, tilt, rng):
         cameras = []
         for option in [camera_height] if camera_height is not None else np.geomspace(lowest, 70, 40):
             rise = {"start": 1.5 * float(option), "rise": ROW_RISE / ROW_DEPTH} if scene == "stands" else {}
-            cameras.append(
-                Camera(float(option), float(tilt_drawn if tilt is None else tilt), focal, shape, **rise)
-            )
+            cameras.append(Camera(float(option), float(tilt_drawn if tilt is None else tilt), focal, shape, **rise))
         areas = np.array([_area(camera, level, farthest)[-1] for camera in cameras])
         enough = np.flatnonzero(areas >= 1.25 * people / aim)
         camera = cameras[enough[0] if len(enough) else int(np.argmax(areas))]
@@ -322,9 +318,7 @@ class _Cast:
             shape = int(shapes[pick])
             # Nobody faces exactly the common way.
             yaw = (int(facing[pick]) + (shape * 7) % 5 - 2) % 16
-            figure = render_figure(
-                shape, yaw, int(elevation[i]), _SCALES[sharp[i]], crowd.seated, bool(mirrored[i])
-            )
+            figure = render_figure(shape, yaw, int(elevation[i]), _SCALES[sharp[i]], crowd.seated, bool(mirrored[i]))
             ratio = scale[i] / figure.scale
             height, width = (max(round(side * ratio), 3) for side in figure.material.shape)
             left = round(crowd.px[i] - figure.head_x * width / figure.material.shape[1])
@@ -351,9 +345,7 @@ class _Cast:
 
     def points(self) -> np.ndarray:
         """Head centers in the picture: float64 (people, 2)."""
-        at = np.array(
-            [(f.head_x / f.material.shape[1], f.head_y / f.material.shape[0]) for f in self.figures]
-        )
+        at = np.array([(f.head_x / f.material.shape[1], f.head_y / f.material.shape[0]) for f in self.figures])
         return self.boxes[:, :2] + at.reshape(-1, 2) * self.boxes[:, 2:]
 
     def visible(self, shape: tuple[int, int]) -> np.ndarray:
@@ -439,9 +431,7 @@ def _lure(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _gather(camera, x, z, seated, level, aisle, rng) -> _Crowd:
     child = rng.random(len(x)) < 0.06
-    grown = np.where(
-        child, rng.uniform(0.68, 0.85, len(x)), np.clip(rng.normal(1, 0.045, len(x)), 0.88, 1.12)
-    )
+    grown = np.where(child, rng.uniform(0.68, 0.85, len(x)), np.clip(rng.normal(1, 0.045, len(x)), 0.88, 1.12))
     if camera.rise:
         grown = np.maximum(grown, 0.85)
     head = camera.floor_height(z) + level * grown
@@ -472,9 +462,7 @@ def _in_sight(crowd: _Crowd, shape: tuple[int, int], spacing: float) -> np.ndarr
             continue
         if spacing:
             cell = (int(xs[i] // spacing), int(zs[i] // spacing))
-            near = (
-                j for a in (-1, 0, 1) for b in (-1, 0, 1) for j in cells.get((cell[0] + a, cell[1] + b), ())
-            )
+            near = (j for a in (-1, 0, 1) for b in (-1, 0, 1) for j in cells.get((cell[0] + a, cell[1] + b), ()))
             if any((xs[i] - xs[j]) ** 2 + (zs[i] - zs[j]) ** 2 < spacing**2 for j in near):
                 continue
             cells.setdefault(cell, []).append(i)
@@ -665,9 +653,7 @@ def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.
         columns, rows = scene.points.astype(int).T
         scale = np.maximum(scene.perspective[rows, columns], 8)
         # Blown-up specks teach nothing, so the nearer people only.
-        clear = np.flatnonzero(
-            (scene.visible > 0.6) & (2 * HEAD_LENGTH * scale >= np.clip(0.6 * size, 8, 48))
-        )
+        clear = np.flatnonzero((scene.visible > 0.6) & (2 * HEAD_LENGTH * scale >= np.clip(0.6 * size, 8, 48)))
         for i in rng.permutation(clear)[:24]:
             side = 2 * HEAD_LENGTH * scale[i] * rng.uniform(0.85, 1.2)
             shift = rng.uniform(-0.1, 0.1, 2) * side
@@ -690,9 +676,7 @@ def _inside(center: np.ndarray, side: float, shape: tuple[int, int]) -> bool:
 
 def _cut(picture: Image.Image, center: np.ndarray, side: float, size: int) -> np.ndarray:
     box = (*(center - side / 2), *(center + side / 2))
-    return np.asarray(
-        picture.resize((size, size), Image.Resampling.BILINEAR, box=tuple(float(edge) for edge in box))
-    )
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=tuple(float(edge) for edge in box)))
 
 
 def write_dataset(

@@ -184,9 +184,7 @@ def _counted(
         raise VideoError(film.failure)
 
 
-def _frame_count(
-    moment: VideoMoment, result: CountResult, zones: list[Zone], smoother: _Smoother
-) -> FrameCount:
+def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], smoother: _Smoother) -> FrameCount:
     by_zone = count_zones(result.density, zones, (result.height, result.width))
     has_range = result.low is not None
     smoothed, low, high, *shares = smoother(

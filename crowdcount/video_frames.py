@@ -291,8 +291,7 @@ def _opened_in_time(opening: Callable[[], InputContainer], name: str, timeout: f
 
 def _no_answer(name: str, timeout: float) -> VideoError:
     return VideoError(
-        f"{name} does not answer within {timeout:g} s. Check the address, the network, and that the camera "
-        "is on."
+        f"{name} does not answer within {timeout:g} s. Check the address, the network, and that the camera is on."
     )
 
 
@@ -306,9 +305,7 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
     from av.stream import Disposition
 
     # Music files hold the picture of their cover as a video of one frame.
-    streams = [
-        stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic
-    ]
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         raise VideoError(f"{name} holds no video.")
     return streams[0]
@@ -498,9 +495,7 @@ class _Camera:
                     if now - last > self._timeout:
                         raise VideoError(f"{self._name} gives no frames within {self._timeout:g} s.")
                 elif now - last > self._patience:
-                    raise VideoError(
-                        f"{self._name} dropped and did not come back within {self._patience:g} s."
-                    )
+                    raise VideoError(f"{self._name} dropped and did not come back within {self._patience:g} s.")
                 elif dropped is not None and not away:
                     self._report(f"{self._name}: dropped ({dropped}). Connecting again.")
                     away = True

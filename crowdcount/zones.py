@@ -111,9 +111,7 @@ def read_zones(source: ZoneSource, size: Size | None = None) -> list[Zone]:
     if isinstance(content, Mapping):
         zones = _zones_of_geojson(content, place)
     elif isinstance(content, Sequence) and not isinstance(content, (str, bytes)):
-        zones = [
-            _zone_of_entry(item, f"{place}, zone {number}") for number, item in enumerate(content, start=1)
-        ]
+        zones = [_zone_of_entry(item, f"{place}, zone {number}") for number, item in enumerate(content, start=1)]
     else:
         raise DataError(f"{place} should be a list of zones. Received {shortened(content)}")
     if not zones:
@@ -180,9 +178,7 @@ def zone_shares(zone: Zone, size: Size) -> np.ndarray:
     polygon = zone.pixels(size)
     if signed_area(polygon) > 0:
         polygon = polygon[::-1]
-    row_edges, column_edges = (
-        np.minimum(np.arange(-(-side // STRIDE) + 1.0) * STRIDE, side) for side in size
-    )
+    row_edges, column_edges = (np.minimum(np.arange(-(-side // STRIDE) + 1.0) * STRIDE, side) for side in size)
     heights, widths = np.diff(row_edges), np.diff(column_edges)
     # Green's theorem cell by cell: a piece of border that goes down by dy has dy x (distance to the cell's
     # right edge) of inside to its right in its own cell, and dy x (width) in every cell further right.
@@ -224,9 +220,7 @@ def zone_mask(zones: Iterable[Zone], size: Size) -> np.ndarray:
     return _inside([zone.pixels(size) for zone in zones], 0, height, width)
 
 
-def draw_zones(
-    picture: np.ndarray, zones: Iterable[Zone], counts: Mapping[str, float] | None = None
-) -> np.ndarray:
+def draw_zones(picture: np.ndarray, zones: Iterable[Zone], counts: Mapping[str, float] | None = None) -> np.ndarray:
     """Draw zones on a picture: their borders and names, and the picture darkened outside them.
 
     Args:
@@ -287,9 +281,7 @@ def _zone_of_entry(item: object, where: str) -> Zone:
     if isinstance(item, Zone):
         return item
     if not isinstance(item, Mapping) or "name" not in item or "polygon" not in item:
-        raise DataError(
-            f'{where}: should be {{"name": ..., "polygon": [[x, y], ...]}}. Received {shortened(item)}'
-        )
+        raise DataError(f'{where}: should be {{"name": ..., "polygon": [[x, y], ...]}}. Received {shortened(item)}')
     return _zone(item["name"], item["polygon"], where)
 
 
@@ -321,9 +313,7 @@ def _zone_of_feature(feature: object, name: object, where: str) -> Zone:
         raise DataError(f"{where} ({name!r}): is a MultiPolygon. Make a feature of each of its polygons.")
     rings = geometry.get("coordinates") if kind == "Polygon" else None
     if not isinstance(rings, list):
-        raise DataError(
-            f'{where}: should be a Feature whose "geometry" is a Polygon. Received {shortened(feature)}'
-        )
+        raise DataError(f'{where}: should be a Feature whose "geometry" is a Polygon. Received {shortened(feature)}')
     if len(rings) != 1:
         raise DataError(
             f"{where} ({name!r}): a polygon should have one ring. Received {len(rings)}; cut a "
@@ -351,9 +341,7 @@ def finite_numbers(values: object, columns: int, what: str, form: str) -> np.nda
     for value in values:
         row = value.tolist() if isinstance(value, np.ndarray) else value
         if not isinstance(row, (list, tuple)) or len(row) != columns or not all(map(_is_finite, row)):
-            raise DataError(
-                f"{what}: a point should be {columns} finite numbers {form}. Received {shortened(row)}"
-            )
+            raise DataError(f"{what}: a point should be {columns} finite numbers {form}. Received {shortened(row)}")
     return np.array(values, np.float64).reshape(-1, columns)
 
 
@@ -385,9 +373,7 @@ def _corners(polygon: object, what: str) -> np.ndarray:
         )
     extents = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
     if not extents[1] > _THINNEST * extents[0]:
-        raise DataError(
-            f"{what} has no area: its corners lie on one line. Received: {shortened(corners.tolist())}"
-        )
+        raise DataError(f"{what} has no area: its corners lie on one line. Received: {shortened(corners.tolist())}")
     crossing = _crossing(corners)
     if crossing:
         first, second = (

@@ -39,9 +39,7 @@ def weights(tmp_path_factory) -> str:
 
     keras.utils.set_random_seed(5)
     card = {"name": "tiny", "network": {"design": "B", "width": 1 / 16}}
-    return str(
-        save_weights(CSRNet(width=1 / 16), tmp_path_factory.mktemp("weights") / "tiny.weights.h5", card)
-    )
+    return str(save_weights(CSRNet(width=1 / 16), tmp_path_factory.mktemp("weights") / "tiny.weights.h5", card))
 
 
 @pytest.fixture

@@ -209,9 +209,7 @@ def test_unknown_part_and_split():
 
 @pytest.mark.parametrize(("part", "pictures", "heads"), [("A", 300, 162_413), ("B", 400, 49_151)])
 def test_real_shanghaitech_is_whole(shanghaitech_root, part, pictures, heads):
-    samples = [
-        sample for sample in read_shanghaitech(shanghaitech_root, part, "all") if "/test/" not in sample.name
-    ]
+    samples = [sample for sample in read_shanghaitech(shanghaitech_root, part, "all") if "/test/" not in sample.name]
     assert len(samples) == pictures and sum(sample.count for sample in samples) == heads
 
 
@@ -305,9 +303,7 @@ def test_csv_names_line_and_value_of_a_malformed_row(tmp_path, row, message):
         read_csv(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "a.png,1,2\n", "picture;x;y\na.png;1;2\n", "picture,x,y,x\n", "\n\n"]
-)
+@pytest.mark.parametrize("content", ["", "a.png,1,2\n", "picture;x;y\na.png;1;2\n", "picture,x,y,x\n", "\n\n"])
 def test_csv_without_its_columns(tmp_path, content):
     draw_picture(tmp_path / "a.png")
     write_points(tmp_path, content)
@@ -358,7 +354,7 @@ def test_finding_the_annotation_file(tmp_path):
 
 
 _file_names = st.text(
-    st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), blacklist_characters='/\\:*?<>|.'),
+    st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), blacklist_characters="/\\:*?<>|."),
     min_size=1,
     max_size=12,
 ).map(lambda stem: f"{stem}, 1.png")
@@ -499,7 +495,7 @@ def test_a_split_field_must_be_whole(tmp_path):
         draw_picture(tmp_path / f"{name}.png")
     entries = [{"picture": "a.png", "points": [], "split": "val"}, {"picture": "b.png", "points": []}]
     write_json(tmp_path, entries)
-    with pytest.raises(AnnotationError, match='\'b.png\' has no "split", others have'):
+    with pytest.raises(AnnotationError, match="'b.png' has no \"split\", others have"):
         read_json(tmp_path)
 
 

@@ -98,9 +98,7 @@ def test_clone_has_the_settings_and_nothing_learned(fitted, name):
 
 @pytest.mark.parametrize("name", ["detector", "linear", "forest"])
 def test_random_state_decides(name):
-    first, second, other = (
-        clone(ESTIMATORS[name]).set_params(random_state=seed).fit(TRAIN[:3]) for seed in (1, 1, 2)
-    )
+    first, second, other = (clone(ESTIMATORS[name]).set_params(random_state=seed).fit(TRAIN[:3]) for seed in (1, 1, 2))
     read = {
         "detector": lambda e: e.weights_,
         "linear": lambda e: e.weights_,
@@ -158,9 +156,7 @@ def test_forest_averages_the_patches_that_cover_a_cell(fitted):
     forest.forest_ = Ones()
     density = forest.predict_map(np.zeros((32, 40, 3), np.uint8))
     assert (density[1:-1, 1:-1] == 4).all()  # the mean of 0..8
-    assert density[0, 0] == np.mean(
-        [0, 1, 3, 4]
-    )  # covered by itself and the neighbors to the right and below
+    assert density[0, 0] == np.mean([0, 1, 3, 4])  # covered by itself and the neighbors to the right and below
 
 
 def test_memory_keeps_features_and_changes_nothing(fitted, monkeypatch):
@@ -186,9 +182,7 @@ def test_detected_boxes_lie_on_heads(fitted):
 
 
 def test_higher_threshold_never_finds_more(fitted):
-    counts = [
-        len(fitted["detector"].detect(TEST[0], threshold=each)) for each in (-0.8, -0.3, 0.2, 0.7, 50.0)
-    ]
+    counts = [len(fitted["detector"].detect(TEST[0], threshold=each)) for each in (-0.8, -0.3, 0.2, 0.7, 50.0)]
     assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1] == 0
 
 
@@ -220,9 +214,7 @@ def test_scores_are_those_of_the_cut_out_window(fitted):
 
 
 def test_sizes_set_the_scale():
-    right = SlidingWindowDetector((6.0, 24.0), random_state=0).fit(
-        TRAIN, sizes=[[HEAD] * s.count for s in TRAIN]
-    )
+    right = SlidingWindowDetector((6.0, 24.0), random_state=0).fit(TRAIN, sizes=[[HEAD] * s.count for s in TRAIN])
     boxes = np.concatenate([right.detect(s).boxes for s in TEST])
     assert abs(np.median(boxes[:, 2] - boxes[:, 0]) - HEAD) < 4
 

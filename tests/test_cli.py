@@ -117,9 +117,7 @@ def test_count_shows_warnings_beside_the_result(capsys, tmp_path, weights):
 
 
 def test_count_csv_holds_results_and_failures(capsys, photos, tmp_path, weights):
-    status, lines, _ = run(
-        capsys, "count", photos, "--model", weights, "--csv", tmp_path / "new" / "counts.csv"
-    )
+    status, lines, _ = run(capsys, "count", photos, "--model", weights, "--csv", tmp_path / "new" / "counts.csv")
     assert status == 1 and len(lines) == 2
     with open(tmp_path / "new" / "counts.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -166,20 +164,14 @@ def test_count_with_an_unknown_model_is_one_clear_error(capsys, photos):
 
 
 @pytest.mark.parametrize("option", ["--csv", "--overlay"])
-def test_count_says_before_the_work_that_a_result_cannot_be_written(
-    capsys, photos, weights, option, monkeypatch
-):
+def test_count_says_before_the_work_that_a_result_cannot_be_written(capsys, photos, weights, option, monkeypatch):
     monkeypatch.setattr("crowdcount.counting.count_many", None)  # must not be reached
     place = photos / "notes.txt" / "results"  # a file cannot hold files
-    assert_clean_error(
-        *run(capsys, "count", photos, "--model", weights, option, place), "cannot write", place
-    )
+    assert_clean_error(*run(capsys, "count", photos, "--model", weights, option, place), "cannot write", place)
 
 
 def test_count_refuses_a_folder_as_csv_file(capsys, photos, weights):
-    assert_clean_error(
-        *run(capsys, "count", photos, "--model", weights, "--csv", photos), photos, "is a folder"
-    )
+    assert_clean_error(*run(capsys, "count", photos, "--model", weights, "--csv", photos), photos, "is a folder")
 
 
 def test_full_disk_is_one_clear_error(capsys, photos, weights, tmp_path, monkeypatch):
@@ -187,9 +179,7 @@ def test_full_disk_is_one_clear_error(capsys, photos, weights, tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("crowdcount.counting.CountResult.save_overlay", full)
-    status, lines, err = run(
-        capsys, "count", photos / "a.png", "--model", weights, "--overlay", tmp_path / "out"
-    )
+    status, lines, err = run(capsys, "count", photos / "a.png", "--model", weights, "--overlay", tmp_path / "out")
     assert status == 1 and len(lines) == 1
     assert "cannot write" in err and "No space left on device" in err and "Traceback" not in err
 
@@ -266,9 +256,7 @@ def test_evaluate_json_has_null_for_what_is_no_number(capsys, tmp_path, weights,
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_evaluate_prints_its_scores_though_the_table_has_no_room(
-    capsys, crowd, weights, tmp_path, small_disk, options
-):
+def test_evaluate_prints_its_scores_though_the_table_has_no_room(capsys, crowd, weights, tmp_path, small_disk, options):
     argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights, *options]
     _, whole, _ = run(capsys, *argv)
     with small_disk(50):
@@ -332,9 +320,7 @@ def test_train_writes_weights_that_count(capfd, tmp_path, crowd):
     out = tmp_path / "run"
     argv = ["train", "csv", "--root", crowd, "--out", out, "--epochs", 1, "--width", "1/64", "--init", "none"]
     argv += ["--recipe", "paper"]
-    assert (
-        run(capfd, "density", "csv", "--root", crowd, "--split", "train", "--out", tmp_path / "maps")[0] == 0
-    )
+    assert run(capfd, "density", "csv", "--root", crowd, "--split", "train", "--out", tmp_path / "maps")[0] == 0
     status, lines, _ = run(capfd, *argv, "--maps", tmp_path / "maps")
     assert status == 0 and lines == []
     card = json.loads((out / "last.json").read_text())
@@ -350,9 +336,7 @@ def test_train_without_validation_pictures_is_one_clear_error(capsys, crowd, tmp
 
 
 def test_density_writes_a_map_a_picture_whose_sum_is_the_count(capsys, crowd, tmp_path):
-    status, lines, err = run(
-        capsys, "density", "csv", "--root", crowd, "--split", "test", "--out", tmp_path / "maps"
-    )
+    status, lines, err = run(capsys, "density", "csv", "--root", crowd, "--split", "test", "--out", tmp_path / "maps")
     assert (status, err) == (0, "")
     assert lines == [f"{tmp_path / 'maps' / f'street{heads}.png.h5'}\t{heads:.3f}" for heads in range(1, 5)]
     for heads in range(1, 5):
@@ -378,9 +362,7 @@ def test_density_options_reach_the_maps(capsys, crowd, tmp_path):
 def test_density_reports_heads_outside_their_picture(capsys, tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     (tmp_path / "points.csv").write_text("picture,x,y\na.png,80,10\n")
-    status, lines, err = run(
-        capsys, "density", "csv", "--root", tmp_path, "--split", "all", "--out", tmp_path / "maps"
-    )
+    status, lines, err = run(capsys, "density", "csv", "--root", tmp_path, "--split", "all", "--out", tmp_path / "maps")
     assert status == 0 and lines == [f"{tmp_path / 'maps' / 'a.png.h5'}\t1.000"]
     assert err.startswith("crowdcount: warning: a.png: ")
 
@@ -414,9 +396,7 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
         "name": "general",
         "dataset": "shanghaitech_a+shanghaitech_b",
         "recipe": "default",
-        "metrics": {
-            "shanghaitech_b val": {"mae": 12.345, "rmse": 20.0, "nae": float("nan"), "game": [1.0, 2.0]}
-        },
+        "metrics": {"shanghaitech_b val": {"mae": 12.345, "rmse": 20.0, "nae": float("nan"), "game": [1.0, 2.0]}},
     }
     monkeypatch.setattr("crowdcount.model_files.list_models", lambda: [card])
     status, lines, _ = run(capsys, "models")
@@ -447,9 +427,7 @@ def test_draw_writes_what_evaluate_reads(capsys, tmp_path, weights):
     pictures = sorted((out / "images").iterdir())
     assert [Image.open(path).size for path in pictures] == [(128, 96)] * 2
     assert run(capsys, "check", out)[0] == 0
-    _, (line,), _ = run(
-        capsys, "evaluate", "csv", "--root", out, "--split", "all", "--model", weights, "--json"
-    )
+    _, (line,), _ = run(capsys, "evaluate", "csv", "--root", out, "--split", "all", "--model", weights, "--json")
     assert json.loads(line)["pictures"] == 2
 
 
@@ -583,9 +561,7 @@ def test_file_name_that_no_terminal_can_show(tmp_path, weights):
         Image.new("RGB", (64, 64)).save(open(name, "wb"), "PNG")
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    done = process(
-        "count", tmp_path, "--model", weights, "--csv", tmp_path / "out.csv", "--overlay", tmp_path / "out"
-    )
+    done = process("count", tmp_path, "--model", weights, "--csv", tmp_path / "out.csv", "--overlay", tmp_path / "out")
     assert done.returncode == 0 and b"Traceback" not in done.stderr
     assert rb"caf\udce9.png" in done.stdout
 
@@ -646,9 +622,7 @@ def test_ctrl_c_while_libraries_are_imported_is_clean(photos):
 def test_ctrl_c_ends_a_running_count(photos, weights, tmp_path):
     pictures = [str(photos / "a.png")] * 5000  # far more than are counted before the signal comes
     command = [*CROWDCOUNT, "count", *pictures, "--model", weights, "--csv", "counts.csv"]
-    started = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), cwd=tmp_path
-    )
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), cwd=tmp_path)
     for _ in range(2):  # the first picture's row is there for sure when the second is printed
         assert b"a.png" in started.stdout.readline()
     started.send_signal(signal.SIGINT)

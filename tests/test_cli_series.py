@@ -343,9 +343,7 @@ def test_without_resume_a_file_is_replaced_and_only_at_the_end(run, network):
     ],
 )
 def test_counts_of_another_sort_are_not_mixed(run, network, photos, options, part):
-    (photos / "zones.json").write_text(
-        json.dumps([{"name": "all", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}])
-    )
+    (photos / "zones.json").write_text(json.dumps([{"name": "all", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}]))
     run("photos", "--csv", "out.csv", "--resume")
     before = (photos / "out.csv").read_bytes()
     status, lines, err = run("photos", "--csv", "out.csv", "--resume", *options)
@@ -371,9 +369,7 @@ def test_counts_in_zones_that_were_moved_are_not_mixed(run, network, photos):
     assert (photos / "out.csv").read_bytes() == before and network.counted == []
 
 
-@pytest.mark.parametrize(
-    "content", [b"no table", b"a,b\r\n1,2\r\n", b"\x89PNG\0\0\n\xff", b'"x"y,\r\n1\r\n2\r\n']
-)
+@pytest.mark.parametrize("content", [b"no table", b"a,b\r\n1,2\r\n", b"\x89PNG\0\0\n\xff", b'"x"y,\r\n1\r\n2\r\n'])
 def test_a_file_that_holds_something_else_is_left_alone(run, network, photos, content):
     (photos / "out.csv").write_bytes(content)
     status, _, err = run("photos", "--csv", "out.csv", "--resume")

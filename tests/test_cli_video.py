@@ -304,8 +304,7 @@ def test_no_smoothing_is_zero_however_it_is_written(run):
 
 def test_without_the_library_the_extra_is_named(folder):
     program = (
-        "import sys; sys.modules['av'] = None; from crowdcount.cli import main; "
-        "sys.exit(main(['video', 'square.mp4']))"
+        "import sys; sys.modules['av'] = None; from crowdcount.cli import main; sys.exit(main(['video', 'square.mp4']))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""

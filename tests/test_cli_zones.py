@@ -97,9 +97,7 @@ def test_csv_has_a_column_for_each_zone(run):
 def test_overlay_shows_the_zones(run, folder):
     run("large.png", "--overlay", "plain")
     run("large.png", "--overlay", "zoned", "--zones", "corner.json")
-    plain, zoned = (
-        np.asarray(Image.open(folder / name / "large_overlay.png")) for name in ("plain", "zoned")
-    )
+    plain, zoned = (np.asarray(Image.open(folder / name / "large_overlay.png")) for name in ("plain", "zoned"))
     assert plain.shape == zoned.shape
     np.testing.assert_array_equal(zoned[:140, :120], plain[:140, :120] // 3)
 

@@ -71,9 +71,7 @@ def test_text_has_a_line_a_picture_with_count_range_and_warning():
     table = Comparison(
         [
             result("photos/noon.jpg", 1243.6, low=980.2, high=1610.9, coverage=0.9),
-            result(
-                "eve.jpg", 12.2, low=2.0, high=30.0, coverage=0.9, warnings=["It is dark.", "It is small."]
-            ),
+            result("eve.jpg", 12.2, low=2.0, high=30.0, coverage=0.9, warnings=["It is dark.", "It is small."]),
         ]
     )
     head, noon, eve = repr(table).splitlines()

@@ -265,9 +265,7 @@ def test_count_many_goes_on_after_failures(model, rng, tmp_path):
     (folder / "b.png").write_bytes((folder / "a.png").read_bytes()[:500])
     Image.fromarray(picture(rng)).save(folder / "c.png")
     results = list(count_many([str(tmp_path / "missing.jpg"), str(empty), str(folder), picture(rng)], model))
-    assert [type(result) for result in results] == [CountFailure] * 2 + [CountResult, CountFailure] + [
-        CountResult
-    ] * 2
+    assert [type(result) for result in results] == [CountFailure] * 2 + [CountResult, CountFailure] + [CountResult] * 2
     assert [result.picture for result in results] == [
         str(tmp_path / "missing.jpg"),
         str(empty),
@@ -324,9 +322,7 @@ def result_of(density, array, **changes):
 
 def test_repr_reads_like_a_sentence(rng):
     density, array = np.full((96, 128), 243.4 / (96 * 128), np.float32), picture(rng, 768, 1024)
-    assert (
-        repr(result_of(density, array)) == "about 243 people in square.jpg (1024x768), model general, 2.1 s"
-    )
+    assert repr(result_of(density, array)) == "about 243 people in square.jpg (1024x768), model general, 2.1 s"
     assert repr(result_of(density, array, count=0.7)).startswith("about 1 person in")
     assert repr(result_of(density, array, count=0.2)).startswith("about 0 people in")
 
@@ -380,9 +376,7 @@ def test_result_from_a_relative_path_is_shown_from_any_folder(model, rng, tmp_pa
 
 
 def test_notebook_picture_is_a_png_of_bounded_size(rng):
-    shown = Image.open(
-        io.BytesIO(result_of(np.zeros((25, 375), np.float32), picture(rng, 200, 3000))._repr_png_())
-    )
+    shown = Image.open(io.BytesIO(result_of(np.zeros((25, 375), np.float32), picture(rng, 200, 3000))._repr_png_()))
     assert shown.format == "PNG"
     assert shown.width == 1024
 

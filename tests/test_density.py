@@ -306,9 +306,7 @@ def test_points_that_are_no_numbers_are_refused(value, function):
         function([[1, 2], [value, 3], [4, value]])
 
 
-@pytest.mark.parametrize(
-    "points", [[1.0, 2.0], [[1, 2, 3]], np.zeros((0, 3)), [["a", "b"]], [[1, 2], [3]], 5]
-)
+@pytest.mark.parametrize("points", [[1.0, 2.0], [[1, 2, 3]], np.zeros((0, 3)), [["a", "b"]], [[1, 2], [3]], 5])
 def test_points_of_a_wrong_shape_are_refused(points):
     with pytest.raises(DataError, match=r"points must .*shape \(N, 2\)"):
         density_map(points, (20, 20))
@@ -422,9 +420,7 @@ def test_files_without_a_map_are_refused(tmp_path, contents, message):
         load_density_map(tmp_path / "odd.h5")
 
 
-@pytest.mark.parametrize(
-    "density", [np.zeros(3), np.zeros((0, 3)), [["a"]], [[np.nan]], np.ones((2, 2), complex)]
-)
+@pytest.mark.parametrize("density", [np.zeros(3), np.zeros((0, 3)), [["a"]], [[np.nan]], np.ones((2, 2), complex)])
 def test_arrays_that_are_no_map_are_not_saved(tmp_path, density):
     with pytest.raises(DataError, match="a density map must be"):
         save_density_map(tmp_path / "x.h5", density)

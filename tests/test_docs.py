@@ -30,10 +30,7 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 def blocks(page):
     """Language, the rest of the opening line and the content of each block."""
-    return [
-        (language, rest.strip(), content)
-        for language, rest, content in _BLOCK.findall(page.read_text("utf-8"))
-    ]
+    return [(language, rest.strip(), content) for language, rest, content in _BLOCK.findall(page.read_text("utf-8"))]
 
 
 def run_commands(content):

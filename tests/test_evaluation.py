@@ -67,7 +67,7 @@ def test_csv_holds_a_line_a_picture(reader_of_red, tmp_path):
     result.save_csv(tmp_path / "deep" / "scores.csv")
     with open(tmp_path / "deep" / "scores.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == [*("picture true predicted error game1 game2 game3 low high".split())]
+    assert list(rows[0]) == [*(["picture", "true", "predicted", "error", "game1", "game2", "game3", "low", "high"])]
     assert rows[0]["low"] == rows[0]["high"] == ""  # a network of one's own has no calibration
     assert [row["picture"] for row in rows] == ["x,1", "y"]
     assert float(rows[0]["error"]) == pytest.approx(0.5)

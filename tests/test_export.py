@@ -281,9 +281,7 @@ def test_command_writes_quietly(tmp_path, weights):  # noqa: F811
 
 def test_command_passes_everything_on(tmp_path, capsys, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        export, "_onnx", lambda model, precision: asked.append((model.name, precision)) or b"12345678"
-    )
+    monkeypatch.setattr(export, "_onnx", lambda model, precision: asked.append((model.name, precision)) or b"12345678")
     monkeypatch.setattr(export, "load_network", lambda name: (CSRNet(width=1 / 64, name=name), name))
     for option, precision in (("", "float32"), ("--float16", "float16"), ("--int8", "int8")):
         arguments = ["export", "--model", "mine", "--format", "onnx", "--out", str(tmp_path / "a.onnx")]
@@ -312,7 +310,7 @@ def test_command_tells_what_went_wrong(tmp_path, capsys, weights):  # noqa: F811
 def test_command_knows_the_formats(capsys):
     from crowdcount.cli.export import FORMATS
 
-    assert FORMATS == tuple(export.FORMATS)
+    assert tuple(export.FORMATS) == FORMATS
     with pytest.raises(SystemExit, match="2"):
         cli.main(["export", "--format", "coreml", "--out", "a"])
     assert "coreml" in capsys.readouterr().err

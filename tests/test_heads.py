@@ -46,9 +46,7 @@ def test_positions_lie_between_the_middles_of_cells():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    density=arrays(
-        np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.floats(0, 3, width=32)
-    ),
+    density=arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.floats(0, 3, width=32)),
     cut=st.tuples(st.integers(0, 7), st.integers(0, 7)),
 )
 def test_there_are_as_many_heads_as_the_count_and_all_in_the_picture(density, cut):

@@ -374,7 +374,17 @@ def test_eight_bit_samples_in_a_wide_mode_stay_as_they_are(picture):
 
 def tiff(bits: int, photometric: int, width: int, height: int, samples: bytes) -> bytes:
     """An uncompressed gray TIFF (TIFF 6.0, section 4), which Pillow cannot write of every kind."""
-    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 0, 277: 1, 278: height, 279: len(samples)}
+    tags = {
+        256: width,
+        257: height,
+        258: bits,
+        259: 1,
+        262: photometric,
+        273: 0,
+        277: 1,
+        278: height,
+        279: len(samples),
+    }
     tags[273] = 8 + 2 + 12 * len(tags) + 4  # where the samples begin
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + samples
@@ -630,7 +640,7 @@ def test_a_panorama_above_pillows_own_limit_is_read():
         assert picture_size(data) == (9100, 20000)
         with pytest.raises(PictureError, match="181,999,999"):
             load_picture(data, max_pixels=181_999_999)
-    assert Image.MAX_IMAGE_PIXELS == limit
+    assert limit == Image.MAX_IMAGE_PIXELS
 
 
 def test_the_default_limit_lets_the_largest_phone_pictures_pass(monkeypatch):
@@ -701,7 +711,7 @@ def test_threads_read_together_and_leave_pillow_as_it_was(picture):
     for thread in threads:
         thread.join()
     assert not wrong
-    assert Image.MAX_IMAGE_PIXELS == limit
+    assert limit == Image.MAX_IMAGE_PIXELS
     assert list(warnings.filters) == filters
 
 

@@ -63,7 +63,7 @@ def test_where_heads_stand_close_a_part_is_looked_at_at_its_own_size(monkeypatch
 
     def predict(network, part):
         found = np.argwhere((picture[:257:8, :257:8] == part[0, 0]).all(axis=-1))
-        (top, left), = found.tolist()
+        ((top, left),) = found.tolist()
         assert (picture[8 * top : 8 * top + 256, 8 * left : 8 * left + 256] == part).all()
         seen.append((8 * left, 8 * top))
         return whole[top : top + 32, left : left + 32]

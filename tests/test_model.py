@@ -95,7 +95,9 @@ def _numpy_csrnet(model, picture, design):
 
     def pool(x):
         rows, columns = -(-x.shape[0] // 2), -(-x.shape[1] // 2)
-        return np.array([[x[2 * r : 2 * r + 2, 2 * c : 2 * c + 2].max((0, 1)) for c in range(columns)] for r in range(rows)])
+        return np.array(
+            [[x[2 * r : 2 * r + 2, 2 * c : 2 * c + 2].max((0, 1)) for c in range(columns)] for r in range(rows)]
+        )
 
     x = (picture.astype(np.float64) - IMAGENET_MEAN) / INPUT_SCALE
     for name, _ in FRONT_END:

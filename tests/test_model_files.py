@@ -26,7 +26,9 @@ def model():
 
 @pytest.fixture
 def file(model, tmp_path):
-    return model_files.save_weights(model, tmp_path / "own.weights.h5", {"network": network_card("C", TINY), "note": "x"})
+    return model_files.save_weights(
+        model, tmp_path / "own.weights.h5", {"network": network_card("C", TINY), "note": "x"}
+    )
 
 
 def _density(model):

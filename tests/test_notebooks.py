@@ -84,7 +84,10 @@ def test_exercises_are_checked(path):
 
 def test_concepts_are_under_their_headings(path):
     headings = {
-        line.lstrip("#").strip() for cell in _cells(path, "markdown") for line in cell.source.splitlines() if line.startswith("#")
+        line.lstrip("#").strip()
+        for cell in _cells(path, "markdown")
+        for line in cell.source.splitlines()
+        if line.startswith("#")
     }
     rows = [line for line in (CONCEPTS / f"{path.name[:2]}.txt").read_text("utf-8").splitlines() if line.strip()]
     assert rows

@@ -17,9 +17,7 @@ import crowdcount
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 MODULES = sorted(
-    module.name
-    for module in pkgutil.iter_modules(crowdcount.__path__)
-    if module.name not in ("__main__", "_weights")
+    module.name for module in pkgutil.iter_modules(crowdcount.__path__) if module.name not in ("__main__", "_weights")
 )
 TEST_COMMAND = 'pip install ".[test]" && pytest'
 
@@ -66,23 +64,17 @@ def test_wheel_has_what_the_commands_need(wheel):
     expected = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount").rglob("*.py")}
     expected |= {f"crowdcount/splits/{path.name}" for path in (CHECKOUT / "crowdcount" / "splits").iterdir()}
     weights = CHECKOUT / "weights"
-    expected |= {
-        f"crowdcount/_weights/{path.name}" for path in weights.iterdir() if path.suffix in (".h5", ".json")
-    }
+    expected |= {f"crowdcount/_weights/{path.name}" for path in weights.iterdir() if path.suffix in (".h5", ".json")}
     expected |= {"crowdcount/_datasets/sample.jpg", "crowdcount/_datasets/sample.csv"}
     drawn = [path for path in (CHECKOUT / "datasets" / "drawn").rglob("*") if path.is_file()]
-    expected |= {
-        f"crowdcount/_datasets/{path.relative_to(CHECKOUT / 'datasets').as_posix()}" for path in drawn
-    }
+    expected |= {f"crowdcount/_datasets/{path.relative_to(CHECKOUT / 'datasets').as_posix()}" for path in drawn}
     assert drawn and expected <= names
 
 
 @pytest.mark.slow
 def test_wheel_has_no_pictures_of_others_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert not [
-        name for name in names if "ShanghaiTech/part_A/train_data/images/IMG_1.jpg" in name or "mine" in name
-    ]
+    assert not [name for name in names if "ShanghaiTech/part_A/train_data/images/IMG_1.jpg" in name or "mine" in name]
     tops = {name.split("/")[0] for name in names}
     assert {name for name in tops if not name.endswith(".dist-info")} == {"crowdcount"}
 

@@ -111,8 +111,7 @@ def test_it_has_colors_for_light_and_dark(tmp_path):
     write_report(tmp_path / "report.html", [])
     text = (tmp_path / "report.html").read_text()
     light, dark = (
-        dict(re.findall(r"(--[\w-]+): (#\w{6});", block))
-        for block in re.findall(r":root \{(.*?)\}", text, re.S)
+        dict(re.findall(r"(--[\w-]+): (#\w{6});", block)) for block in re.findall(r":root \{(.*?)\}", text, re.S)
     )
     assert '<meta name="color-scheme" content="light dark">' in text and "prefers-color-scheme: dark" in text
     assert set(light) == set(dark) == set(re.findall(r"var\((--[\w-]+)\)", text))
@@ -241,9 +240,7 @@ def test_a_picture_that_has_gone_is_told_with_its_count(page, photo):
 
 def test_a_picture_that_was_an_array_is_shown(page, rng):
     array = rng.integers(0, 255, (64, 80, 3), dtype=np.uint8)
-    result = CountResult(
-        1.0, np.full((8, 10), 0.0125, np.float32), "picture", 80, 64, "tiny", 0.1, source=array
-    )
+    result = CountResult(1.0, np.full((8, 10), 0.0125, np.float32), "picture", 80, 64, "tiny", 0.1, source=array)
     assert len(page(result).all("img")) == 1
 
 
@@ -310,16 +307,12 @@ def test_the_chart_stays_in_its_frame(page):
         for count in (0, 0.4, 1, 7, 99, 101, 123456):
             found = page(
                 Entry("a.jpg", 0, low=0, high=0, taken=start),
-                Entry(
-                    "b.jpg", count, low=count / 2, high=count * 1.5, taken=start + timedelta(seconds=seconds)
-                ),
+                Entry("b.jpg", count, low=count / 2, high=count * 1.5, taken=start + timedelta(seconds=seconds)),
             )
             (svg,) = found.all("svg")
             _, _, width, height = map(float, svg["viewbox"].split())
             places = [(float(text["x"]), float(text["y"])) for text in found.all("text")]
-            lines = [
-                (float(line[f"x{end}"]), float(line[f"y{end}"])) for line in found.all("line") for end in "12"
-            ]
+            lines = [(float(line[f"x{end}"]), float(line[f"y{end}"])) for line in found.all("line") for end in "12"]
             assert all(0 < x < width and 0 < y < height for x, y in [*dots(found), *places, *lines])
             assert 4 <= len(places) <= 25
 

@@ -75,18 +75,14 @@ def test_perspective_map_agrees_with_the_camera():
         px, py, expected = camera.project(1.0, HEAD_HEIGHT, z)
         assert scale[int(py), int(px)] == pytest.approx(expected, rel=0.03)
         # A head at this place, drawn from its top to its chin, is as long as the map says.
-        above, below = (
-            camera.project(1.0, HEAD_HEIGHT + lift, z)[1] for lift in (HEAD_LENGTH / 2, -HEAD_LENGTH / 2)
-        )
+        above, below = (camera.project(1.0, HEAD_HEIGHT + lift, z)[1] for lift in (HEAD_LENGTH / 2, -HEAD_LENGTH / 2))
         lean = math.cos(math.radians(camera.elevation(py)))
         assert below - above == pytest.approx(HEAD_LENGTH * expected * lean, rel=0.1)
 
 
 @pytest.mark.parametrize("rise", [0.0, 0.5])
 def test_ground_inverts_project(rise):
-    camera = Camera(
-        height=6.0, tilt=15.0, focal=250.0, shape=(200, 300), start=8.0 if rise else 0.0, rise=rise
-    )
+    camera = Camera(height=6.0, tilt=15.0, focal=250.0, shape=(200, 300), start=8.0 if rise else 0.0, rise=rise)
     for x, z in ((-3.0, 9.0), (2.0, 14.0), (0.5, 25.0)):
         px, py, scale = camera.project(x, camera.floor_height(z) + 1.2, z)
         back_x, back_z, depth = camera.ground(px, py, 1.2)
@@ -94,17 +90,13 @@ def test_ground_inverts_project(rise):
 
 
 def test_viewpoint_and_density_are_settable():
-    low, high = (
-        draw_crowd(10, size=SMALL, seed=2, scene="square", camera_height=h, tilt=30) for h in (4, 12)
-    )
+    low, high = (draw_crowd(10, size=SMALL, seed=2, scene="square", camera_height=h, tilt=30) for h in (4, 12))
     assert (low.camera_height, low.tilt) == (4, 30)
     assert np.median(low.perspective[low.perspective > 0]) > np.median(high.perspective[high.perspective > 0])
     # Pressed together they need less ground: the area of the box around them, in meters, by the camera.
     areas = []
     for density in (0.1, 2.0):
-        drawn = draw_crowd(
-            30, size=(240, 320), seed=2, scene="square", camera_height=9, tilt=30, density=density
-        )
+        drawn = draw_crowd(30, size=(240, 320), seed=2, scene="square", camera_height=9, tilt=30, density=density)
         camera = Camera(drawn.camera_height, drawn.tilt, drawn.focal, (240, 320))
         x, z, _ = camera.ground(*drawn.points.T, HEAD_HEIGHT)
         gaps = np.hypot(x[:, None] - x, z[:, None] - z) + 1e9 * np.eye(len(x))
@@ -207,9 +199,7 @@ def test_written_data_set_is_read_back(tmp_path):
     before = file.read_bytes(), (tmp_path / "images" / "IMG_2.jpg").read_bytes()
     again = write_dataset(tmp_path / "again", 3, people=(0, 6), size=(96, 128), seed=3)
     assert before == (again.read_bytes(), (tmp_path / "again" / "images" / "IMG_2.jpg").read_bytes())
-    assert sorted(path.name for path in again.parent.iterdir()) == ["images", "points.csv"], (
-        "no temporary file is left"
-    )
+    assert sorted(path.name for path in again.parent.iterdir()) == ["images", "points.csv"], "no temporary file is left"
 
 
 @pytest.mark.parametrize("own", ["points.csv", "images/IMG_1.jpg", "images/mine.jpg", "images/.hidden", "images"])

@@ -166,7 +166,9 @@ def test_resume_refuses_another_run(run, quick):
 
 def test_hard_recipe_goes_on_from_trained_weights(run, quick, tmp_path, monkeypatch):
     """It looks for hard places once; stopped and resumed it ends as if never stopped."""
-    monkeypatch.setitem(recipes.RECIPES, "quick-hard", dataclasses.replace(recipes.RECIPES[quick], goes_on=True, hard=0.5))
+    monkeypatch.setitem(
+        recipes.RECIPES, "quick-hard", dataclasses.replace(recipes.RECIPES[quick], goes_on=True, hard=0.5)
+    )
     arguments = {"recipe": "quick-hard", "width": WIDTH, "seed": 5, "epochs": 2}
     for init in ("imagenet", "none"):
         with pytest.raises(TrainingError, match=f"goes on from trained weights. Received: init='{init}'"):
@@ -347,7 +349,9 @@ def test_paper_recipe_takes_the_paper_s_steps(monkeypatch, rng):
     np.testing.assert_allclose(after_ours, after_paper, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize(("optimizer", "plain"), [(LayerRateSGD, keras.optimizers.SGD), (LayerRateAdam, keras.optimizers.Adam)])
+@pytest.mark.parametrize(
+    ("optimizer", "plain"), [(LayerRateSGD, keras.optimizers.SGD), (LayerRateAdam, keras.optimizers.Adam)]
+)
 def test_layer_rates(optimizer, plain):
     def move(make):
         inputs = keras.Input((2,))

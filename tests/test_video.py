@@ -35,9 +35,7 @@ HALVES = [
 ]
 
 
-def write_video(
-    path, times=None, *, frames=10, rate=10, size=(48, 64), codec="mpeg4", pictures=None, **options
-):
+def write_video(path, times=None, *, frames=10, rate=10, size=(48, 64), codec="mpeg4", pictures=None, **options):
     """A video whose frame number i is gray of level 20 + 5 i, at its time in seconds or at i / rate."""
     times = [index / rate for index in range(frames)] if times is None else times
     with av.open(str(path), "w", **options) as container:
@@ -460,9 +458,7 @@ def test_a_full_disk_leaves_whole_rows(tmp_path, small_disk):
 
 def decoded(path):
     with av.open(str(path)) as container:
-        return [
-            (round(frame.time, 3), frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)
-        ]
+        return [(round(frame.time, 3), frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
 
 def test_annotated_video_shows_the_last_map_over_every_frame(tmp_path, by_level):
@@ -821,9 +817,7 @@ def test_a_broadcast_that_ends_is_a_camera_that_dropped(tmp_path, web, by_level,
     monkeypatch.setattr(video_frames, "_FIRST_PAUSE", 0.1)
     path = write_playlist(tmp_path, over=False)
     messages = []
-    frames = count_video(
-        f"{web}/square.m3u8", every=0.01, seconds=8, report=messages.append, timeout=5, patience=2
-    )
+    frames = count_video(f"{web}/square.m3u8", every=0.01, seconds=8, report=messages.append, timeout=5, patience=2)
     assert next(frames).clock is not None
     if recorded:
         # What was seen is not counted again.

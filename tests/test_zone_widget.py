@@ -291,7 +291,9 @@ def test_a_rename_leaves_the_buttons_where_they_are(tmp_path):
 @pytest.mark.parametrize("size, letters", [([200, 150], 18), ([150, 900], 18), ([4000, 3000], 90)])
 def test_names_can_be_read_on_a_picture_of_any_size(tmp_path, size, letters):
     # A small picture is shown at its own size: letters of a few of its pixels could not be read.
-    code = f"model.state.size = {size}; const other = new Element('div'); widget.default.render({{ model, el: other }});"
+    code = (
+        f"model.state.size = {size}; const other = new Element('div'); widget.default.render({{ model, el: other }});"
+    )
     shown = page(tmp_path, code + "return other.find('text').map((text) => text.attributes['font-size']);", SHAPES)
     assert list(map(float, shown)) == [letters] * 2
 

@@ -357,9 +357,7 @@ def test_ground_file(tmp_path):
 # --- Level of service ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "use, square_feet", [("standing", (13, 10, 7, 3, 2)), ("walking", (35, 25, 15, 10, 5))]
-)
+@pytest.mark.parametrize("use, square_feet", [("standing", (13, 10, 7, 3, 2)), ("walking", (35, 25, 15, 10, 5))])
 def test_levels_change_at_the_square_feet_of_fruins_book(use, square_feet):
     for (better, worse), limit in zip(zip("ABCDE", "BCDEF"), square_feet):
         density = 1 / (limit * SQUARE_FOOT)

@@ -75,9 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, run, description: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(
-            name, help=description, description=f"{description[0].upper()}{description[1:]}."
-        )
+        added = commands.add_parser(name, help=description, description=f"{description[0].upper()}{description[1:]}.")
         added.set_defaults(run=run, parser=added)
         return added
 

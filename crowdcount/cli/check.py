@@ -9,7 +9,9 @@ from crowdcount.cli.common import Command, begin, fail
 
 def add(command: Command) -> None:
     parser = command("check", _check, "name every fault in a folder of annotated pictures")
-    parser.add_argument("folder", metavar="FOLDER", help="folder with pictures and their annotations, or the CSV or JSON file in it")
+    parser.add_argument(
+        "folder", metavar="FOLDER", help="folder with pictures and their annotations, or the CSV or JSON file in it"
+    )
 
 
 def _check(arguments: argparse.Namespace) -> int:

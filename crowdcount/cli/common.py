@@ -60,9 +60,7 @@ def add_zones(parser: argparse.ArgumentParser) -> None:
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)"
-    )
+    parser.add_argument("--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)")
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
@@ -71,9 +69,7 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
 
 
 def add_split(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--split", choices=("train", "val", "test", "all"), default="test", help="(default: test)"
-    )
+    parser.add_argument("--split", choices=("train", "val", "test", "all"), default="test", help="(default: test)")
 
 
 def positive_int(text: str) -> int:
@@ -81,9 +77,7 @@ def positive_int(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    return _checked(
-        text, int, lambda value: 0 <= value < 2**32, f"a whole number between 0 and {2**32 - 1}"
-    )
+    return _checked(text, int, lambda value: 0 <= value < 2**32, f"a whole number between 0 and {2**32 - 1}")
 
 
 def positive(text: str) -> float:
@@ -207,9 +201,7 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CrowdCountError(
-            f"cannot write {path}: {error.strerror or error}. Choose another place."
-        ) from error
+        raise CrowdCountError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from error
 
 
 def import_keras() -> None:

@@ -51,9 +51,7 @@ def add(command: Command) -> None:
         metavar="PICTURE_OR_FOLDER",
         help="picture, or folder of pictures, in which and in whose subfolders every picture is counted",
     )
-    parser.add_argument(
-        "--demo", action="store_true", help="count the drawn picture that comes with crowdcount"
-    )
+    parser.add_argument("--demo", action="store_true", help="count the drawn picture that comes with crowdcount")
     add_model(parser)
     add_coverage(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
@@ -308,8 +306,7 @@ def _add_zones(row: dict, result: CountResult, zones: list[Zone], ground: Ground
             per_m2 = people_per_square_meter(counts, zones, ground, size)
             row["per_m2"] = {name: round(people, 6) for name, people in per_m2.items()}
             row["level_of_service"] = {
-                name: {use: level_of_service(people, use) for use in SERVICE_LEVELS}
-                for name, people in per_m2.items()
+                name: {use: level_of_service(people, use) for use in SERVICE_LEVELS} for name, people in per_m2.items()
             }
     except CrowdCountError as error:
         row["error"] = str(error)

@@ -67,9 +67,7 @@ class CountsFile(Output):
     Its `pictures` is how many rows it has.
     """
 
-    def __init__(
-        self, path: str, zones: Sequence[str], *, per_m2: bool, resume: bool, settings: dict[str, str]
-    ):
+    def __init__(self, path: str, zones: Sequence[str], *, per_m2: bool, resume: bool, settings: dict[str, str]):
         check_writable(Path(path))
         self.path = path
         columns = [*COLUMNS, *(_ZONE + name for name in zones)]
@@ -101,9 +99,7 @@ class CountsFile(Output):
     def take_up(self, sources: Sequence[str | CountFailure]) -> list[str | CountFailure]:
         """Those of the sources that are to be counted still; their rows of failures give way to new ones."""
         done = {os.path.abspath(row["picture"]) for row in self.earlier()}
-        left = [
-            source for source in sources if not (isinstance(source, str) and os.path.abspath(source) in done)
-        ]
+        left = [source for source in sources if not (isinstance(source, str) and os.path.abspath(source) in done)]
         again = {os.path.abspath(source if isinstance(source, str) else source.picture) for source in left}
         self._table.rows = [
             row for row in self._table.rows if _is_done(row) or os.path.abspath(row["picture"]) not in again
@@ -153,9 +149,7 @@ class HeadsFile(Output):
         self._table.rows = [row for row in self._table.rows if row["picture"] in done]
         missing = len(done - {row["picture"] for row in self._table.rows})
         if missing:
-            warn(
-                f"{path} lacks {missing} of the pictures in {counts.path}: they were counted without --heads."
-            )
+            warn(f"{path} lacks {missing} of the pictures in {counts.path}: they were counted without --heads.")
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         from crowdcount.heads import csv_rows, picture_name
@@ -198,9 +192,7 @@ class ReportFile(Output):
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         from crowdcount.report import entry_of
 
-        self._entries.append(
-            entry_of(result, error=row["error"], zones=row.get("zones"), per_m2=row.get("per_m2"))
-        )
+        self._entries.append(entry_of(result, error=row["error"], zones=row.get("zones"), per_m2=row.get("per_m2")))
 
     def finish(self) -> None:
         from crowdcount.report import write_report
@@ -274,6 +266,4 @@ def _entry(row: dict[str, str]) -> Entry:
         for start in (_ZONE, _PER_M2)
     )
     texts = (row["warnings"],) if row["warnings"] else ()
-    return entry_of_file(
-        row["picture"], model=row["model"], warnings=texts, zones=zones, per_m2=per_m2, **numbers
-    )
+    return entry_of_file(row["picture"], model=row["model"], warnings=texts, zones=zones, per_m2=per_m2, **numbers)

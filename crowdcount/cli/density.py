@@ -10,9 +10,7 @@ from crowdcount.cli.common import Command, add_dataset, add_split, begin, positi
 
 
 def add(command: Command) -> None:
-    parser = command(
-        "density", _density, "write the density maps of annotated pictures, one HDF5 file a picture"
-    )
+    parser = command("density", _density, "write the density maps of annotated pictures, one HDF5 file a picture")
     add_dataset(parser)
     add_split(parser)
     parser.add_argument("--out", metavar="FOLDER", required=True, help="folder for the files PICTURE.h5")

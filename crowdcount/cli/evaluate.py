@@ -91,11 +91,7 @@ def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -
         scores |= {"psnr": result.psnr, "ssim": result.ssim}
     if arguments.json:
         head = {name: getattr(arguments, name) for name in ("dataset", "split", "model", "tta")}
-        print(
-            json.dumps(
-                finite({**head, "pictures": result.pictures, **scores, "seconds": round(result.seconds, 3)})
-            )
-        )
+        print(json.dumps(finite({**head, "pictures": result.pictures, **scores, "seconds": round(result.seconds, 3)})))
         return
     mirrored = ", each with its mirror image" if arguments.tta else ""
     print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{mirrored}, model {arguments.model}")

@@ -51,9 +51,7 @@ def _export(arguments: argparse.Namespace) -> int:
     begin()
     print(f"crowdcount: converting {arguments.model}, which takes up to a minute", file=sys.stderr)
     with writing(arguments.out):
-        path = export_model(
-            arguments.model, arguments.out, format=arguments.format, precision=arguments.precision
-        )
+        path = export_model(arguments.model, arguments.out, format=arguments.format, precision=arguments.precision)
     print(f"{path}\t{_bytes(path) / 1e6:.1f} MB")
     return 0
 
@@ -61,6 +59,4 @@ def _export(arguments: argparse.Namespace) -> int:
 def _bytes(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
-    return sum(
-        os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(path) for name in names
-    )
+    return sum(os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(path) for name in names)

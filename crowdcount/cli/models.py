@@ -9,9 +9,7 @@ from crowdcount.cli.common import Command, begin, finite
 
 
 def add(command: Command) -> None:
-    parser = command(
-        "models", _models, "list the networks that come with crowdcount, with their measured errors"
-    )
+    parser = command("models", _models, "list the networks that come with crowdcount, with their measured errors")
     parser.add_argument("--json", action="store_true", help="print the model cards, one JSON object a line")
 
 

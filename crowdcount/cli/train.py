@@ -20,18 +20,10 @@ def add(command: Command) -> None:
         default="default",
         help="default or paper, or finish to go on from trained weights (default: default)",
     )
-    parser.add_argument(
-        "--out", metavar="FOLDER", required=True, help="folder for weights, logs and checkpoints"
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoint in the folder of --out"
-    )
-    parser.add_argument(
-        "--epochs", metavar="N", type=positive_int, help="number of epochs (default: the recipe's)"
-    )
-    parser.add_argument(
-        "--width", metavar="W", type=width, default=1.0, help="share of the filters (default: 1)"
-    )
+    parser.add_argument("--out", metavar="FOLDER", required=True, help="folder for weights, logs and checkpoints")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder of --out")
+    parser.add_argument("--epochs", metavar="N", type=positive_int, help="number of epochs (default: the recipe's)")
+    parser.add_argument("--width", metavar="W", type=width, default=1.0, help="share of the filters (default: 1)")
     parser.add_argument(
         "--init",
         metavar="imagenet|NAME|none",

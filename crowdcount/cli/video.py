@@ -166,6 +166,4 @@ class _Summary:
     def __str__(self) -> str:
         times = "1 count" if self.counts == 1 else f"{self.counts} counts"
         mean = self._sum / self.counts
-        return (
-            f"crowdcount: {times}, on average {mean:.1f} people, at most {self._most:.1f} at {self._when:.1f} s"
-        )
+        return f"crowdcount: {times}, on average {mean:.1f} people, at most {self._most:.1f} at {self._when:.1f} s"

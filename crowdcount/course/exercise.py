@@ -129,7 +129,9 @@ def _same(received: Any, expected: Any, tolerance: float) -> bool:
 def _difference(arguments: tuple, received: Any, expected: Any) -> str:
     shape = shape_of(received)
     if not isinstance(expected, (tuple, list, dict)) and shape != np.shape(expected):
-        return f"for {_show(arguments)} the shape should be {np.shape(expected)}, yours is {shape or 'that of a number'}."
+        return (
+            f"for {_show(arguments)} the shape should be {np.shape(expected)}, yours is {shape or 'that of a number'}."
+        )
     return f"for {_show(arguments)} it should be {_show(expected)}, yours is {_show(received)}."
 
 

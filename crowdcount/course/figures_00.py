@@ -23,9 +23,7 @@ def truth(scenes: Sequence[Scene], guesses: Sequence[float]) -> None:
     """The same pictures, a dot on every head."""
     _, axes = look.canvas(1, len(scenes), height=3.5)
     for number, (ax, scene, guessed) in enumerate(zip(axes, scenes, guesses), start=1):
-        look.picture(
-            ax, scene.picture // 2 + 96, f"Picture {number}: {scene.count} people (you: {guessed:g})"
-        )
+        look.picture(ax, scene.picture // 2 + 96, f"Picture {number}: {scene.count} people (you: {guessed:g})")
         ax.scatter(*scene.points.T, s=7, color=look.VERMILLION, edgecolor="white", linewidth=0.3)
 
 
@@ -75,9 +73,7 @@ def spread(by_pixels: np.ndarray, by_ground: np.ndarray, people: int) -> None:
     top = 1.02 * max(by_pixels.max(), by_ground.max())
     bins = np.linspace(0, top, 41)
     ax.hist(by_pixels, bins, color=look.ORANGE, label="by pixels")
-    ax.hist(
-        by_ground, bins, histtype="step", color=look.BLUE, linewidth=2.2, label="by square meters of ground"
-    )
+    ax.hist(by_ground, bins, histtype="step", color=look.BLUE, linewidth=2.2, label="by square meters of ground")
     ax.axvline(people, color="black", linestyle="--", label="truth")
     look.label(ax, "estimate of the whole crowd (people)", "areas", "One small area anywhere, extrapolated")
     ax.legend()
@@ -143,9 +139,7 @@ def families(
         "people in it",
         "2 Regression: from features to a number",
     )
-    look.picture(
-        axes[1, 0], overlay(scene.picture, drawn), "3 Density: how many, and where (here: the truth)"
-    )
+    look.picture(axes[1, 0], overlay(scene.picture, drawn), "3 Density: how many, and where (here: the truth)")
     look.picture(axes[1, 1], overlay(scene.picture, found), "4 A CNN that draws the density map")
 
 
@@ -153,9 +147,7 @@ def heads(scenes: Sequence[Scene], sizes: Sequence[np.ndarray]) -> None:
     """Width and visible share of every head of two pictures."""
     _, axes = look.canvas(1, 2, height=3.0)
     names = [f"picture {number}" for number in range(1, len(scenes) + 1)]
-    for name, scene, widths, color, style in zip(
-        names, scenes, sizes, (look.BLUE, look.VERMILLION), ("-", "--")
-    ):
+    for name, scene, widths, color, style in zip(names, scenes, sizes, (look.BLUE, look.VERMILLION), ("-", "--")):
         for ax, values in zip(axes, (widths, 100 * scene.visible)):
             share = 100 * np.arange(1, len(values) + 1) / len(values)
             ax.plot(np.sort(values), share, style, color=color, label=name)
@@ -164,9 +156,7 @@ def heads(scenes: Sequence[Scene], sizes: Sequence[np.ndarray]) -> None:
     axes[0].legend()
 
 
-def answers(
-    scenes: Sequence[Scene], overlays: Sequence[np.ndarray], by_method: Mapping[str, Sequence[float]]
-) -> None:
+def answers(scenes: Sequence[Scene], overlays: Sequence[np.ndarray], by_method: Mapping[str, Sequence[float]]) -> None:
     """The pictures under their density maps, and every answer beside the truth."""
     _, axes = look.canvas(2, len(scenes), height=2.7, height_ratios=(2, 1))
     for number, (scene, shown, column) in enumerate(zip(scenes, overlays, axes.T)):

@@ -71,8 +71,6 @@ def _cells(axes, values, left, color, *, top: float = 0, real: tuple[int, int] |
         copied = real is not None and (row >= real[0] or column >= real[1])
         x, y = left + column, top - row
         axes.add_patch(
-            Rectangle(
-                (x - 0.5, y - 0.5), 1, 1, facecolor=color, edgecolor="white", alpha=0.35 if copied else 1
-            )
+            Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=color, edgecolor="white", alpha=0.35 if copied else 1)
         )
         axes.text(x, y, f"{value:g}", ha="center", va="center", fontsize=9.5, alpha=0.6 if copied else 1)

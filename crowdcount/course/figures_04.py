@@ -19,9 +19,7 @@ def people(axes: Axes, X: np.ndarray, Y: np.ndarray, *, size: float = 16) -> Non
     """Scatter people seen from above: X (2, m) in meters, Y (1, m) of 0 and 1."""
     for label, color, marker, name in _CLASSES:
         x, y = X[:, Y[0] == label]
-        axes.scatter(
-            x, y, s=size, c=color, marker=marker, edgecolor="black", linewidth=0.3, label=name, zorder=3
-        )
+        axes.scatter(x, y, s=size, c=color, marker=marker, edgecolor="black", linewidth=0.3, label=name, zorder=3)
     axes.set_aspect("equal")
 
 
@@ -55,9 +53,7 @@ def unit_lines(axes: Axes, W1: np.ndarray, b1: np.ndarray) -> None:
         norm = np.hypot(w_x, w_y)
         start, way = -b * np.array([w_x, w_y]) / norm**2, np.array([-w_y, w_x]) / norm
         points = start[:, None] + way[:, None] * along
-        axes.plot(
-            *points, "--", color=look.CYCLE[unit % len(look.CYCLE)], linewidth=1.8, label=f"unit {unit + 1}"
-        )
+        axes.plot(*points, "--", color=look.CYCLE[unit % len(look.CYCLE)], linewidth=1.8, label=f"unit {unit + 1}")
 
 
 def activations() -> Figure:
@@ -65,9 +61,7 @@ def activations() -> Figure:
     z = np.linspace(-5, 5, 401)
     values = (sigmoid(z), np.tanh(z), np.maximum(z, 0), np.where(z > 0, z, LEAK * z))
     figure, axes = look.canvas(2, 4, height=2.1, sharex=True)
-    for column, (name, value, slope) in enumerate(
-        zip(("sigmoid", "tanh", "ReLU", "leaky ReLU"), values, slopes(z))
-    ):
+    for column, (name, value, slope) in enumerate(zip(("sigmoid", "tanh", "ReLU", "leaky ReLU"), values, slopes(z))):
         axes[0, column].plot(z, value, color=look.BLUE)
         axes[0, column].set_ylim((-1.3, 1.3) if column < 2 else (-1, 5))
         axes[0, column].set_title(name)
@@ -76,9 +70,7 @@ def activations() -> Figure:
         axes[1, column].set_xlabel("z")
     axes[0, 0].set_ylabel("value a = g(z)")
     axes[1, 0].set_ylabel("slope g'(z)")
-    axes[1, 3].annotate(
-        f"{LEAK:g}, not 0", (-3, LEAK), (-4.6, 0.35), arrowprops={"arrowstyle": "->"}, fontsize=9
-    )
+    axes[1, 3].annotate(f"{LEAK:g}, not 0", (-3, LEAK), (-4.6, 0.35), arrowprops={"arrowstyle": "->"}, fontsize=9)
     axes[1, 0].annotate("at most 1/4", (0, 0.25), (-4.6, 0.62), arrowprops={"arrowstyle": "->"}, fontsize=9)
     return figure
 
@@ -105,9 +97,7 @@ def shapes(n_in: int, n_out: int, m: int, layer: int) -> Figure:
         left += max(0, 1.8 - columns) / 2
         for row in range(rows):
             for column in range(columns):
-                axes.add_patch(
-                    Rectangle((left + column, rows / 2 - row - 1), 1, 1, facecolor=color, edgecolor="white")
-                )
+                axes.add_patch(Rectangle((left + column, rows / 2 - row - 1), 1, 1, facecolor=color, edgecolor="white"))
         middle = left + columns / 2
         axes.text(middle, rows / 2 + 0.2, name, ha="center", va="bottom", fontsize=13)
         axes.text(middle, -rows / 2 - 0.2, f"({rows}, {columns})", ha="center", va="top")
@@ -174,9 +164,7 @@ def weight_paths(paths: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def cost_curves(
-    curves: dict[str, np.ndarray], *, x: str = "step", title: str = "", log: bool = True
-) -> Figure:
+def cost_curves(curves: dict[str, np.ndarray], *, x: str = "step", title: str = "", log: bool = True) -> Figure:
     """Cost over training for several ways: title -> (runs, steps); the mean as a line, lowest to "
     "highest shaded."""
     figure, axes = look.canvas()

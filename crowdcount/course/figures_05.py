@@ -29,20 +29,14 @@ def blocks(layers: int = 3) -> Figure:
         weighted = f"$Z^{{[{layer}]}} = W^{{[{layer}]}}A^{{[{layer - 1}]}} + b^{{[{layer}]}}$"
         forward = f"{weighted}\n$A^{{[{layer}]}} = $ {g}"
         backward = f"$dW^{{[{layer}]}}$, $db^{{[{layer}]}}$\nfrom $dZ^{{[{layer}]}}$ and cache"
-        axes.text(
-            layer, 1, forward, ha="center", va="center", bbox=box | {"facecolor": "#DCEEF9"}, fontsize=10
-        )
-        axes.text(
-            layer, 0, backward, ha="center", va="center", bbox=box | {"facecolor": "#FBE6D6"}, fontsize=10
-        )
+        axes.text(layer, 1, forward, ha="center", va="center", bbox=box | {"facecolor": "#DCEEF9"}, fontsize=10)
+        axes.text(layer, 0, backward, ha="center", va="center", bbox=box | {"facecolor": "#FBE6D6"}, fontsize=10)
         axes.annotate("", (layer, 0.24), (layer, 0.76), arrowprops={"arrowstyle": "-|>", "linestyle": "--"})
         axes.text(layer + 0.03, 0.5, "cache", va="center", fontsize=9)
     for layer in range(layers + 1):
         there = "X" if layer == 0 else r"$\hat y$" if layer == layers else f"$A^{{[{layer}]}}$"
         back = "" if layer == 0 else r"$\hat y - y$" if layer == layers else f"$dA^{{[{layer}]}}$"
-        axes.annotate(
-            "", (layer + 0.62, 1), (layer + 0.38, 1), arrowprops={"arrowstyle": "-|>", "color": look.BLUE}
-        )
+        axes.annotate("", (layer + 0.62, 1), (layer + 0.38, 1), arrowprops={"arrowstyle": "-|>", "color": look.BLUE})
         axes.text(layer + 0.5, 1.1, there, ha="center", va="bottom", color=look.BLUE)
         if back:
             arrow = {"arrowstyle": "-|>", "color": look.VERMILLION}

@@ -44,9 +44,7 @@ def responses(pictures: dict[str, np.ndarray]) -> Figure:
     figure, axes = look.canvas(1, len(pictures), height=2.2)
     for place, (each, (title, values)) in enumerate(zip(axes, pictures.items())):
         top = np.percentile(np.abs(values), 99)
-        look.picture(
-            each, values, title, **({} if place == 0 else {"cmap": look.SIGNED, "vmin": -top, "vmax": top})
-        )
+        look.picture(each, values, title, **({} if place == 0 else {"cmap": look.SIGNED, "vmin": -top, "vmax": top}))
     return figure
 
 
@@ -84,9 +82,7 @@ def volume() -> Figure:
     for place, color in enumerate((look.ORANGE, look.GREEN)):
         block(4.1, 2.6 - 2.3 * place, 0.95, 3, color, "filter 3 x 3 x 3\n+ 1 bias")
         block(7.1, 2.3 - 2.3 * place, 1.5, 1, color, "map 4 x 4")
-        axes.annotate(
-            "", (7.0, 3.1 - 2.3 * place), (5.7, 3.1 - 2.3 * place), arrowprops={"arrowstyle": "-|>"}
-        )
+        axes.annotate("", (7.0, 3.1 - 2.3 * place), (5.7, 3.1 - 2.3 * place), arrowprops={"arrowstyle": "-|>"})
         axes.annotate("", (4.0, 3.1 - 2.3 * place), (3.0, 2.0), arrowprops={"arrowstyle": "-|>"})
     block(9.9, 1.2, 1.5, 2, look.PURPLE, "stacked:\n4 x 4 x 2")
     for place in range(2):
@@ -117,9 +113,7 @@ def shifts(offsets: Sequence[int], scores: dict[str, Sequence[Sequence[float]]])
         runs = 100 * np.asarray(runs)
         axes.plot(offsets, runs.mean(0), marker="os^"[index], linestyle=("-", "--", ":")[index], label=name)
         axes.fill_between(offsets, runs.min(0), runs.max(0), alpha=0.15)
-    look.label(
-        axes, "patches moved to the right (pixels of 16)", "new patches told right (%)", "What a shift costs"
-    )
+    look.label(axes, "patches moved to the right (pixels of 16)", "new patches told right (%)", "What a shift costs")
     axes.legend()
     return figure
 

@@ -10,9 +10,7 @@ from matplotlib.patches import Rectangle
 
 from crowdcount.course import look
 
-_WHITE_TO_BLUE = LinearSegmentedColormap.from_list(
-    "white_to_blue", ["#FFFFFF", look.SKY, look.BLUE, "#00304F"]
-)
+_WHITE_TO_BLUE = LinearSegmentedColormap.from_list("white_to_blue", ["#FFFFFF", look.SKY, look.BLUE, "#00304F"])
 
 
 def kernels(rates: Sequence[int], k: int = 3) -> None:
@@ -67,9 +65,7 @@ def fields(sizes: Mapping[str, int], picture: np.ndarray) -> None:
     center = picture.shape[1] / 2, picture.shape[0] / 2
     for (name, size), color, style in zip(sizes.items(), look.CYCLE, ("-", "--", "-.", ":", "-")):
         left, top = center[0] - size / 2, center[1] - size / 2
-        ax.add_patch(
-            Rectangle((left, top), size, size, fill=False, color=color, linestyle=style, linewidth=2)
-        )
+        ax.add_patch(Rectangle((left, top), size, size, fill=False, color=color, linestyle=style, linewidth=2))
         ax.text(
             left + 4,
             top + 4,

@@ -52,9 +52,7 @@ def gradients(patch: np.ndarray, blocks: np.ndarray, cell: int) -> None:
     axes[2].add_collection(LineCollection(lines, colors=[(1, 1, 1, width) for width in widths], linewidths=2))
 
 
-def boxes_on(
-    ax, picture: np.ndarray, boxes: np.ndarray, points: np.ndarray | None = None, title: str = ""
-) -> None:
+def boxes_on(ax, picture: np.ndarray, boxes: np.ndarray, points: np.ndarray | None = None, title: str = "") -> None:
     """Boxes (N, 4) on a picture, true heads as dots."""
     look.picture(ax, picture, title)
     for left, top, right, bottom in boxes:
@@ -91,9 +89,7 @@ def threshold_curve(curve: np.ndarray, chosen: float) -> None:
     _, ax = look.canvas(height=2.7, width=5.6)
     ax.plot(*curve.T, color=look.BLUE)
     ax.axvline(chosen, color=look.VERMILLION, linestyle="--", label=f"chosen: {chosen:.2f}")
-    look.label(
-        ax, "threshold (score)", "mean absolute error (heads)", "Too low finds everything, too high nobody"
-    )
+    look.label(ax, "threshold (score)", "mean absolute error (heads)", "Too low finds everything, too high nobody")
     ax.set_ylim(bottom=0, top=min(ax.get_ylim()[1], 6 * curve[:, 1].min() + 10))
     ax.legend()
 

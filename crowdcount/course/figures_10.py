@@ -150,9 +150,7 @@ def product(rows: np.ndarray, columns: np.ndarray, density: np.ndarray) -> None:
         look.label(ax, x, y, title)
 
 
-def cropped(
-    density: np.ndarray, box: tuple[int, int, int, int], inside: np.ndarray, titles: Sequence[str]
-) -> None:
+def cropped(density: np.ndarray, box: tuple[int, int, int, int], inside: np.ndarray, titles: Sequence[str]) -> None:
     """A map with a box (top, left, height, width), and two crops of it."""
     _, axes = look.canvas(1, 3, height=2.4)
     top, left, height, width = box

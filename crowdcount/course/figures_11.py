@@ -130,9 +130,7 @@ def descents(loss: Callable[[np.ndarray, np.ndarray], np.ndarray], paths: Mappin
     _, axes = look.canvas(1, len(paths), height=2.8, sharey=True)
     across, up = np.meshgrid(np.linspace(-3, 3, 80), np.linspace(-1.5, 1.5, 60))
     for ax, (name, path) in zip(axes, paths.items()):
-        ax.contour(
-            across, up, loss(across, up), levels=np.geomspace(0.02, 20, 10), colors="#BBBBBB", linewidths=0.8
-        )
+        ax.contour(across, up, loss(across, up), levels=np.geomspace(0.02, 20, 10), colors="#BBBBBB", linewidths=0.8)
         ax.plot(path[:, 0], path[:, 1], ".-", color=look.VERMILLION, linewidth=1, markersize=5)
         ax.plot(0, 0, "*", color=look.BLUE, markersize=11)
         ax.set_xlim(-3, 3)
@@ -157,9 +155,7 @@ def learning(
     axes[1].plot(epochs, validation, ".-", color=look.VERMILLION, label="validation pictures, whole")
     axes[1].plot(epochs, train, ".--", color=look.BLUE, label="training crops")
     axes[1].axhline(baseline, color=look.GRAY, linewidth=1.2)
-    axes[1].text(
-        epochs[-1], 1.02 * baseline, "always the mean count", ha="right", va="bottom", color=look.GRAY
-    )
+    axes[1].text(epochs[-1], 1.02 * baseline, "always the mean count", ha="right", va="bottom", color=look.GRAY)
     axes[1].set_ylim(0, 1.5 * max(baseline, *validation))
     look.label(axes[1], "epoch", "MAE (people)", "What we want to be small")
     axes[1].legend(loc="upper right")
@@ -171,9 +167,7 @@ def counts(truth: np.ndarray, predicted: np.ndarray, mean: float, *, name: str =
     top = 1.08 * max(truth.max(), predicted.max())
     axes.plot([0, top], [0, top], color=look.GRAY, linewidth=1, label="counted = true")
     axes.axhline(mean, color=look.BLUE, linestyle="--", linewidth=1.5, label="always the mean count")
-    axes.scatter(
-        truth, predicted, s=28, color=look.VERMILLION, edgecolor="white", linewidth=0.5, zorder=3, label=name
-    )
+    axes.scatter(truth, predicted, s=28, color=look.VERMILLION, edgecolor="white", linewidth=0.5, zorder=3, label=name)
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
     look.label(axes, "people in the picture", "people counted", "Held-out pictures")
@@ -198,12 +192,8 @@ def spread(results: Mapping[str, Sequence[float]], baseline: float) -> None:
         axes.plot([place - 0.18, place + 0.18], [np.mean(values)] * 2, color=look.BLACK)
         axes.scatter([place] * len(values), values, s=44, color=look.CYCLE[place], zorder=3)
     axes.axhline(baseline, color=look.GRAY, linewidth=1.2)
-    axes.text(
-        len(results) - 0.55, baseline, "always the mean count", ha="right", va="bottom", color=look.GRAY
-    )
+    axes.text(len(results) - 0.55, baseline, "always the mean count", ha="right", va="bottom", color=look.GRAY)
     axes.set_xticks(range(len(results)), list(results))
     axes.set_xlim(-0.6, len(results) - 0.4)
     axes.set_ylim(0, 1.2 * baseline)
-    look.label(
-        axes, "design of the back end", "MAE (people)", "A dot is a seed, a line the mean of the seeds"
-    )
+    look.label(axes, "design of the back end", "MAE (people)", "A dot is a seed, a line the mean of the seeds")

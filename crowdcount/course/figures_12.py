@@ -32,9 +32,7 @@ def heat(picture: np.ndarray, points: np.ndarray, density: np.ndarray) -> None:
     look.picture(axes[1], overlay(picture, density), f"The network: {density.sum():.0f}")
 
 
-def zones(
-    picture: np.ndarray, zones: Sequence[Zone], counted: Mapping[str, float], true: Mapping[str, float]
-) -> None:
+def zones(picture: np.ndarray, zones: Sequence[Zone], counted: Mapping[str, float], true: Mapping[str, float]) -> None:
     """Zones on a picture, and people in each: counted and true."""
     _, (left, right) = look.canvas(1, 2, height=3.4)
     look.picture(left, picture, "Counted, by zone")
@@ -57,16 +55,12 @@ def promises(promised: Sequence[float], held: Mapping[str, Sequence[float]]) -> 
     ax.plot([0.45, 1], [0.45, 1], color="black", linewidth=1, label="promise kept exactly")
     for (name, values), style, color in zip(held.items(), ("o-", "s--"), (look.BLUE, look.VERMILLION)):
         ax.plot(promised, values, style, color=color, label=name)
-    look.label(
-        ax, "coverage promised", "share of the ranges that hold the truth", "Ranges, tried on new pictures"
-    )
+    look.label(ax, "coverage promised", "share of the ranges that hold the truth", "Ranges, tried on new pictures")
     ax.set_ylim(0, 1.02)
     ax.legend(loc="center right", fontsize=8.5)
 
 
-def ranges(
-    names: Sequence[str], truths: Sequence[int], counts: Sequence[float], ends: Sequence[tuple]
-) -> None:
+def ranges(names: Sequence[str], truths: Sequence[int], counts: Sequence[float], ends: Sequence[tuple]) -> None:
     """Counts with their ranges, beside the truth."""
     _, ax = look.canvas(height=1.2 + 0.36 * len(names))
     at = np.arange(len(names))[::-1]
@@ -128,9 +122,7 @@ def borders(picture: np.ndarray, band: int, shares: Mapping[str, float], cut: Ma
     look.picture(axes[0], picture, f"{band} pixels along the border")
     height, width = picture.shape[:2]
     axes[0].add_patch(
-        Rectangle(
-            (band, band), width - 2 * band, height - 2 * band, fill=False, color=look.YELLOW, linewidth=2
-        )
+        Rectangle((band, band), width - 2 * band, height - 2 * band, fill=False, color=look.YELLOW, linewidth=2)
     )
     axes[0].axvline(width / 2, color="white", linestyle="--")
     for ax, values, unit, title in (
@@ -155,9 +147,7 @@ def scales(factors: Sequence[float], counts: Sequence[float], people: int, heads
     ax.plot(factors, counts, "o-", color=look.BLUE, label="counted")
     ax.set_xscale("log", base=2)
     ax.set_xticks(factors, [f"x {factor:g}\n{head:.0f} px" for factor, head in zip(factors, heads)])
-    look.label(
-        ax, "size of the picture, and width of a middling head", "people", "The same people, at other sizes"
-    )
+    look.label(ax, "size of the picture, and width of a middling head", "people", "The same people, at other sizes")
     ax.set_ylim(bottom=0)
     ax.legend()
 

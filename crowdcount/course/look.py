@@ -158,9 +158,7 @@ def network(
         first: for each unit after the inputs the inputs that it is joined to, where these are not all.
     """
     shown = [min(size, show_at_most) for size in sizes]
-    places = [
-        [(2.2 * layer, (count - 1) / 2 - unit) for unit in range(count)] for layer, count in enumerate(shown)
-    ]
+    places = [[(2.2 * layer, (count - 1) / 2 - unit) for unit in range(count)] for layer, count in enumerate(shown)]
     for layer, (before, after) in enumerate(zip(places, places[1:])):
         for unit, (x1, y1) in enumerate(after):
             for x0, y0 in [before[i] for i in first[unit]] if first and layer == 0 else before:

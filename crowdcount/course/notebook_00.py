@@ -79,8 +79,7 @@ EXERCISES = [
                 ),
                 (
                     lambda people, area, whole: people * whole,
-                    "this takes the people counted as those on one unit of area. Divide by the area that you "
-                    "counted.",
+                    "this takes the people counted as those on one unit of area. Divide by the area that you counted.",
                 ),
                 (
                     lambda people, area, whole: people / area,
@@ -208,8 +207,7 @@ EXERCISES = [
                 ),
                 (
                     lambda people, each, least: np.minimum(least, np.ceil(people / each)),
-                    "this takes the smaller of the two. `least` is the lowest number allowed, so take the "
-                    "larger.",
+                    "this takes the smaller of the two. `least` is the lowest number allowed, so take the larger.",
                 ),
                 (
                     lambda people, each, least: least + np.ceil(people / each),

@@ -90,12 +90,8 @@ def _examine_networks(answer: Any) -> None:
         if right == "RNN":
             raise Wrong(f"{name!r}: the input is a sequence, and its order carries the meaning.")
         if right == "standard":
-            raise Wrong(
-                f"{name!r}: a row of a table has no neighbors and no order. The plainest network will do."
-            )
-        raise Wrong(
-            f"{name!r}: think of what is next to what in the input; {answer[name]!r} does not use it."
-        )
+            raise Wrong(f"{name!r}: a row of a table has no neighbors and no order. The plainest network will do.")
+        raise Wrong(f"{name!r}: think of what is next to what in the input; {answer[name]!r} does not use it.")
 
 
 EXERCISES = [
@@ -130,8 +126,7 @@ EXERCISES = [
                 (
                     lambda x, y: (
                         np.sum((x - x.mean()) * (y - y.mean())) / np.sum((y - y.mean()) ** 2),
-                        y.mean()
-                        - np.sum((x - x.mean()) * (y - y.mean())) / np.sum((y - y.mean()) ** 2) * x.mean(),
+                        y.mean() - np.sum((x - x.mean()) * (y - y.mean())) / np.sum((y - y.mean()) ** 2) * x.mean(),
                     ),
                     "you divide by the spread of the prices. That predicts size from price; divide by the "
                     "spread of the sizes.",
@@ -183,8 +178,7 @@ EXERCISES = [
     Exercise(
         name="01.network",
         answer="network",
-        hint="Three steps: Z = X @ W1 + b1 has shape (m, h); A = np.maximum(0, Z); then A @ w2 + b2 has "
-        "shape (m,).",
+        hint="Three steps: Z = X @ W1 + b1 has shape (m, h); A = np.maximum(0, Z); then A @ w2 + b2 has shape (m,).",
         solution="""def network(X, W1, b1, w2, b2):
     hidden = np.maximum(0, X @ W1 + b1)
     return hidden @ w2 + b2
@@ -222,17 +216,14 @@ EXERCISES = [
         answer="which",
         hint="Ask of the input: is it a row of a table (standard), a picture whose neighbors belong "
         "together (CNN), a sequence whose order matters (RNN), or two of these at once (hybrid)?",
-        solution="which = {\n"
-        + "".join(f'    "{name}": "{right}",\n' for name, right in NETWORKS.items())
-        + "}\n",
+        solution="which = {\n" + "".join(f'    "{name}": "{right}",\n' for name, right in NETWORKS.items()) + "}\n",
         praise="the shape of the input chooses the network; the task of this course is a CNN.",
         examine=_examine_networks,
     ),
     Exercise(
         name="01.slope",
         answer="sigmoid_slope",
-        hint="Write the sigmoid as a = 1 / (1 + exp(-z)). Its derivative needs nothing but a. "
-        "At z = 0 it is 1/4.",
+        hint="Write the sigmoid as a = 1 / (1 + exp(-z)). Its derivative needs nothing but a. At z = 0 it is 1/4.",
         solution="""def sigmoid_slope(z):
     a = 1 / (1 + np.exp(-z))
     return a * (1 - a)

@@ -35,10 +35,7 @@ def gradients(w: np.ndarray, b: float, X: np.ndarray, Y: np.ndarray) -> tuple[np
 
 def _pictures() -> list[tuple]:
     shapes = ((5, 4, 4, 3), (7, 3, 2, 3), (2, 6, 5, 3))
-    return [
-        (np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8),)
-        for seed, shape in enumerate(shapes)
-    ]
+    return [(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8),) for seed, shape in enumerate(shapes)]
 
 
 def _answers() -> list[tuple]:

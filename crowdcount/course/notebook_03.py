@@ -160,8 +160,7 @@ EXERCISES = [
     Exercise(
         name="03.mae",
         answer="mean_absolute_error",
-        hint="Print (predicted - truth).shape for shapes (4,) and (4, 1). "
-        "Bring both to one shape first: np.ravel.",
+        hint="Print (predicted - truth).shape for shapes (4,) and (4, 1). Bring both to one shape first: np.ravel.",
         solution="""def mean_absolute_error(predicted, truth):
     return np.mean(np.abs(np.ravel(predicted) - np.ravel(truth)))
 """,

@@ -139,9 +139,7 @@ def _examine_initialize(answer: Any) -> None:
             )
         for (name, shape), item in zip(wanted.items(), (W1, b1, W2, b2)):
             if item.shape != shape:
-                raise Wrong(
-                    f"with sizes {n_0}, {n_1}, {n_2} {name} should be {shape}, yours is {item.shape}."
-                )
+                raise Wrong(f"with sizes {n_0}, {n_1}, {n_2} {name} should be {shape}, yours is {item.shape}.")
         if any(np.ptp(W, axis=0).max() == 0 for W in (W1, W2) if len(W) > 1):
             raise Wrong("all units of a layer start with the same weights: they will stay the same for ever.")
         if b1.any() or b2.any():
@@ -152,9 +150,7 @@ def _examine_initialize(answer: Any) -> None:
         if min(n_0, n_1, n_2) < 50:
             continue  # too few to measure a spread
         if any(abs(W.mean()) > 0.3 * W.std() for W in (W1, W2)):
-            raise Wrong(
-                "your weights are not centered on 0: half of them should be negative (standard_normal)."
-            )
+            raise Wrong("your weights are not centered on 0: half of them should be negative (standard_normal).")
         for name, W, inputs in (("W1", W1, n_0), ("W2", W2, n_1)):
             if min(W.std(axis=0).mean(), W.std(axis=1).mean()) < 0.8 * W.std():
                 raise Wrong(
@@ -200,8 +196,7 @@ EXERCISES = [
                 ),
                 (
                     _forward_with(np.tanh, lambda z: z),
-                    "your output has no activation: put the sigmoid around W2 @ A1 + b2 to get a "
-                    "probability.",
+                    "your output has no activation: put the sigmoid around W2 @ A1 + b2 to get a probability.",
                 ),
                 (_forward_with(np.tanh, sigmoid, 0.0), "you left out the biases b1 and b2."),
             ],
@@ -271,10 +266,7 @@ EXERCISES = [
         praise="however many linear layers you stack, one matrix and one bias can do the same.",
         examine=examine_function(
             collapse,
-            [
-                _network(sizes, 1, seed)[2:]
-                for sizes, seed in (((2, 2, 2), 8), ((3, 4, 1), 9), ((2, 5, 3), 10))
-            ],
+            [_network(sizes, 1, seed)[2:] for sizes, seed in (((2, 2, 2), 8), ((3, 4, 1), 9), ((2, 5, 3), 10))],
             [
                 (
                     lambda W1, b1, W2, b2: (W1 @ W2, W2 @ b1 + b2),

@@ -130,9 +130,7 @@ def _backward_inputs() -> list[tuple]:
     inputs = []
     for n_in, n_out, m, seed in ((3, 2, 5, 5), (2, 4, 7, 6), (6, 3, 4, 7)):
         A_prev, W, b = _layer(n_in, n_out, m, seed)
-        inputs.append(
-            (np.random.default_rng(seed + 50).standard_normal((n_out, m)), (A_prev, W, W @ A_prev + b))
-        )
+        inputs.append((np.random.default_rng(seed + 50).standard_normal((n_out, m)), (A_prev, W, W @ A_prev + b)))
     return inputs
 
 
@@ -169,8 +167,7 @@ EXERCISES = [
                 ),
                 (
                     _shapes_with(lambda before, after, m: ((after, before), (after, m), (after, m))),
-                    "your b have a column for each example. There is one bias a unit, (n, 1): "
-                    "broadcasting repeats it.",
+                    "your b have a column for each example. There is one bias a unit, (n, 1): broadcasting repeats it.",
                 ),
                 (
                     _shapes_with(lambda before, after, m: ((after, before), (after, 1), (m, after))),
@@ -256,8 +253,7 @@ EXERCISES = [
                 (_backward_with("flat"), "db lost an axis: keepdims=True keeps it a column like b."),
                 (
                     _backward_with("one bias"),
-                    "all your db are the same number: sum over the examples only (axis=1), not over "
-                    "the units.",
+                    "all your db are the same number: sum over the examples only (axis=1), not over the units.",
                 ),
             ],
         ),

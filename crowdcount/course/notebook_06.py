@@ -49,9 +49,7 @@ def max_pool(x: np.ndarray, size: int) -> np.ndarray:
 
 def _each_channel(reduce: Callable) -> Callable:
     def wrong(x, w, b):
-        maps = [
-            correlate(x[:, :, c], reduce(w)[:, :, c, k]) for k in range(w.shape[3]) for c in range(x.shape[2])
-        ]
+        maps = [correlate(x[:, :, c], reduce(w)[:, :, c, k]) for k in range(w.shape[3]) for c in range(x.shape[2])]
         return sum(maps)[..., None] + b
 
     return wrong
@@ -67,16 +65,13 @@ def _pool_with(reduce: Callable) -> Callable:
 
 def _slide_pool(x: np.ndarray, size: int) -> np.ndarray:
     rows, columns = x.shape[0] - size + 1, x.shape[1] - size + 1
-    return np.array(
-        [[x[i : i + size, j : j + size].max(axis=(0, 1)) for j in range(columns)] for i in range(rows)]
-    )
+    return np.array([[x[i : i + size, j : j + size].max(axis=(0, 1)) for j in range(columns)] for i in range(rows)])
 
 
 def _correlate_inputs() -> list[tuple]:
     rng = np.random.default_rng(0)
     return [
-        (rng.standard_normal(size), rng.standard_normal((f, f)))
-        for size, f in (((6, 6), 3), ((5, 8), 2), ((7, 4), 3))
+        (rng.standard_normal(size), rng.standard_normal((f, f))) for size, f in (((6, 6), 3), ((5, 8), 2), ((7, 4), 3))
     ]
 
 
@@ -114,8 +109,7 @@ EXERCISES = [
             [
                 (
                     lambda x, w: correlate(x, w[::-1, ::-1]),
-                    "you turned the filter around: that is the mathematician's convolution. Networks "
-                    "cross-correlate.",
+                    "you turned the filter around: that is the mathematician's convolution. Networks cross-correlate.",
                 ),
                 (lambda x, w: correlate(x, w.T), "your filter is transposed: rows of w go with rows of x."),
                 (
@@ -147,8 +141,7 @@ EXERCISES = [
                 (lambda n, f, p, s: (n + p - f) // s + 1, "padding stands on both sides: 2 * p."),
                 (
                     lambda n, f, p, s: (n + 2 * p - f) / s + 1,
-                    "not a whole number: where the filter would stick out it is not placed. Round "
-                    "down with //.",
+                    "not a whole number: where the filter would stick out it is not placed. Round down with //.",
                 ),
                 (
                     lambda n, f, p, s: -(-(n + 2 * p - f) // s) + 1,
@@ -192,8 +185,7 @@ EXERCISES = [
                 ),
                 (
                     lambda x, w, b: convolve(x[:, :, :1], w[:, :, :1], b),
-                    "you look at the first channel only: a filter is as deep as its input, sum over "
-                    "all channels.",
+                    "you look at the first channel only: a filter is as deep as its input, sum over all channels.",
                 ),
                 (
                     _each_channel(lambda w: w),

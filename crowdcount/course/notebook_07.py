@@ -42,9 +42,7 @@ def map_size(height, width, pools):
 
 def train_step(weights, gradients, rate, frozen):
     """One step of gradient descent that leaves the layers named in `frozen` as they are."""
-    return {
-        name: value if name in frozen else value - rate * gradients[name] for name, value in weights.items()
-    }
+    return {name: value if name in frozen else value - rate * gradients[name] for name, value in weights.items()}
 
 
 def dense_to_conv(w, height, width, channels):
@@ -309,16 +307,16 @@ EXERCISES = [
             ],
             [
                 (
-                    lambda w, height, width, channels: w.reshape(
-                        channels, height, width, w.shape[1]
-                    ).transpose(1, 2, 0, 3),
+                    lambda w, height, width, channels: w.reshape(channels, height, width, w.shape[1]).transpose(
+                        1, 2, 0, 3
+                    ),
                     "this takes the channels first, one whole map after the other (so flatten some other "
                     "libraries). Here the channels of a pixel stand side by side.",
                 ),
                 (
-                    lambda w, height, width, channels: w.reshape(
-                        width, height, channels, w.shape[1]
-                    ).transpose(1, 0, 2, 3),
+                    lambda w, height, width, channels: w.reshape(width, height, channels, w.shape[1]).transpose(
+                        1, 0, 2, 3
+                    ),
                     "this goes through the map column by column. Flatten goes row by row.",
                 ),
                 (

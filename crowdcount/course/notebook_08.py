@@ -83,8 +83,7 @@ EXERCISES = [
     Exercise(
         name="08.reach",
         answer="reach",
-        hint="Between two neighboring weights lie rate - 1 gaps. How many pairs of neighbors has a row of k "
-        "weights?",
+        hint="Between two neighboring weights lie rate - 1 gaps. How many pairs of neighbors has a row of k weights?",
         solution=getsource(reach),
         praise="k weights reach over k + (k - 1)(rate - 1) pixels, for the price of k.",
         examine=examine_function(
@@ -93,13 +92,11 @@ EXERCISES = [
             [
                 (
                     lambda k, rate: k * rate,
-                    "k x rate also counts gaps behind the last weight. There are k - 1 gaps between k "
-                    "weights, not k.",
+                    "k x rate also counts gaps behind the last weight. There are k - 1 gaps between k weights, not k.",
                 ),
                 (
                     lambda k, rate: (k - 1) * rate,
-                    "this is the distance from the first weight to the last. As pixels covered it is one "
-                    "more.",
+                    "this is the distance from the first weight to the last. As pixels covered it is one more.",
                 ),
                 (
                     lambda k, rate: k + rate - 1,
@@ -130,8 +127,7 @@ EXERCISES = [
             [
                 (
                     lambda x, w, rate: dilate(x, w, 1),
-                    "the rate does nothing yet: this is the plain convolution. Shift by rate * i and rate * "
-                    "j.",
+                    "the rate does nothing yet: this is the plain convolution. Shift by rate * i and rate * j.",
                 ),
                 (
                     lambda x, w, rate: dilate(x, w[::-1, ::-1], rate),
@@ -175,8 +171,7 @@ EXERCISES = [
                 ),
                 (
                     lambda k, rate: rate,
-                    "right for k = 3 only. In general the outermost weight lies rate * (k - 1) / 2 from the "
-                    "middle.",
+                    "right for k = 3 only. In general the outermost weight lies rate * (k - 1) / 2 from the middle.",
                 ),
                 (
                     lambda k, rate: rate * k // 2,
@@ -208,8 +203,7 @@ EXERCISES = [
                 ),
                 (
                     _fields(step_counts=False),
-                    "the strides are left out: behind a pool of stride 2 one step is two pixels of the "
-                    "picture.",
+                    "the strides are left out: behind a pool of stride 2 one step is two pixels of the picture.",
                 ),
                 (
                     _fields(early=True),
@@ -218,8 +212,7 @@ EXERCISES = [
                 ),
                 (
                     _fields(start=0),
-                    "one pixel is missing everywhere: without any layer a pixel sees itself, so begin with "
-                    "1.",
+                    "one pixel is missing everywhere: without any layer a pixel sees itself, so begin with 1.",
                 ),
                 (
                     _whole_kernels,
@@ -254,8 +247,7 @@ EXERCISES = [
                     "the field has 2 * sum(rates) + 1 cells: the middle one belongs to it.",
                 ),
                 (
-                    lambda rates: len({move for rate in rates for move in (-rate, 0, rate)})
-                    / (2 * sum(rates) + 1),
+                    lambda rates: len({move for rate in rates for move in (-rate, 0, rate)}) / (2 * sum(rates) + 1),
                     "the layers stand side by side here. They are stacked: each one starts from all cells "
                     "of the one before.",
                 ),

@@ -59,9 +59,7 @@ def _box_pairs() -> list[tuple]:
     pairs += [((0, 0, 4, 4), (6, 1, 9, 5)), ((0, 0, 4, 4), (1, 6, 5, 9))]  # apart along one side only
     for _ in range(3):
         corners = _RNG.uniform(0, 5, (2, 2))
-        pairs.append(
-            tuple(tuple(np.concatenate([at, at + _RNG.uniform(6, 12, 2)]).tolist()) for at in corners)
-        )
+        pairs.append(tuple(tuple(np.concatenate([at, at + _RNG.uniform(6, 12, 2)]).tolist()) for at in corners))
     return pairs
 
 
@@ -86,9 +84,7 @@ def _overlap_table(boxes: int) -> np.ndarray:
 
 def _suppress_variant(order: str = "best", against: str = "kept", equal: bool = False):
     def wrong(overlaps, scores, most):
-        ranked = {"best": np.argsort(-scores), "worst": np.argsort(scores), "listed": np.arange(len(scores))}[
-            order
-        ]
+        ranked = {"best": np.argsort(-scores), "worst": np.argsort(scores), "listed": np.arange(len(scores))}[order]
         kept = []
         for n, i in enumerate(ranked):
             rivals = {"kept": kept, "all": ranked[:n], "last": kept[-1:], "first": kept[:1]}[against]
@@ -107,9 +103,7 @@ def _vote_variant(divide: str = "covering", turned: bool = False):
             for j in range(3):
                 total[i : i + rows, j : j + columns] += patches[:, :, j, i] if turned else patches[:, :, i, j]
                 covering[i : i + rows, j : j + columns] += 1
-        whole = {"covering": covering, "nine": np.full_like(covering, 9), "nothing": np.ones_like(covering)}[
-            divide
-        ]
+        whole = {"covering": covering, "nine": np.full_like(covering, 9), "nothing": np.ones_like(covering)}[divide]
         return total[1:-1, 1:-1] / whole[1:-1, 1:-1]
 
     return wrong
@@ -138,8 +132,7 @@ EXERCISES = [
                 ),
                 (
                     _iou_variant(over="sum"),
-                    "the sum of both areas counts the shared part twice. The union is the sum minus the shared "
-                    "area.",
+                    "the sum of both areas counts the shared part twice. The union is the sum minus the shared area.",
                 ),
                 (
                     _iou_variant(over="smaller"),
@@ -212,8 +205,7 @@ EXERCISES = [
                 ),
                 (
                     lambda bags, counts, alpha: np.linalg.solve(bags.T @ bags + alpha, bags.T @ counts),
-                    "alpha belongs on the diagonal only: alpha * np.eye(words). A bare number is added "
-                    "everywhere.",
+                    "alpha belongs on the diagonal only: alpha * np.eye(words). A bare number is added everywhere.",
                 ),
                 (
                     lambda bags, counts, alpha: learn(bags, counts, alpha**2),
@@ -221,8 +213,7 @@ EXERCISES = [
                 ),
                 (
                     lambda bags, counts, alpha: learn(bags, counts, alpha * len(bags)),
-                    "you weigh the penalty by the number of boxes. Here the error is a sum over the boxes, not "
-                    "a mean.",
+                    "you weigh the penalty by the number of boxes. Here the error is a sum over the boxes, not a mean.",
                 ),
             ],
         ),
@@ -249,8 +240,7 @@ EXERCISES = [
                 ),
                 (
                     lambda patches: patches[:, :, 1, 1],
-                    "you take only what each patch says about its own middle. The neighbors' opinions count, "
-                    "too.",
+                    "you take only what each patch says about its own middle. The neighbors' opinions count, too.",
                 ),
                 (
                     lambda patches: patches.mean(axis=(2, 3)),

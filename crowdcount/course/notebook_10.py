@@ -150,8 +150,7 @@ EXERCISES = [
             [
                 (
                     _wrong_kernel(scale="none"),
-                    "the hill has the right shape and the height 1, but its sum must be 1: divide by the "
-                    "sum.",
+                    "the hill has the right shape and the height 1, but its sum must be 1: divide by the sum.",
                 ),
                 (
                     _wrong_kernel(scale="plane"),
@@ -169,8 +168,7 @@ EXERCISES = [
                 ),
                 (
                     _wrong_kernel(factor=1.0),
-                    "the exponent divides by sigma squared; the factor 2 is missing, so the hill is too "
-                    "narrow.",
+                    "the exponent divides by sigma squared; the factor 2 is missing, so the hill is too narrow.",
                 ),
             ],
         ),
@@ -194,8 +192,7 @@ EXERCISES = [
             [
                 (
                     lambda points, beta, k: beta * _distances(points)[:, :k].mean(axis=1),
-                    "the head itself is among its neighbors, with distance 0. Leave it out and take the "
-                    "next k.",
+                    "the head itself is among its neighbors, with distance 0. Leave it out and take the next k.",
                 ),
                 (
                     lambda points, beta, k: beta * _distances(points)[:, : k + 1].mean(axis=1),
@@ -203,7 +200,8 @@ EXERCISES = [
                 ),
                 (
                     lambda points, beta, k: (
-                        beta * np.sort(np.where(_distances(points) == 0, np.inf, _distances(points)))[:, :k].mean(axis=1)
+                        beta
+                        * np.sort(np.where(_distances(points) == 0, np.inf, _distances(points)))[:, :k].mean(axis=1)
                     ),
                     "two heads at one spot are neighbors at distance 0. Leave out the head itself only.",
                 ),
@@ -216,11 +214,8 @@ EXERCISES = [
                     "the mean distances are right; multiply them by beta.",
                 ),
                 (
-                    lambda points, beta, k: np.full(
-                        len(points), beta * _distances(points)[:, 1 : k + 1].mean()
-                    ),
-                    "all heads have one sigma. Average over the neighbors of each head (axis 1), not over "
-                    "everybody.",
+                    lambda points, beta, k: np.full(len(points), beta * _distances(points)[:, 1 : k + 1].mean()),
+                    "all heads have one sigma. Average over the neighbors of each head (axis 1), not over everybody.",
                 ),
                 (
                     lambda points, beta, k: beta * _distances(points)[:, k],
@@ -248,8 +243,7 @@ EXERCISES = [
             [
                 (
                     _cut,
-                    "what falls over the border is lost: at the border the sum is 0.5, not 1. Divide by the "
-                    "sum.",
+                    "what falls over the border is lost: at the border the sum is 0.5, not 1. Divide by the sum.",
                 ),
                 (
                     _sampled,
@@ -298,8 +292,7 @@ EXERCISES = [
                 ),
                 (
                     lambda points, width: points[::-1],
-                    "this turns the list around, not the picture: the same heads at the same places. Change "
-                    "x.",
+                    "this turns the list around, not the picture: the same heads at the same places. Change x.",
                 ),
             ],
         ),

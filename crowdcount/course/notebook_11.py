@@ -150,20 +150,16 @@ EXERCISES = [
                 ),
                 (
                     lambda target, predicted: ((predicted - target) ** 2).sum() / 2,
-                    "the whole batch is added up: divide by the number of maps, or a larger batch "
-                    "takes larger steps.",
+                    "the whole batch is added up: divide by the number of maps, or a larger batch takes larger steps.",
                 ),
                 (
-                    lambda target, predicted: (
-                        np.sqrt(((predicted - target) ** 2).sum(axis=(1, 2, 3))).mean() / 2
-                    ),
+                    lambda target, predicted: np.sqrt(((predicted - target) ** 2).sum(axis=(1, 2, 3))).mean() / 2,
                     "no square root: the paper's loss is the squared distance, and the root has no "
                     "slope at zero error.",
                 ),
                 (
                     lambda target, predicted: ((predicted - target).sum(axis=(1, 2, 3)) ** 2).mean() / 2,
-                    "this compares the counts only: cells of opposite error cancel. Square each "
-                    "cell, then add up.",
+                    "this compares the counts only: cells of opposite error cancel. Square each cell, then add up.",
                 ),
             ],
         ),
@@ -287,15 +283,12 @@ EXERCISES = [
                     "but the mean is asked.",
                 ),
                 (
-                    lambda train_counts, test_counts: np.sqrt(
-                        ((test_counts - train_counts.mean()) ** 2).mean()
-                    ),
+                    lambda train_counts, test_counts: np.sqrt(((test_counts - train_counts.mean()) ** 2).mean()),
                     "this is the RMSE; the MAE is asked.",
                 ),
                 (
                     lambda train_counts, test_counts: np.abs(train_counts - train_counts.mean()).mean(),
-                    "this measures on the training pictures. A model is judged on pictures that it "
-                    "has not seen.",
+                    "this measures on the training pictures. A model is judged on pictures that it has not seen.",
                 ),
             ],
         ),

@@ -53,9 +53,7 @@ def shrink(picture: np.ndarray, scale: float) -> np.ndarray:
 
     height, width = picture.shape[:2]
     return np.asarray(
-        Image.fromarray(picture).resize(
-            (round(width * scale), round(height * scale)), Image.Resampling.BICUBIC
-        )
+        Image.fromarray(picture).resize((round(width * scale), round(height * scale)), Image.Resampling.BICUBIC)
     )
 
 
@@ -64,9 +62,7 @@ def confetti(size: tuple[int, int], pieces: int, rng: np.random.Generator) -> np
     from PIL import Image, ImageDraw
 
     height, width = size
-    image = Image.fromarray(
-        np.uint8(np.clip(rng.normal(120, 9, (height, width, 1)), 0, 255)).repeat(3, axis=2)
-    )
+    image = Image.fromarray(np.uint8(np.clip(rng.normal(120, 9, (height, width, 1)), 0, 255)).repeat(3, axis=2))
     draw = ImageDraw.Draw(image)
     for x, y, side, *color in rng.uniform((0, 0, 2, 0, 0, 0), (width, height, 7, 255, 255, 255), (pieces, 6)):
         draw.rectangle((x, y, x + side, y + side), fill=tuple(int(value) for value in color))
@@ -178,8 +174,7 @@ EXERCISES = [
                 ),
                 (
                     _shares_by(lambda cells: cells.sum(axis=(1, 3))),
-                    "this counts pixels: a cell inside would count 64 times. Take the mean of its mask, "
-                    "not the sum.",
+                    "this counts pixels: a cell inside would count 64 times. Take the mean of its mask, not the sum.",
                 ),
                 (
                     lambda density, inside: density.sum() * inside.mean(),
@@ -233,13 +228,10 @@ EXERCISES = [
                 ),
                 (
                     lambda true, counted, coverage: _off(true, counted, coverage, rank=_rank, add=0.0),
-                    "the 30 is missing: without it one person counted as two is as bad as 1,000 counted as "
-                    "2,000.",
+                    "the 30 is missing: without it one person counted as two is as bad as 1,000 counted as 2,000.",
                 ),
                 (
-                    lambda true, counted, coverage: np.quantile(
-                        np.abs(true - counted) / (counted + 30), coverage
-                    ),
+                    lambda true, counted, coverage: np.quantile(np.abs(true - counted) / (counted + 30), coverage),
                     "np.quantile takes a value between two scores, and of n, not of n + 1. Take the score of "
                     "that rank itself.",
                 ),
@@ -271,8 +263,7 @@ EXERCISES = [
                     lambda times, counts, seconds: _weighted(
                         times, counts, lambda age: np.exp(-age / seconds), future=True
                     ),
-                    "later counts are used, too. A camera does not know them yet: take those up to each "
-                    "moment.",
+                    "later counts are used, too. A camera does not know them yet: take those up to each moment.",
                 ),
                 (
                     lambda times, counts, seconds: _weighted(
@@ -287,9 +278,7 @@ EXERCISES = [
                     "`seconds` does nothing yet: the age is measured in it.",
                 ),
                 (
-                    lambda times, counts, seconds: _weighted(
-                        times, counts, lambda age: (age <= seconds) * 1.0
-                    ),
+                    lambda times, counts, seconds: _weighted(times, counts, lambda age: (age <= seconds) * 1.0),
                     "this is the plain mean of the last seconds: a count then drops out all at once. Let "
                     "the weight "
                     "fade by exp(-age / seconds).",
@@ -305,10 +294,7 @@ EXERCISES = [
         praise="undone in the reverse order, and the network gets what it was trained with.",
         examine=examine_function(
             restore,
-            [
-                ((_RNG.uniform(0, 1, (rows, columns, 3)) - _MEAN) / _STD,)
-                for rows, columns in ((2, 3), (4, 2), (3, 3))
-            ],
+            [((_RNG.uniform(0, 1, (rows, columns, 3)) - _MEAN) / _STD,) for rows, columns in ((2, 3), (4, 2), (3, 3))],
             [
                 (
                     lambda prepared: prepared * _STD + _MEAN,
@@ -326,8 +312,7 @@ EXERCISES = [
                 ),
                 (
                     lambda prepared: prepared * _STD * 255 + _MEAN,
-                    "mean and standard deviation both belong to pictures from 0 to 1: times 255 comes "
-                    "last, for both.",
+                    "mean and standard deviation both belong to pictures from 0 to 1: times 255 comes last, for both.",
                 ),
                 (
                     lambda prepared: prepared * 255,

@@ -39,9 +39,7 @@ MISTAKES = {
         (_GRADIENTS.format(dw="X @ (A - Y).T / m", db="np.sum(A - Y)"), "db was not divided"),
         (_GRADIENTS.format(dw="(X @ (A - Y).T / m)[:, 0]", db="np.mean(A - Y)"), "w's shape"),
         (
-            "def gradients(w, b, X, Y):\n"
-            "    d = w.T @ X + b - Y\n"
-            "    return X @ d.T / X.shape[1], np.mean(d)",
+            "def gradients(w, b, X, Y):\n    d = w.T @ X + b - Y\n    return X @ d.T / X.shape[1], np.mean(d)",
             "sigmoid is missing",
         ),
     ],

@@ -92,9 +92,7 @@ MISTAKES = {
             "turned around",
         ),
         (
-            _initialize(
-                "rng.random((n_1, n_0)), np.zeros((n_1, 1)), rng.random((n_2, n_1)), np.zeros((n_2, 1))"
-            ),
+            _initialize("rng.random((n_1, n_0)), np.zeros((n_1, 1)), rng.random((n_2, n_1)), np.zeros((n_2, 1))"),
             "not centered on 0",
         ),
         (

@@ -48,6 +48,7 @@ def numerical_gradient(cost, theta, step):
 def _gradient(slope, copies="theta.copy(), theta.copy()", down="step", before="pass"):
     return _GRADIENT.format(slope=slope, copies=copies, down=down, before=before)
 
+
 MISTAKES = {
     "05.shapes": [
         (_shapes("((p, n), (n, 1), (n, m))"), "your W are turned around"),
@@ -73,9 +74,7 @@ MISTAKES = {
         (_gradient("(cost(up) - cost(down)) / step"), "twice too large"),
         (_gradient("(cost(theta + step) - cost(theta - step)) / (2 * step)"), "only entry i may move"),
         (
-            _gradient(
-                "(cost(up) - cost(theta)) / step", copies="moved, theta.copy()", before="moved = theta.copy()"
-            ),
+            _gradient("(cost(up) - cost(theta)) / step", copies="moved, theta.copy()", before="moved = theta.copy()"),
             "stay moved",
         ),
         (_gradient("(cost(down) - cost(up)) / (2 * step)"), "sign is turned around"),

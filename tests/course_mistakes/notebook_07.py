@@ -40,9 +40,7 @@ MISTAKES = {
         (_COUNT.format(conv=_CONV, pool="pass", dense=_DENSE), "the pools do nothing yet"),
         (_COUNT.format(conv=_CONV, pool="side = side // 4", dense=_DENSE), "but half of the side"),
         (
-            _COUNT.format(
-                conv=_CONV, pool=_POOL, dense="total += channels * layer[1] + layer[1]; channels = layer[1]"
-            ),
+            _COUNT.format(conv=_CONV, pool=_POOL, dense="total += channels * layer[1] + layer[1]; channels = layer[1]"),
             "It sees the flattened map",
         ),
         (
@@ -106,13 +104,11 @@ MISTAKES = {
             "does not flip",
         ),
         (
-            "def dense_to_conv(w, height, width, channels):\n"
-            "    return w.T.reshape(height, width, channels, -1)",
+            "def dense_to_conv(w, height, width, channels):\n    return w.T.reshape(height, width, channels, -1)",
             "turned around before it is reshaped",
         ),
         (
-            "def dense_to_conv(w, height, width, channels):\n"
-            "    return w.T.reshape(-1, height, width, channels)",
+            "def dense_to_conv(w, height, width, channels):\n    return w.T.reshape(-1, height, width, channels)",
             "the units come first here",
         ),
     ],

@@ -75,9 +75,7 @@ MISTAKES = {
             "std(ddof=1)",
         ),
         (
-            "def spread(predicted, truth):\n"
-            "    e = np.abs(predicted - truth)\n"
-            "    return e.mean(), e.std(ddof=1)",
+            "def spread(predicted, truth):\n    e = np.abs(predicted - truth)\n    return e.mean(), e.std(ddof=1)",
             "average over the pictures first",
         ),
         (

@@ -111,8 +111,7 @@ MISTAKES = {
     ],
     "10.mirror": [
         (
-            "def mirror(points, width):\n    return np.stack([width - 1 - points[:, 0], points[:, 1]], "
-            "axis=1)",
+            "def mirror(points, width):\n    return np.stack([width - 1 - points[:, 0], points[:, 1]], axis=1)",
             "one pixel too far left",
         ),
         ("def mirror(points, width):\n    return width - points", "y is mirrored, too"),

@@ -64,15 +64,11 @@ MISTAKES = {
             "walks uphill",
         ),
         (
-            _DESCEND.format(
-                body="moving = momentum * moving + (1 - momentum) * g; weights = weights - rate * moving"
-            ),
+            _DESCEND.format(body="moving = momentum * moving + (1 - momentum) * g; weights = weights - rate * moving"),
             "(an average)",
         ),
         (
-            _DESCEND.format(
-                body="moving = momentum * moving + g; weights = weights - rate * (g + momentum * moving)"
-            ),
+            _DESCEND.format(body="moving = momentum * moving + g; weights = weights - rate * (g + momentum * moving)"),
             "Nesterov",
         ),
     ],
