@@ -27,3 +27,7 @@ class WeightsError(CrowdCountError, ValueError):
 
 class TrainingError(CrowdCountError, ValueError):
     """A training run cannot start, go on or be resumed."""
+
+
+class VideoError(CrowdCountError, ValueError):
+    """A video or a camera cannot be read, or a video cannot be written."""

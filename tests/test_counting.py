@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 import crowdcount
-from crowdcount import counting
-from crowdcount.counting import CountFailure, CountResult, count, count_many, predict_density
+from crowdcount.counting import pictures as counting
+from crowdcount.counting.pictures import count, count_many
+from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
-from crowdcount.model import CSRNet
-from crowdcount.model_files import save_weights
+from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.prediction import predict_density
+from crowdcount.network.weight_files import save_weights
 
 matplotlib.use("Agg")
 

@@ -5,7 +5,7 @@ import pytest
 
 import crowdcount
 from crowdcount.files import data_folder
-from crowdcount.model_files import model_card
+from crowdcount.network.cards import model_card
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])

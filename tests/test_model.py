@@ -12,9 +12,7 @@ import tensorflow as tf
 from scipy.signal import correlate2d
 
 from crowdcount.errors import WeightsError
-from crowdcount.layers import Convolution
-from crowdcount.losses import EuclideanLoss
-from crowdcount.model import (
+from crowdcount.network.csrnet import (
     A_TROUS,
     A_TROUS_GAIN,
     DESIGNS,
@@ -25,6 +23,8 @@ from crowdcount.model import (
     CSRNet,
     output_size,
 )
+from crowdcount.network.layers import Convolution
+from crowdcount.training.losses import EuclideanLoss
 
 TINY = 1 / 16
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import crowdcount
-from crowdcount import model_files
 from crowdcount.errors import WeightsError
 from crowdcount.files import data_folder
-from crowdcount.model import CSRNet
-from crowdcount.training import network_card
+from crowdcount.network import weight_files as model_files
+from crowdcount.network.csrnet import CSRNet
+from crowdcount.training.run import network_card
 
 TINY = 1 / 16
 

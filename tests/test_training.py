@@ -15,16 +15,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from crowdcount import callbacks, mining, model, recipes, training
-from crowdcount.annotations import Sample
-from crowdcount.callbacks import CropBias, CropMAE, RunawayWatch, averaged_weights
-from crowdcount.counting import predict_density
-from crowdcount.density import density_map, save_density_map
+from crowdcount.data.annotations import Sample
+from crowdcount.data.density import density_map, save_density_map
 from crowdcount.errors import DataError, TrainingError
-from crowdcount.mining import load_hard_places
-from crowdcount.model_files import load_model, model_card
-from crowdcount.optimizers import LayerRateAdam, LayerRateSGD
-from crowdcount.training import train
+from crowdcount.network import csrnet as model
+from crowdcount.network.cards import model_card
+from crowdcount.network.loading import load_model
+from crowdcount.network.prediction import predict_density
+from crowdcount.training import callbacks, mining, recipes
+from crowdcount.training import run as training
+from crowdcount.training.callbacks import CropBias, CropMAE, RunawayWatch, averaged_weights
+from crowdcount.training.mining import load_hard_places
+from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD
+from crowdcount.training.run import train
 
 WIDTH = 1 / 16
 
@@ -217,7 +220,7 @@ _SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
 from test_training import _crowd
-from crowdcount.training import train
+from crowdcount.training.run import train
 train(_crowd(12), _crowd(3, 99), out=sys.argv[1], recipe="default", width=1 / 32, init="none", epochs=6,
       resume=sys.argv[2] == "resume")
 """
