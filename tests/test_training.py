@@ -93,7 +93,7 @@ def test_files_that_a_run_leaves(run):
     assert [int(row["epoch"]) for row in rows] == list(range(1, 13))
     assert float(rows[-1]["val_mae"]) == pytest.approx(result.history[-1]["val_mae"])
     assert any((out / "tensorboard").rglob("events.*"))
-    card = model_card(out / "best.weights.h5")
+    card = model_card(out / "best.weights.h5").content
     best = min((float(row["val_mae"]), int(row["epoch"])) for row in rows if row["val_mae"])
     assert (card["validation"]["mae"], card["kept_epoch"]) == pytest.approx(best)
     assert card["command"] == "a b" and card["seed"] == 3 and card["pictures"] == 24
@@ -428,7 +428,7 @@ def test_averaged_weights_are_put_back():
 def test_hours_in_the_card_hold_the_epoch_that_is_kept(tmp_path, quick, monkeypatch):
     monkeypatch.setattr(callbacks.time, "monotonic", itertools.count(0.0, 1800.0).__next__)
     train(_crowd(4), _crowd(1, 99), out=tmp_path, recipe=quick, epochs=1, width=WIDTH, init="none")
-    assert model_card(tmp_path / "last.weights.h5")["training_hours"] >= 0.5
+    assert model_card(tmp_path / "last.weights.h5").content["training_hours"] >= 0.5
 
 
 def test_out_of_memory_is_told_as_such(tmp_path, quick, monkeypatch):
