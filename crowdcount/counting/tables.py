@@ -1,4 +1,4 @@
-"""CSV files of the command line: written at once at the end of the work, or line by line and gone on with."""
+"""CSV files of counts: written at once at the end of the work, or line by line and gone on with."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from crowdcount.cli.common import writing
 from crowdcount.errors import DataError
-from crowdcount.files import atomic_path, is_stream
+from crowdcount.files import atomic_path, is_stream, writing
 
 
 class Table:
