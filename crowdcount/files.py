@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import stat
@@ -77,6 +78,22 @@ def clear_leftovers(folder: str | os.PathLike) -> None:
     """Remove what `atomic_path` left in a folder where its process was killed in the middle of writing."""
     for leftover in Path(folder).glob(f".*-{'[0-9a-f]' * 8}.*"):
         leftover.unlink()
+
+
+def append_whole(file: io.FileIO, data: bytes) -> None:
+    """Append to an unbuffered file, all or nothing: what a full disk took of it is taken back.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    whole = os.fstat(file.fileno()).st_size
+    try:
+        while data:
+            data = data[file.write(data) :]  # on a full disk first a part, then an error
+    except BaseException:
+        with suppress(OSError):  # a pipe takes nothing back
+            file.truncate(whole)
+        raise
 
 
 @contextmanager
