@@ -242,7 +242,7 @@ def _fingerprint(*paths: str | None) -> str:
 
 def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
     """Warn where the weights are newer than the counts that are gone on with: their name alone is compared."""
-    from crowdcount.network.weight_files import find_weights
+    from crowdcount.network.locate import find_weights
 
     with suppress(WeightsError):  # which is told when it is loaded, if it is
         weights = find_weights(model)
