@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,14 +41,14 @@ def add(command: Command) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from crowdcount.data.annotations import load_dataset
+    from crowdcount.data.annotations import dataset_files, load_dataset
     from crowdcount.measuring.evaluation import evaluate
 
     if arguments.csv:
         check_writable(Path(arguments.csv))
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
     if arguments.csv:
-        check_outputs({"--csv": arguments.csv}, [arguments.model, *_files_of(arguments.dataset, arguments.root)])
+        check_outputs({"--csv": arguments.csv}, [arguments.model, *dataset_files(arguments.dataset, arguments.root)])
     import_keras()
     begin()
     coverage = coverage_of(arguments)
@@ -59,22 +58,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         with writing(arguments.csv):
             result.save_csv(arguments.csv)
     return 0
-
-
-def _files_of(dataset: str, root: str | None) -> Iterator[str]:
-    """Paths of a data set's pictures and annotations, in whatever split: nobody has them a second time."""
-    from crowdcount.data.annotation_files import find_annotation_file
-    from crowdcount.data.annotations import data_root, load_dataset, part_folders
-    from crowdcount.data.images import PICTURE_SUFFIXES
-
-    folder = data_root(root)
-    for name in (part.strip().lower() for part in dataset.split("+")):
-        if name in ("csv", "json"):
-            yield str(find_annotation_file(folder, f".{name}"))
-            yield from (str(sample.picture) for sample in load_dataset(name, folder, "all"))
-            continue
-        for part in part_folders(folder, name[-1].upper()):
-            yield from (str(file) for file in part.rglob("*") if file.suffix.lower() in {".mat", *PICTURE_SUFFIXES})
 
 
 def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -> None:
