@@ -89,7 +89,8 @@ def _read_regions(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
     except (NoHead, TypeError, ValueError) as error:
         pile.report(
             pile.file,
-            f'{where}: "ignore" should be a list of [left, top, right, bottom], "roi" of polygons: {short(str(error))}.',
+            f'{where}: "ignore" should be a list of [left, top, right, bottom], "roi" of polygons: '
+            f"{short(str(error))}.",
         )
     labels = item.get("labels")
     if isinstance(labels, dict):

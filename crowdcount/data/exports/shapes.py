@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from crowdcount.data.exports.entries import is_finite_number, number
+from crowdcount.data.records import short
+
 
 class NoHead(ValueError):
     """A shape that does not mark one place."""
@@ -36,12 +39,9 @@ def numbers(shape: Mapping, *names: str) -> list[float]:
     values = []
     for name in names:
         value = shape.get(name)
-        try:
-            value = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError, OverflowError):
-            value = math.nan
-        if not math.isfinite(value):
-            raise NoHead(f"{name} should be a finite number, received {shape.get(name)!r}")
+        value = number(value) if isinstance(value, str) else float(value) if is_finite_number(value) else None
+        if value is None:
+            raise NoHead(f"{name} should be a finite number, received {short(shape.get(name))}")
         values.append(value)
     return values
 
@@ -55,5 +55,5 @@ def pair(point: object) -> tuple[float, float]:
     if isinstance(point, Mapping):
         return tuple(numbers({str(key).lower(): value for key, value in point.items()}, "x", "y"))
     if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != 2:
-        raise NoHead(f"a point should be two finite numbers, received {point!r:.80}")
+        raise NoHead(f"a point should be two finite numbers, received {short(point)}")
     return tuple(numbers({"x": point[0], "y": point[1]}, "x", "y"))

@@ -1,8 +1,8 @@
 """CrowdHuman (Shao et al., 2018): boxes around people and their heads.
 
 `annotation_train.odgt` and `annotation_val.odgt` hold one JSON object a line: `ID`, `gtboxes` with `hbox` (left, top,
-width, height of the head); the pictures lie in `Images/ID.jpg`. A head is the middle of its box. Boxes that are to be ignored
-(crowds of people too far to be told apart, reflections) are where nothing is counted. The test has no annotations:
+width, height of the head); the pictures lie in `Images/ID.jpg`. A head is the middle of its box. Boxes that are to be
+ignored (crowds of people too far to be told apart, reflections) are where nothing is counted. The test has no annotations:
 the literature scores on the validation pictures.
 """
 
