@@ -21,7 +21,8 @@ from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import TrainingError
 from crowdcount.network import weight_files as model_files
-from crowdcount.network.csrnet import DESIGNS, CSRNet
+from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.designs import DESIGNS
 from crowdcount.training import callbacks, mining, pipeline
 from crowdcount.training.recipes import Recipe, find_recipe
 
