@@ -12,18 +12,24 @@ _UNITS = ("pixels", "fraction", "percent")
 
 
 def add(command: Command) -> None:
-    parser = command("convert", _convert, "write the annotations of a tool or a data set as CSV, JSON, COCO or ShanghaiTech's")
+    parser = command(
+        "convert", _convert, "write the annotations of a tool or a data set as CSV, JSON, COCO or ShanghaiTech's"
+    )
     parser.add_argument("source", metavar="SOURCE", help="annotation file, or the folder that a tool exported")
     parser.add_argument("out", metavar="OUT", help="file to write; for shanghaitech a new folder")
     parser.add_argument("--to", choices=_KINDS, required=True, help="layout to write")
     parser.add_argument("--unit", choices=_UNITS, help="of the coordinates, where a CSV or JSON file does not show it")
-    parser.add_argument("--label", metavar="NAME", help="the label that is counted: a name, several with commas, or * for all")
+    parser.add_argument(
+        "--label", metavar="NAME", help="the label that is counted: a name, several with commas, or * for all"
+    )
     parser.add_argument(
         "--columns",
         metavar="NAMES",
         help="what the columns of a CSV file hold, as picture,x,y; - for one that is not read",
     )
-    parser.add_argument("--images", metavar="FOLDER", help="folder of the pictures, where they do not lie beside SOURCE")
+    parser.add_argument(
+        "--images", metavar="FOLDER", help="folder of the pictures, where they do not lie beside SOURCE"
+    )
     parser.add_argument("--dataset", metavar="NAME", help="SOURCE holds this data set, as jhu_crowd")
 
 

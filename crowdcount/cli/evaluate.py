@@ -70,6 +70,8 @@ def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -
         "coverage": result.coverage,
         "mean_width": result.mean_width,
     }
+    if result.by_label:
+        scores["by_label"] = result.by_label
     if arguments.maps:
         scores |= {"psnr": result.psnr, "ssim": result.ssim}
     if arguments.json:
@@ -91,3 +93,9 @@ def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -
     if arguments.maps and result.psnr is not None:
         print(f"PSNR  {result.psnr:9.2f}  dB")
         print(f"SSIM  {result.ssim:9.4f}")
+    for label, values in result.by_label.items():
+        for value, errors in values.items():
+            shown = f"MAE {errors['mae']:9.2f}  RMSE {errors['rmse']:9.2f}"
+            print(f"{label} {value:<12} {shown}  {errors['pictures']} pictures")
+        mean = sum(errors["mae"] for errors in values.values()) / len(values)
+        print(f"{label} {'mean':<12} MAE {mean:9.2f}  of the {len(values)} above")

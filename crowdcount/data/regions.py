@@ -102,6 +102,29 @@ def points_inside(points: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return mask[np.clip(y, 0, height - 1).astype(int), np.clip(x, 0, width - 1).astype(int)]
 
 
+def within(mask: np.ndarray | None, density: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A density map and points, of which only what lies where is counted.
+
+    Args:
+        mask: bool (H, W), as `Sample.counted` gives it; None where all of the picture counts.
+        density: map (ceil(H / 8), ceil(W / 8)) in heads a cell.
+        points: (N, 2) x y in pixels.
+
+    Returns:
+        The map, each cell times the share of its area inside, and the points inside.
+
+    Example:
+        >>> mask = np.zeros((8, 16), bool)
+        >>> mask[:, :12] = True
+        >>> density, points = within(mask, np.array([[1.0, 1.0]]), np.array([[2.0, 2.0], [14.0, 2.0]]))
+        >>> density.tolist(), points.tolist()
+        ([[1.0, 0.5]], [[2.0, 2.0]])
+    """
+    if mask is None:
+        return density, points
+    return density * cell_shares(mask), points[points_inside(points, mask)]
+
+
 def cell_shares(mask: np.ndarray) -> np.ndarray:
     """Share of the area of each cell of the density map that lies inside a mask.
 

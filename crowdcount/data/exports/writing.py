@@ -145,7 +145,9 @@ def _whole_split(records: Sequence[Record]) -> bool:
     """
     with_split = [record.split is not None for record in records]
     if any(with_split) and not all(with_split):
-        raise AnnotationError(f"{records[with_split.index(False)].name!r} has no split, others have. Give all one or none.")
+        raise AnnotationError(
+            f"{records[with_split.index(False)].name!r} has no split, others have. Give all one or none."
+        )
     return any(with_split)
 
 
