@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from test_annotations import draw_picture
 
 from crowdcount.data.annotations import load_dataset, read_csv, read_export, read_json
@@ -54,7 +53,8 @@ CSV_READ = {
     "no header": "images/a.jpg,101.5,88.25\nimages/a.jpg,55,60\nimages/b.jpg,,\n",
     "no header, nobody first": "images/b.jpg,,\nimages/a.jpg,101.5,88.25\nimages/a.jpg,55,60\n",
     "no header, semicolons": "a.jpg;101,5;88,25\na.jpg;55,0;60,0\nb.jpg;;\n",
-    "paths of Windows": "picture,x,y\nC:\\data\\images\\a.jpg,101.5,88.25\nC:\\data\\images\\a.jpg,55,60\nimages\\b.jpg,,\n",
+    "paths of Windows": "picture,x,y\nC:\\data\\images\\a.jpg,101.5,88.25\nC:\\data\\images\\a.jpg,55,60\n"
+    "images\\b.jpg,,\n",
     "paths of another machine": "picture,x,y\n/home/eva/a.jpg,101.5,88.25\n/home/eva/a.jpg,55,60\n/home/eva/b.jpg,,\n",
     "no suffixes": "picture,x,y\na,101.5,88.25\na,55,60\nb,,\n",
     "quoted names": '"picture","x","y"\n"a.jpg","101.5","88.25"\n"a.jpg","55","60"\n"b.jpg","",""\n',

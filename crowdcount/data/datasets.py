@@ -133,9 +133,9 @@ class DataSet:
             training = self._half(folder, "train", report)
         validation = frozenset() if self.has_val else self._validation(training, split)
         if split != "train":
-            return [record for record in training if short_name(record) in validation]
-        left_out = validation if everything else validation | self.left_out
-        return [record for record in training if short_name(record) not in left_out]
+            return [record for record in training if record.name in validation]
+        left_out = frozenset() if everything else self.left_out
+        return [record for record in training if record.name not in validation and short_name(record) not in left_out]
 
     def _all(self, folder: Path, report: Report) -> list[Record]:
         halves = [self.read(folder, half, report) for half in HALVES]
@@ -147,11 +147,12 @@ class DataSet:
         """Names of the training pictures that are kept for validation."""
         list_name = self.older_lists.get(split, self.val_list)
         if list_name is not None:
-            listed = listed_names(list_name) & {short_name(record) for record in training}
+            names = listed_names(list_name)
+            listed = frozenset(record.name for record in training if short_name(record) in names)
             if listed:
                 return listed
         # A folder with none of the listed pictures holds others under such names: the drawn set, say.
-        return frozenset(short_name(record) for record in training if self.is_val(record))
+        return frozenset(record.name for record in training if self.is_val(record))
 
     def _half(self, folder: Path, half: str, report: Report) -> list[Record]:
         records = self.read(folder, half, report)
