@@ -61,6 +61,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -> None:
+    from crowdcount.counting.words import PEOPLE, thing_of
+
     scores = {
         "mae": result.mae,
         "rmse": result.rmse,
@@ -78,21 +80,27 @@ def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -
         head = {name: getattr(arguments, name) for name in ("dataset", "split", "model", "tta")}
         print(json.dumps(finite({**head, "pictures": result.pictures, **scores, "seconds": round(result.seconds, 3)})))
         return
+    thing = "heads" if (counted := thing_of(arguments.model)) == PEOPLE else counted
     mirrored = ", each with its mirror image" if arguments.tta else ""
     print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{mirrored}, model {arguments.model}")
-    print(f"MAE   {result.mae:9.2f}  heads")
-    print(f"RMSE  {result.rmse:9.2f}  heads")
+    print(f"MAE   {result.mae:9.2f}  {thing}")
+    print(f"RMSE  {result.rmse:9.2f}  {thing}")
     print(f"NAE   {result.nae:9.4f}")
-    print(f"bias  {result.bias:+9.2f}  heads (predicted minus true)")
+    print(f"bias  {result.bias:+9.2f}  {thing} (predicted minus true)")
     print(f"GAME  {'  '.join(f'{value:.2f}' for value in result.game)}  (levels 0 to 3)")
     if result.coverage is not None:
         print(
             f"range {result.coverage:9.1%}  of the true numbers lie in theirs (asked for: {coverage:.4g}), "
-            f"mean width {result.mean_width:.2f} heads"
+            f"mean width {result.mean_width:.2f} {thing}"
         )
     if arguments.maps and result.psnr is not None:
         print(f"PSNR  {result.psnr:9.2f}  dB")
         print(f"SSIM  {result.ssim:9.4f}")
+    _print_by_label(result)
+
+
+def _print_by_label(result: Evaluation) -> None:
+    """The errors of the pictures with each value of each label, and the mean of these errors, as protocols want it."""
     for label, values in result.by_label.items():
         for value, errors in values.items():
             shown = f"MAE {errors['mae']:9.2f}  RMSE {errors['rmse']:9.2f}"

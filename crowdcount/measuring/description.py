@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _GRID = 32
 # A picture stands out where a measure lies this many times the middle half's spread beyond that half.
 _FAR = 3.0
-# Some points at the place of another are in every data set (crowdcount check names them all): more than this share is odd.
+# Some points at the place of another are in every data set (`crowdcount check` names them): a larger share is odd.
 _REPEATED = 0.02
 # With fewer pictures than this the middle half says little.
 _FEW = 8

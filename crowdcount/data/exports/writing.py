@@ -92,7 +92,7 @@ def _write_shanghaitech(records: Sequence[Record], out: Path) -> None:
     _refuse(records, "ShanghaiTech's layout", roi=True, labels=True, ignore=True)
     if any(record.split == "val" for record in records):
         raise AnnotationError(
-            "ShanghaiTech's layout has no pictures for validation, the annotations have. Write json, csv or coco instead."
+            "ShanghaiTech's layout has no pictures for validation, the annotations have. Write json, csv or coco."
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise AnnotationError(f"{out} holds something already. Name a folder that is empty or not there yet.")
@@ -159,7 +159,7 @@ def _extras(record: Record, *, boxes: bool) -> dict:
     if record.roi is not None:
         if record.roi.file is not None:
             raise AnnotationError(
-                f"The region of {record.name!r} is a mask of pixels, which no JSON holds. Read the data set by its name."
+                f"The region of {record.name!r} is a mask of pixels, which no JSON holds. Read the data set by name."
             )
         extras["roi"] = [np.asarray(polygon).tolist() for polygon in record.roi.polygons]
     if record.labels:

@@ -2,8 +2,8 @@
 
 `annotation_train.odgt` and `annotation_val.odgt` hold one JSON object a line: `ID`, `gtboxes` with `hbox` (left, top,
 width, height of the head); the pictures lie in `Images/ID.jpg`. A head is the middle of its box. Boxes that are to be
-ignored (crowds of people too far to be told apart, reflections) are where nothing is counted. The test has no annotations:
-the literature scores on the validation pictures.
+ignored (crowds of people too far to be told apart, reflections) are where nothing is counted. The test has no
+annotations: the literature scores on the validation pictures.
 """
 
 from __future__ import annotations
