@@ -15,6 +15,7 @@ from crowdcount.counting.doubts import find_doubts
 from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import expanded, is_folder, is_one, listed, name_of, pictures_in
+from crowdcount.counting.words import about, thing_of
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError
 from crowdcount.network.loading import Model, load_network
@@ -130,6 +131,7 @@ class _Counter:
     def __init__(self, model: Model, coverage: float, progress: bool):
         self.calibration: Calibration | None = usable_calibration(model, coverage)
         self.network, self.name = load_network(model)
+        self.thing = thing_of(model)
         self.coverage, self.progress = coverage, progress
 
     def __call__(self, source: Source) -> CountResult:
@@ -149,13 +151,14 @@ class _Counter:
             height=height,
             model=self.name,
             seconds=time.perf_counter() - start,
-            warnings=find_doubts(picture, density),
+            warnings=[about(doubt, self.thing) for doubt in find_doubts(picture, density)],
             # A file is read again when it is shown: a folder's results would otherwise hold every picture in
             # memory.
             source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
             low=low,
             high=high,
             coverage=coverage,
+            thing=self.thing,
         )
 
     def tried(self, source: Source | CountFailure) -> CountResult | CountFailure:

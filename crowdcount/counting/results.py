@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crowdcount.counting.words import PEOPLE, amount
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
@@ -48,6 +49,7 @@ class CountResult:
             that the network was validated on; None where its card has no calibration (see `ranges`).
         high: upper end of the range, or None.
         coverage: that share, or None.
+        thing: what was counted, in the plural, as the network's card says.
     """
 
     count: float
@@ -62,6 +64,7 @@ class CountResult:
     low: float | None = None
     high: float | None = None
     coverage: float | None = None
+    thing: str = PEOPLE
 
     def to_dict(self) -> dict:
         """What the command line prints of the picture with `--json`: plain numbers and texts, without what it lacks.
@@ -210,8 +213,7 @@ class CountResult:
         return add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
 
     def _people(self) -> str:
-        people = round(self.count)
-        text = f"about {people} {'person' if people == 1 else 'people'}"
+        text = f"about {amount(str(round(self.count)), self.thing)}"
         if self.low is None:
             return text
         return f"{text} ({round(self.low)} to {round(self.high)}, {100 * self.coverage:.3g} % range)"

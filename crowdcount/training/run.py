@@ -60,6 +60,7 @@ def train(
     maps: str | os.PathLike | None = None,
     seed: int = 0,
     command: str | None = None,
+    thing: str = "people",
 ) -> TrainingResult:
     """Train CSRNet on head annotations.
 
@@ -81,6 +82,8 @@ def train(
             maps are not resized, so pictures are not either.
         seed: of the first weights, the crops and their order.
         command: the command line, for the card.
+        thing: what the annotations mark, in the plural, for the card: captions, warnings and reports of counts speak
+            of it.
 
     Returns:
         A `TrainingResult`.
@@ -159,6 +162,7 @@ def train(
     def keep(which: str, results: dict, calibration: Calibration | None) -> None:
         card = {
             "network": network_card(design, width),
+            "thing": thing,
             "recipe": recipe,
             "init": Path(state["init"]).name,
             "seed": seed,
