@@ -35,12 +35,13 @@ _NOBODY = 1.5
 _CROWDED = 0.36
 
 
-def find_doubts(picture: np.ndarray, density: np.ndarray) -> list[str]:
+def find_doubts(picture: np.ndarray, density: np.ndarray, *, size: tuple[int, int] | None = None) -> list[str]:
     """Reasons to doubt a count.
 
     Args:
         picture: uint8 RGB, shape (H, W, 3).
         density: people a cell at stride 8, shape (ceil(H / 8), ceil(W / 8)).
+        size: height and width in pixels of the picture that was resized to this one; None: it was not.
 
     Returns:
         One sentence each; usually none. Of a blank picture only that it is blank.
@@ -54,7 +55,7 @@ def find_doubts(picture: np.ndarray, density: np.ndarray) -> list[str]:
     if doubt:
         return [doubt]
     doubts = (
-        small(picture),
+        small(size or picture.shape[:2]),
         dark(blocks),
         blurred(blocks),
         nobody(density),
@@ -124,9 +125,9 @@ def blurred(blocks: np.ndarray) -> str | None:
     return None
 
 
-def small(picture: np.ndarray) -> str | None:
+def small(size: tuple[int, int]) -> str | None:
     """A picture too small to hold heads of several pixels, a thumbnail for example."""
-    height, width = picture.shape[:2]
+    height, width = size
     if min(height, width) < _SMALLEST:
         return (
             f"The picture is very small ({width}x{height} pixels): heads need several pixels each. "

@@ -57,6 +57,7 @@ class Entry:
         picture: its name.
         count: number of people; None where it could not be counted.
         low, high, coverage: the range of the count, or None.
+        scale: it was counted at so many times its size, or None.
         taken: when the picture was taken by its camera's clock, or None.
         thumbnail: JPEG of the picture, or None.
         heat: whether the thumbnail shows the density map.
@@ -73,6 +74,7 @@ class Entry:
     low: float | None = None
     high: float | None = None
     coverage: float | None = None
+    scale: float | None = None
     taken: datetime | None = None
     thumbnail: bytes | None = None
     heat: bool = True
@@ -133,6 +135,7 @@ def entry_of(
         low=result.low,
         high=result.high,
         coverage=result.coverage,
+        scale=result.scale,
         taken=taken_at(result.source),
         thumbnail=_thumbnail(result.source, result.density),
         model=result.model,
@@ -336,6 +339,8 @@ def _card(number: int, entry: Entry) -> str:
     about = [escape(folder)] if folder else []
     if entry.taken:
         about.append(f"taken {_moment(entry.taken)}")
+    if entry.scale not in (None, 1):
+        about.append(f"counted at {entry.scale:.3g} times its size")
     if about:
         lines.append(f'<p class="soft">{"<br>".join(about)}</p>')
     if entry.zones:

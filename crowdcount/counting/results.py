@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from crowdcount.area.zone_files import ZoneSource
 
 COLUMNS = (
-    *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
-    "error",
+    *("picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds"),
+    *("warnings", "error"),
 )
 """What a picture gives in JSON and CSV, in this order; a CSV file's columns of zones come behind."""
 
@@ -50,6 +50,7 @@ class CountResult:
         high: upper end of the range, or None.
         coverage: that share, or None.
         thing: what was counted, in the plural, as the network's card says.
+        scale: the picture was counted at so many times its size, see `scale.search`; `density` is of its own size.
     """
 
     count: float
@@ -65,6 +66,7 @@ class CountResult:
     high: float | None = None
     coverage: float | None = None
     thing: str = PEOPLE
+    scale: float = 1.0
 
     def to_dict(self) -> dict:
         """What the command line prints of the picture with `--json`: plain numbers and texts, without what it lacks.
@@ -79,6 +81,7 @@ class CountResult:
         row = {key: getattr(self, key, None) for key in COLUMNS}
         for key in ("count", "low", "high", "seconds"):
             row[key] = None if row[key] is None else round(row[key], 3)
+        row["scale"] = rounded_scale(self.scale)
         return {key: value for key, value in row.items() if value is not None}
 
     def to_json(self) -> str:
@@ -236,3 +239,13 @@ class CountFailure:
     def to_json(self) -> str:
         """`to_dict` as one line of JSON."""
         return json.dumps(self.to_dict())
+
+
+def rounded_scale(scale: float) -> float:
+    """A scale as JSON and CSV tell it.
+
+    Example:
+        >>> rounded_scale(0.254001)
+        0.254
+    """
+    return round(float(scale), 4)
