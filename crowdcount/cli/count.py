@@ -26,7 +26,6 @@ from crowdcount.cli.common import (
     warn,
 )
 from crowdcount.cli.count_outputs import (
-    COLUMNS,
     CountsFile,
     HeadsFile,
     Output,
@@ -39,7 +38,6 @@ from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 
 if TYPE_CHECKING:
     from crowdcount.counting import CountFailure, CountResult
-    from crowdcount.ground import Ground
     from crowdcount.zones import Zone
 
 
@@ -84,6 +82,7 @@ def add(command: Command) -> None:
 
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
+    from crowdcount.count_rows import count_row, zone_columns
     from crowdcount.counting import CountFailure, count_many
     from crowdcount.ground import read_ground
     from crowdcount.zones import read_zones
@@ -131,9 +130,9 @@ def _count(arguments: argparse.Namespace) -> int:
     with outputs, bar as shown:
         for source in shown:
             result = source if isinstance(source, CountFailure) else next(counted)
-            row = _count_row(result)
+            row = count_row(result)
             if zones and row["count"] is not None:
-                _add_zones(row, result, zones, ground)
+                row |= zone_columns(result.density, zones, ground, (result.height, result.width))
             failed |= row["error"] is not None
             _print(row, as_json=arguments.json)
             outputs.add(result, row)
@@ -281,35 +280,6 @@ def _print(row: dict, *, as_json: bool) -> None:
         fail(row["error"] if named else f"{row['picture']}: {row['error']}")
     for warning in row["warnings"] or ():
         warn(f"{row['picture']}: {warning}")
-
-
-def _count_row(result: CountResult | CountFailure) -> dict:
-    """What a picture gives in JSON and CSV; None for what it has not got."""
-    found = {key: getattr(result, key, None) for key in COLUMNS}
-    for key in ("count", "low", "high", "seconds"):
-        if found[key] is not None:
-            found[key] = round(found[key], 3)
-    return found
-
-
-def _add_zones(row: dict, result: CountResult, zones: list[Zone], ground: Ground | None) -> None:
-    """Add what the zones hold to a picture's row; where they don't fit the picture, the reason."""
-    from crowdcount.ground import SERVICE_LEVELS, level_of_service, people_per_square_meter
-    from crowdcount.zones import count_zones
-
-    size = (result.height, result.width)
-    try:
-        counts = count_zones(result.density, zones, size)
-        # Digits enough to add up to the count.
-        row["zones"] = {name: round(people, 6) for name, people in counts.items()}
-        if ground is not None:
-            per_m2 = people_per_square_meter(counts, zones, ground, size)
-            row["per_m2"] = {name: round(people, 6) for name, people in per_m2.items()}
-            row["level_of_service"] = {
-                name: {use: level_of_service(people, use) for use in SERVICE_LEVELS} for name, people in per_m2.items()
-            }
-    except CrowdCountError as error:
-        row["error"] = str(error)
 
 
 def _zone_lines(row: dict) -> Iterator[str]:

@@ -17,18 +17,13 @@ from typing import TYPE_CHECKING
 
 from crowdcount.cli.common import check_folder, check_writable, warn, writing
 from crowdcount.cli.tables import GrowingTable, Table
+from crowdcount.count_rows import COLUMNS
 from crowdcount.errors import DataError
 
 if TYPE_CHECKING:
     from crowdcount.counting import CountFailure, CountResult
     from crowdcount.report import Entry
     from crowdcount.zones import Zone
-
-COLUMNS = (
-    *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
-    "error",
-)
-"""What every picture has in CSV; the zones' columns come behind."""
 
 _ZONE, _PER_M2, _LEVEL = "zone ", "per m2 ", "level "
 _OVERLAY_NAME = re.compile(r"_overlay(_\d+)?\.png$")
