@@ -148,11 +148,13 @@ def test_models_health_and_description(port):
 def test_the_page_and_its_files_come_from_here_alone(port):
     status, headers, page = ask(port, "GET", "/")
     assert status == 200
-    assert "script-src 'self'" in headers["content-security-policy"] and "unsafe" not in headers["content-security-policy"]
+    assert (
+        "script-src 'self'" in headers["content-security-policy"] and "unsafe" not in headers["content-security-policy"]
+    )
     text = page.decode()
     assert "http://" not in text and "https://" not in text
     assert "<style" not in text and " style=" not in text and " onclick" not in text
-    assert text.count("<script") == text.count("<script type=\"module\" src=")
+    assert text.count("<script") == text.count('<script type="module" src=')
     _, _, languages = ask(port, "GET", "/texts")
     assert {"en", "de", "es", "zh"} <= set(languages)
 
@@ -259,7 +261,9 @@ def test_endless_requests_are_cut(port):
     total, answer = sent(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"a" * 4096, 2**24)
     assert total < 2**24 or answer.startswith(b"HTTP/1.1 4")
     chunk = b"100000\r\n" + bytes(2**20) + b"\r\n"
-    head = b"POST /api/count HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = (
+        b"POST /api/count HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
     total, answer = sent(head, chunk, 2**28)
     assert total < 2**28 and answer[:12] in (b"", b"HTTP/1.1 413")
     assert ask(port, "GET", "/healthz")[0] == 200

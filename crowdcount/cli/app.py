@@ -59,7 +59,9 @@ def with_server() -> None:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise CrowdCountError(f'The page needs Starlette and uvicorn ({error}). Install: pip install ".[app]"') from error
+        raise CrowdCountError(
+            f'The page needs Starlette and uvicorn ({error}). Install: pip install ".[app]"'
+        ) from error
 
 
 def say(line: str) -> None:

@@ -37,8 +37,8 @@ from crowdcount.cli.count_outputs import (
 from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 
 if TYPE_CHECKING:
-    from crowdcount.counting import CountFailure, CountResult
-    from crowdcount.zones import Zone
+    from crowdcount.area.zones import Zone
+    from crowdcount.counting.results import CountFailure, CountResult
 
 
 def add(command: Command) -> None:
@@ -82,10 +82,11 @@ def add(command: Command) -> None:
 
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
-    from crowdcount.count_rows import count_row, zone_columns
-    from crowdcount.counting import CountFailure, count_many
-    from crowdcount.ground import read_ground
-    from crowdcount.zones import read_zones
+    from crowdcount.area.ground import read_ground
+    from crowdcount.area.zones import read_zones
+    from crowdcount.counting.pictures import count_many
+    from crowdcount.counting.results import CountFailure
+    from crowdcount.counting.rows import count_row, zone_columns
 
     zones = read_zones(arguments.zones) if arguments.zones else []
     ground = read_ground(arguments.ground) if arguments.ground else None
@@ -241,7 +242,7 @@ def _fingerprint(*paths: str | None) -> str:
 
 def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
     """Warn where the weights are newer than the counts that are gone on with: their name alone is compared."""
-    from crowdcount.model_files import find_weights
+    from crowdcount.network.weight_files import find_weights
 
     with suppress(WeightsError):  # which is told when it is loaded, if it is
         weights = find_weights(model)
@@ -254,7 +255,7 @@ def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
 
 def _sources(arguments: argparse.Namespace) -> list[str | CountFailure]:
     """The pictures, and those of the folders, named as they were given; a failure for a folder without."""
-    from crowdcount.counting import expanded
+    from crowdcount.counting.sources import expanded
     from crowdcount.files import data_folder
 
     given = list(arguments.pictures)

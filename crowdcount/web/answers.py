@@ -16,24 +16,26 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from crowdcount.count_rows import count_row, zone_columns
-from crowdcount.counting import CountFailure, CountResult, count
-from crowdcount.density import STRIDE
+from crowdcount.area.ground import read_ground
+from crowdcount.area.zones import read_zones
+from crowdcount.counting.pictures import count
+from crowdcount.counting.report import Entry, report_page, taken_at
+from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.rows import count_row, zone_columns
+from crowdcount.data.images import picture_size
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
 from crowdcount.files import data_folder
-from crowdcount.ground import read_ground
-from crowdcount.images import picture_size
-from crowdcount.model_files import SUFFIX, list_models, model_card
-from crowdcount.plots import heat_layer
-from crowdcount.report import Entry, report_page, taken_at
-from crowdcount.zones import read_zones
+from crowdcount.grid import STRIDE
+from crowdcount.network.cards import list_models, model_card
+from crowdcount.network.locate import SUFFIX
+from crowdcount.show.plots import heat_layer
 
 MOST_PIXELS = 100_000_000
 """Width times height of a picture: 100 megapixels take about 1 GB while they are counted."""
 
 _MOST_ENTRIES = 2000
-# Of a model's card, what says how good it is; nothing that names files or machines.
-_TOLD = ("name", "dataset", "recipe", "pictures", "validation", "metrics", "thing", "license")
+# Of a model's card, what says where it comes from; nothing that names files or machines.
+_TOLD = ("dataset", "recipe", "pictures", "thing", "license")
 
 
 class Models:
@@ -54,7 +56,7 @@ class Models:
         if default not in cards:
             self.default = Path(default).name.removesuffix(SUFFIX).removesuffix(".keras")
             self._places[self.default] = default
-            cards[self.default] = {} if default.endswith(".keras") else model_card(default)
+            cards[self.default] = {} if default.endswith(".keras") else model_card(default).content
         self.cards = [
             {**{key: card[key] for key in _TOLD if key in card}, "name": name, "default": name == self.default}
             for name, card in cards.items()
@@ -115,7 +117,7 @@ def count_in_zones(content: Mapping) -> dict:
             `crowdcount.read_zones` takes them, and `ground`, as for `--ground`, or None.
 
     Returns:
-        See `count_rows.zone_columns`.
+        See `counting.rows.zone_columns`.
 
     Raises:
         DataError: if something is missing or not what it should be.

@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from crowdcount.counting import load_network, predict_density
+from crowdcount.counting.ranges import COVERAGE
 from crowdcount.errors import CrowdCountError
-from crowdcount.ranges import COVERAGE
+from crowdcount.network.loading import load_network
+from crowdcount.network.prediction import predict_density
 from crowdcount.web import answers
 from crowdcount.web.bodies import MOST_BYTES, read_body, read_json
 from crowdcount.web.line import MOST_WAITING, Line

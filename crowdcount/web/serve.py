@@ -62,7 +62,9 @@ def token_for(host: str, given: str | None = None) -> str | None:
     return given or (None if is_loopback(host) else secrets.token_urlsafe(24))
 
 
-def run(app: Starlette, listener: socket.socket, *, token: str | None, browser: bool, say: Callable[[str], None]) -> None:
+def run(
+    app: Starlette, listener: socket.socket, *, token: str | None, browser: bool, say: Callable[[str], None]
+) -> None:
     """Serve until interrupted.
 
     Args:
