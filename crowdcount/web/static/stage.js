@@ -29,19 +29,26 @@ export class Stage {
     this.watching.observe(this.element);
   }
 
-  // Show a picture: a Blob that the browser can decode, or null for none; width and height of the upright picture.
+  // Show a picture: a Blob that the browser can decode, or null for none; width and height of the upright picture, if
+  // they are known. Of two calls at once the later one wins. Returns whether this one did.
   async show(blob, width, height) {
+    const turn = (this.turn = {});
     const first = blob ? await createImageBitmap(blob) : null;
+    if (turn !== this.turn) return false;
     for (const level of this.levels) level.close();
     this.levels = first ? [first] : [];
-    this.size = [width, height];
+    this.size = [width ?? first?.width ?? 1, height ?? first?.height ?? 1];
+    this.fit();
     let [wide, high] = first ? [first.width, first.height] : [0, 0];
     while (Math.max(wide, high) > SMALLEST_LEVEL) {
       [wide, high] = [Math.ceil(wide / 2), Math.ceil(high / 2)];
       const options = { resizeWidth: wide, resizeHeight: high, resizeQuality: "medium" };
-      this.levels.push(await createImageBitmap(this.levels.at(-1), options));
+      const half = await createImageBitmap(this.levels.at(-1), options);
+      if (turn !== this.turn) return false;
+      this.levels.push(half);
     }
-    this.fit();
+    this.draw();
+    return true;
   }
 
   destroy() {
