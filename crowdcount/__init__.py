@@ -23,6 +23,7 @@ _HOMES = {
     "Sample": "data.annotations",
     "VideoError": "errors",
     "Zone": "area.zones",
+    "annotate": "annotating.widget",
     "adaptive_sigma": "data.density",
     "check_folder": "data.checking",
     "compare": "counting.comparison",

@@ -16,7 +16,7 @@ const dots = new Dots(stage, () => {
   if (shown) shown.dots = { points: dots.points, ignore: dots.ignore };
   tools();
 });
-const zones = new Zones(stage, zonesChanged, (number) => t("zone_name", { number: String(number) }));
+const zones = new Zones(stage, zonesChanged, (number) => t("zone_name", { number }));
 let shown = null; // the item on the stage
 let onStage = null; // the item whose picture is decoded
 let mode = "look";
@@ -107,6 +107,7 @@ async function put(item) {
   const { width, height } = item.record ?? {};
   const done = await stage.show(item.file, width, height).catch(() => item.record && stage.show(null, width, height));
   if (done && item === shown) onStage = item;
+  stage.element.style.setProperty("--shape", stage.size[0] / stage.size[1]);
   stage.draw();
 }
 
@@ -116,6 +117,7 @@ function show() {
   $("busy").hidden = state !== "counting" && state !== "waiting";
   $("busy").textContent = t("counting");
   $("number").textContent = record ? texts.n(record.count) : problem ? "–" : "…";
+  $("about").textContent = record ? t("about") : "";
   $("unit").textContent = record ? t("unit", { number: Math.round(record.count) }) : "";
   $("range").textContent = record?.low === undefined ? "" : t("between", {
     low: Math.round(record.low), high: Math.round(record.high), share: texts.n(100 * record.coverage),

@@ -137,7 +137,7 @@ function groundOf({ ground, sides }) {
 export async function post(address, body, kind, wanted = "json") {
   try {
     const answer = await fetch(address, { method: "POST", body, headers: { "Content-Type": kind } });
-    const content = wanted === "json" || !answer.ok ? await answer.json() : await answer.text();
+    const content = await answer[answer.ok ? wanted : "json"]();
     return { ok: answer.ok, status: answer.status, content, retry: Number(answer.headers.get("retry-after")) };
   } catch (error) {
     return { ok: false, status: 0, content: { code: "no_server", error: String(error) } };

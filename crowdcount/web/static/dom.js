@@ -59,7 +59,7 @@ export class Texts {
   // The text of a key, with {values} put in. With a `number` the language's plural: "key.one", "key.other".
   t(key, values = {}) {
     let text = this.texts[key];
-    if ("number" in values) {
+    if (text === undefined && "number" in values) {
       const form = `${key}.${this.plurals.select(values.number)}`;
       text = this.texts[form] ?? this.texts[`${key}.other`];
     }

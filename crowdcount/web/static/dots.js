@@ -6,6 +6,16 @@ const LEAST_BOX = 4; // pixels of the screen
 const COLOR = "#ffd60a";
 const CHOSEN = "#ff3b8d";
 
+// Whether a place lies in a polygon: a ray from it to the right crosses the border an odd number of times.
+function within(polygon, [x, y]) {
+  let inside = false;
+  polygon.forEach(([x0, y0], index) => {
+    const [x1, y1] = polygon[(index + 1) % polygon.length];
+    if (y0 > y !== y1 > y && x < x0 + ((x1 - x0) * (y - y0)) / (y1 - y0)) inside = !inside;
+  });
+  return inside;
+}
+
 export class Dots {
   // `changed`: called after each change.
   constructor(stage, changed) {
@@ -57,7 +67,8 @@ export class Dots {
     const [y0, y1] = [Math.min(top, bottom), Math.max(top, bottom)];
     if (Math.min(x1 - x0, y1 - y0) * this.stage.view.scale < LEAST_BOX) return;
     const box = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
-    this.set(this.points, [...this.ignore, box], { box: this.ignore.length });
+    // Dots in it are not counted either: they go, and come back with an undo.
+    this.set(this.points.filter((point) => !within(box, point)), [...this.ignore, box], { box: this.ignore.length });
   }
 
   removeChosen() {
@@ -99,12 +110,8 @@ export class Dots {
     return nearest;
   }
 
-  boxAt([x, y]) {
-    const within = (polygon) => {
-      const [xs, ys] = [polygon.map((corner) => corner[0]), polygon.map((corner) => corner[1])];
-      return x >= Math.min(...xs) && x <= Math.max(...xs) && y >= Math.min(...ys) && y <= Math.max(...ys);
-    };
-    const found = this.ignore.findLastIndex(within);
+  boxAt(place) {
+    const found = this.ignore.findLastIndex((polygon) => within(polygon, place));
     return found < 0 ? null : found;
   }
 
