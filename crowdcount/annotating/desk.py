@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +48,7 @@ class Desk:
             Conflict: for `save`, if the picture was changed elsewhere.
             CrowdCountError: for anything else that is not as it should be.
         """
-        asks = {
+        asks: dict[object, Callable[[Mapping], dict | bytes]] = {
             "folder": self._pictures,
             "picture": self._picture,
             "entry": self._entry,
@@ -70,13 +70,13 @@ class Desk:
         return {"pictures": found, "file": self._folder.file.name}
 
     def _picture(self, question: Mapping) -> bytes:
-        picture = load_picture(self._folder.picture(question.get("name")))
+        picture = load_picture(self._folder.picture(_name(question)))
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, format="JPEG", quality=_QUALITY)
         return buffer.getvalue()
 
     def _entry(self, question: Mapping) -> dict:
-        name = question.get("name")
+        name = _name(question)
         height, width = self._folder.size(name)
         return {**entry_content(self._folder.entries().get(name, Entry())), "width": width, "height": height}
 
@@ -87,16 +87,20 @@ class Desk:
         entry = Entry(
             points_of(question.get("points")), [points_of(polygon) for polygon in ignore], question.get("done") is True
         )
-        return {"version": self._folder.save(question.get("name"), entry, str(question.get("version", "")))}
+        return {"version": self._folder.save(_name(question), entry, str(question.get("version", "")))}
 
     def _heads(self, question: Mapping) -> dict:
         from crowdcount.counting.pictures import count
 
-        result = count(self._folder.picture(question.get("name")), model=self._model, progress=False)
+        result = count(self._folder.picture(_name(question)), model=self._model, progress=False)
         return {"heads": np.round(result.heads(), 1).tolist()}
 
     def _csv(self, question: Mapping) -> dict:
         return {"csv": self._folder.csv()}
+
+
+def _name(question: Mapping) -> str:
+    return str(question.get("name", ""))
 
 
 def entry_content(entry: Entry) -> dict:

@@ -30,6 +30,8 @@ _DONE, _BEGUN = "pictures", "unfinished"
 # More than any picture has heads: a request cannot fill the disk.
 _MOST_POINTS = 100_000
 _MOST_BOXES = 1000
+# Pixels; no picture is as wide.
+_FARTHEST = 1e9
 
 Points = list[list[float]]
 
@@ -147,7 +149,8 @@ class Folder:
             there = self.entries().get(name, Entry())
             if there.version != version:
                 raise Conflict(there)
-            item = next((each for kind in (_DONE, _BEGUN) for each in content[kind] if self._name_of(each) == name), {})
+            items = [each for kind in (_DONE, _BEGUN) for each in content[kind]]
+            item: dict = next((each for each in items if self._name_of(each) == name), {})
             for kind in (_DONE, _BEGUN):
                 content[kind] = [each for each in content[kind] if each is not item]
             if entry.version:
@@ -180,7 +183,7 @@ class Folder:
             by_picture = {os.path.realpath(picture): name for name, picture in self._pictures.items()}
             done = []
             for sample in read_csv(earlier):
-                name = by_picture.get(os.path.realpath(sample.picture))
+                name = by_picture.get(os.path.realpath(str(sample.picture)))
                 if name is not None:
                     done.append({"picture": name, "points": sample.points.tolist()})
             self._write({_DONE: done, _BEGUN: []})
@@ -241,8 +244,9 @@ def points_of(value: object) -> Points:
 
 
 def _is_point(value: object) -> bool:
-    numbers = isinstance(value, (list, tuple)) and len(value) == 2
-    return numbers and all(type(at) in (int, float) and np.isfinite(at) for at in value)
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return False
+    return all(type(at) in (int, float) and abs(at) < _FARTHEST for at in value)  # which NaN is not
 
 
 def _is_item(item: object) -> bool:

@@ -21,7 +21,7 @@ from crowdcount.area.zones import read_zones
 from crowdcount.counting.pictures import count
 from crowdcount.counting.report import Entry, report_page, taken_at
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.rows import count_row, zone_columns
+from crowdcount.counting.zone_records import zone_columns
 from crowdcount.data.images import picture_size
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
 from crowdcount.files import data_folder
@@ -50,8 +50,8 @@ class Models:
     """
 
     def __init__(self, default: str):
-        cards = {card["name"]: card for card in list_models()}
-        self._places = {name: name for name in cards}
+        cards: dict[str, Mapping] = {card["name"]: card for card in list_models()}
+        self._places: dict[str, str] = {name: name for name in cards}
         self.default = default
         if default not in cards:
             self.default = Path(default).name.removesuffix(SUFFIX).removesuffix(".keras")
@@ -102,11 +102,11 @@ def count_picture(
             )
         result = count(file, model=models.place(model), coverage=coverage, progress=False)
     except MemoryError:
-        return _record(CountFailure(name, "There is not enough memory for this picture. Make it smaller.")), False
+        return CountFailure(name, "There is not enough memory for this picture. Make it smaller.").to_dict(), False
     except CrowdCountError as error:
-        return _record(CountFailure(name, str(error))), False
+        return CountFailure(name, str(error)).to_dict(), False
     result.model = model  # by its name: a file's path is nobody's business
-    return _record(result) | (_details(result, data) if details else {}), True
+    return result.to_dict() | (_details(result, data) if details else {}), True
 
 
 def count_in_zones(content: Mapping) -> dict:
@@ -117,7 +117,7 @@ def count_in_zones(content: Mapping) -> dict:
             `crowdcount.read_zones` takes them, and `ground`, as for `--ground`, or None.
 
     Returns:
-        See `counting.rows.zone_columns`.
+        See `counting.zone_records.zone_columns`.
 
     Raises:
         DataError: if something is missing or not what it should be.
@@ -166,10 +166,6 @@ def tidy_name(text: str) -> str:
     return name[-120:] if name.strip(".") else "picture"
 
 
-def _record(result: CountResult | CountFailure) -> dict:
-    return {key: value for key, value in count_row(result).items() if value is not None}
-
-
 def _details(result: CountResult, data: bytes) -> dict:
     heat = io.BytesIO()
     Image.fromarray(heat_layer(result.density)).save(heat, format="PNG")
@@ -186,19 +182,25 @@ def _details(result: CountResult, data: bytes) -> dict:
 
 
 def _entry(item: Mapping) -> Entry:
-    numbers = {key: _number(item.get(key)) for key in ("count", "low", "high", "coverage")}
-    texts = {key: None if item.get(key) is None else str(item[key]) for key in ("model", "error")}
-    by_zone = {
-        key: {str(name): float(people) for name, people in (item.get(key) or {}).items()} for key in ("zones", "per_m2")
-    }
+    def by_zone(key: str) -> dict[str, float]:
+        return {str(name): float(people) for name, people in (item.get(key) or {}).items()}
+
+    def text(key: str) -> str | None:
+        return None if item.get(key) is None else str(item[key])
+
     return Entry(
-        picture=str(item["picture"]) if item.get("picture") else "picture",
-        **numbers,
-        **texts,
-        **by_zone,
+        picture=text("picture") or "picture",
+        count=_number(item.get("count")),
+        low=_number(item.get("low")),
+        high=_number(item.get("high")),
+        coverage=_number(item.get("coverage")),
         taken=datetime.fromisoformat(item["taken"]) if item.get("taken") else None,
         thumbnail=_base64(item["thumbnail"], "thumbnail") if item.get("thumbnail") else None,
+        model=text("model"),
         warnings=tuple(map(str, item.get("warnings") or ())),
+        error=text("error"),
+        zones=by_zone("zones"),
+        per_m2=by_zone("per_m2"),
     )
 
 

@@ -1,10 +1,12 @@
-"""What a counted picture gives as one flat record: a line of CSV, an object of JSON, an answer of the local server."""
+"""What the zones of a counted picture hold, as a record: of JSON, of the command line, of the local server."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from crowdcount.area.ground import SERVICE_LEVELS, level_of_service, people_per_square_meter
+from crowdcount.area.zones import count_zones
 from crowdcount.errors import CrowdCountError
 
 if TYPE_CHECKING:
@@ -12,22 +14,6 @@ if TYPE_CHECKING:
 
     from crowdcount.area.ground import Ground
     from crowdcount.area.zones import Size, Zone
-    from crowdcount.counting.results import CountFailure, CountResult
-
-COLUMNS = (
-    *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
-    "error",
-)
-"""What every picture has; what the zones give comes behind."""
-
-
-def count_row(result: CountResult | CountFailure) -> dict:
-    """Column -> what a picture gives, None for what it has not got."""
-    found = {key: getattr(result, key, None) for key in COLUMNS}
-    for key in ("count", "low", "high", "seconds"):
-        if found[key] is not None:
-            found[key] = round(found[key], 3)
-    return found
 
 
 def zone_columns(density: np.ndarray, zones: Sequence[Zone], ground: Ground | None, size: Size) -> dict:
@@ -50,10 +36,6 @@ def zone_columns(density: np.ndarray, zones: Sequence[Zone], ground: Ground | No
         >>> zone_columns(np.ones((2, 2)), [half], None, (16, 16))
         {'zones': {'left half': 2.0}}
     """
-    # Not at the top: the command line needs the columns' names before it needs NumPy.
-    from crowdcount.area.ground import SERVICE_LEVELS, level_of_service, people_per_square_meter
-    from crowdcount.area.zones import count_zones
-
     columns: dict = {}
     try:
         counts = count_zones(density, zones, size)
