@@ -72,7 +72,7 @@ def description() -> dict:
         "info": {
             "title": "crowdcount",
             "version": __version__,
-            "description": "Counts the people in pictures of crowds, on this machine. Nothing is kept after the answer.",
+            "description": "Counts the people in pictures of crowds, on this machine. Nothing is kept afterwards.",
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

@@ -142,10 +142,7 @@ def listen(host: str, port: int | None = None) -> socket.socket:
 def _places(listener: socket.socket) -> list[str]:
     """Where the server can be reached: on this machine, and from others where it listens for them."""
     host, port = listener.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):
-        hosts = ["127.0.0.1", *_network_address()]
-    else:
-        hosts = [host]
+    hosts = ["127.0.0.1", *_network_address()] if host in ("0.0.0.0", "::") else [host]
     return [f"http://{f'[{each}]' if ':' in each else each}:{port}" for each in hosts]
 
 
