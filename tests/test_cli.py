@@ -412,7 +412,7 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
 
 def test_models_lists_weights_of_one_s_own(capsys, monkeypatch, tmp_path):
     """In the folder of the shipped weights they have a name; what training wrote in their card is enough."""
-    monkeypatch.setattr("crowdcount.network.weight_files.data_folder", lambda _: tmp_path)
+    monkeypatch.setattr("crowdcount.network.locate.data_folder", lambda _: tmp_path)
     (tmp_path / "mine.weights.h5").touch()
     assert run(capsys, "models")[1] == ["mine: trained on pictures that no card names, recipe unknown"]
     card = {"pictures": 24, "recipe": "finish", "validation": {"mae": 3.25}}

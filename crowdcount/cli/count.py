@@ -76,7 +76,7 @@ def add(command: Command) -> None:
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
     from crowdcount.area.ground import read_ground
-    from crowdcount.area.zones import read_zones
+    from crowdcount.area.zone_files import read_zones
     from crowdcount.counting.counts_file import CountsFile
     from crowdcount.counting.pictures import count_many
     from crowdcount.counting.results import CountFailure, CountResult
@@ -241,7 +241,7 @@ def _fingerprint(*paths: str | None) -> str:
 
 def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
     """Warn where the weights are newer than the counts that are gone on with: their name alone is compared."""
-    from crowdcount.network.weight_files import find_weights
+    from crowdcount.network.locate import find_weights
 
     with suppress(WeightsError):  # which is told when it is loaded, if it is
         weights = find_weights(model)
