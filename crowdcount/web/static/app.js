@@ -118,7 +118,10 @@ function show() {
   $("busy").textContent = t("counting");
   $("number").textContent = record ? texts.n(record.count) : problem ? "–" : "…";
   $("about").textContent = record ? t("about") : "";
-  $("unit").textContent = record ? t("unit", { number: Math.round(record.count) }) : "";
+  // Weights may be of something else than people; then their card's word stands here, in whatever language.
+  const thing = models.find(({ name }) => name === record?.model)?.thing;
+  const word = thing && thing !== "people" ? thing : t("unit", { number: Math.round(record?.count ?? 0) });
+  $("unit").textContent = record ? word : "";
   $("range").textContent = record?.low === undefined ? "" : t("between", {
     low: Math.round(record.low), high: Math.round(record.high), share: texts.n(100 * record.coverage),
   });
