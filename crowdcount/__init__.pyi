@@ -1,6 +1,7 @@
 """The public names and where they live, for the lazy `__init__.py` and for editors and type checkers alike."""
 
 from . import errors as errors
+from .annotating.widget import annotate as annotate
 from .area.ground import (
     Ground as Ground,
     level_of_service as level_of_service,

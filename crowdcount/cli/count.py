@@ -30,12 +30,10 @@ from crowdcount.cli.common import (
 from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 
 if TYPE_CHECKING:
-    from crowdcount.area.ground import Ground
     from crowdcount.area.zones import Zone
     from crowdcount.cli.count_outputs import Output
     from crowdcount.counting.counts_file import CountsFile
     from crowdcount.counting.results import CountFailure, CountResult
-
 
 def add(command: Command) -> None:
     parser = command("count", _count, "count the people in pictures")
@@ -84,6 +82,7 @@ def _count(arguments: argparse.Namespace) -> int:
     from crowdcount.counting.counts_file import CountsFile, settings_of
     from crowdcount.counting.pictures import count_many
     from crowdcount.counting.results import CountFailure, CountResult
+    from crowdcount.counting.zone_records import zone_columns
 
     zones = read_zones(arguments.zones) if arguments.zones else []
     ground = read_ground(arguments.ground) if arguments.ground else None
@@ -131,7 +130,7 @@ def _count(arguments: argparse.Namespace) -> int:
             result = source if isinstance(source, CountFailure) else next(counted)
             row = result.to_dict()
             if zones and isinstance(result, CountResult):
-                _add_zones(row, result, zones, ground)
+                row |= zone_columns(result.density, zones, ground, (result.height, result.width))
             failed |= "error" in row
             _print(row, as_json=arguments.json)
             outputs.add(result, row)
@@ -284,26 +283,6 @@ def _print(row: dict, *, as_json: bool) -> None:
         fail(row["error"] if named else f"{row['picture']}: {row['error']}")
     for warning in row.get("warnings", ()):
         warn(f"{row['picture']}: {warning}")
-
-
-def _add_zones(row: dict, result: CountResult, zones: list[Zone], ground: Ground | None) -> None:
-    """Add what the zones hold to a picture's row; where they don't fit the picture, the reason."""
-    from crowdcount.area.ground import SERVICE_LEVELS, level_of_service, people_per_square_meter
-    from crowdcount.area.zones import count_zones
-
-    size = (result.height, result.width)
-    try:
-        counts = count_zones(result.density, zones, size)
-        # Digits enough to add up to the count.
-        row["zones"] = {name: round(people, 6) for name, people in counts.items()}
-        if ground is not None:
-            per_m2 = people_per_square_meter(counts, zones, ground, size)
-            row["per_m2"] = {name: round(people, 6) for name, people in per_m2.items()}
-            row["level_of_service"] = {
-                name: {use: level_of_service(people, use) for use in SERVICE_LEVELS} for name, people in per_m2.items()
-            }
-    except CrowdCountError as error:
-        row["error"] = str(error)
 
 
 def _zone_lines(row: dict) -> Iterator[str]:
