@@ -22,9 +22,10 @@ from PIL import Image, ImageFilter
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from crowdcount import counting, doubts
-from crowdcount.annotations import Sample, load_dataset
-from crowdcount.synthetic import draw_crowd
+from crowdcount.counting import doubts
+from crowdcount.counting import pictures as counting
+from crowdcount.data.annotations import Sample, load_dataset
+from crowdcount.drawn.crowds import draw_crowd
 
 # Pixels between a head and the next, in the median: the closest training picture has 4.2.
 TOO_CLOSE = 2.0
