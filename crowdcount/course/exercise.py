@@ -32,10 +32,10 @@ class Exercise:
     name: str
     answer: str
     hint: str
+    more: str
     solution: str
     praise: str
     examine: Callable[[Any], None]
-    more: str = ""
 
 
 def defined(code: str, name: str) -> Any:
