@@ -88,7 +88,7 @@ EXERCISES = [
                 ),
                 (
                     lambda people, area, whole: people // area * whole,
-                    "// cuts the fraction off: 7 people on 2 units are 3.5 a unit, not 3. An estimate may be a fraction: /.",
+                    "// cuts the fraction off: 7 people on 2 units are 3.5 a unit, not 3. An estimate may be one: /.",
                 ),
                 (
                     lambda people, area, whole: people * whole // area,

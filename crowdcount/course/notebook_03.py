@@ -126,7 +126,7 @@ EXERCISES = [
                 ),
                 (
                     lambda X, dZ: (X @ dZ.T / X.shape[1], np.mean(dZ, axis=1, keepdims=True)),
-                    "dw is right; db is an array of shape (1, 1). Here it is one number, as b is: no axis, no keepdims.",
+                    "dw is right; db is an array of shape (1, 1). Here it is one number, as b is: without axis.",
                 ),
                 (
                     lambda X, dZ: (X @ dZ.T / X.shape[1], np.mean(dZ, axis=1)),

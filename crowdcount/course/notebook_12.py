@@ -295,7 +295,7 @@ EXERCISES = [
                 ),
                 (
                     lambda times, counts, seconds: _weighted(times, counts, np.ones_like),
-                    "this is the plain mean of all counts so far, old and new alike. Weight them by exp(-age / seconds).",
+                    "this is the plain mean of all counts so far, old and new alike. Weights: exp(-age / seconds).",
                 ),
                 (
                     lambda times, counts, seconds: _weighted(
