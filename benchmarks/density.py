@@ -16,7 +16,7 @@ import time
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from crowdcount.density import FIXED_SIGMA, adaptive_sigma, density_map
+from crowdcount.data.density import FIXED_SIGMA, adaptive_sigma, density_map
 
 HEADS, SIZE = 500, (768, 1024)
 

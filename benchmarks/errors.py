@@ -26,18 +26,20 @@ from matplotlib.patches import Rectangle
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from crowdcount import metrics
-from crowdcount.annotations import Sample, load_dataset
-from crowdcount.counting import load_network, predict_density
+from crowdcount.area.zones import Zone, count_zones
+from crowdcount.counting.doubts import find_doubts
 from crowdcount.course import look
-from crowdcount.density import STRIDE, density_map
-from crowdcount.doubts import find_doubts
-from crowdcount.evaluation import evaluate
+from crowdcount.data.annotations import Sample, load_dataset
+from crowdcount.data.density import density_map
+from crowdcount.data.images import picture_size
 from crowdcount.files import atomic_path
-from crowdcount.images import picture_size
-from crowdcount.model_files import model_card
-from crowdcount.recipes import find_recipe
-from crowdcount.zones import Zone, count_zones
+from crowdcount.grid import STRIDE
+from crowdcount.measuring import metrics
+from crowdcount.measuring.evaluation import evaluate
+from crowdcount.network.cards import model_card
+from crowdcount.network.loading import load_network
+from crowdcount.network.prediction import predict_density
+from crowdcount.training.recipes import find_recipe
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DATA = "shanghaitech_a+shanghaitech_b"

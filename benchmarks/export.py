@@ -19,11 +19,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from crowdcount.counting import predict_density
-from crowdcount.export import export_model
+from crowdcount.data.images import load_picture
 from crowdcount.files import data_folder
-from crowdcount.images import load_picture
-from crowdcount.model_files import load_model
+from crowdcount.network.export import export_model
+from crowdcount.network.loading import load_model
+from crowdcount.network.prediction import predict_density
 
 FILES = (
     ("saved_model", "float32"),

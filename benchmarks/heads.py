@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from crowdcount.annotations import load_dataset
-from crowdcount.counting import count
-from crowdcount.heads import match_heads
+from crowdcount.counting.heads import match_heads
+from crowdcount.counting.pictures import count
+from crowdcount.data.annotations import load_dataset
 
 DISTANCES = (16, 8)
 

@@ -26,14 +26,14 @@ import tensorflow as tf
 import torch
 from PIL import Image
 
-from crowdcount.annotations import Sample
-from crowdcount.counting import predict_density
-from crowdcount.losses import EuclideanLoss
-from crowdcount.model import BACK_END_FILTERS, DESIGNS, FRONT_END, CSRNet
-from crowdcount.pipeline import training_dataset
-from crowdcount.recipes import RECIPES
-from crowdcount.synthetic import draw_crowd
-from crowdcount.training import build
+from crowdcount.data.annotations import Sample
+from crowdcount.drawn.crowds import draw_crowd
+from crowdcount.network.csrnet import BACK_END_FILTERS, DESIGNS, FRONT_END, CSRNet
+from crowdcount.network.prediction import predict_density
+from crowdcount.training.losses import EuclideanLoss
+from crowdcount.training.pipeline import training_dataset
+from crowdcount.training.recipes import RECIPES
+from crowdcount.training.run import build
 
 
 def torch_csrnet() -> torch.nn.Module:

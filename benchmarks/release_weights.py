@@ -22,13 +22,15 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from crowdcount.annotations import load_dataset
-from crowdcount.callbacks import HISTORY_FIELDS
-from crowdcount.evaluation import Evaluation, evaluate
+from crowdcount.counting.ranges import COVERAGE, Calibration, cross_validate
+from crowdcount.data.annotations import load_dataset
 from crowdcount.files import atomic_path
-from crowdcount.model_files import SUFFIX, load_model, model_card, save_weights
-from crowdcount.plots import plot_learning
-from crowdcount.ranges import COVERAGE, Calibration, cross_validate
+from crowdcount.measuring.evaluation import Evaluation, evaluate
+from crowdcount.network.cards import model_card
+from crowdcount.network.loading import load_model
+from crowdcount.network.weight_files import SUFFIX, save_weights
+from crowdcount.show.plots import plot_learning
+from crowdcount.training.callbacks import HISTORY_FIELDS
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 

@@ -30,17 +30,20 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from crowdcount import draw_crowd, zone_widget
-from crowdcount.comparison import compare
-from crowdcount.counting import _TILE, CountResult, _spans, count, count_many
+from crowdcount import draw_crowd
+from crowdcount.area import widget as zone_widget
+from crowdcount.area.ground import Ground, level_of_service, people_per_square_meter
+from crowdcount.area.zones import draw_zones, read_zones
+from crowdcount.counting.comparison import compare
+from crowdcount.counting.pictures import count, count_many
+from crowdcount.counting.report import write_report
+from crowdcount.counting.results import CountResult
+from crowdcount.drawn.crowds import draw_sample
 from crowdcount.files import atomic_path, data_folder
-from crowdcount.ground import Ground, level_of_service, people_per_square_meter
-from crowdcount.plots import add_caption, overlay
-from crowdcount.report import write_report
-from crowdcount.synthetic import draw_sample
-from crowdcount.video import count_video
-from crowdcount.video_chart import CountSeries
-from crowdcount.zones import draw_zones, read_zones
+from crowdcount.network.prediction import TILE, spans
+from crowdcount.show.plots import add_caption, overlay
+from crowdcount.video.chart import CountSeries
+from crowdcount.video.counting import count_video
 
 WIDTH = 240
 """Pixels of every picture."""
@@ -149,8 +152,8 @@ def tiles(_: Crowd) -> Image.Image:
     scale = WIDTH / width
     image = _resized(Image.fromarray(panorama))
     drawing = ImageDraw.Draw(image)
-    for top, bottom in _spans(height, _TILE):
-        for left, right in _spans(width, _TILE):
+    for top, bottom in spans(height, TILE):
+        for left, right in spans(width, TILE):
             drawing.rectangle([left * scale, top * scale, right * scale - 1, bottom * scale - 1], outline="white")
     return Image.fromarray(add_caption(np.asarray(image), f"{height * width / 1e6:.1f} megapixels"))
 

@@ -42,8 +42,8 @@ def weights(tmp_path_factory) -> str:
     """Path of a network of a sixteenth of the width with random weights: quick, and all that commands need."""
     import keras
 
-    from crowdcount.model import CSRNet
-    from crowdcount.model_files import save_weights
+    from crowdcount.network.csrnet import CSRNet
+    from crowdcount.network.weight_files import save_weights
 
     keras.utils.set_random_seed(5)
     card = {"name": "tiny", "network": {"design": "B", "width": 1 / 16}}

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from crowdcount.annotations import (
+from crowdcount.data.annotations import (
     NEAR_COPIES,
     SPLITS,
     Sample,
@@ -545,7 +545,7 @@ def test_root_from_the_environment(tmp_path, monkeypatch):
     with pytest.raises(AnnotationError, match="no folder .*gone .*CROWDCOUNT_DATA"):
         load_dataset("shanghaitech_a")
     monkeypatch.delenv("CROWDCOUNT_DATA")
-    monkeypatch.setattr("crowdcount.annotations.data_folder", lambda name: tmp_path / "named")
+    monkeypatch.setattr("crowdcount.data.annotations.data_folder", lambda name: tmp_path / "named")
     assert names(load_dataset("shanghaitech_a", split="all")) == ["part_A/IMG_9"]
 
 

@@ -15,7 +15,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
-from crowdcount.annotations import Sample
 from crowdcount.baselines import (
     ForestDensity,
     LinearDensity,
@@ -27,6 +26,7 @@ from crowdcount.baselines import (
     non_maximum_suppression,
     patch_features,
 )
+from crowdcount.data.annotations import Sample
 from crowdcount.errors import DataError
 
 HEAD = 12

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crowdcount.annotations import Sample, load_dataset
-from crowdcount.counting import count
-from crowdcount.evaluation import evaluate
+from crowdcount.counting.pictures import count
+from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.files import data_folder
-from crowdcount.model import CSRNet
-from crowdcount.model_files import model_card, save_weights
+from crowdcount.measuring.evaluation import evaluate
+from crowdcount.network.cards import model_card
+from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.weight_files import save_weights
 
 
 def program(name):

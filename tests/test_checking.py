@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from test_annotations import draw_picture, write_mat
 
-from crowdcount.annotations import read_csv, read_json, read_shanghaitech
-from crowdcount.checking import check_folder
+from crowdcount.data.annotations import read_csv, read_json, read_shanghaitech
+from crowdcount.data.checking import check_folder
 from crowdcount.errors import AnnotationError
 
 POINTS = {"a": [[1.5, 2], [64, 48], [0, 0]], "b": [], "c": [[30, 40]]}

@@ -16,13 +16,13 @@ import pytest
 from PIL import Image
 
 from crowdcount import cli
-from crowdcount.annotations import load_dataset
-from crowdcount.counting import count
-from crowdcount.density import load_density_map
-from crowdcount.evaluation import evaluate
+from crowdcount.counting.pictures import count
+from crowdcount.data.annotations import load_dataset
+from crowdcount.data.density import load_density_map
 from crowdcount.files import data_folder
-from crowdcount.model_files import load_model
-from crowdcount.recipes import RECIPES
+from crowdcount.measuring.evaluation import evaluate
+from crowdcount.network.loading import load_model
+from crowdcount.training.recipes import RECIPES
 
 COMMANDS = ("count", "video", "evaluate", "train", "export", "density", "check", "models", "draw")
 
@@ -165,7 +165,7 @@ def test_count_with_an_unknown_model_is_one_clear_error(capsys, photos):
 
 @pytest.mark.parametrize("option", ["--csv", "--overlay"])
 def test_count_says_before_the_work_that_a_result_cannot_be_written(capsys, photos, weights, option, monkeypatch):
-    monkeypatch.setattr("crowdcount.counting.count_many", None)  # must not be reached
+    monkeypatch.setattr("crowdcount.counting.pictures.count_many", None)  # must not be reached
     place = photos / "notes.txt" / "results"  # a file cannot hold files
     assert_clean_error(*run(capsys, "count", photos, "--model", weights, option, place), "cannot write", place)
 
@@ -178,7 +178,7 @@ def test_full_disk_is_one_clear_error(capsys, photos, weights, tmp_path, monkeyp
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("crowdcount.counting.CountResult.save_overlay", full)
+    monkeypatch.setattr("crowdcount.counting.results.CountResult.save_overlay", full)
     status, lines, err = run(capsys, "count", photos / "a.png", "--model", weights, "--overlay", tmp_path / "out")
     assert status == 1 and len(lines) == 1
     assert "cannot write" in err and "No space left on device" in err and "Traceback" not in err
@@ -189,7 +189,7 @@ def test_interrupt_is_clean(capsys, photos, weights, tmp_path, monkeypatch):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr("crowdcount.counting.count_many", interrupted)
+    monkeypatch.setattr("crowdcount.counting.pictures.count_many", interrupted)
     status, lines, err = run(capsys, "count", photos, "--model", weights, "--csv", tmp_path / "counts.csv")
     assert (status, lines, err) == (130, [], "crowdcount: interrupted\n")
     assert not (tmp_path / "counts.csv").exists()
@@ -273,7 +273,7 @@ def test_evaluate_of_data_that_are_not_there_is_one_clear_error(capsys, crowd, w
 
 @pytest.mark.parametrize("name", ["points.csv", "street4.png", "./street1.png", "link.csv"])
 def test_evaluate_replaces_no_annotations_and_no_pictures(capsys, crowd, weights, monkeypatch, name):
-    monkeypatch.setattr("crowdcount.evaluation.evaluate", None)  # must not be reached
+    monkeypatch.setattr("crowdcount.measuring.evaluation.evaluate", None)  # must not be reached
     text = (crowd / "points.csv").read_text()
     # The fourth is of another split than the one that is scored.
     (crowd / "points.csv").write_text(re.sub(r"(?m)^(street4.*)test$", r"\1train", text))
@@ -398,7 +398,7 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
         "recipe": "default",
         "metrics": {"shanghaitech_b val": {"mae": 12.345, "rmse": 20.0, "nae": float("nan"), "game": [1.0, 2.0]}},
     }
-    monkeypatch.setattr("crowdcount.model_files.list_models", lambda: [card])
+    monkeypatch.setattr("crowdcount.network.cards.list_models", lambda: [card])
     status, lines, _ = run(capsys, "models")
     assert status == 0
     assert "general" in lines[0] and "shanghaitech_a+shanghaitech_b" in lines[0]
@@ -412,7 +412,7 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
 
 def test_models_lists_weights_of_one_s_own(capsys, monkeypatch, tmp_path):
     """In the folder of the shipped weights they have a name; what training wrote in their card is enough."""
-    monkeypatch.setattr("crowdcount.model_files.data_folder", lambda _: tmp_path)
+    monkeypatch.setattr("crowdcount.network.weight_files.data_folder", lambda _: tmp_path)
     (tmp_path / "mine.weights.h5").touch()
     assert run(capsys, "models")[1] == ["mine: trained on pictures that no card names, recipe unknown"]
     card = {"pictures": 24, "recipe": "finish", "validation": {"mae": 3.25}}
@@ -482,14 +482,14 @@ def test_usage_errors_end_with_status_2(capsys, argv):
 )
 def test_a_file_in_the_place_of_a_folder_is_told_before_the_work(capsys, photos, monkeypatch, argv, place):
     monkeypatch.chdir(photos)
-    monkeypatch.setattr("crowdcount.counting.count_many", None)  # neither may be reached
-    monkeypatch.setattr("crowdcount.synthetic.write_dataset", None)
+    monkeypatch.setattr("crowdcount.counting.pictures.count_many", None)  # neither may be reached
+    monkeypatch.setattr("crowdcount.drawn.crowds.write_dataset", None)
     expected = f"cannot write {place}: {place} is a file, not a folder. Choose another place."
     assert_clean_error(*run(capsys, *argv), expected)
 
 
 def test_draw_refuses_pictures_that_nothing_could_read(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("crowdcount.synthetic.write_dataset", None)
+    monkeypatch.setattr("crowdcount.drawn.crowds.write_dataset", None)
     argv = ["draw", "--out", tmp_path / "x", "--size", "99999999x99999999"]
     assert_clean_error(*run(capsys, *argv), "--size 99999999x99999999", "250,000,000")
     assert not (tmp_path / "x").exists()

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from crowdcount import cli
-from crowdcount.annotations import read_csv, read_json
 from crowdcount.cli.tables import GrowingTable
-from crowdcount.counting import CountFailure, CountResult
+from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.data.annotations import read_csv, read_json
+from crowdcount.data.images import load_picture
 from crowdcount.errors import CrowdCountError
-from crowdcount.images import load_picture
 
 NAMES = ["a.png", "b.jpg", "day 2/c.png", 'day 2/d, "last".png']
 ALL = [os.path.join("photos", name) for name in NAMES]
@@ -67,9 +67,9 @@ class Network:
 @pytest.fixture
 def network(monkeypatch):
     stand_in = Network()
-    monkeypatch.setattr("crowdcount.counting.count_many", stand_in)
+    monkeypatch.setattr("crowdcount.counting.pictures.count_many", stand_in)
     monkeypatch.setattr("crowdcount.cli.count.import_keras", lambda: None)
-    monkeypatch.setattr("crowdcount.ranges.why_no_range", lambda *_: None)
+    monkeypatch.setattr("crowdcount.counting.ranges.why_no_range", lambda *_: None)
     return stand_in
 
 
@@ -430,8 +430,8 @@ def test_what_cannot_be_written_is_given_up_and_the_rest_kept(run, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("crowdcount.counting.CountResult.save_overlay", full)
-    monkeypatch.setattr("crowdcount.report.write_report", full)
+    monkeypatch.setattr("crowdcount.counting.results.CountResult.save_overlay", full)
+    monkeypatch.setattr("crowdcount.counting.report.write_report", full)
     status, lines, err = run(
         *("photos/a.png", "photos/day 2", "--csv", "out.csv", "--overlay", "over", "--report", "r.html")
     )

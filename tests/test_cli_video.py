@@ -10,8 +10,9 @@ import threading
 import numpy as np
 import pytest
 
-from crowdcount import cli, video
-from crowdcount.counting import CountResult
+from crowdcount import cli
+from crowdcount.counting.results import CountResult
+from crowdcount.video import counting as video
 
 av = pytest.importorskip("av", reason="the extra video is not installed")
 
@@ -109,7 +110,7 @@ def test_everything_that_it_writes(run, folder):
 
 
 def test_without_a_chart_no_counts_are_kept(run, monkeypatch):
-    monkeypatch.setattr("crowdcount.video_chart.CountSeries.add", lambda *_: pytest.fail("kept"))
+    monkeypatch.setattr("crowdcount.video.chart.CountSeries.add", lambda *_: pytest.fail("kept"))
     status, _, err = run("--csv", "out.csv", "--every", "2", "--smooth", "0")
     assert status == 0
     assert err[-1] == "crowdcount: 4 counts, on average 25.0 people, at most 40.0 at 6.0 s"
@@ -125,8 +126,8 @@ def test_the_address_of_a_file_is_not_replaced_either(run, folder, option):
 
 
 def test_a_password_is_not_in_the_title_of_the_chart(run, folder, monkeypatch):
-    from crowdcount import video_frames
-    from crowdcount.video_chart import CountSeries
+    from crowdcount.video import frames as video_frames
+    from crowdcount.video.chart import CountSeries
 
     titles = []
     monkeypatch.setattr(CountSeries, "save_chart", lambda self, path, title: titles.append(title))
@@ -207,7 +208,7 @@ def test_a_count_is_printed_before_it_is_written(run, folder, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("crowdcount.video_files.CountTable.add", stop)
+    monkeypatch.setattr("crowdcount.video.files.CountTable.add", stop)
     status, lines, _ = run("--csv", "out.csv")
     assert status == 130 and len(lines) == 1
 
@@ -314,8 +315,8 @@ def test_without_the_library_the_extra_is_named(folder):
 def test_a_real_network_from_the_command_line(folder, tmp_path, capsys):
     import keras
 
-    from crowdcount.model import CSRNet
-    from crowdcount.model_files import save_weights
+    from crowdcount.network.csrnet import CSRNet
+    from crowdcount.network.weight_files import save_weights
 
     keras.utils.set_random_seed(5)
     card = {

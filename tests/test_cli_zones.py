@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from crowdcount import cli
-from crowdcount.counting import count
+from crowdcount.counting.pictures import count
 from crowdcount.errors import DataError
 
 HALVES = [
@@ -112,7 +112,7 @@ def test_overlay_shows_the_zones(run, folder):
     ],
 )
 def test_bad_files_are_one_clear_error_before_the_work(run, monkeypatch, argv, part):
-    monkeypatch.setattr("crowdcount.counting.count_many", None)  # must not be reached
+    monkeypatch.setattr("crowdcount.counting.pictures.count_many", None)  # must not be reached
     status, lines, err = run("large.png", *argv)
     assert status == 1 and lines == []
     assert err.startswith("crowdcount: error: ") and err.count("\n") == 1 and part in err

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crowdcount.comparison import Comparison, compare
-from crowdcount.counting import CountFailure, CountResult, count, count_many
+from crowdcount.counting.comparison import Comparison, compare
+from crowdcount.counting.pictures import count, count_many
+from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.errors import DataError
-from crowdcount.model import CSRNet
+from crowdcount.network.csrnet import CSRNet
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.stats import norm
 
-from crowdcount import density as density_module
-from crowdcount.density import (
+from crowdcount.data import density as density_module
+from crowdcount.data.density import (
     FIXED_SIGMA,
-    STRIDE,
     DensityWarning,
     adaptive_sigma,
     density_map,
@@ -25,6 +24,7 @@ from crowdcount.density import (
     save_density_map,
 )
 from crowdcount.errors import DataError
+from crowdcount.grid import STRIDE
 
 unit = st.floats(0, 1)
 widths = st.floats(1e-3, 1e4)
@@ -201,7 +201,7 @@ def test_absurd_sigmas_stay_finite_and_sum_to_the_count(sigma):
 
 
 def test_import_needs_no_tensorflow():
-    code = "import sys, crowdcount.density; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    code = "import sys, crowdcount.data.density; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageFilter
 
 from crowdcount import draw_crowd
-from crowdcount.doubts import find_doubts, fullest_block, sample_blocks
+from crowdcount.counting.doubts import find_doubts, fullest_block, sample_blocks
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from crowdcount import evaluation
-from crowdcount.annotations import Sample, load_dataset
-from crowdcount.density import density_map
+from crowdcount.counting.ranges import Calibration
+from crowdcount.data.annotations import Sample, load_dataset
+from crowdcount.data.density import density_map, paper_sigma
 from crowdcount.errors import DataError
-from crowdcount.evaluation import evaluate, paper_sigma
-from crowdcount.metrics import psnr, ssim
-from crowdcount.ranges import Calibration
+from crowdcount.measuring import evaluation
+from crowdcount.measuring.evaluation import evaluate
+from crowdcount.measuring.metrics import psnr, ssim
 
 # The reader of red: a cell's count is the mean of its red pixels over 100.
 PEOPLE_A_RED_LEVEL = 1 / 100

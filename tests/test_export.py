@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import pytest
 
-from crowdcount import cli, export
+from crowdcount import cli
 from crowdcount.errors import CrowdCountError, DataError
-from crowdcount.export import export_model
-from crowdcount.model import CSRNet
+from crowdcount.network import export
+from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.export import export_model
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "export.md"
 # Sides that are multiples of 8 and of 16 and that are not, one after the other through the same loaded file.

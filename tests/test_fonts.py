@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import matplotlib.font_manager
 import pytest
 
-from crowdcount import fonts
+from crowdcount.show import fonts
 
 
 @pytest.fixture

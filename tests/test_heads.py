@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from crowdcount.annotations import read_csv, read_json
-from crowdcount.counting import CountResult
-from crowdcount.density import density_map
+from crowdcount.counting.head_files import picture_name, save_heads
+from crowdcount.counting.heads import find_heads, match_heads
+from crowdcount.counting.results import CountResult
+from crowdcount.data.annotations import read_csv, read_json
+from crowdcount.data.density import density_map
 from crowdcount.errors import DataError
-from crowdcount.heads import find_heads, match_heads, picture_name, save_heads
 
 
 def result_of(picture, density, size, source=None):

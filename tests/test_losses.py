@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from crowdcount.errors import TrainingError
-from crowdcount.losses import BayesianLoss, EuclideanLoss, MultiScaleLoss, PoissonLoss
+from crowdcount.training.losses import BayesianLoss, EuclideanLoss, MultiScaleLoss, PoissonLoss
 
 MAP_LOSSES = [EuclideanLoss(), PoissonLoss(), MultiScaleLoss()]
 LOSSES = [*MAP_LOSSES, BayesianLoss(), BayesianLoss(use_background=False)]

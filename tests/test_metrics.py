@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from crowdcount.errors import DataError
-from crowdcount.metrics import enlarge, game, mae, nae, psnr, rmse, ssim
+from crowdcount.measuring.metrics import enlarge, game, mae, nae, psnr, rmse, ssim
 
 TRUTH, PREDICTED = [10, 40, 0], [13, 36, 5]  # errors 3, 4 and 5
 SSIM_SETTINGS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
@@ -221,5 +221,5 @@ def test_ssim_refuses_a_map_smaller_than_its_window():
 
 
 def test_metrics_load_no_keras():
-    code = "import sys, crowdcount.metrics; sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    code = "import sys, crowdcount.measuring.metrics; sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from crowdcount import mining
-from crowdcount.annotations import Sample
-from crowdcount.density import STRIDE, density_map
+from crowdcount.data.annotations import Sample
+from crowdcount.data.density import density_map
 from crowdcount.errors import TrainingError
-from crowdcount.mining import HardPlaces, find_hard_places, load_hard_places
+from crowdcount.grid import STRIDE
+from crowdcount.training import mining
+from crowdcount.training.mining import HardPlaces, find_hard_places, load_hard_places
 
 
 def _sample(name, points, size=(256, 384)):

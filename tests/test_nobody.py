@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crowdcount.nobody import strew
+from crowdcount.training.nobody import strew
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crowdcount.annotations import Sample
-from crowdcount.density import STRIDE, density_map, save_density_map
+from crowdcount.data.annotations import Sample
+from crowdcount.data.density import density_map, save_density_map
 from crowdcount.errors import DataError
-from crowdcount.mining import HardPlaces
-from crowdcount.pipeline import (
+from crowdcount.grid import STRIDE
+from crowdcount.training.mining import HardPlaces
+from crowdcount.training.pipeline import (
     PADDING_COLOR,
     PaperPatches,
     RandomCrops,
@@ -21,7 +22,7 @@ from crowdcount.pipeline import (
     sum_pool,
     training_dataset,
 )
-from crowdcount.recipes import RECIPES
+from crowdcount.training.recipes import RECIPES
 
 
 def _marked(height, width, heads, seed=0):
@@ -340,7 +341,7 @@ def test_preparing_is_quicker_than_the_recipe_needs(shanghaitech_root):
     Crops are prepared beside the step before: what counts is to be ready in time. How long steps wait is measured by
     benchmarks/network.py.
     """
-    from crowdcount.annotations import read_shanghaitech
+    from crowdcount.data.annotations import read_shanghaitech
 
     samples = read_shanghaitech(shanghaitech_root, "A")[:6]
     seconds = []

@@ -4,8 +4,8 @@ import matplotlib
 import numpy as np
 import pytest
 
-from crowdcount import plots
-from crowdcount.plots import add_caption, overlay, plot_count, plot_learning
+from crowdcount.show import plots
+from crowdcount.show.plots import add_caption, overlay, plot_count, plot_learning
 
 matplotlib.use("Agg")
 

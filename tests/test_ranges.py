@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crowdcount.counting.ranges import Calibration, calibration_of, cross_validate, usable_calibration, why_no_range
 from crowdcount.errors import DataError, WeightsError
 from crowdcount.files import data_folder
-from crowdcount.ranges import (
-    Calibration,
-    calibration_of,
-    cross_validate,
-    usable_calibration,
-    why_no_range,
-)
 
 COUNTS = st.lists(st.floats(0, 5000), min_size=1, max_size=60)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crowdcount.counting import CountFailure, CountResult
-from crowdcount.density import density_map
-from crowdcount.report import Entry, entry_of, entry_of_file, taken_at, write_report
+from crowdcount.counting.report import Entry, entry_of, entry_of_file, taken_at, write_report
+from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.data.density import density_map
 
 VOID = {"meta", "img", "br"}
 SVG_VOID = {"line", "polyline"}

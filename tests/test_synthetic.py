@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat
 
-from crowdcount import synthetic
-from crowdcount._people import HEAD_HEIGHT, HEAD_LENGTH, SKIN, TOP, _Canvas, _Parts, render_figure
-from crowdcount._places import Camera
-from crowdcount.annotations import read_csv, read_shanghaitech
+from crowdcount.data.annotations import read_csv, read_shanghaitech
+from crowdcount.drawn import crowds as synthetic
+from crowdcount.drawn.crowds import SCENES, draw_crowd, draw_sample, head_patches, write_dataset
+from crowdcount.drawn.people import HEAD_HEIGHT, HEAD_LENGTH, SKIN, TOP, _Canvas, _Parts, render_figure
+from crowdcount.drawn.places import Camera
 from crowdcount.errors import DataError
 from crowdcount.files import data_folder
-from crowdcount.synthetic import SCENES, draw_crowd, draw_sample, head_patches, write_dataset
 
 SMALL = (120, 160)
 

@@ -15,16 +15,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from crowdcount import callbacks, mining, model, recipes, training
-from crowdcount.annotations import Sample
-from crowdcount.callbacks import CropBias, CropMAE, RunawayWatch, averaged_weights
-from crowdcount.counting import predict_density
-from crowdcount.density import density_map, save_density_map
+from crowdcount.data.annotations import Sample
+from crowdcount.data.density import density_map, save_density_map
 from crowdcount.errors import DataError, TrainingError
-from crowdcount.mining import load_hard_places
-from crowdcount.model_files import load_model, model_card
-from crowdcount.optimizers import LayerRateAdam, LayerRateSGD
-from crowdcount.training import train
+from crowdcount.network import csrnet as model
+from crowdcount.network.cards import model_card
+from crowdcount.network.loading import load_model
+from crowdcount.network.prediction import predict_density
+from crowdcount.training import callbacks, mining, recipes
+from crowdcount.training import run as training
+from crowdcount.training.callbacks import CropBias, CropMAE, RunawayWatch, averaged_weights
+from crowdcount.training.mining import load_hard_places
+from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD
+from crowdcount.training.run import train
 
 WIDTH = 1 / 16
 
@@ -90,7 +93,7 @@ def test_files_that_a_run_leaves(run):
     assert [int(row["epoch"]) for row in rows] == list(range(1, 13))
     assert float(rows[-1]["val_mae"]) == pytest.approx(result.history[-1]["val_mae"])
     assert any((out / "tensorboard").rglob("events.*"))
-    card = model_card(out / "best.weights.h5")
+    card = model_card(out / "best.weights.h5").content
     best = min((float(row["val_mae"]), int(row["epoch"])) for row in rows if row["val_mae"])
     assert (card["validation"]["mae"], card["kept_epoch"]) == pytest.approx(best)
     assert card["command"] == "a b" and card["seed"] == 3 and card["pictures"] == 24
@@ -217,7 +220,7 @@ _SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
 from test_training import _crowd
-from crowdcount.training import train
+from crowdcount.training.run import train
 train(_crowd(12), _crowd(3, 99), out=sys.argv[1], recipe="default", width=1 / 32, init="none", epochs=6,
       resume=sys.argv[2] == "resume")
 """
@@ -425,7 +428,7 @@ def test_averaged_weights_are_put_back():
 def test_hours_in_the_card_hold_the_epoch_that_is_kept(tmp_path, quick, monkeypatch):
     monkeypatch.setattr(callbacks.time, "monotonic", itertools.count(0.0, 1800.0).__next__)
     train(_crowd(4), _crowd(1, 99), out=tmp_path, recipe=quick, epochs=1, width=WIDTH, init="none")
-    assert model_card(tmp_path / "last.weights.h5")["training_hours"] >= 0.5
+    assert model_card(tmp_path / "last.weights.h5").content["training_hours"] >= 0.5
 
 
 def test_out_of_memory_is_told_as_such(tmp_path, quick, monkeypatch):

@@ -16,16 +16,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from crowdcount import video, video_files, video_frames
-from crowdcount.counting import CountResult, count
-from crowdcount.errors import DataError
-from crowdcount.plots import overlay
-from crowdcount.synthetic import draw_crowd
-from crowdcount.video import FrameCount, count_video
-from crowdcount.video_chart import CountSeries
-from crowdcount.video_files import AnnotatedVideo, CountTable
-from crowdcount.video_frames import VideoError, read_frames
-from crowdcount.zones import draw_zones, read_zones
+from crowdcount.area.zones import draw_zones, read_zones
+from crowdcount.counting.pictures import count
+from crowdcount.counting.results import CountResult
+from crowdcount.drawn.crowds import draw_crowd
+from crowdcount.errors import DataError, VideoError
+from crowdcount.show.plots import overlay
+from crowdcount.video import counting as video
+from crowdcount.video import files as video_files
+from crowdcount.video import frames as video_frames
+from crowdcount.video.chart import CountSeries
+from crowdcount.video.counting import count_video
+from crowdcount.video.files import AnnotatedVideo, CountTable
+from crowdcount.video.frames import read_frames
+from crowdcount.video.results import FrameCount
 
 av = pytest.importorskip("av", reason="the extra video is not installed")
 
@@ -200,7 +204,7 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path):
 def test_a_frame_counts_as_the_same_picture_does(tmp_path, rng):
     pictures = [rng.integers(0, 256, (48, 72, 3), dtype=np.uint8) for _ in range(3)]
     path = write_video(tmp_path / "v.mp4", size=(48, 72), pictures=pictures, frames=3, rate=1)
-    from crowdcount.model import CSRNet  # here, because all the other tests need no TensorFlow
+    from crowdcount.network.csrnet import CSRNet  # here, because all the other tests need no TensorFlow
 
     model = CSRNet(width=1 / 16)
     frames = list(count_video(path, model=model, zones=HALVES, smooth=0))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from crowdcount import winograd
-from crowdcount.layers import Convolution
+from crowdcount.network import winograd
+from crowdcount.network.layers import Convolution
 
 pytestmark = pytest.mark.skipif(not winograd.available(), reason="this TensorFlow has no XLA for the processor")
 

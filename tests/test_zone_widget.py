@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crowdcount.area.zones import Zone, count_zones, read_zones
 from crowdcount.errors import DataError, PictureError
-from crowdcount.zones import Zone, count_zones, read_zones
 
 pytest.importorskip("anywidget", reason="drawing zones needs pip install '.[notebooks]'")
 
-from crowdcount.zone_widget import select_zones
+from crowdcount.area.widget import select_zones
 
-SCRIPT = Path(sys.modules["crowdcount.zone_widget"].__file__).with_suffix(".js")
+SCRIPT = Path(sys.modules["crowdcount.area.widget"].__file__).with_suffix(".js")
 SQUARE = [[8, 8], [40, 8], [40, 32], [8, 32]]
 BOW_TIE = [[8, 8], [40, 32], [40, 8], [8, 32]]
 

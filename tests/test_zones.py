@@ -13,10 +13,10 @@ from scipy.spatial import Delaunay
 from skimage.draw import polygon2mask
 from skimage.measure import points_in_poly
 
-from crowdcount import zones as zones_module
+from crowdcount.area import zones as zones_module
+from crowdcount.area.ground import SERVICE_LEVELS, Ground, level_of_service, people_per_square_meter, read_ground
+from crowdcount.area.zones import Zone, count_zones, draw_zones, read_zones, zone_mask, zone_shares
 from crowdcount.errors import CrowdCountError, DataError
-from crowdcount.ground import SERVICE_LEVELS, Ground, level_of_service, people_per_square_meter, read_ground
-from crowdcount.zones import Zone, count_zones, draw_zones, read_zones, zone_mask, zone_shares
 
 SQUARE_FOOT = 0.09290304
 SQUARE = [[8, 8], [40, 8], [40, 40], [8, 40]]

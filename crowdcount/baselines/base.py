@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from crowdcount.annotations import Sample
+from crowdcount.data.annotations import Sample
+from crowdcount.data.images import load_picture
 from crowdcount.errors import DataError
-from crowdcount.images import load_picture
-from crowdcount.metrics import mae
+from crowdcount.measuring.metrics import mae
 
 
 class Counter(BaseEstimator):

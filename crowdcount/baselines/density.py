@@ -16,7 +16,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from crowdcount.baselines.base import Counter, annotated_pictures, check_range, check_whole, kept, read_pixels
-from crowdcount.density import STRIDE, density_map, sum_pool
+from crowdcount.data.density import density_map, sum_pool
+from crowdcount.grid import STRIDE
 
 _STEP = 4
 """Pixels from one place at which `LinearDensity` looks up its word to the next; divides the stride."""

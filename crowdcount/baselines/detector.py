@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from crowdcount.baselines.base import Counter, annotated_pictures, check_range, check_whole, read_pixels
 from crowdcount.errors import DataError
-from crowdcount.metrics import mae
+from crowdcount.measuring.metrics import mae
 
 _CELL = 4
 """Pixels a side of a cell of the gradient histograms."""

@@ -15,7 +15,7 @@ def add(command: Command) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from crowdcount.checking import check_folder
+    from crowdcount.data.checking import check_folder
 
     begin()
     faults = check_folder(arguments.folder)

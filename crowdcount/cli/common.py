@@ -122,7 +122,7 @@ def finite(value):
 
 def coverage_of(arguments: argparse.Namespace) -> float:
     """The coverage that is asked for, or the usual one; warns where the ranges asked for cannot be given."""
-    from crowdcount.ranges import COVERAGE, why_no_range
+    from crowdcount.counting.ranges import COVERAGE, why_no_range
 
     if arguments.coverage is None:
         return COVERAGE

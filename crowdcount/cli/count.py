@@ -38,9 +38,9 @@ from crowdcount.cli.count_outputs import (
 from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 
 if TYPE_CHECKING:
-    from crowdcount.counting import CountFailure, CountResult
-    from crowdcount.ground import Ground
-    from crowdcount.zones import Zone
+    from crowdcount.area.ground import Ground
+    from crowdcount.area.zones import Zone
+    from crowdcount.counting.results import CountFailure, CountResult
 
 
 def add(command: Command) -> None:
@@ -84,9 +84,10 @@ def add(command: Command) -> None:
 
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
-    from crowdcount.counting import CountFailure, count_many
-    from crowdcount.ground import read_ground
-    from crowdcount.zones import read_zones
+    from crowdcount.area.ground import read_ground
+    from crowdcount.area.zones import read_zones
+    from crowdcount.counting.pictures import count_many
+    from crowdcount.counting.results import CountFailure
 
     zones = read_zones(arguments.zones) if arguments.zones else []
     ground = read_ground(arguments.ground) if arguments.ground else None
@@ -242,7 +243,7 @@ def _fingerprint(*paths: str | None) -> str:
 
 def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
     """Warn where the weights are newer than the counts that are gone on with: their name alone is compared."""
-    from crowdcount.model_files import find_weights
+    from crowdcount.network.weight_files import find_weights
 
     with suppress(WeightsError):  # which is told when it is loaded, if it is
         weights = find_weights(model)
@@ -255,7 +256,7 @@ def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
 
 def _sources(arguments: argparse.Namespace) -> list[str | CountFailure]:
     """The pictures, and those of the folders, named as they were given; a failure for a folder without."""
-    from crowdcount.counting import expanded
+    from crowdcount.counting.sources import expanded
     from crowdcount.files import data_folder
 
     given = list(arguments.pictures)
@@ -294,8 +295,8 @@ def _count_row(result: CountResult | CountFailure) -> dict:
 
 def _add_zones(row: dict, result: CountResult, zones: list[Zone], ground: Ground | None) -> None:
     """Add what the zones hold to a picture's row; where they don't fit the picture, the reason."""
-    from crowdcount.ground import SERVICE_LEVELS, level_of_service, people_per_square_meter
-    from crowdcount.zones import count_zones
+    from crowdcount.area.ground import SERVICE_LEVELS, level_of_service, people_per_square_meter
+    from crowdcount.area.zones import count_zones
 
     size = (result.height, result.width)
     try:

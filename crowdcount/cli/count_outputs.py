@@ -20,9 +20,9 @@ from crowdcount.cli.tables import GrowingTable, Table
 from crowdcount.errors import DataError
 
 if TYPE_CHECKING:
-    from crowdcount.counting import CountFailure, CountResult
-    from crowdcount.report import Entry
-    from crowdcount.zones import Zone
+    from crowdcount.area.zones import Zone
+    from crowdcount.counting.report import Entry
+    from crowdcount.counting.results import CountFailure, CountResult
 
 COLUMNS = (
     *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
@@ -72,7 +72,7 @@ class CountsFile(Output):
         self.path = path
         columns = [*COLUMNS, *(_ZONE + name for name in zones)]
         if per_m2:
-            from crowdcount.ground import SERVICE_LEVELS
+            from crowdcount.area.ground import SERVICE_LEVELS
 
             columns += [_PER_M2 + name for name in zones]
             columns += [f"{_LEVEL}{use} {name}" for use in SERVICE_LEVELS for name in zones]
@@ -134,7 +134,7 @@ class HeadsFile(Output):
     """
 
     def __init__(self, path: str, counts: CountsFile | None):
-        from crowdcount.heads import CSV_COLUMNS, picture_name
+        from crowdcount.counting.head_files import CSV_COLUMNS, picture_name
 
         check_writable(Path(path))
         self._path, self._pictures, self._table = path, [], None
@@ -152,7 +152,7 @@ class HeadsFile(Output):
             warn(f"{path} lacks {missing} of the pictures in {counts.path}: they were counted without --heads.")
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
-        from crowdcount.heads import csv_rows, picture_name
+        from crowdcount.counting.head_files import csv_rows, picture_name
 
         if row["count"] is None:
             return
@@ -163,7 +163,7 @@ class HeadsFile(Output):
             self._table.add(csv_rows(name, result.heads()))
 
     def finish(self) -> None:
-        from crowdcount.heads import write_json
+        from crowdcount.counting.head_files import write_json
 
         if self._table is not None:
             self._table.finish()
@@ -190,12 +190,12 @@ class ReportFile(Output):
         self._earlier = [] if counts is None else counts.earlier()
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
-        from crowdcount.report import entry_of
+        from crowdcount.counting.report import entry_of
 
         self._entries.append(entry_of(result, error=row["error"], zones=row.get("zones"), per_m2=row.get("per_m2")))
 
     def finish(self) -> None:
-        from crowdcount.report import write_report
+        from crowdcount.counting.report import write_report
 
         with writing(self._path):
             write_report(self._path, [*map(_entry, self._earlier), *self._entries])
@@ -258,7 +258,7 @@ def _is_done(row: dict[str, str]) -> bool:
 
 def _entry(row: dict[str, str]) -> Entry:
     """What the report tells of a picture that was counted in an earlier run, from its line of CSV."""
-    from crowdcount.report import entry_of_file
+    from crowdcount.counting.report import entry_of_file
 
     numbers = {key: float(row[key]) if row[key] else None for key in ("count", "low", "high", "coverage")}
     zones, per_m2 = (

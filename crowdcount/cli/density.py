@@ -37,11 +37,10 @@ def _sigma(text: str) -> float | str:
 
 
 def _density(arguments: argparse.Namespace) -> int:
-    from crowdcount.annotations import load_dataset
-    from crowdcount.density import density_map, save_density_map
+    from crowdcount.data.annotations import load_dataset
+    from crowdcount.data.density import density_map, paper_sigma, save_density_map
+    from crowdcount.data.images import picture_size
     from crowdcount.errors import DataError
-    from crowdcount.evaluation import paper_sigma
-    from crowdcount.images import picture_size
 
     begin()
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)

@@ -49,8 +49,8 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _draw(arguments: argparse.Namespace) -> int:
-    from crowdcount.images import MAX_PIXELS
-    from crowdcount.synthetic import write_dataset
+    from crowdcount.data.images import MAX_PIXELS
+    from crowdcount.drawn.crowds import write_dataset
 
     begin()
     width, height = arguments.size

@@ -24,7 +24,7 @@ from crowdcount.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from crowdcount.evaluation import Evaluation
+    from crowdcount.measuring.evaluation import Evaluation
 
 
 def add(command: Command) -> None:
@@ -42,8 +42,8 @@ def add(command: Command) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from crowdcount.annotations import load_dataset
-    from crowdcount.evaluation import evaluate
+    from crowdcount.data.annotations import load_dataset
+    from crowdcount.measuring.evaluation import evaluate
 
     if arguments.csv:
         check_writable(Path(arguments.csv))
@@ -63,9 +63,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _files_of(dataset: str, root: str | None) -> Iterator[str]:
     """Paths of a data set's pictures and annotations, in whatever split: nobody has them a second time."""
-    from crowdcount.annotation_files import find_annotation_file
-    from crowdcount.annotations import data_root, load_dataset, part_folders
-    from crowdcount.images import PICTURE_SUFFIXES
+    from crowdcount.data.annotation_files import find_annotation_file
+    from crowdcount.data.annotations import data_root, load_dataset, part_folders
+    from crowdcount.data.images import PICTURE_SUFFIXES
 
     folder = data_root(root)
     for name in (part.strip().lower() for part in dataset.split("+")):

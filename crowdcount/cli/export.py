@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crowdcount.cli.common import Command, add_model, begin, check_writable, import_keras, writing
 
-# The keys of crowdcount.export.FORMATS, which cannot be had without Keras.
+# The keys of crowdcount.network.export.FORMATS, which cannot be had without Keras.
 FORMATS = ("saved_model", "onnx", "litert")
 
 
@@ -43,7 +43,7 @@ def add(command: Command) -> None:
 
 def _export(arguments: argparse.Namespace) -> int:
     import_keras()
-    from crowdcount.export import check_export, export_model
+    from crowdcount.network.export import check_export, export_model
 
     check_export(arguments.out, arguments.format, arguments.precision)
     if arguments.format != "saved_model":  # which is a folder, and may be there if it is empty

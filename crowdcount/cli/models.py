@@ -14,7 +14,7 @@ def add(command: Command) -> None:
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    from crowdcount.model_files import list_models
+    from crowdcount.network.cards import list_models
 
     begin()
     for card in list_models():

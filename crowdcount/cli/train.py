@@ -38,16 +38,16 @@ def add(command: Command) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from crowdcount.annotations import load_dataset
+    from crowdcount.data.annotations import load_dataset
 
     check_folder(Path(arguments.out))
-    # TensorFlow leaves oneDNN off on older x86 processors, where the matrix products of crowdcount.winograd take about
+    # TensorFlow leaves oneDNN off on older x86 processors, where the matrix products of crowdcount.network.winograd take about
     # half as long with it. It is read once, when TensorFlow is loaded.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     samples = load_dataset(arguments.dataset, arguments.root, "train")
     validation = load_dataset(arguments.dataset, arguments.root, "val")
     import_keras()
-    from crowdcount.training import train
+    from crowdcount.training.run import train
 
     begin()
     with redirect_stdout(sys.stderr):  # Keras's progress bar

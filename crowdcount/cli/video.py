@@ -29,7 +29,7 @@ from crowdcount.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from crowdcount.video import FrameCount
+    from crowdcount.video.results import FrameCount
 
 
 def add(command: Command) -> None:
@@ -71,7 +71,7 @@ def add(command: Command) -> None:
 
 
 def _video(arguments: argparse.Namespace) -> int:
-    from crowdcount.video_frames import require_av, source_name, video_path
+    from crowdcount.video.frames import require_av, source_name, video_path
 
     require_av()
     outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
@@ -79,20 +79,20 @@ def _video(arguments: argparse.Namespace) -> int:
     for path in filter(None, outputs.values()):
         check_writable(Path(path))
 
-    from crowdcount.zones import read_zones
+    from crowdcount.area.zones import read_zones
 
     zones = read_zones(arguments.zones) if arguments.zones else []
 
     from tqdm import tqdm
 
-    from crowdcount.video_chart import CountSeries, check_chart_name
-    from crowdcount.video_files import CountTable
+    from crowdcount.video.chart import CountSeries, check_chart_name
+    from crowdcount.video.files import CountTable
 
     table = CountTable(arguments.csv, [zone.name for zone in zones]) if arguments.csv else None
     if arguments.chart:
         check_chart_name(arguments.chart)
     import_keras()
-    from crowdcount.video import count_video
+    from crowdcount.video.counting import count_video
 
     begin()
     summary = _Summary()

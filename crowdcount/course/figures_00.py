@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from crowdcount.course import look
-from crowdcount.plots import overlay
-from crowdcount.synthetic import Scene
+from crowdcount.drawn.crowds import Scene
+from crowdcount.show.plots import overlay
 
 
 def guess(scenes: Sequence[Scene]) -> None:

@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
 from crowdcount.course import look
-from crowdcount.plots import overlay
+from crowdcount.show.plots import overlay
 
 
 def pictures(panels: Sequence[tuple[str, np.ndarray]], *, columns: int = 4) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.patches import Polygon, Rectangle
 
-from crowdcount.counting import CountResult
+from crowdcount.area.zones import Zone
+from crowdcount.counting.results import CountResult
 from crowdcount.course import look
-from crowdcount.plots import overlay
-from crowdcount.zones import Zone
+from crowdcount.show.plots import overlay
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from inspect import getsource
 
 import numpy as np
 
-from crowdcount._people import HEAD_HEIGHT
 from crowdcount.course.exercise import Exercise, examine_function
-from crowdcount.synthetic import Scene, draw_crowd
+from crowdcount.drawn.crowds import Scene, draw_crowd
+from crowdcount.drawn.people import HEAD_HEIGHT
 
 # The numbers stand here and not in the notebook, where they would give the answer away.
 _DRAWN = ({"people": 87, "scene": "hall", "seed": 3}, {"people": 640, "scene": "square", "seed": 21})

@@ -10,7 +10,7 @@ from inspect import getsource
 import numpy as np
 
 from crowdcount.course.exercise import Exercise, examine_function
-from crowdcount.density import STRIDE
+from crowdcount.grid import STRIDE
 
 MEAN = np.array([0.485, 0.456, 0.406])
 """Of ImageNet's pictures in red, green and blue, as a share of 255: what other libraries subtract."""

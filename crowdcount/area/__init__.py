@@ -1,0 +1,1 @@
+"""Zones of a picture, and the ground that it shows."""

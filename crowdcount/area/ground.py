@@ -1,0 +1,295 @@
+"""The ground that a crowd stands on: a picture's points in meters, people per square meter, level of service."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crowdcount.area.zones import (
+    Size,
+    Zone,
+    ZoneSource,
+    are_fractions,
+    finite_numbers,
+    on_picture,
+    read_json,
+    shortened,
+    signed_area,
+)
+from crowdcount.errors import DataError
+
+# Four points whose homography is worse conditioned than this turn a click one pixel beside into a wrong area.
+_LEAST_SPREAD = 2e-3
+# More than four points never agree exactly; apart by more than this share of their extent, one is mistyped.
+_MOST_MISFIT = 0.05
+
+_SQUARE_FOOT = 0.3048**2
+
+SERVICE_LEVELS = {
+    "standing": {
+        "A": (13 * _SQUARE_FOOT, "free circulation"),
+        "B": (10 * _SQUARE_FOOT, "restricted circulation"),
+        "C": (7 * _SQUARE_FOOT, "personal comfort"),
+        "D": (3 * _SQUARE_FOOT, "no touch"),
+        "E": (2 * _SQUARE_FOOT, "touch"),
+        "F": (0.0, "body ellipse"),
+    },
+    "walking": {
+        "A": (35 * _SQUARE_FOOT, "free choice of speed"),
+        "B": (25 * _SQUARE_FOOT, "normal speed, minor conflicts"),
+        "C": (15 * _SQUARE_FOOT, "restricted speed and passing"),
+        "D": (10 * _SQUARE_FOOT, "most people slowed"),
+        "E": (5 * _SQUARE_FOOT, "all slowed, stoppages"),
+        "F": (0.0, "shuffling, breakdown of flow"),
+    },
+}
+"""Fruin's levels by use: letter -> (least square meters a person, meaning), see `level_of_service`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """The plane that people stand on: where a picture's points lie on it, in meters.
+
+    It is a homography: it holds for one position of the camera, flat ground and a lens without visible
+    distortion. What is counted is heads, and a head appears higher in the picture than the ground below it:
+    the smaller the zone and the flatter the view, the more people at its borders count for the neighbor.
+    Make one with `from_points`.
+
+    Args:
+        matrix: float64 (3, 3), from homogeneous picture to homogeneous ground coordinates, positive in the
+            third below the horizon.
+        points: float64 (N, 4), the [x, y, X, Y] that it comes from.
+        fractions: whether x and y are fractions of the picture's width and height rather than pixels.
+
+    Reference:
+        Hartley and Zisserman, Multiple View Geometry in Computer Vision, 2nd edition, 2004, section 4.1 and
+        algorithm 4.2 (the normalized direct linear transformation).
+    """
+
+    matrix: np.ndarray
+    points: np.ndarray
+    fractions: bool
+
+    @classmethod
+    def from_points(cls, points: Sequence | np.ndarray, *, fractions: bool | None = None) -> Ground:
+        """Find the plane from four or more points on the ground with known positions.
+
+        Args:
+            points: rows [x, y, X, Y], shape (N, 4), N >= 4: x and y in the picture, X and Y on the ground in
+                meters from any origin, along any two axes at a right angle. The four corners of a measured
+                rectangle will do. Of more than four the best fit is taken.
+            fractions: whether x and y are fractions of the picture's width and height rather than pixels;
+                `None` means that they are if all lie in 0..1.
+
+        Returns:
+            The ground.
+
+        Raises:
+            DataError: if there are fewer than four points, numbers that are not finite, points (nearly) on
+                one line, positions in the picture that are no fractions and in pixels span a few at most, or
+                positions in the picture and on the ground that contradict each other.
+
+        Example:
+            >>> square = [[0, 0, 0, 0], [100, 0, 10, 0], [100, 100, 10, 10], [0, 100, 0, 10]]
+            >>> ground = Ground.from_points(square)
+            >>> round(ground.area(Zone("quarter", [[0, 0], [50, 0], [50, 50], [0, 50]])), 6)
+            25.0
+        """
+        points = finite_numbers(points, 4, "The ground points", "[x, y, X, Y]")
+        if len(points) < 4:
+            raise DataError(f"The ground needs four points or more, each [x, y, X, Y]. Received: {len(points)} points")
+        fractions = are_fractions(points[:, :2], fractions, "The part of the picture with the ground points")
+        for place, positions in (("in the picture", points[:, :2]), ("on the ground", points[:, 2:])):
+            extents = np.linalg.svd(positions - positions.mean(axis=0), compute_uv=False)
+            if not extents[1] > _LEAST_SPREAD * extents[0]:
+                raise DataError(
+                    f"The ground points lie on one line {place}, or nearly so, and fix no plane. "
+                    f"Choose four spread out in both directions. Received: {positions.tolist()}"
+                )
+        matrix, spread = _homography(points[:, :2], points[:, 2:])
+        if not spread > _LEAST_SPREAD:
+            raise DataError(
+                "The ground points fix no plane: it takes four of which no three lie on one line, or nearly "
+                f"so, neither in the picture nor on the ground. Received: {points.tolist()}"
+            )
+        depth = _homogeneous(points[:, :2]) @ matrix[2]
+        if not (depth.min() > 0 or depth.max() < 0):
+            raise DataError(
+                "The ground points contradict each other: no camera sees these places in this order. Look "
+                f"for two that are swapped, or for a mistyped one. Received: {points.tolist()}"
+            )
+        ground = cls(matrix / depth.mean(), points, fractions)
+        misfit = np.linalg.norm(ground.to_meters(points[:, :2]) - points[:, 2:], axis=1)
+        if misfit.max() > _MOST_MISFIT * np.ptp(points[:, 2:], axis=0).max():
+            worst = int(misfit.argmax())
+            raise DataError(
+                f"The ground points contradict each other: the best fit is {misfit[worst]:.2g} m off at "
+                f"{points[worst].tolist()}. Check the coordinates."
+            )
+        points.flags.writeable = False
+        return ground
+
+    def to_meters(self, positions: Sequence | np.ndarray) -> np.ndarray:
+        """Where points of the picture lie on the ground.
+
+        Args:
+            positions: [x, y] in the units of the ground's points, shape (N, 2).
+
+        Returns:
+            float64 (N, 2), [X, Y] in meters.
+
+        Raises:
+            DataError: if a point lies on or above the horizon.
+        """
+        positions = _homogeneous(np.asarray(positions, np.float64))
+        depth = positions @ self.matrix[2]
+        # The depth is 1 in the middle of the measured points and 0 at the horizon. A thousand times as far
+        # away as they are, a pixel is wider than any crowd.
+        if not (depth > 1e-3).all():
+            x, y = positions[int(depth.argmin()), :2]
+            raise DataError(
+                f"The point x={x:g}, y={y:g} lies at or above the horizon of the ground points: there is no "
+                "ground there to measure. Draw the zone further down, or check the ground points."
+            )
+        return (positions @ self.matrix[:2].T) / depth[:, np.newaxis]
+
+    def area(self, zone: Zone, size: Size | None = None) -> float:
+        """The ground that a zone covers. Exact: a homography keeps straight lines straight.
+
+        Args:
+            zone: the zone.
+            size: (height, width) of the picture in pixels; needed only where of zone and ground one is in
+                pixels and the other in fractions.
+
+        Returns:
+            Its area in square meters.
+
+        Raises:
+            DataError: if the zone reaches the horizon, zone or ground points lie outside the picture, or the
+                size is missing.
+        """
+        corners = zone.polygon
+        if size is not None:
+            on_picture(self.points[:, :2], self.fractions, size, "A ground point")
+            corners = zone.pixels(size)
+            if self.fractions:
+                corners = corners / (size[1], size[0])
+        elif zone.fractions != self.fractions:
+            raise DataError(
+                f"Of the zone {zone.name!r} and the ground one is in pixels, the other in fractions. "
+                "Give the picture's size, (height, width)."
+            )
+        try:
+            return abs(signed_area(self.to_meters(corners)))
+        except DataError as error:
+            raise DataError(f"The zone {zone.name!r} has no area on the ground. {error}") from error
+
+
+def read_ground(source: ZoneSource | Ground, size: Size | None = None) -> Ground:
+    """Read the ground plane from a JSON file, or from what such a file holds.
+
+    The form is `{"points": [[x, y, X, Y], ...]}` with four points or more, see `Ground.from_points`.
+
+    Args:
+        source: path of a JSON file, its content, or a `Ground`.
+        size: (height, width) of the picture, to find out now whether a point lies outside it.
+
+    Returns:
+        The ground.
+
+    Raises:
+        DataError: if the file cannot be read, or its points fix no plane or lie outside the picture.
+    """
+    if not isinstance(source, Ground):
+        content, place = read_json(source, "ground points")
+        if not isinstance(content, Mapping) or not isinstance(content.get("points"), list):
+            raise DataError(
+                f'{place} should hold {{"points": [[x, y, X, Y], ...]}}, with X and Y in meters. '
+                f"Received {shortened(content)}"
+            )
+        source = Ground.from_points(content["points"])
+    if size is not None:
+        on_picture(source.points[:, :2], source.fractions, size, "A ground point")
+    return source
+
+
+def people_per_square_meter(
+    counts: Mapping[str, float], zones: Iterable[Zone], ground: Ground, size: Size
+) -> dict[str, float]:
+    """How dense the crowd is in each zone.
+
+    Args:
+        counts: zone's name -> people in it, as `count_zones` gives it.
+        zones: the zones, in pixels or fractions.
+        ground: the ground, in pixels or fractions.
+        size: (height, width) of the picture in pixels.
+
+    Returns:
+        Zone's name -> people per square meter of ground.
+
+    Raises:
+        DataError: if a zone or a ground point lies outside the picture, or a zone reaches the horizon.
+    """
+    return {zone.name: counts[zone.name] / ground.area(zone, size) for zone in zones}
+
+
+def level_of_service(per_m2: float, use: str = "standing") -> str:
+    """Fruin's level of service, from A (room to move freely) to F (bodies touch, movement breaks down).
+
+    Fruin gives square feet a person. For people who stand or queue A begins at 13, B at 10, C at 7, D at 3
+    and E at 2 (1.21, 0.93, 0.65, 0.28 and 0.19 square meters: up to 0.83, 1.08, 1.54, 3.59 and 5.38 people
+    per square meter); for people who walk at 35, 25, 15, 10 and 5 (3.25, 2.32, 1.39, 0.93 and 0.46 square
+    meters: up to 0.31, 0.43, 0.72, 1.08 and 2.15 people per square meter). It is a measure of comfort in
+    stations and corridors, not a verdict on safety. `SERVICE_LEVELS` holds the thresholds and their meanings.
+
+    Args:
+        per_m2: people per square meter, 0 or more.
+        use: `"standing"` or `"walking"`.
+
+    Returns:
+        The letter.
+
+    Raises:
+        DataError: if the density is negative or NaN, or there is no such use.
+
+    Reference:
+        J. J. Fruin, Pedestrian Planning and Design, Metropolitan Association of Urban Designers and
+        Environmental Planners, New York, 1971, chapter 4.
+
+    Example:
+        >>> level_of_service(2.0), level_of_service(2.0, "walking")
+        ('D', 'E')
+    """
+    if use not in SERVICE_LEVELS:
+        raise DataError(f"use should be one of {', '.join(SERVICE_LEVELS)}. Received: {use!r}")
+    if not per_m2 >= 0:
+        raise DataError(f"people per square meter should be 0 or more. Received: {per_m2}")
+    room = 1 / per_m2 if per_m2 > 0 else math.inf
+    return next(letter for letter, (least, _) in SERVICE_LEVELS[use].items() if room >= least)
+
+
+def _homogeneous(positions: np.ndarray) -> np.ndarray:
+    return np.column_stack([positions, np.ones(len(positions))])
+
+
+def _homography(seen: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, float]:
+    """The homography from (N, 2) to (N, 2), and how well the points fix it, from 0 (not at all) to 1."""
+    from_seen, from_measured = _whitening(seen), _whitening(measured)
+    p, q = _homogeneous(seen) @ from_seen.T, _homogeneous(measured) @ from_measured.T
+    nothing = np.zeros_like(p)
+    equations = np.vstack([np.hstack([p, nothing, -q[:, :1] * p]), np.hstack([nothing, p, -q[:, 1:2] * p])])
+    _, values, solutions = np.linalg.svd(equations)
+    matrix = solutions[-1].reshape(3, 3)
+    own = np.linalg.svd(matrix, compute_uv=False)
+    return np.linalg.inv(from_measured) @ matrix @ from_seen, min(values[7] / values[0], own[2] / own[0])
+
+
+def _whitening(positions: np.ndarray) -> np.ndarray:
+    """(3, 3) that gives positions mean 0 and unit covariance: a flat view is then as good as a square one."""
+    middle = positions.mean(axis=0)
+    _, extents, axes = np.linalg.svd(positions - middle, full_matrices=False)
+    scale = np.sqrt(len(positions)) * axes / extents[:, np.newaxis]
+    return np.block([[scale, -(scale @ middle)[:, np.newaxis]], [np.zeros((1, 2)), np.ones((1, 1))]])

@@ -1,0 +1,1 @@
+"""From a picture to a number with a range: counts, doubts, heads, comparison, report."""

@@ -1,0 +1,93 @@
+"""Heads of counted pictures as annotation files: CSV or JSON, as `load_dataset` reads them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from crowdcount.counting.results import CountResult
+from crowdcount.files import atomic_path, is_stream
+
+CSV_COLUMNS = ("picture", "x", "y")
+"""Columns of a CSV file of heads, as `annotations.read_csv` reads it."""
+
+
+def save_heads(path: str | os.PathLike, results: Iterable[CountResult]) -> None:
+    """Write the heads of pictures as annotations: CSV or JSON, as `load_dataset` reads them.
+
+    Args:
+        path: the file to write: JSON where its name ends in `.json`, else CSV with the columns picture, x, y.
+            A picture in which nobody was counted has one line of CSV with empty x and y.
+        results: what `count` returned for each picture. Their pictures are named as `picture_name` does it; those
+            that came as an array, without a path, by the name in the result.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    if os.fspath(path).lower().endswith(".json"):
+        write_json(path, [(_name_in(path, result), result.heads()) for result in results])
+        return
+    with atomic_path(path) as temporary:
+        with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.DictWriter(file, CSV_COLUMNS)
+            writer.writeheader()
+            for result in results:
+                writer.writerows(csv_rows(_name_in(path, result), result.heads()))
+
+
+def picture_name(picture: str | os.PathLike, file: str | os.PathLike) -> str:
+    """How an annotation file names a picture, so that its readers find it: by the way from the file's folder.
+
+    Args:
+        picture: path of the picture.
+        file: path of the annotation file.
+
+    Returns:
+        The path from the folder of `file`, with slashes on every system. The whole path where there is none (on
+        another drive of Windows) or it leads elsewhere (up out of a folder that is a link). The path as it was given
+        where `file` is a pipe or a device: nobody knows where what goes through it will lie.
+
+    Example:
+        >>> picture_name("crowds/images/a.jpg", "crowds/points.csv")
+        'images/a.jpg'
+        >>> picture_name("photos/a.jpg", "crowds/points.csv")
+        '../photos/a.jpg'
+    """
+    if is_stream(file):
+        return os.fspath(picture)
+    folder, real = os.path.dirname(os.path.abspath(file)), os.path.realpath(picture)
+    try:
+        relative = os.path.relpath(picture, folder)
+    except ValueError:
+        return real
+    if os.path.realpath(os.path.join(folder, relative)) != real:
+        return real
+    name = Path(relative).as_posix()
+    return f"./{name}" if name[0].isspace() else name  # the readers leave out space around a name
+
+
+def _name_in(path: str | os.PathLike, result: CountResult) -> str:
+    """How the annotation file `path` names a result's picture."""
+    if isinstance(result.source, str):
+        return picture_name(result.source, path)
+    # A PIL image or an open file may know its path; an array has a name that is none.
+    return picture_name(result.picture, path) if os.path.isfile(result.picture) else result.picture
+
+
+def csv_rows(picture: str, heads: np.ndarray) -> list[dict]:
+    """A picture's lines of CSV, by column; one without a position where nobody is."""
+    if not len(heads):
+        return [{"picture": picture, "x": "", "y": ""}]
+    return [{"picture": picture, "x": round(x, 2), "y": round(y, 2)} for x, y in heads.tolist()]
+
+
+def write_json(path: str | os.PathLike, pictures: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Write pictures' names and heads as JSON: one object with the list `pictures`, see `read_json`."""
+    entries = [{"picture": name, "points": heads.round(2).tolist()} for name, heads in pictures]
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps({"pictures": entries}) + "\n", encoding="utf-8")

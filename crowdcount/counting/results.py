@@ -1,0 +1,200 @@
+"""What a count gives: `CountResult`, or `CountFailure` for a picture that could not be counted."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crowdcount.data.images import load_picture
+from crowdcount.errors import PictureError
+from crowdcount.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from crowdcount.area.ground import Ground
+    from crowdcount.area.zones import ZoneSource
+
+# Longest side, in pixels, of the picture that a notebook shows.
+_NOTEBOOK_SIDE = 1024
+
+
+@dataclass(eq=False, repr=False)
+class CountResult:
+    """What the network sees in one picture.
+
+    Args:
+        count: the number of people, the sum of `density`.
+        density: float32 array (ceil(height / 8), ceil(width / 8)), people in each cell of 8 x 8 pixels.
+        picture: the picture's path, or `"picture"` where it came without one.
+        width: width of the upright picture in pixels.
+        height: its height in pixels.
+        model: name of the network, or the path of its weights.
+        seconds: time to read the picture and run the network, without loading the network.
+        warnings: reasons to doubt the count, one sentence each; usually none.
+        source: what shows the picture again: its path, or its uint8 RGB array.
+        low: lower end of the range that holds the true number in a share `coverage` of pictures like those
+            that the network was validated on; None where its card has no calibration (see `ranges`).
+        high: upper end of the range, or None.
+        coverage: that share, or None.
+    """
+
+    count: float
+    density: np.ndarray
+    picture: str
+    width: int
+    height: int
+    model: str
+    seconds: float
+    warnings: list[str] = field(default_factory=list)
+    source: str | np.ndarray | None = None
+    low: float | None = None
+    high: float | None = None
+    coverage: float | None = None
+
+    def zones(self, zones: ZoneSource) -> dict[str, float]:
+        """Count the people in each of several zones.
+
+        Args:
+            zones: path of a JSON file, its content, or a list of `zones.Zone`; see `zones.read_zones`.
+
+        Returns:
+            Zone's name -> people in it.
+
+        Raises:
+            DataError: if the zones cannot be read, are no simple polygons, or lie outside the picture.
+        """
+        from crowdcount.area.zones import count_zones, read_zones
+
+        return count_zones(self.density, read_zones(zones), (self.height, self.width))
+
+    def per_square_meter(self, zones: ZoneSource, ground: ZoneSource | Ground) -> dict[str, float]:
+        """How dense the crowd is on the ground of each of several zones.
+
+        Args:
+            zones: as for `zones`.
+            ground: path of a JSON file with four points of known positions, its content, or a `ground.Ground`;
+                see `ground.read_ground`. It holds for one position of the camera.
+
+        Returns:
+            Zone's name -> people per square meter; `ground.level_of_service` makes a letter of it.
+
+        Raises:
+            DataError: if zones or ground cannot be read or lie outside the picture, or a zone reaches the
+                horizon.
+
+        Example:
+            >>> result = CountResult(64.0, np.ones((8, 8)), "square.jpg", 64, 64, "general", 0.1)
+            >>> zones = [{"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}]
+            >>> ground = {"points": [[0, 0, 0, 0], [64, 0, 8, 0], [64, 64, 8, 4], [0, 64, 0, 4]]}
+            >>> {name: round(people, 6) for name, people in result.per_square_meter(zones, ground).items()}
+            {'left': 2.0}
+        """
+        from crowdcount.area.ground import people_per_square_meter, read_ground
+        from crowdcount.area.zones import read_zones
+
+        zones = read_zones(zones)
+        size = (self.height, self.width)
+        return people_per_square_meter(self.zones(zones), zones, read_ground(ground), size)
+
+    def heads(self) -> np.ndarray:
+        """Approximate positions of as many heads as were counted; see `heads.find_heads` for how exact.
+
+        Returns:
+            float64 array (round(count), 2): x and y in pixels.
+        """
+        from crowdcount.counting.heads import find_heads
+
+        return find_heads(self.density, (self.height, self.width))
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the picture with its density map over it, titled with the count.
+
+        Args:
+            axes: Matplotlib axes to draw on; without it a new figure of pyplot's.
+
+        Returns:
+            The axes.
+        """
+        from crowdcount.show.plots import plot_count
+
+        return plot_count(self._picture(), self.density, title=repr(self), axes=axes)
+
+    def save_overlay(self, path: str | os.PathLike, zones: ZoneSource | None = None) -> None:
+        """Write the picture at its size with its density map over it, the count and its range below.
+
+        Args:
+            path: the file to write; its suffix chooses the format (`.png`, `.jpg`, ...).
+            zones: zones to draw with their counts, as for `zones`; the picture is darkened outside them.
+
+        Raises:
+            DataError: if the zones cannot be used.
+            PictureError: if the suffix is no picture format, or the picture's file has gone meanwhile.
+            OSError: if the file cannot be written.
+        """
+        from PIL import Image
+
+        image = Image.fromarray(self._overlay(zones=zones))
+        with atomic_path(path) as temporary:
+            try:
+                image.save(temporary)
+            except (ValueError, KeyError) as error:  # Pillow: a suffix that it does not know or cannot write
+                raise PictureError(f"{path} is no name for a picture. Let it end in .png or .jpg.") from error
+
+    def __repr__(self) -> str:
+        size = f"{self.width}x{self.height}"
+        return f"{self._people()} in {self._label()} ({size}), model {self.model}, {self.seconds:.1f} s"
+
+    def _repr_png_(self) -> bytes | None:
+        """What Jupyter shows: overlay, count, range and warnings; text alone where the picture has gone."""
+        from PIL import Image
+
+        try:
+            shown = self._overlay(_NOTEBOOK_SIDE)
+        except PictureError:
+            return None
+        buffer = io.BytesIO()
+        Image.fromarray(shown).save(buffer, format="PNG")
+        return buffer.getvalue()
+
+    def _picture(self) -> np.ndarray:
+        """The picture again; its file may have been replaced meanwhile."""
+        picture = load_picture(self.source)
+        if picture.shape[:2] != (self.height, self.width):
+            raise PictureError(
+                f"{self.picture} was {self.width}x{self.height} pixels when it was counted and is "
+                f"{picture.shape[1]}x{picture.shape[0]} now. Has another picture taken its place?"
+            )
+        return picture
+
+    def _overlay(self, longest_side: int | None = None, zones: ZoneSource | None = None) -> np.ndarray:
+        from crowdcount.show.plots import add_caption, overlay
+
+        shown = overlay(self._picture(), self.density, longest_side=longest_side)
+        if zones is not None:
+            from crowdcount.area.zones import draw_zones, read_zones
+
+            shown = draw_zones(shown, read_zones(zones), self.zones(zones))
+        return add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
+
+    def _people(self) -> str:
+        people = round(self.count)
+        text = f"about {people} {'person' if people == 1 else 'people'}"
+        if self.low is None:
+            return text
+        return f"{text} ({round(self.low)} to {round(self.high)}, {100 * self.coverage:.3g} % range)"
+
+    def _label(self) -> str:
+        return os.path.basename(self.picture)
+
+
+@dataclass(frozen=True)
+class CountFailure:
+    """A picture that could not be counted: its path and the reason."""
+
+    picture: str
+    error: str

@@ -1,0 +1,78 @@
+"""What there is to count: one picture or many, folders opened, each with its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from crowdcount.counting.results import CountFailure
+from crowdcount.data.images import Source, list_pictures
+from crowdcount.errors import PictureError
+
+
+def listed(items: object) -> Iterable:
+    """Several things to count as they are, a single one in a list.
+
+    Example:
+        >>> listed("march.jpg"), listed(("a.jpg", "b.jpg"))
+        (['march.jpg'], ('a.jpg', 'b.jpg'))
+    """
+    # These can be gone through as well: by letters, bytes, lines and rows.
+    single = isinstance(items, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(items, "read")
+    single |= getattr(items, "ndim", 0) in (2, 3)  # a tensor; a column of paths has one axis, a batch of pictures four
+    return [items] if single or not isinstance(items, Iterable) else items
+
+
+def pictures_in(folder: str | os.PathLike, *, leave_out: Callable[[str], bool] | None = None) -> list[str]:
+    """Paths of the pictures in a folder and its subfolders, sorted.
+
+    Args:
+        folder: the folder.
+        leave_out: tells of a path whether it is to be left out.
+
+    Returns:
+        For each the folder as it was given, joined with the path in it.
+
+    Raises:
+        PictureError: if the folder cannot be read or holds no pictures.
+    """
+    paths = [
+        os.path.join(os.fspath(folder), path.relative_to(folder)) for path in list_pictures(folder, recursive=True)
+    ]
+    paths = [path for path in paths if leave_out is None or not leave_out(path)]
+    if not paths:
+        raise PictureError(f"The folder {os.fspath(folder)!r} holds no pictures. Name a folder of JPEG or PNG files.")
+    return paths
+
+
+def expanded(
+    sources: Iterable[Source], *, leave_out: Callable[[str], bool] | None = None
+) -> Iterator[Source | CountFailure]:
+    """The pictures, with those of a folder in its place; a `CountFailure` for a folder without pictures.
+
+    Args:
+        sources: pictures and paths of folders.
+        leave_out: tells of a picture in a folder whether it is to be left out.
+    """
+    for source in sources:
+        if not is_folder(source):
+            yield source
+            continue
+        try:
+            yield from pictures_in(source, leave_out=leave_out)
+        except PictureError as error:
+            yield CountFailure(name_of(source), str(error))
+
+
+def is_folder(source: Source) -> bool:
+    return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)
+
+
+def name_of(source: Source) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsdecode(source)
+    # PIL images and file objects know their files; an open socket's name is a number.
+    name = getattr(source, "filename", None) or getattr(source, "name", None)
+    return name if isinstance(name, str) and name else "picture"

@@ -1,0 +1,1 @@
+"""Pictures, head annotations and density maps: what comes from files."""

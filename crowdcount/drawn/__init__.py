@@ -1,0 +1,1 @@
+"""Drawn crowds whose every head is known."""

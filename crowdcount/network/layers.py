@@ -1,0 +1,71 @@
+"""Convolutions that train on every processor, and quickly."""
+
+from __future__ import annotations
+
+import keras
+
+# With fewer the transforms cost more than the multiplications that they save.
+_MANY_CHANNELS = 128
+
+
+class Convolution(keras.layers.Conv2D):
+    """`keras.layers.Conv2D`, 3x3 and "same", on any processor at the speed that it has.
+
+    TensorFlow computes the gradient of a dilated convolution on a GPU and through oneDNN; on other processors (Apple
+    silicon, x86 before AVX-512 VNNI) it stops with "Current CPU implementations do not yet support dilation rates
+    larger than 1". A dilated convolution is the same thing as plain convolutions of the r x r interleaved
+    subsamplings of its input (Yu and Koltun 2016, the "algorithme a trous"), so on a CPU the input is rearranged,
+    convolved plainly and rearranged back: the same numbers, everywhere, at the speed of a plain convolution.
+
+    In training, many channels in float32 on a CPU go through `crowdcount.network.winograd`: about half the time of a step. The
+    sizes of the examples must be known, since each is compiled for; predictions, of any size, are computed directly.
+
+    It differs from `keras.layers.Conv2D` in nothing that a saved model could hold, so it is saved as one: a `.keras`
+    file of CSRNet opens with Keras alone.
+    """
+
+    def call(self, inputs, training=False):
+        if not (training and self._quick(inputs)):
+            return super().call(inputs)
+        from crowdcount.network import winograd
+
+        return self.activation(winograd.convolve(inputs, self.kernel, self.dilation_rate[0]) + self.bias)
+
+    def convolution_op(self, inputs, kernel):
+        if self._native():
+            return super().convolution_op(inputs, kernel)
+        import tensorflow as tf
+
+        rate, reach = self.dilation_rate[0], self.dilation_rate[0] * (self.kernel_size[0] // 2)
+        height, width = tf.shape(inputs)[1], tf.shape(inputs)[2]
+        # `reach` is the "same" padding; after it each side grows to a multiple of the rate, and shrinks back.
+        extra = [-(height + 2 * reach) % rate, -(width + 2 * reach) % rate]
+        paddings = [[reach, reach + extra[0]], [reach, reach + extra[1]]]
+        phases = tf.space_to_batch(inputs, [rate, rate], paddings)
+        phases = tf.nn.conv2d(phases, kernel, strides=1, padding="VALID")
+        crops = [[0, extra[0]], [0, extra[1]]]
+        output = tf.batch_to_space(phases, [rate, rate], crops)
+        return tf.ensure_shape(output, inputs.shape[:-1] + [kernel.shape[-1]])
+
+    def _native(self) -> bool:
+        """Whether Keras's own convolution serves: other backends, no dilation, or a GPU."""
+        if keras.backend.backend() != "tensorflow" or self.dilation_rate == (1, 1):
+            return True
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+
+    def _quick(self, inputs) -> bool:
+        if keras.backend.backend() != "tensorflow" or self.compute_dtype != "float32":
+            return False
+        if None in inputs.shape[1:] or min(inputs.shape[-1], self.filters) < _MANY_CHANNELS:
+            return False
+        import tensorflow as tf
+
+        from crowdcount.network import winograd
+
+        return not tf.config.list_physical_devices("GPU") and winograd.available()
+
+
+# How Keras names the class in a saved model: see the docstring.
+Convolution.__module__, Convolution.__name__ = "keras.layers", "Conv2D"

@@ -1,0 +1,145 @@
+"""Picture -> density map: the network compiled once for every size, large pictures in tiles.
+
+Tiles overlap by more than the network can see, so that tiling changes memory and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crowdcount.errors import CrowdCountError
+from crowdcount.grid import STRIDE, map_shape
+
+if TYPE_CHECKING:
+    import keras
+
+# Above this many pixels a picture runs in tiles: the first layers at full resolution need about 0.8 GB a
+# megapixel in float32, and a phone's 12 megapixels would not fit into a laptop. Full HD runs whole.
+WHOLE_PIXELS = 2_100_000
+# A tile's own side in pixels: with what is read around it, 1.4 megapixels of design B.
+TILE = 896
+# What is read around a tile of a network that cannot be measured: half the receptive field of the widest
+# design (D: 476 pixels), rounded up to whole cells.
+_MARGIN = 240
+
+_compiled: weakref.WeakKeyDictionary[keras.Model, Callable] = weakref.WeakKeyDictionary()
+
+
+def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool = False) -> np.ndarray:
+    """Run the network over one picture of any size.
+
+    The network is compiled at its first picture, for every size at once. A picture of more than 2.1
+    megapixels runs in tiles that overlap by what the network can see, so that the map is the same to
+    rounding. (Of a network with layers other than convolutions and poolings a receptive field of up to 480
+    pixels is assumed.)
+
+    Args:
+        model: a network as `CSRNet` makes it.
+        picture: uint8 RGB, shape (H, W, 3).
+        progress: show a bar of the tiles on the standard error if that is a terminal.
+
+    Returns:
+        float32 density map (ceil(H / 8), ceil(W / 8)), people a cell.
+
+    Raises:
+        CrowdCountError: if the network gives numbers that are not finite.
+    """
+    height, width = picture.shape[:2]
+    forward = compiled(model)
+    if height * width <= WHOLE_PIXELS:
+        density = forward(picture)
+    else:
+        from tqdm import tqdm
+
+        density = np.empty(map_shape((height, width)), np.float32)
+        margin = margin_of(model)
+        tiles = [(rows, columns) for rows in spans(height, TILE) for columns in spans(width, TILE)]
+        hidden = not (progress and sys.stderr.isatty())
+        for (top, bottom), (left, right) in tqdm(
+            tiles, "large picture", unit="tile", leave=False, file=sys.stderr, disable=hidden
+        ):
+            y, x = max(0, top - margin), max(0, left - margin)
+            seen = forward(picture[y : bottom + margin, x : right + margin])
+            rows = slice(top // STRIDE, -(-bottom // STRIDE))
+            columns = slice(left // STRIDE, -(-right // STRIDE))
+            density[rows, columns] = seen[
+                (top - y) // STRIDE : (top - y) // STRIDE + rows.stop - rows.start,
+                (left - x) // STRIDE : (left - x) // STRIDE + columns.stop - columns.start,
+            ]
+    if not np.isfinite(density).all():
+        raise CrowdCountError(
+            f"The network {model.name!r} gave a density map with NaN or infinite values. "
+            "Its weights are damaged, or its precision is too low: load it with precision='float32'."
+        )
+    return density
+
+
+def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from one picture to its map, made once for each network.
+
+    Raises:
+        CrowdCountError: if the network's weights are not all finite. Its map need not show it: on some processors
+            a ReLU makes 0 of NaN.
+    """
+    if model not in _compiled:
+        if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+            raise CrowdCountError(
+                f"The network {model.name!r} has weights that are NaN or infinite: it is damaged, or its training "
+                "went wrong. Use other weights."
+            )
+        _compiled[model] = _compile(model)
+    return _compiled[model]
+
+
+def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    import keras
+
+    network = weakref.ref(model)  # the cache must not keep alive what it is the cache of
+    if keras.backend.backend() != "tensorflow":
+        return lambda picture: network().predict_on_batch(picture[np.newaxis].astype(np.float32))[0, ..., 0]
+
+    import tensorflow as tf
+
+    # One graph for all sizes: `predict` would trace, and may compile, a new one for each, at seconds apiece.
+    @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)], autograph=False)
+    def graph(pictures):
+        return network()(pictures, training=False)
+
+    def forward(picture: np.ndarray) -> np.ndarray:
+        try:
+            return graph(tf.constant(picture[np.newaxis], tf.float32)).numpy()[0, ..., 0]
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(str(error)) from error
+
+    return forward
+
+
+def margin_of(model: keras.Model) -> int:
+    """Pixels around a tile that reach its cells: half the receptive field, rounded up to whole cells."""
+    import keras
+
+    seen, step = 1, 1
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.InputLayer, keras.layers.Rescaling)):
+            continue
+        if isinstance(layer, keras.layers.Conv2D):
+            seen += (max(layer.kernel_size) - 1) * max(layer.dilation_rate) * step
+        elif isinstance(layer, keras.layers.MaxPooling2D):
+            seen += (max(layer.pool_size) - 1) * step
+        else:
+            return _MARGIN
+        step *= max(layer.strides)
+    return -(-seen // (2 * STRIDE)) * STRIDE
+
+
+def spans(length: int, longest: int) -> list[tuple[int, int]]:
+    """Cut 0..length into equal spans of at most about `longest`, each but the last ending on a whole cell."""
+    cells = -(-length // STRIDE)
+    pieces = -(-length // longest)
+    edges = [cells * piece // pieces * STRIDE for piece in range(pieces)] + [length]
+    return list(zip(edges[:-1], edges[1:]))

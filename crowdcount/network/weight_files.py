@@ -1,0 +1,124 @@
+"""Weight files: loading them into a network, and saving them with their card.
+
+Weights are Keras `.weights.h5` files with float16 arrays (half the size; counts move by less than 0.1 %). Beside
+`NAME.weights.h5` lies its model card, `NAME.json`: the network, how it was trained and what it measured. Reading
+either never runs code from the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crowdcount.errors import WeightsError
+from crowdcount.files import atomic_path
+from crowdcount.network.cards import model_card
+from crowdcount.network.designs import dilation_rates, filters_of
+from crowdcount.network.locate import SUFFIX, find_weights
+
+if TYPE_CHECKING:
+    import h5py
+    import keras
+
+
+def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
+    """Load a weight file into a model of the same design and width, in place.
+
+    Raises:
+        WeightsError: for a file that is missing, cut off, changed or made for another network.
+    """
+    path = find_weights(name_or_file)
+    if not path.name.endswith(SUFFIX):
+        raise WeightsError(f"A weight file's name ends in {SUFFIX}. Received: {path}")
+    card = model_card(path)
+    if card.sha256 is not None and checksum(path) != card.sha256:
+        raise WeightsError(f"{path} is cut off or changed: its checksum is not the one in its card. Get it again.")
+    try:
+        filters = model.get_layer("block1_conv1").filters
+    except ValueError:
+        raise WeightsError(f"{path} holds weights of CSRNet. Received another network: {model.name!r}") from None
+    if card.width is not None and filters_of(64, card.width) != filters:
+        raise WeightsError(
+            f"{path} holds a network of width {card.width:g}, the model has width {filters / 64:g}: build it "
+            f"with that width, CSRNet(width={card.width:g})."
+        )
+    if "rates" in (card.content.get("network") or {}):
+        for layer, rate in dilation_rates(card.design).items():
+            if model.get_layer(layer).dilation_rate[0] != rate:
+                raise WeightsError(
+                    f"{path} was trained with design {card.design!r} ({layer} at rate {rate}), the model has rate "
+                    f"{model.get_layer(layer).dilation_rate[0]}: build it with CSRNet(design={card.design!r})."
+                )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where a file does not fit, Keras warns of each layer before it raises
+            model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(
+            f"{path} does not fit: it is cut off, no weight file, or of another width or network ({first_line})"
+        ) from None
+
+
+def save_weights(model: keras.Model, path: str | os.PathLike, card: dict | None = None) -> Path:
+    """Write a model's weights as float16 and, where one is given, the card with their checksum beside them.
+
+    Args:
+        model: any Keras model.
+        path: file to write; its name ends in `.weights.h5`.
+        card: what is known of the model; `sha256` is added.
+
+    Returns:
+        The path.
+
+    Raises:
+        WeightsError: for another ending.
+    """
+    import h5py
+
+    path = Path(path)
+    if not path.name.endswith(SUFFIX):
+        raise WeightsError(f"A weight file's name ends in {SUFFIX}. Received: {path}")
+    with atomic_path(path) as temporary:
+        # Keras knows the format by the double ending, which the temporary name must keep.
+        whole = temporary.with_name(temporary.name.removesuffix(".h5") + SUFFIX)
+        try:
+            model.save_weights(whole)
+            with h5py.File(whole, "r") as source, h5py.File(temporary, "w") as target:
+                _copy_as_float16(source, target)
+        finally:
+            whole.unlink(missing_ok=True)
+        digest = checksum(temporary)
+    if card is not None:
+        with atomic_path(path.with_name(path.name.removesuffix(SUFFIX) + ".json")) as temporary:
+            temporary.write_text(json.dumps({**card, "sha256": digest}, indent=2) + "\n", "utf-8")
+    return path
+
+
+def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
+    """Copy a tree of groups, attributes and arrays; floating point arrays become float16."""
+    import numpy as np
+
+    target.attrs.update(source.attrs)
+    for name, item in source.items():
+        if name == "optimizer":  # Keras adds the state of a compiled model's; it is the checkpoint's business
+            continue
+        if hasattr(item, "dtype"):
+            array = item[()]
+            target[name] = array.astype(np.float16) if array.dtype.kind == "f" else array
+            target[name].attrs.update(item.attrs)
+        else:
+            _copy_as_float16(item, target.create_group(name))
+
+
+def checksum(path: str | os.PathLike) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Density maps over pictures, curves and letters."""

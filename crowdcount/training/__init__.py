@@ -1,0 +1,1 @@
+"""From samples to weights: recipes, examples, losses, the run."""

@@ -1,0 +1,350 @@
+"""Samples in, batches out: what the trainer reads, made while it trains.
+
+Every example is a pure function of the seed and its number in the run, so a run that is resumed reads exactly what an
+uninterrupted one would have read, however many threads prepare it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from crowdcount.data.annotations import Sample
+from crowdcount.data.density import density_map, load_density_map, sum_pool
+from crowdcount.errors import DataError
+from crowdcount.grid import STRIDE
+from crowdcount.training.nobody import draw_nothing, strew
+
+if TYPE_CHECKING:
+    from crowdcount.training.mining import HardPlaces
+
+# What stands where a picture is smaller than the crop: ImageNet's mean colour, which the model's normalization turns
+# into the zeros that its convolutions pad with.
+PADDING_COLOR = (124, 117, 104)
+
+
+@dataclass(frozen=True)
+class RandomCrops:
+    """Square crops at random places, mirrored half of the time, optionally at a random scale, in other light or weather.
+
+    Attributes:
+        size: side in pixels, a multiple of 8.
+        per_picture: crops of each picture in an epoch.
+        scale: smallest and largest factor by which the picture is resized before the crop; drawn evenly in the
+            logarithm, so that halving is as likely as doubling.
+        blank: share of the crops that show nothing (one color, or a run from one to another, with or without
+            noise) and hold nobody. Without them a network counts some people on an empty wall: no picture of a
+            crowd has taught it otherwise.
+        gamma: smallest and largest exponent of the brightness, drawn evenly in the logarithm: below 1 is lighter.
+        gray: share of the crops that lose their color.
+        haze: largest share of a light gray that is mixed into the pixels; less is drawn more often.
+        clutter: share of the crops over which scraps as small as far heads are strewn, thickly where the crop is blank.
+            Without them a network counts confetti, leaves and litter.
+    """
+
+    size: int = 256
+    per_picture: int = 1
+    scale: tuple[float, float] = (1.0, 1.0)
+    blank: float = 0.0
+    gamma: tuple[float, float] = (1.0, 1.0)
+    gray: float = 0.0
+    haze: float = 0.0
+    clutter: float = 0.0
+
+    def __post_init__(self):
+        if self.size < STRIDE or self.size % STRIDE:
+            raise DataError(f"A crop's side must be a positive multiple of {STRIDE}. Received: size={self.size}")
+        for name, (low, high) in {"scale": self.scale, "gamma": self.gamma}.items():
+            if not 0 < low <= high:
+                raise DataError(f"`{name}` must be (smallest, largest), both positive. Received: {name}={(low, high)}")
+        for name, share in {"blank": self.blank, "haze": self.haze}.items():
+            if not 0 <= share < 1:
+                raise DataError(f"`{name}` is a share, from 0 to below 1. Received: {name}={share}")
+        for name, share in {"gray": self.gray, "clutter": self.clutter}.items():
+            if not 0 <= share <= 1:
+                raise DataError(f"`{name}` is a share, from 0 to 1. Received: {name}={share}")
+
+    def place(
+        self,
+        number: int,
+        height: int,
+        width: int,
+        seed: Sequence[int],
+        epoch: int,
+        around: tuple[float, float] | None = None,
+    ) -> Place:
+        """Where to cut from a picture of this size; `around` is a point (shares of its width and height) to show."""
+        rng = np.random.default_rng([*seed, number, epoch])
+        low, high = np.log(self.scale)
+        factor = float(np.exp(rng.uniform(low, high)))
+        height, width = max(1, round(height * factor)), max(1, round(width * factor))
+        # Offsets are multiples of the stride: a cell of the crop's map is a cell of the picture's map.
+        top, left = (
+            STRIDE * self._offset(rng, side, None if around is None else around[axis])
+            for side, axis in ((height, 1), (width, 0))
+        )
+        mirrored = bool(rng.random() < 0.5)
+        blank = int(rng.integers(1, 2**31)) if rng.random() < self.blank else 0
+        gamma = float(np.exp(rng.uniform(*np.log(self.gamma))))
+        gray = bool(rng.random() < self.gray)
+        haze = self.haze * float(rng.random()) ** 2, int(rng.integers(128, 256))
+        clutter = int(rng.integers(1, 2**31)) if rng.random() < self.clutter else 0
+        return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray, haze, clutter)
+
+    def _offset(self, rng: np.random.Generator, side: int, point: float | None) -> int:
+        """Where a crop begins along one side of the picture, in cells; `point` comes to lie in its middle half."""
+        last = max(0, side - self.size) // STRIDE
+        if point is None:
+            return int(rng.integers(0, last + 1))
+        first = round((point * side - rng.uniform(0.25, 0.75) * self.size) / STRIDE)
+        return min(max(first, 0), last)
+
+
+@dataclass(frozen=True)
+class PaperPatches:
+    """The paper's patches: nine of a quarter of the picture's area, each also mirrored (section 3.2.1).
+
+    The first four are the picture's quarters, the other five lie at random, at the same places in every epoch.
+    Pictures of different sizes give patches of different sizes: they train in batches of one.
+    """
+
+    per_picture: int = 18
+
+    def place(self, number: int, height: int, width: int, seed: Sequence[int], epoch: int) -> Place:
+        del epoch  # the paper cuts its patches once
+        cells_high, cells_wide = max(1, height // 2 // STRIDE), max(1, width // 2 // STRIDE)
+        last_top, last_left = max(0, height // STRIDE - cells_high), max(0, width // STRIDE - cells_wide)
+        patch, mirrored = number % 9, number >= 9
+        if patch < 4:
+            top, left = (patch // 2) * last_top, (patch % 2) * last_left
+        else:
+            rng = np.random.default_rng([*seed, patch])
+            top, left = int(rng.integers(0, last_top + 1)), int(rng.integers(0, last_left + 1))
+        return Place(height, width, STRIDE * top, STRIDE * left, STRIDE * cells_high, STRIDE * cells_wide, mirrored)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an example lies: a box (pixels) in the picture as resized to `picture_height` x `picture_width`.
+
+    With a `blank` other than 0 the example shows nothing instead, drawn with that seed. `gamma`, `gray` and `haze`
+    (a share, and the level of the gray that is mixed in) change the light and the colors; a `clutter` other than 0 is
+    the seed of scraps strewn over it all, see `RandomCrops`.
+    """
+
+    picture_height: int
+    picture_width: int
+    top: int
+    left: int
+    height: int
+    width: int
+    mirrored: bool
+    blank: int = 0
+    gamma: float = 1.0
+    gray: bool = False
+    haze: tuple[float, int] = (0.0, 255)
+    clutter: int = 0
+
+    def cut_picture(self, picture: np.ndarray) -> np.ndarray:
+        """The example's pixels, uint8 (height, width, 3), from the whole picture, uint8 (H, W, 3)."""
+        if self.blank:
+            pixels = draw_nothing(self.height, self.width, self.blank)
+            return strew(pixels, self.clutter, thickest=0.9) if self.clutter else pixels
+        bottom = min(self.top + self.height, self.picture_height)
+        right = min(self.left + self.width, self.picture_width)
+        if picture.shape[:2] == (self.picture_height, self.picture_width):
+            pixels = picture[self.top : bottom, self.left : right]
+        else:
+            down, across = picture.shape[0] / self.picture_height, picture.shape[1] / self.picture_width
+            pixels = np.asarray(
+                Image.fromarray(picture).resize(
+                    (right - self.left, bottom - self.top),
+                    Image.Resampling.BICUBIC,
+                    box=(self.left * across, self.top * down, right * across, bottom * down),
+                )
+            )
+        # Scraps lie on the scene, under the same light; few enough that most heads stay in sight.
+        if self.clutter:
+            pixels = strew(pixels, self.clutter, thickest=0.3)
+        if self.gamma != 1 or self.haze[0]:
+            pixels = _levels(self.gamma, *self.haze)[pixels]
+        if self.gray:
+            pixels = np.asarray(Image.fromarray(pixels).convert("L").convert("RGB"))
+        if pixels.shape[:2] != (self.height, self.width):
+            whole = np.full((self.height, self.width, 3), PADDING_COLOR, np.uint8)
+            whole[: pixels.shape[0], : pixels.shape[1]] = pixels
+            pixels = whole
+        return pixels[:, ::-1] if self.mirrored else pixels
+
+    def cut_map(self, density: np.ndarray) -> np.ndarray:
+        """The example's cells, float32 (height / 8, width / 8), from the resized picture's map at stride 8."""
+        rows, columns = self.height // STRIDE, self.width // STRIDE
+        top, left = self.top // STRIDE, self.left // STRIDE
+        cells = density[top : top + rows, left : left + columns]
+        whole = np.zeros((rows, columns), np.float32)
+        if self.blank:
+            return whole
+        whole[: cells.shape[0], : cells.shape[1]] = cells
+        return whole[:, ::-1] if self.mirrored else whole
+
+    def cut_points(self, points: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+        """The heads inside the box, (N, 2) x y in its pixels; `scale` is (across, down) of the resizing."""
+        if self.blank:
+            return np.zeros((0, 2))
+        inside = np.asarray(points, np.float64) * scale - (self.left, self.top)
+        inside = inside[np.all((inside >= 0) & (inside < (self.width, self.height)), axis=1)]
+        if self.mirrored:
+            inside = inside * (-1, 1) + (self.width, 0)
+        return inside
+
+
+def _levels(gamma: float, haze: float, gray: int) -> np.ndarray:
+    """What each of the 256 levels becomes: moved by the exponent between black and white, then toward the gray."""
+    levels = 255 * (np.arange(256) / 255) ** gamma
+    return np.rint((1 - haze) * levels + haze * gray).astype(np.uint8)
+
+
+def example(
+    picture: np.ndarray,
+    points: np.ndarray,
+    place: Place,
+    *,
+    sigma: float | str = 15.0,
+    target: str = "map",
+    density: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One training example: the picture's and the target's pixels at the same place.
+
+    The map is made for the whole picture and cut, as the network will be asked for it: a head just outside the
+    crop still reaches in, and one at the crop's edge counts by the part that lies inside.
+
+    Args:
+        picture: uint8 RGB (H, W, 3).
+        points: its heads in pixels, (N, 2), x then y.
+        place: what to cut, see `RandomCrops.place`.
+        sigma: kernel of the map in pixels of the resized picture, see `crowdcount.data.density.density_map`.
+        target: `"map"`, or `"points"` for losses that take heads.
+        density: the picture's map at stride 1, (H, W), where it has been prepared; it cannot be resized.
+
+    Returns:
+        uint8 (height, width, 3), and float32 (height / 8, width / 8, 1) or (N, 3) with x, y and 1 for each head.
+
+    Raises:
+        DataError: where a prepared map does not fit its picture.
+    """
+    pixels = place.cut_picture(picture)
+    size = (place.picture_height, place.picture_width)
+    scale = (size[1] / picture.shape[1], size[0] / picture.shape[0])
+    if target == "points":
+        heads = place.cut_points(points, scale)
+        return pixels, np.concatenate([heads, np.ones((len(heads), 1))], axis=1).astype(np.float32)
+    if density is None:
+        cells = density_map(points * scale, size, sigma=sigma, stride=STRIDE)
+    elif density.shape == picture.shape[:2] == size:
+        cells = sum_pool(density)
+    else:
+        raise DataError(
+            f"A prepared density map has shape {density.shape}, its picture {picture.shape[:2]}, and it is asked for at "
+            f"{size}. Prepared maps train at scale 1 only; make them anew with `crowdcount density`."
+        )
+    return pixels, place.cut_map(cells)[..., None]
+
+
+def training_dataset(
+    samples: Sequence[Sample],
+    crops: RandomCrops | PaperPatches,
+    *,
+    batch: int,
+    sigma: float | str | Callable[[Sample], float | str] = 15.0,
+    target: str = "map",
+    maps: str | os.PathLike | None = None,
+    seed: int = 0,
+    first_example: int = 0,
+    hard: tuple[HardPlaces, float] | None = None,
+):
+    """An endless `tf.data.Dataset` of batches (pictures, targets).
+
+    Epoch e holds `len(samples) * crops.per_picture` examples in an order of its own; see `epoch_steps`.
+
+    Args:
+        samples: what to train on.
+        crops: `RandomCrops` or `PaperPatches`.
+        batch: examples a batch; 1 where examples differ in size.
+        sigma: kernel in pixels, `"adaptive"`, or a function that gives a sample's.
+        target: `"map"` or `"points"` (padded to the batch's most heads; the third column tells heads from padding).
+        maps: folder of prepared HDF5 maps at stride 1, one `<name>.h5` a sample; `None` to make maps on the fly.
+        seed: the same seed gives the same examples in the same order.
+        first_example: number of examples that an earlier part of this run has read.
+        hard: places, and the share of the examples that shows one of them, drawn by weight, in place of a crop of the
+            picture whose turn it is. `RandomCrops` only.
+
+    Returns:
+        Batches of uint8 (batch, height, width, 3) and float32 (batch, height / 8, width / 8, 1) or (batch, N, 3).
+
+    Raises:
+        DataError: for no samples, patches of different sizes in a batch of more than one, or hard places with the paper's
+            patches, which lie where the paper cuts them.
+    """
+    import tensorflow as tf
+
+    if not samples:
+        raise DataError("There is nothing to train on: the list of samples is empty.")
+    if batch > 1 and isinstance(crops, PaperPatches):
+        raise DataError(f"The paper's patches differ in size and train in batches of one. Received: batch={batch}")
+    if hard is not None and not isinstance(crops, RandomCrops):
+        raise DataError(
+            f"Hard places are shown by RandomCrops. Received: crops={crops}, hard with a share of {hard[1]}"
+        )
+    per_epoch = len(samples) * crops.per_picture
+    orders: dict[int, np.ndarray] = {}
+
+    def order(epoch: int) -> np.ndarray:
+        # Examples are made by several threads at once: each keeps what it returns, and takes away what may have gone.
+        shuffled = orders.get(epoch)
+        if shuffled is None:
+            for old in [key for key in list(orders) if key < epoch - 1]:
+                orders.pop(old, None)
+            shuffled = orders[epoch] = np.random.default_rng([seed, epoch]).permutation(per_epoch)
+        return shuffled
+
+    def make(number: np.int64) -> tuple[np.ndarray, np.ndarray]:
+        epoch, position = divmod(int(number), per_epoch)
+        index, crop = divmod(int(order(epoch)[position]), crops.per_picture)
+        key, options = (seed, index), {}
+        if hard is not None:
+            places, share = hard
+            rng = np.random.default_rng([seed, int(number), 1])
+            if rng.random() < share:
+                index, options["around"] = places.draw(rng)
+                key = (seed, index, position)  # a place may be shown more than once an epoch, never the same way
+        sample = samples[index]
+        picture = sample.read()
+        place = crops.place(crop, *picture.shape[:2], key, epoch, **options)
+        density = load_density_map(Path(maps) / f"{sample.name}.h5") if maps is not None else None
+        kernel = sigma(sample) if callable(sigma) else sigma
+        return example(picture, sample.points, place, sigma=kernel, target=target, density=density)
+
+    def load(number):
+        pixels, wanted = tf.numpy_function(make, [number], (tf.uint8, tf.float32))
+        # A size that is known lets the layers be compiled for it.
+        side = crops.size if isinstance(crops, RandomCrops) else None
+        cells = None if side is None else side // STRIDE
+        pixels.set_shape((side, side, 3))
+        wanted.set_shape((cells, cells, 1) if target == "map" else (None, 3))
+        return pixels, wanted
+
+    numbers = tf.data.Dataset.counter(first_example)
+    examples = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    batches = examples.batch(batch) if target == "map" else examples.padded_batch(batch)
+    return batches.prefetch(4)
+
+
+def epoch_steps(samples: Sequence[Sample], crops: RandomCrops | PaperPatches, batch: int) -> int:
+    """Batches in an epoch, the last one filled from the next epoch."""
+    return -(-len(samples) * crops.per_picture // batch)

@@ -1,0 +1,1 @@
+"""Counting over time: recordings and cameras."""

@@ -1,0 +1,189 @@
+"""Counting over time: a video, a webcam or a network camera -> a count every so many seconds.
+
+Each counted frame goes through the same function as a picture does. Nothing in memory grows with the length
+of the video, but for the index of an annotated one: a camera may be watched for days. Needs PyAV (the extra
+`video`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crowdcount.area.zones import count_zones, read_zones
+from crowdcount.counting.pictures import count
+from crowdcount.counting.ranges import COVERAGE
+from crowdcount.counting.results import CountResult
+from crowdcount.errors import DataError, VideoError
+from crowdcount.network.loading import Model, load_network
+from crowdcount.video.files import AnnotatedVideo
+from crowdcount.video.frames import Report, VideoMoment, VideoSource, read_frames, require_av, source_name, video_path
+from crowdcount.video.results import FrameCount
+
+if TYPE_CHECKING:
+    from crowdcount.area.zones import Zone, ZoneSource
+
+SMOOTH = 5.0
+"""Seconds over which counts are smoothed, unless others are asked for."""
+
+# Times that should be whole multiples of the interval miss them by a rounding error of the video's clock.
+_SLACK = 1e-3
+
+
+def count_video(
+    source: VideoSource,
+    *,
+    every: float = 1.0,
+    zones: ZoneSource | None = None,
+    model: Model = "general",
+    seconds: float | None = None,
+    smooth: float = SMOOTH,
+    coverage: float = COVERAGE,
+    annotated: str | os.PathLike | None = None,
+    timeout: float = 10.0,
+    patience: float = 600.0,
+    report: Report | None = None,
+) -> Iterator[FrameCount]:
+    """Count the people in a video or before a camera, again and again.
+
+    Frames are chosen by their times, not by their numbers: the first one, and from there the first at or
+    after every multiple of `every`. Where the network needs longer than that, a recording waits for it; of a
+    camera the newest frame is taken, and the moments in between are left out.
+
+    The counts are smoothed: each is the mean of all counts so far, weighted by `exp(-age / smooth)`. Where
+    they come much more often than that, a change shows to about two thirds after the time `smooth`. Of counts
+    that lie `smooth` apart the newest makes up 63 % or more of the mean, three times as far apart 95 % or more.
+
+    Args:
+        source: path of a video; address of one or of a camera (`rtsp://...`, `http://...`); or the number of
+            a webcam, 0 for the first.
+        every: seconds from one count to the next.
+        zones: zones to count in, see `zones.read_zones`, in pixels of the upright frame or in fractions.
+        model: as for `counting.count`.
+        seconds: stop after so many seconds of the video or the camera.
+        smooth: time constant of the smoothing in seconds; 0 for none.
+        coverage: as for `counting.count`. The range is one for single pictures.
+        annotated: write a video with the density map over every frame, the count, the time and the zones to
+            this file (`.mp4`, `.mov` or `.mkv`). It is whole once the iteration has ended, in whatever way:
+            at the video's end, by an error, by `close()` or by Ctrl-C. Until then `.mp4` and `.mov` hold 72
+            bytes of memory for each frame, `.mkv` 3: choose that for days.
+        timeout: seconds within which an address has to answer, and after which silence means that it dropped.
+        patience: seconds for which a camera that dropped is tried again, at growing pauses.
+        report: called with a sentence for each thing that was left out, dropped or found again;
+            `warnings.warn` where None.
+
+    Returns:
+        An iterator of `FrameCount`.
+
+    Raises:
+        VideoError: if PyAV is missing, the source cannot be read or has no frames, a camera stays away, or,
+            after the last frame, if the annotated video could not be written.
+        DataError: if the zones cannot be used or lie outside the frame, a number is out of range, or the
+            annotated video would replace the source.
+        WeightsError: if there is no such network, or its file is damaged.
+
+    Example:
+        >>> for frame in count_video("square.mp4", every=10):  # doctest: +SKIP
+        ...     print(f"{frame.time:.0f} s: {frame.count:.0f} people")
+        0 s: 212 people
+        10 s: 218 people
+    """
+    for name, value, least in (
+        ("every", every, "above 0"),
+        ("seconds", seconds, "above 0"),
+        ("smooth", smooth, "0 or more"),
+    ):
+        allowed = value is None or value > 0 or value == 0 and least == "0 or more"
+        if not allowed or value is not None and not math.isfinite(value):
+            raise DataError(f"{name} must be a number of seconds {least}. Received: {name}={value}")
+    require_av()
+    source_name(source)  # raises for what is no source
+    path = video_path(source)
+    if annotated is not None and path is not None and os.path.isfile(path):
+        if os.path.realpath(annotated) == os.path.realpath(path):
+            raise DataError(f"The annotated video would replace the source, {path}. Choose another file.")
+    named = read_zones(zones) if zones is not None else []
+    film = None if annotated is None else AnnotatedVideo(annotated, named, report or _warn)
+    load_network(model)  # before a camera is kept waiting
+    moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, report=report or _warn)
+    return _counted(moments, film, every, named, model, coverage, _Smoother(smooth))
+
+
+def _counted(
+    moments: Iterator[VideoMoment],
+    film: AnnotatedVideo | None,
+    every: float,
+    zones: list[Zone],
+    model: Model,
+    coverage: float,
+    smoother: _Smoother,
+) -> Iterator[FrameCount]:
+    due = 0.0
+    frame = None
+    with film or nullcontext(), closing(moments):
+        for moment in moments:
+            is_due = moment.time >= due - _SLACK
+            if is_due:
+                due = (math.floor((moment.time + _SLACK) / every) + 1) * every
+                picture = moment.picture()
+                result = count(picture, model=model, coverage=coverage, progress=False)
+                frame = _frame_count(moment, result, zones, smoother)
+            if film is not None:
+                film.add(moment.time, picture if is_due else moment.picture(), frame)
+            if is_due:
+                yield frame
+    if film is not None and film.failure:
+        raise VideoError(film.failure)
+
+
+def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], smoother: _Smoother) -> FrameCount:
+    by_zone = count_zones(result.density, zones, (result.height, result.width))
+    has_range = result.low is not None
+    smoothed, low, high, *shares = smoother(
+        moment.time,
+        [result.count, *((result.low, result.high) if has_range else (0.0, 0.0)), *by_zone.values()],
+    )
+    return FrameCount(
+        time=moment.time,
+        count=smoothed,
+        low=low if has_range else None,
+        high=high if has_range else None,
+        zones=dict(zip(by_zone, shares, strict=True)),
+        alone=result.count,
+        density=result.density,
+        width=result.width,
+        height=result.height,
+        clock=moment.clock,
+        warnings=result.warnings,
+    )
+
+
+class _Smoother:
+    """The mean of all measurements so far, each weighted by exp(-age / seconds).
+
+    It is linear: what adds up before adds up after. Of the past it keeps two sums.
+    """
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+        self._time = 0.0
+        self._sum: np.ndarray | float = 0.0
+        self._weight = 0.0
+
+    def __call__(self, time: float, values: list[float]) -> list[float]:
+        kept = math.exp(-(time - self._time) / self._seconds) if self._seconds else 0.0
+        self._time = time
+        self._sum = kept * self._sum + np.asarray(values, np.float64)
+        self._weight = kept * self._weight + 1.0
+        return (self._sum / self._weight).tolist()
+
+
+def _warn(message: str) -> None:
+    import warnings
+
+    warnings.warn(message, stacklevel=2)

@@ -1,0 +1,254 @@
+"""What counting a video leaves behind: a table that grows as it counts, and an annotated video."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from crowdcount.area.zones import draw_zones
+from crowdcount.errors import DataError, VideoError
+from crowdcount.files import atomic_path, is_stream
+from crowdcount.grid import map_shape
+from crowdcount.show.plots import add_caption, overlay
+from crowdcount.video.frames import Report
+
+if TYPE_CHECKING:
+    from crowdcount.area.zones import Zone
+    from crowdcount.video.results import FrameCount
+
+COLUMNS = ("time", "count", "low", "high")
+"""The first columns of a table; a column for each zone, called by its name, follows."""
+
+_SUFFIXES = (".mp4", ".mov", ".mkv")
+# The first that PyAV was built with: H.264 plays everywhere, MPEG-4 is always there.
+_ENCODERS = {"libx264": {"preset": "veryfast", "crf": "23"}, "mpeg4": {"qmax": "4"}}
+# Frames a second that the encoder plans with; the times are the frames' own.
+_NOMINAL_RATE = 25
+# Times of frames are kept in milliseconds.
+_TICKS = 1000
+
+
+class CountTable:
+    """A CSV file that gains a row for each count and can be read at any time.
+
+    A row is written at once and whole, to the file itself: someone may follow a camera's table, and what was
+    counted before a crash is kept. A file of that name is replaced when the first row comes, and only if that
+    row can be written. Where a later one cannot, as on a full disk, the rows before it stay.
+
+    Args:
+        path: the file to write.
+        zones: names of the zones, each a column after `time`, `count`, `low` and `high`.
+
+    Raises:
+        DataError: if a zone has the name of one of these four.
+    """
+
+    def __init__(self, path: str | os.PathLike, zones: Iterable[str] = ()):
+        self._path = Path(path)
+        self._zones = list(zones)
+        self._file: io.FileIO | None = None
+        for name in self._zones:
+            if name in COLUMNS:
+                raise DataError(f"The table has a column {name!r} of its own. Give the zone another name.")
+
+    def add(self, frame: FrameCount) -> None:
+        """Write a row.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        numbers = [frame.count, frame.low, frame.high, *(frame.zones[name] for name in self._zones)]
+        # Digits enough for zones to add up to the count.
+        cells = ["" if number is None else round(number, 6) for number in numbers]
+        data = _line([round(frame.time, 3), *cells])
+        if self._file is None:
+            data = _line([*COLUMNS, *self._zones]) + data
+            if not is_stream(self._path):
+                with atomic_path(self._path) as temporary:
+                    temporary.write_bytes(data)
+                data = b""
+            self._file = open(self._path, "ab", buffering=0)
+        self._write(data)
+
+    def close(self) -> None:
+        """End the table; nothing is left to be written."""
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> CountTable:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def _write(self, data: bytes) -> None:
+        whole = os.fstat(self._file.fileno()).st_size
+        try:
+            while data:
+                data = data[self._file.write(data) :]  # on a full disk first a part, then an error
+        except BaseException:
+            with suppress(OSError):  # a pipe takes nothing back
+                self._file.truncate(whole)
+            raise
+
+
+class AnnotatedVideo:
+    """A video that shows what was counted: the last density map over every frame, zones, and a line of text.
+
+    It is a context manager: the file is there, whole, when the block is left, by whatever exception. If it
+    cannot be written, as on a full disk, it is given up and removed; `failure` then tells why, and the block
+    goes on.
+
+    Args:
+        path: the file to write, `.mp4`, `.mov` or `.mkv`.
+        zones: zones to draw with their counts; frames are darkened outside them.
+        report: called with a sentence when the file is given up.
+
+    Raises:
+        VideoError: if the suffix is of another format.
+    """
+
+    def __init__(self, path: str | os.PathLike, zones: list[Zone], report: Report):
+        self._path, self._zones, self._report = Path(path), zones, report
+        if self._path.suffix.lower() not in _SUFFIXES:
+            raise VideoError(f"{path} is no name for a video. Let it end in {' or '.join(_SUFFIXES)}.")
+        self.failure: str | None = None
+        self._stack = ExitStack()
+        self._container = None
+        self._last = -1
+        self._shown: FrameCount | None = None
+        self._strip_text = ""
+        self._room: int | None = None
+
+    def __enter__(self) -> AnnotatedVideo:
+        return self
+
+    def add(self, time: float, picture: np.ndarray, frame: FrameCount) -> None:
+        """Write a frame.
+
+        Args:
+            time: seconds since the first frame, growing.
+            picture: uint8 RGB, shape (H, W, 3).
+            frame: what was last counted; of any frame before this one.
+
+        Raises:
+            DataError: if a zone lies outside the picture.
+        """
+        import av
+
+        if self.failure:
+            return
+        drawn = self._drawn(time, picture, frame)
+        try:
+            self._encode(time, drawn)
+        except (OSError, ValueError, av.FFmpegError) as error:
+            self._give_up(error)
+
+    def __exit__(self, *_) -> None:
+        if self._container is None or self.failure:
+            return
+        import av
+
+        try:
+            for packet in self._stream.encode():
+                self._container.mux(packet)
+            self._container.close()
+            self._stack.close()
+        except (OSError, ValueError, av.FFmpegError) as error:
+            self._give_up(error)
+
+    def _drawn(self, time: float, picture: np.ndarray, frame: FrameCount) -> Image.Image:
+        size = picture.shape[:2]
+        if frame is not self._shown or size != self._size:
+            self._shown, self._size = frame, size
+            self._set_layer(frame, size)
+        shown = ImageChops.add(ImageChops.multiply(Image.fromarray(picture), self._gain), self._cover)
+        text = f"{_clock(time)}: {_people(frame)}"
+        if text != self._strip_text or self._strip.width != shown.width:
+            self._strip_text = text
+            self._strip = _strip(text, shown.width)
+        if self._room is None:
+            # All frames have one size: the room is for the longest text, whatever is counted later.
+            span = "" if frame.low is None else " (888888 to 888888)"
+            self._room = _strip(f"88:88:88: about 888888 people{span}", shown.width).height
+        # The encoder takes even sides only.
+        canvas = Image.new("RGB", (_even(shown.width), _even(shown.height + self._room)))
+        canvas.paste(shown)
+        canvas.paste(self._strip, (0, shown.height))
+        return canvas
+
+    def _set_layer(self, frame: FrameCount, size: tuple[int, int]) -> None:
+        """What is drawn over the frames until the next count.
+
+        Every pixel of the drawing is `gain * pixel + cover`, whatever the frame: both follow from what
+        becomes of a black and of a white frame.
+        """
+        density = frame.density
+        if (frame.height, frame.width) != size:  # the camera changed its size since then
+            density = np.zeros(map_shape(size), np.float32)
+        black, white = (overlay(np.full((*size, 3), level, np.uint8), density) for level in (0, 255))
+        if self._zones:
+            black, white = (draw_zones(shown, self._zones, frame.zones) for shown in (black, white))
+        self._cover, self._gain = Image.fromarray(black), Image.fromarray(white - black)
+
+    def _encode(self, time: float, image: Image.Image) -> None:
+        import av
+
+        if self._container is None:
+            temporary = self._stack.enter_context(atomic_path(self._path))
+            self._container = av.open(str(temporary), "w")
+            name = next(name for name in _ENCODERS if name in av.codecs_available)
+            self._stream = self._container.add_stream(name, rate=_NOMINAL_RATE, options=_ENCODERS[name])
+            self._stream.width, self._stream.height = image.size
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.codec_context.time_base = Fraction(1, _TICKS)
+        if image.size != (self._stream.width, self._stream.height):
+            image = image.resize((self._stream.width, self._stream.height))
+        encoded = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
+        self._last = max(round(time * _TICKS), self._last + 1)
+        encoded.pts, encoded.time_base = self._last, Fraction(1, _TICKS)
+        for packet in self._stream.encode(encoded):
+            self._container.mux(packet)
+
+    def _give_up(self, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or error
+        self.failure = f"cannot write {self._path}: {reason}. What was counted is kept."
+        self._report(f"cannot write {self._path}: {reason}. Counting goes on without it.")
+        if self._container is not None:
+            with suppress(Exception):  # it cannot be finished either; it is removed
+                self._container.close()
+        self._stack.__exit__(type(error), error, error.__traceback__)
+
+
+def _line(cells: list) -> bytes:
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode("utf-8")
+
+
+def _strip(text: str, width: int) -> Image.Image:
+    return Image.fromarray(add_caption(np.zeros((1, width, 3), np.uint8), text)[1:])
+
+
+def _even(length: int) -> int:
+    return length + length % 2
+
+
+def _clock(time: float) -> str:
+    minutes, seconds = divmod(int(time), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def _people(frame: FrameCount) -> str:
+    people = round(frame.count)
+    text = f"about {people} {'person' if people == 1 else 'people'}"
+    return text if frame.low is None else f"{text} ({round(frame.low)} to {round(frame.high)})"

@@ -1,0 +1,535 @@
+"""Frames of videos, webcams and network cameras, each with its time. Needs PyAV (the extra `video`).
+
+A recording is read frame after frame, at whatever speed its reader takes them. A camera is read by a thread
+that keeps the newest frame only: whoever is slower than the camera misses frames, and never lags behind it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import TYPE_CHECKING
+from urllib.request import url2pathname
+
+import numpy as np
+
+from crowdcount.errors import VideoError
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+VideoSource = str | os.PathLike | int
+Report = Callable[[str], None]
+
+# Pauses before a camera that dropped is tried again, in seconds: doubled each time, up to the longest.
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+# A message about broken frames at most so often, in seconds of the video.
+_QUIET = 60.0
+# What a recording may lack at its end, in seconds, before it counts as cut off: its length is often an estimate.
+_LACKING = 2.0
+# How long the reader sleeps at most while it waits for a camera: on some systems a wait holds Ctrl-C back.
+_NAP = 0.2
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_FILE_ADDRESS = re.compile(r"file://(localhost(?=/))?", re.IGNORECASE)
+# Servers that keep files. What comes by other ways, as udp, rtp, srt or rtmp, is sent as it happens.
+_SERVERS = {"http", "https", "ftp", "sftp", "smb", "rtsp", "rtsps"}
+# Formats that only describe where the video is: the description's size says nothing of the video's length.
+_DESCRIPTIONS = {"hls", "dash", "rtsp", "sdp"}
+_WEBCAMS = {"linux": ("v4l2", "/dev/video{}", {}), "darwin": ("avfoundation", "{}", {"framerate": "30"})}
+
+
+@dataclass(frozen=True, eq=False)
+class VideoMoment:
+    """A frame, not converted to a picture yet.
+
+    Args:
+        time: seconds since the first frame: by the video's own clock for a recording, by this machine's for a
+            camera.
+        clock: when a camera's frame came, with its time zone; None for a recording.
+        frame: PyAV's frame.
+        shape: how much wider than high its pixels are.
+    """
+
+    time: float
+    clock: datetime | None
+    frame: VideoFrame
+    shape: Fraction = Fraction(1)
+
+    def picture(self) -> np.ndarray:
+        """The frame as players show it, upright and with square pixels: uint8 RGB, shape (H, W, 3)."""
+        width = round(self.frame.width * self.shape)
+        picture = self.frame.to_ndarray(format="rgb24", width=width, height=self.frame.height)
+        return np.ascontiguousarray(np.rot90(picture, round(self.frame.rotation / 90)))
+
+
+def read_frames(
+    source: VideoSource,
+    *,
+    seconds: float | None = None,
+    timeout: float = 10.0,
+    patience: float = 600.0,
+    report: Report,
+) -> Iterator[VideoMoment]:
+    """Read the frames of a video or a camera in order; damaged frames are left out and reported.
+
+    Args:
+        source: path of a video; address of one or of a camera (`rtsp://...`, `http://...`); or the number of
+            a webcam. An address with a known length, as of a file, is read once, from its beginning to its end.
+        seconds: stop after so many seconds of the video or the camera.
+        timeout: seconds within which an address has to answer, and after which silence means that it dropped.
+        patience: seconds for which a camera that dropped is tried again, at growing pauses.
+        report: called with a sentence for each thing that was left out, dropped or found again.
+
+    Yields:
+        Each frame of a recording; of a camera the newest frame whenever the next is asked for.
+
+    Raises:
+        VideoError: if PyAV is missing, the source cannot be read or has no frames, or a camera stays away.
+    """
+    _import_av()
+    name, path = source_name(source), video_path(source)
+    if path is not None:
+        opened, live = _open_file(path), False
+    elif _is_webcam(source):
+        opened, live = _opened_in_time(lambda: _open_webcam(int(source), timeout), name, timeout), True
+    else:
+        opened = _opened_in_time(lambda: _open_address(source, timeout), name, timeout)
+        live = not _is_recording(opened, source)
+    if not live:
+        with opened:
+            for moment in _recording(opened, name, report):
+                if seconds is not None and moment.time >= seconds:
+                    return
+                yield moment
+        return
+
+    def again() -> InputContainer:
+        if _is_webcam(source):
+            return _open_webcam(int(source), timeout)
+        container = _open_address(source, timeout)
+        if _is_recording(container, source):  # of what was seen already: a broadcast ends so
+            container.close()
+            raise VideoError("a recording is there now")
+        return container
+
+    yield from _Camera(name, opened, again, timeout, patience, report).moments(seconds)
+
+
+def source_name(source: VideoSource) -> str:
+    """How messages call a source: an address without what may be the user's name and password.
+
+    Example:
+        >>> source_name("rtsp://admin:p@ss@192.168.1.20/stream1")
+        'rtsp://***@192.168.1.20/stream1'
+        >>> source_name("http://192.168.1.20/video.cgi?user=admin&pwd=secret")
+        'http://192.168.1.20/video.cgi?***'
+    """
+    if _is_webcam(source):
+        return f"webcam {int(source)}"
+    if not isinstance(source, (str, os.PathLike)):
+        raise VideoError(
+            f"A video cannot be read from {type(source).__name__} {repr(source)[:80]}. Give the path of a "
+            "video, an address, or the number of a webcam."
+        )
+    path = video_path(source)
+    if path is not None:
+        return path
+    # Up to the last "@" before the path, as FFmpeg reads it: a password may hold others.
+    shown = re.sub(r"//[^/]*@", "//***@", source, count=1)
+    # There is no telling what cameras call a password in the query, or in the path as user=admin&password=...
+    return re.sub(r"([?#;=]).*", r"\1***", shown, flags=re.DOTALL)
+
+
+def video_path(source: VideoSource) -> str | None:
+    """The path of a source that is a file of this machine; None for a webcam or another address.
+
+    Example:
+        >>> video_path("file:///home/me/the%20square.mp4")
+        '/home/me/the square.mp4'
+    """
+    if not isinstance(source, (str, os.PathLike)) or _is_webcam(source):
+        return None
+    path = os.fsdecode(source)
+    if found := _FILE_ADDRESS.match(path):
+        return url2pathname(path[found.end() :])
+    return None if _is_address(source) else path
+
+
+def require_av() -> None:
+    """Raise a VideoError that names the extra where PyAV is missing."""
+    _import_av()
+
+
+# --- Opening ------------------------------------------------------------------------------------------------
+
+
+def _import_av():
+    try:
+        import av
+    except ImportError as error:
+        raise VideoError(
+            'Videos and cameras need PyAV, which is not installed. Install it: pip install ".[video]"'
+        ) from error
+    return av
+
+
+def _is_webcam(source: VideoSource) -> bool:
+    if isinstance(source, int):
+        return not isinstance(source, bool)
+    return isinstance(source, str) and source.isdecimal() and not os.path.exists(source)
+
+
+def _is_address(source: VideoSource) -> bool:
+    return isinstance(source, str) and _ADDRESS.match(source) is not None
+
+
+def _is_recording(container: InputContainer, address: str) -> bool:
+    """Whether an address is that of a file, which has a length, rather than a camera's."""
+    if address.partition("://")[0].lower() not in _SERVERS:
+        return False
+    if (container.duration or 0) > 0:  # live streams may call it 0
+        return True
+    return container.size > 0 and container.format.name not in _DESCRIPTIONS
+
+
+def _open_file(path: str) -> InputContainer:
+    av = _import_av()
+    name = repr(path)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise VideoError(f"{name} is a folder. Name one of the videos in it.")
+        if not stat.S_ISREG(mode):
+            raise VideoError(f"{name} is a pipe or a device, not a file. Name a webcam by its number, as 0.")
+        if os.path.getsize(path) == 0:
+            raise VideoError(f"{name} is empty (0 bytes). Copy or download it again.")
+        return av.open(path)
+    except FileNotFoundError as error:
+        place = "" if os.path.isabs(path) else f" (looked from {os.getcwd()!r})"
+        raise VideoError(f"{name} does not exist. Check its spelling{place}.") from error
+    except PermissionError as error:
+        raise VideoError(f"{name} may not be read: permission denied. Change its rights.") from error
+    except VideoError:
+        raise
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(
+            f"{name} cannot be read as a video: it is of another kind, damaged or cut off ({_reason(error)})."
+        ) from error
+
+
+def _open_address(address: str, timeout: float) -> InputContainer:
+    av = _import_av()
+    options = {"rtsp_flags": "prefer_tcp"} if address.lower().startswith("rtsp") else {}
+    begun = time.monotonic()
+    try:
+        # As `options` they would reach the streams too: PyAV 14 to 17 crashes over streams that turn up late.
+        return av.open(address, container_options=options, timeout=timeout)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        # The RTSP reader calls invalid what it only waited for in vain.
+        if time.monotonic() - begun >= 0.9 * timeout:
+            raise _no_answer(source_name(address), timeout) from error
+        raise VideoError(
+            f"{source_name(address)} cannot be opened: {_reason(error)}. Check the address, the user name "
+            "and the password, and that the camera is on."
+        ) from error
+
+
+def _open_webcam(number: int, timeout: float) -> InputContainer:
+    av = _import_av()
+    if sys.platform not in _WEBCAMS:
+        raise VideoError(
+            f"Webcam {number} cannot be opened: on this system ({sys.platform}) webcams are not read. Give "
+            "the address of a network camera, or a video."
+        )
+    driver, address, options = _WEBCAMS[sys.platform]
+    try:
+        return av.open(address.format(number), format=driver, container_options=options, timeout=timeout)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(
+            f"Webcam {number} ({address.format(number)}) cannot be opened: {_reason(error)}. Check that it "
+            "is plugged in, that no other program uses it, and its number: the first is 0."
+        ) from error
+
+
+def _opened_in_time(opening: Callable[[], InputContainer], name: str, timeout: float) -> InputContainer:
+    """Open in a thread: neither looking up a name nor a driver heeds a time limit, or Ctrl-C."""
+    outcome: list = []
+
+    def run() -> None:
+        try:
+            outcome.append(opening())
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    end = time.monotonic() + timeout + 1.0
+    while thread.is_alive() and time.monotonic() < end:
+        thread.join(_NAP)
+    if not outcome:
+        raise _no_answer(name, timeout)
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _no_answer(name: str, timeout: float) -> VideoError:
+    return VideoError(
+        f"{name} does not answer within {timeout:g} s. Check the address, the network, and that the camera is on."
+    )
+
+
+def _reason(error: Exception) -> str:
+    if type(error).__name__ == "ExitError":  # what PyAV raises at the end of its time limit
+        return "nothing came for too long"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _video_stream(container: InputContainer, name: str) -> VideoStream:
+    from av.stream import Disposition
+
+    # Music files hold the picture of their cover as a video of one frame.
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        raise VideoError(f"{name} holds no video.")
+    return streams[0]
+
+
+# --- Reading ------------------------------------------------------------------------------------------------
+
+
+class _Broken:
+    """Counts the frames that cannot be decoded, and tells of them now and then."""
+
+    def __init__(self, name: str, report: Report):
+        self._name, self._report = name, report
+        self._count = 0
+        self._next = 0.0
+
+    def add(self) -> None:
+        self._count += 1
+
+    def tell(self, moment: float, *, last: bool = False) -> None:
+        if self._count and (last or moment >= self._next):
+            frames = "1 broken frame" if self._count == 1 else f"{self._count} broken frames"
+            self._report(f"{self._name}: {frames} skipped before {moment:.1f} s.")
+            self._count, self._next = 0, moment + _QUIET
+
+
+def _decoded(container: InputContainer, stream: VideoStream, broken: _Broken) -> Iterator[VideoFrame]:
+    """Frames that are whole. What ends the stream other than its end is raised."""
+    av = _import_av()
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            broken.add()
+            continue
+        for frame in frames:
+            if frame.is_corrupt:
+                broken.add()
+            else:
+                yield frame
+
+
+def _recording(container: InputContainer, name: str, report: Report) -> Iterator[VideoMoment]:
+    av = _import_av()
+    stream = _video_stream(container, name)
+    stream.thread_type = "AUTO"
+    shape = _pixel_shape(stream)
+    broken = _Broken(name, report)
+    clock = _RecordingClock(stream, name)
+    now = longest = 0.0
+    reason = None
+    seen = 0
+    try:
+        for frame in _decoded(container, stream, broken):
+            before, now = now, clock.read(frame)
+            longest = max(longest, now - before)
+            seen += 1
+            broken.tell(now)
+            yield VideoMoment(now, None, frame, shape)
+    except (av.FFmpegError, OSError) as error:
+        reason = _reason(error)
+    broken.tell(now, last=True)
+    if not seen:
+        raise VideoError(
+            f"{name} has no frame that can be read{f' ({reason})' if reason else ''}. It is empty, damaged "
+            "or cut off: record or copy it again."
+        )
+    whole = _declared_length(container, stream)
+    lacking = max(_LACKING, 0.05 * whole)
+    if seen < stream.frames:
+        # Not enough by itself: AVI counts pauses as frames, and a phone hides those that were trimmed away.
+        lacking = min(lacking, 2 * longest)
+    if reason or whole - now > lacking:
+        told = f" of {whole:.1f} s" if whole > now else ""
+        report(f"{name}: ends early, after {now:.1f} s{told}: it is cut off or damaged.")
+
+
+def _declared_length(container: InputContainer, stream: VideoStream) -> float:
+    """How many seconds the header says that the video lasts, 0 where it does not."""
+    if container.format.name in _DESCRIPTIONS:  # it knows of the whole, its streams do not
+        return (container.duration or 0) / _import_av().time_base
+    # Of an AVI that is cut off FFmpeg shortens the duration with the file. Its frames are the header's own, and last
+    # a tick of its clock each.
+    ticks = stream.frames if container.format.name == "avi" else 0
+    return float((ticks or stream.duration or 0) * (stream.time_base or 0))
+
+
+class _RecordingClock:
+    """Seconds since the beginning, growing from frame to frame whatever the file's own times do.
+
+    Files joined from several begin again in the middle, and raw streams have no times at all: there the frame
+    rate tells how far apart two frames are.
+    """
+
+    def __init__(self, stream: VideoStream, name: str):
+        self._name = name
+        self._rate = stream.average_rate or stream.guessed_rate
+        self._start: float | None = None
+        if stream.start_time is not None and stream.time_base:
+            self._start = float(stream.start_time * stream.time_base)
+        self._shift = 0.0
+        self._last: float | None = None
+
+    def read(self, frame: VideoFrame) -> float:
+        if frame.pts is None:
+            now = 0.0 if self._last is None else self._last + self._step()
+        else:
+            if self._start is None:
+                self._start = frame.time
+            now = frame.time - self._start + self._shift
+            if self._last is None:
+                now = max(0.0, now)
+            elif now <= self._last:
+                self._shift += self._last + self._step() - now
+                now = self._last + self._step()
+        self._last = now
+        return now
+
+    def _step(self) -> float:
+        if not self._rate:
+            raise VideoError(
+                f"{self._name} tells neither when its frames were taken nor how many there are a second (0 "
+                "frames per second). Convert it first, as with: ffmpeg -r 25 -i VIDEO converted.mp4"
+            )
+        return float(1 / self._rate)
+
+
+def _pixel_shape(stream: VideoStream) -> Fraction:
+    shape = stream.sample_aspect_ratio
+    # Files that know nothing of it write 0; what is far from 1 is a mistake, not a lens.
+    return shape if shape and Fraction(1, 4) <= shape <= 4 else Fraction(1)
+
+
+class _Camera:
+    """A camera, read by a thread of its own that connects again where it drops."""
+
+    def __init__(
+        self,
+        name: str,
+        opened: InputContainer,
+        again: Callable[[], InputContainer],
+        timeout: float,
+        patience: float,
+        report: Report,
+    ):
+        self._name, self._timeout, self._patience, self._report = name, timeout, patience, report
+        self._opened: InputContainer | None = opened
+        self._again = again
+        self._news = threading.Condition()
+        self._stop = threading.Event()
+        # What the thread hands over, under the lock of `_news`.
+        self._newest: tuple[float, VideoMoment] | None = None
+        self._dropped: str | None = None
+        self._seen = False
+        self._messages: list[str] = []
+
+    def moments(self, seconds: float | None) -> Iterator[VideoMoment]:
+        thread = threading.Thread(target=self._read, name=f"frames of {self._name}", daemon=True)
+        thread.start()
+        last = time.monotonic()
+        first: float | None = None
+        away = False
+        try:
+            while True:
+                with self._news:
+                    if self._newest is None:
+                        self._news.wait(_NAP)
+                    newest, self._newest = self._newest, None
+                    dropped = self._dropped
+                    messages, self._messages = self._messages, []
+                for message in messages:
+                    self._report(message)
+                now = time.monotonic()
+                if first is not None and seconds is not None and (newest or (now,))[0] - first >= seconds:
+                    return
+                if newest is not None:
+                    arrived, moment = newest
+                    if away:
+                        self._report(f"{self._name}: back after {arrived - last:.0f} s.")
+                        away = False
+                    last = arrived
+                    first = arrived if first is None else first
+                    yield VideoMoment(arrived - first, moment.clock, moment.frame, moment.shape)
+                elif first is None:
+                    if dropped is not None:
+                        raise VideoError(f"{self._name} gives no frames: {dropped}.")
+                    if now - last > self._timeout:
+                        raise VideoError(f"{self._name} gives no frames within {self._timeout:g} s.")
+                elif now - last > self._patience:
+                    raise VideoError(f"{self._name} dropped and did not come back within {self._patience:g} s.")
+                elif dropped is not None and not away:
+                    self._report(f"{self._name}: dropped ({dropped}). Connecting again.")
+                    away = True
+        finally:
+            self._stop.set()
+            thread.join(1.0)  # it may hang in a call that only ends with its time limit; it holds nothing
+
+    def _read(self) -> None:
+        """The thread: connect, hand over frames, connect again."""
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            reason = "the stream ended"
+            try:
+                container, self._opened = self._opened or self._again(), None
+                with container:
+                    stream = _video_stream(container, self._name)
+                    shape = _pixel_shape(stream)
+                    begun = time.monotonic()
+                    broken = _Broken(self._name, self._message)
+                    for frame in _decoded(container, stream, broken):
+                        now = time.monotonic()
+                        broken.tell(now - begun)
+                        pause = _FIRST_PAUSE
+                        moment = VideoMoment(0.0, datetime.now().astimezone(), frame, shape)
+                        with self._news:
+                            self._newest, self._dropped = (now, moment), None
+                            self._news.notify()
+                        if self._stop.is_set():
+                            return
+            except Exception as error:
+                # Whatever it is, the camera may be back: the limit is the reader's patience.
+                reason = _reason(error).rstrip(".")
+            with self._news:
+                self._dropped = reason
+                self._news.notify()
+            self._stop.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _message(self, text: str) -> None:
+        with self._news:
+            self._messages.append(text)

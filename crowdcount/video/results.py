@@ -1,0 +1,43 @@
+"""What counting a video gives: a `FrameCount` at each moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+
+@dataclass(eq=False)
+class FrameCount:
+    """What the network sees at one moment of a video.
+
+    `count`, `low`, `high` and `zones` are smoothed over time, all with the same weights, so that zones which
+    tile the picture add up to the count. It holds no picture, but its density map: a list of the frames of a
+    long video keeps about 130 kB for each of 1920x1080 pixels.
+
+    Args:
+        time: seconds since the first frame.
+        count: number of people.
+        low: lower end of the range around it, see `CountResult.low`; None without a calibration.
+        high: upper end of the range, or None.
+        zones: zone's name -> people in it.
+        alone: number of people in this frame alone, not smoothed: the sum of `density`.
+        density: float32 array (ceil(height / 8), ceil(width / 8)), people in each cell of this frame.
+        width: width of the upright frame in pixels.
+        height: its height in pixels.
+        clock: when a camera's frame came; None for a recording.
+        warnings: reasons to doubt this frame's count, one sentence each; usually none.
+    """
+
+    time: float
+    count: float
+    low: float | None
+    high: float | None
+    zones: dict[str, float]
+    alone: float
+    density: np.ndarray = field(repr=False)
+    width: int
+    height: int
+    clock: datetime | None = None
+    warnings: list[str] = field(default_factory=list)
