@@ -24,6 +24,14 @@ def shanghaitech_root() -> Path:
     pytest.skip("ShanghaiTech is not here (set CROWDCOUNT_DATA to the folder that holds it)")
 
 
+@pytest.fixture(autouse=True)
+def progress_of_nobody(tmp_path_factory, monkeypatch) -> Path:
+    """The course keeps what is passed in a file of the learner's; tests have one of their own."""
+    file = tmp_path_factory.mktemp("course") / "course.json"
+    monkeypatch.setenv("CROWDCOUNT_PROGRESS", str(file))
+    return file
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20180618)

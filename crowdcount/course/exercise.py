@@ -23,6 +23,7 @@ class Exercise:
         name: notebook and name, such as `"02.sigmoid"`.
         answer: the name that the learner's code defines.
         hint: a nudge, not the answer.
+        more: what a second call of `hint` says: nearly there, still not the code.
         solution: code that defines `answer`.
         praise: one sentence that says what the learner has now.
         examine: takes the answer; raises `Wrong` with what to look at.
@@ -31,9 +32,26 @@ class Exercise:
     name: str
     answer: str
     hint: str
+    more: str
     solution: str
     praise: str
     examine: Callable[[Any], None]
+
+
+def defined(code: str, name: str) -> Any:
+    """What `code` defines under `name`; code of exercises stands on its own, with NumPy as `np`.
+
+    Raises:
+        KeyError: if it defines nothing of this name.
+        Exception: what running the code raises.
+
+    Example:
+        >>> defined("def twice(x):\\n    return 2 * x", "twice")(4)
+        8
+    """
+    space: dict[str, Any] = {"np": np}
+    exec(code, space)
+    return space[name]
 
 
 def examine_function(

@@ -139,9 +139,16 @@ EXERCISES = [
     Exercise(
         name="10.gaussian",
         answer="gaussian",
-        hint="The center of column j lies at j + 0.5. Make a row of (j + 0.5 - x)^2 and a column of (i + "
-        "0.5 - y)^2; "
-        "their sum is the squared distance of every pixel. At the end divide by what the kernel sums to.",
+        hint=(
+            "What is the squared distance of each pixel's center from (x, y)? One row for the "
+            "columns and one column for the rows are enough: broadcasting makes the rest. Mind that "
+            "pixel 0 has its center at 0.5."
+        ),
+        more=(
+            "Make a row of (j + 0.5 - x)^2 and a column of (i + 0.5 - y)^2; their sum is the squared "
+            "distance. np.exp of minus that, divided by 2 sigma^2. At the end divide by what the "
+            "kernel sums to."
+        ),
         solution=getsource(gaussian),
         praise="a dot has become a hill of volume 1. A map of such hills sums to the number of heads.",
         examine=examine_function(
@@ -179,6 +186,10 @@ EXERCISES = [
         hint="points[:, None] - points[None, :] holds the difference of every pair. Sort each row of "
         "distances: the first "
         "is the head itself.",
+        more=(
+            "The length of each difference is the root of dx^2 + dy^2: np.linalg.norm(..., axis=-1). "
+            "After sorting along axis 1 take the columns 1 to k, their mean in each row, times beta."
+        ),
         solution=getsource(adaptive),
         praise="each head has its own sigma, from nothing but its neighbors.",
         examine=examine_function(
@@ -227,9 +238,15 @@ EXERCISES = [
     Exercise(
         name="10.profile",
         answer="profile",
-        hint="ndtr((edge - position) / sigma) is the mass left of an edge. A picture of `length` pixels has "
-        "length + 1 "
-        "edges, and np.diff gives what lies between neighbors. Then make the sum 1.",
+        hint=(
+            "How much of a bell lies left of an edge is what `ndtr` gives, if the edge is measured "
+            "in sigmas from the center. A pixel holds what lies between its two edges."
+        ),
+        more=(
+            "ndtr((edge - position) / sigma) is the mass left of an edge. A picture of `length` "
+            "pixels has length + 1 edges, and np.diff gives what lies between neighbors. Then make "
+            "the sum 1."
+        ),
         solution=getsource(profile),
         praise="no head is lost at the border. Two such profiles, multiplied, are a head.",
         examine=examine_function(
@@ -262,6 +279,7 @@ EXERCISES = [
         name="10.mirror",
         answer="mirror",
         hint="The left edge, x = 0, becomes the right edge, x = width. What does the right edge become?",
+        more=("x becomes width - x; y stays. Copy the points first, so that the learner's own stay as they were."),
         solution=getsource(mirror),
         praise="picture and heads turn together, to the fraction of a pixel.",
         examine=examine_function(
@@ -300,9 +318,14 @@ EXERCISES = [
     Exercise(
         name="10.pool",
         answer="pool",
-        hint="Pad rows and columns with zeros to multiples of the stride, reshape to (rows, stride, "
-        "columns, stride), sum "
-        "over axes 1 and 3. `-rows % stride` says how many rows are missing.",
+        hint=(
+            "A block is stride x stride cells, and its people are added up. What do you do with rows "
+            "that fill no whole block, so that nobody is lost?"
+        ),
+        more=(
+            "Pad rows and columns with zeros to multiples of the stride (`-rows % stride` says how "
+            "many are missing), reshape to (rows, stride, columns, stride), sum over axes 1 and 3."
+        ),
         solution=getsource(pool),
         praise="a map 64 times smaller at stride 8, with not a person less.",
         examine=_examine_pool,

@@ -146,6 +146,10 @@ EXERCISES = [
         hint="Reshape the mask to (rows, 8, columns, 8). The mean over the two axes of length 8 is the "
         "share of each "
         "cell that lies inside.",
+        more=(
+            "inside.reshape(rows, 8, columns, 8).mean(axis=(1, 3)) has the shape of the density map. "
+            "Multiply the two cell by cell, and add up."
+        ),
         solution=getsource(zone_count),
         praise="each cell counts by the share of its area: zones that tile a picture add up to its count.",
         examine=examine_function(
@@ -190,6 +194,10 @@ EXERCISES = [
         answer="off_by",
         hint="Scores: np.abs(true - counted) / (counted + 30). Sort them. The rank is "
         "ceil((n + 1) * coverage), and Python counts from 0.",
+        more=(
+            "With n scores the rank is math.ceil((n + 1) * coverage), and the sorted score of this "
+            "rank is at index rank - 1. (np.quantile would mix two scores.)"
+        ),
         solution="import math\n\nimport numpy as np\n\n\n" + getsource(off_by),
         praise="this is split-conformal prediction: a promise about new pictures, from counting old ones.",
         examine=examine_function(
@@ -243,6 +251,10 @@ EXERCISES = [
         answer="smooth",
         hint="For each moment: the ages of all counts up to it, their weights np.exp(-age / seconds), the "
         "weighted mean.",
+        more=(
+            "In a loop: `now - times[:number]` are the ages of the first `number` counts. The sum of "
+            "weights times counts, divided by the sum of the weights, is one entry of the result."
+        ),
         solution="import numpy as np\n\n\n" + getsource(smooth),
         praise="calm curves without a look into the future.",
         examine=examine_function(
@@ -290,6 +302,7 @@ EXERCISES = [
         name="12.restore",
         answer="restore",
         hint="It was x / 255, minus the mean, divided by the standard deviation. Undo the last step first.",
+        more=("Multiply by the standard deviation, then add the mean, then multiply by 255: the last step first."),
         solution="import numpy as np\n\n\n" + getsource(restore),
         praise="undone in the reverse order, and the network gets what it was trained with.",
         examine=examine_function(
