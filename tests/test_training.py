@@ -22,8 +22,7 @@ from crowdcount.network import csrnet as model
 from crowdcount.network.cards import model_card
 from crowdcount.network.loading import load_model
 from crowdcount.network.prediction import predict_density
-from crowdcount.training import callbacks, mining, recipes
-from crowdcount.training import run as training
+from crowdcount.training import callbacks, mining, recipes, run as training
 from crowdcount.training.callbacks import CropBias, CropMAE, RunawayWatch, averaged_weights
 from crowdcount.training.mining import load_hard_places
 from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD

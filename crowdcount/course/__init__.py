@@ -54,7 +54,7 @@ def check(name: str, answer: object) -> bool:
 
 
 def use(name: str, answer: Any = _KEPT) -> Any:
-    """What a notebook goes on with: the learner's answer where it is right, else the reference. Says which, in one line.
+    """What a notebook goes on with: the learner's answer where it is right, else the reference; says which in one line.
 
     Args:
         name: the exercise, such as `"04.forward"`.

@@ -74,12 +74,25 @@ EXERCISES = [
         "everywhere.",
         examine=examine_function(
             extrapolate,
-            [(12, 2.0, 48.0), (7, 1.0, 1.0), (int(_RNG.integers(3, 90)), 3.5, float(_RNG.uniform(20, 90)))],
+            [
+                (12, 2.0, 48.0),
+                (7, 2.0, 5.0),
+                (7, 1.0, 1.0),
+                (int(_RNG.integers(3, 90)), 3.5, float(_RNG.uniform(20, 90))),
+            ],
             [
                 (
                     lambda people, area, whole: people * area / whole,
                     "the fraction is upside down: the whole is larger than the area, so the answer must be "
                     "larger than the people counted.",
+                ),
+                (
+                    lambda people, area, whole: people // area * whole,
+                    "// cuts the fraction off: 7 people on 2 units are 3.5 a unit, not 3. An estimate may be one: /.",
+                ),
+                (
+                    lambda people, area, whole: people * whole // area,
+                    "// cuts the fraction off. An estimate may be a fraction: 17.5 people is a fine estimate. Use /.",
                 ),
                 (
                     lambda people, area, whole: people * whole,
@@ -131,6 +144,10 @@ EXERCISES = [
                 (
                     lambda estimates, truth: np.mean(np.abs(estimates - truth)),
                     "this is the error in people. As a share of the truth it can be compared between crowds.",
+                ),
+                (
+                    lambda estimates, truth: 100 * np.mean(np.abs(estimates - truth)) / truth,
+                    "this is in percent. A share runs from 0 to 1: 20 % is 0.2.",
                 ),
                 (
                     lambda estimates, truth: np.mean(np.abs(estimates - truth) / estimates),

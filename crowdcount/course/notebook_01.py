@@ -19,6 +19,13 @@ NETWORKS = {
 }
 """Each application of the table, and the crowd, with the network that suits it."""
 
+# Other names of the same, and transformers, which have replaced most recurrent networks for sequences.
+_ALSO_RIGHT = {
+    "CNN": ("convolutional", "convolutional network"),
+    "RNN": ("recurrent", "recurrent network", "lstm", "transformer"),
+    "standard": ("dense", "fully connected", "mlp"),
+}
+
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Slope and intercept of the line with the least squared error through points (m,), (m,)."""
@@ -78,7 +85,7 @@ def _examine_networks(answer: Any) -> None:
         raise Wrong(f"{len(missing)} of {len(NETWORKS)} are still without a network; first: {missing[0]!r}.")
     for name, right in NETWORKS.items():
         given = str(answer[name]).strip().lower()
-        if given == right.lower():
+        if given == right.lower() or given in _ALSO_RIGHT.get(right, ()):
             continue
         if "photograph" in name and given == "standard":
             raise Wrong(

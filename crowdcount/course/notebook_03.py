@@ -99,8 +99,8 @@ EXERCISES = [
         answer="backward",
         hint="dw adds up x dz over the examples. X (n_x, m) times what of shape (m, 1) gives (n_x, 1)?",
         more=(
-            "dZ.T is that column. @ adds up over the examples, the mean divides by m = X.shape[1] "
-            "(not X.shape[0]). db is the mean of dZ, one number."
+            "dZ.T is that column. @ adds up over the examples; the mean divides by m, the number of "
+            "columns of X, not of its rows. db is the mean of dZ, one number."
         ),
         solution="""def backward(X, dZ):
     m = X.shape[1]
@@ -119,6 +119,18 @@ EXERCISES = [
                 (
                     lambda X, dZ: (X @ dZ.T / X.shape[0], np.sum(dZ) / X.shape[0]),
                     "you divide by the number of inputs. m is the number of examples, X.shape[1].",
+                ),
+                (
+                    lambda X, dZ: (X @ dZ.T / X.shape[0], np.mean(dZ)),
+                    "db is right; dw is divided by the number of inputs. m is the number of examples, X.shape[1].",
+                ),
+                (
+                    lambda X, dZ: (X @ dZ.T / X.shape[1], np.mean(dZ, axis=1, keepdims=True)),
+                    "dw is right; db is an array of shape (1, 1). Here it is one number, as b is: without axis.",
+                ),
+                (
+                    lambda X, dZ: (X @ dZ.T / X.shape[1], np.mean(dZ, axis=1)),
+                    "dw is right; db is an array of shape (1,). Here it is one number, as b is: without axis.",
                 ),
                 (
                     lambda X, dZ: (X * dZ / X.shape[1], np.sum(dZ) / X.shape[1]),

@@ -111,6 +111,8 @@ def _backward_with(change: str) -> Any:
         m = 1 if change == "no mean" else X.shape[1]
         keep = change != "flat"
         dZ2 = Y - A2 if change == "sign" else A2 - Y
+        if change == "slope at the output":
+            dZ2 = dZ2 * A2 * (1 - A2)
         slope = {"no slope": 1.0, "sigmoid slope": A1 * (1 - A1), "tanh twice": 1 - np.tanh(A1) ** 2}
         dZ1 = W2.T @ dZ2 * slope.get(change, 1 - A1**2)
         return (
@@ -206,6 +208,10 @@ EXERCISES = [
                     "your output has no activation: put the sigmoid around W2 @ A1 + b2 to get a probability.",
                 ),
                 (_forward_with(np.tanh, sigmoid, 0.0), "you left out the biases b1 and b2."),
+                (
+                    _forward_with(lambda z: np.maximum(z, 0), sigmoid),
+                    "your hidden layer uses ReLU; here it is tanh: the six equations below take its slope.",
+                ),
             ],
         ),
     ),
@@ -342,6 +348,18 @@ EXERCISES = [
                 (
                     _backward_with("tanh twice"),
                     "A1 already is tanh(Z1): its slope is 1 - A1**2, without another tanh.",
+                ),
+                (
+                    _backward_with("slope at the output"),
+                    "dZ2 is A2 - Y alone: for sigmoid with cross-entropy its slope A2 * (1 - A2) has canceled.",
+                ),
+                (
+                    lambda *given: backward(*given)[2:] + backward(*given)[:2],
+                    "the four are right, in another order: return dW1, db1, dW2, db2.",
+                ),
+                (
+                    lambda *given: tuple(backward(*given)[each] for each in (0, 2, 1, 3)),
+                    "the four are right, in another order: return dW1, db1, dW2, db2.",
                 ),
                 (_backward_with("sign"), "your gradients point the wrong way: dZ2 is A2 - Y, not Y - A2."),
                 (

@@ -57,9 +57,10 @@ def _examine_kinds(answer: Any) -> None:
     if missing := [name for name in KINDS if answer.get(name) in (None, ...)]:
         raise Wrong(f"still open: {', '.join(missing)}.")
     for name, kind in KINDS.items():
-        if answer[name] == kind:
+        given = str(answer[name]).strip().lower()
+        if given == kind:
             continue
-        if answer[name] not in ("parameter", "hyperparameter"):
+        if given not in ("parameter", "hyperparameter"):
             raise Wrong(f"{name!r} is {answer[name]!r}; write 'parameter' or 'hyperparameter'.")
         if kind == "parameter":
             raise Wrong(f"{name!r}: gradient descent changes them at each step, so they are parameters.")
@@ -87,6 +88,8 @@ def _forward_with(what: str) -> Callable:
 
 def _backward_with(what: str) -> Callable:
     def wrong(dZ, cache):
+        if what == "slope":
+            dZ = dZ * (cache[2] > 0)
         dA, dW, db = block_backward(dZ, cache)
         m = dZ.shape[1]
         if what == "no mean":
@@ -95,6 +98,8 @@ def _backward_with(what: str) -> Callable:
             return dA / m, dW, db
         if what == "flat":
             return dA, dW, db[:, 0]
+        if what == "slope":
+            return dA, dW, db
         return dA, dW, np.full_like(db, dZ.sum() / m)
 
     return wrong
@@ -261,6 +266,10 @@ EXERCISES = [
                     _backward_with("mean everywhere"),
                     "dA_prev belongs to single examples: only dW and db are divided by m, else it "
                     "shrinks in each layer.",
+                ),
+                (
+                    _backward_with("slope"),
+                    "the slope of the activation was multiplied in already: dZ is behind it, on the side of the sum.",
                 ),
                 (_backward_with("flat"), "db lost an axis: keepdims=True keeps it a column like b."),
                 (

@@ -349,7 +349,7 @@ EXERCISES = [
                 ),
                 (
                     lambda w, height, width, channels: w.T.reshape(w.shape[1], height, width, channels),
-                    "the units come first here (so some other libraries keep kernels). In Keras they are the last axis.",
+                    "the units come first here, as in some other libraries. In Keras they are the last axis.",
                 ),
             ],
         ),

@@ -53,10 +53,12 @@ def pool(density, stride):
 _RNG = np.random.default_rng(10)
 
 
-def _wrong_kernel(factor: float = 2.0, power: int = 2, swap: bool = False, scale: str = "sum") -> Callable:
+def _wrong_kernel(
+    factor: float = 2.0, power: int = 2, swap: bool = False, scale: str = "sum", middle: float = 0.5
+) -> Callable:
     def kernel(x, y, sigma, height, width):
         x, y = (y, x) if swap else (x, y)
-        across, down = np.arange(width) + 0.5 - x, np.arange(height) + 0.5 - y
+        across, down = np.arange(width) + middle - x, np.arange(height) + middle - y
         bell = np.exp(-(down[:, None] ** 2 + across**2) / (factor * sigma**power))
         return bell / {"sum": bell.sum(), "none": 1, "peak": bell.max(), "plane": 2 * np.pi * sigma**2}[scale]
 
@@ -166,6 +168,10 @@ EXERCISES = [
                     "the sum of the pixels that there are.",
                 ),
                 (
+                    _wrong_kernel(middle=0.0),
+                    "the hill lies half a pixel off: pixel j reaches from j to j + 1, so its center is at j + 0.5.",
+                ),
+                (
                     _wrong_kernel(swap=True),
                     "x and y are exchanged: x goes along the columns (axis 1), y along the rows (axis 0).",
                 ),
@@ -201,6 +207,10 @@ EXERCISES = [
                 (np.array([[0.0, 0.0], [0, 0], [10, 0], [25, 0]]), 0.3, 2),
             ],
             [
+                (
+                    lambda points, beta, k: beta * (_distances(points)[:, 1 : k + 1] ** 2).mean(axis=1),
+                    "these are squared distances: the root of dx^2 + dy^2 is missing.",
+                ),
                 (
                     lambda points, beta, k: beta * _distances(points)[:, :k].mean(axis=1),
                     "the head itself is among its neighbors, with distance 0. Leave it out and take the next k.",

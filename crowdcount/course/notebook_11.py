@@ -221,7 +221,7 @@ EXERCISES = [
         "then the root. Return "
         "the two as a tuple, MAE first.",
         more=(
-            "error = predicted - truth. np.abs, then .mean(); and for the second: square, .mean(), "
+            "The error of each picture first. np.abs, then .mean(); and for the second: square, .mean(), "
             "np.sqrt, in this order."
         ),
         solution=getsource(errors),

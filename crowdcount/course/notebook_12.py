@@ -307,6 +307,24 @@ EXERCISES = [
                     "frames.",
                 ),
                 (
+                    lambda times, counts, seconds: _weighted(times, counts, lambda age: np.exp(age / seconds)),
+                    "the oldest count weighs most: the minus in exp(-age / seconds) is missing.",
+                ),
+                (
+                    lambda times, counts, seconds: _weighted(times, counts, lambda age: np.exp(-age * seconds)),
+                    "the age is multiplied by `seconds`. Divide: the larger `seconds`, the calmer the curve.",
+                ),
+                (
+                    lambda times, counts, seconds: _weighted(times, counts, np.ones_like),
+                    "this is the plain mean of all counts so far, old and new alike. Weights: exp(-age / seconds).",
+                ),
+                (
+                    lambda times, counts, seconds: _weighted(
+                        np.arange(len(times)), counts, lambda age: np.exp(-age / seconds)
+                    ),
+                    "the age is counted in frames. The frames do not come evenly: take it from `times`.",
+                ),
+                (
                     lambda times, counts, seconds: _weighted(times, counts, lambda age: np.exp(-age)),
                     "`seconds` does nothing yet: the age is measured in it.",
                 ),
