@@ -7,7 +7,8 @@ from .area.ground import (
     read_ground as read_ground,
 )
 from .area.widget import select_zones as select_zones
-from .area.zones import Zone as Zone, count_zones as count_zones, read_zones as read_zones
+from .area.zone_files import read_zones as read_zones
+from .area.zones import Zone as Zone, count_zones as count_zones
 from .counting.comparison import compare as compare
 from .counting.head_files import save_heads as save_heads
 from .counting.heads import find_heads as find_heads, match_heads as match_heads

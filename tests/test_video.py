@@ -16,7 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from crowdcount.area.zones import draw_zones, read_zones
+from crowdcount.area.drawing import draw_zones
+from crowdcount.area.zone_files import read_zones
 from crowdcount.counting.pictures import count
 from crowdcount.counting.results import CountResult
 from crowdcount.drawn.crowds import draw_crowd

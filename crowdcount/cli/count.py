@@ -78,7 +78,7 @@ def add(command: Command) -> None:
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
     from crowdcount.area.ground import read_ground
-    from crowdcount.area.zones import read_zones
+    from crowdcount.area.zone_files import read_zones
     from crowdcount.counting.counts_file import CountsFile
     from crowdcount.counting.pictures import count_many
     from crowdcount.counting.results import CountFailure, CountResult

@@ -79,7 +79,7 @@ def _video(arguments: argparse.Namespace) -> int:
     for path in filter(None, outputs.values()):
         check_writable(Path(path))
 
-    from crowdcount.area.zones import read_zones
+    from crowdcount.area.zone_files import read_zones
 
     zones = read_zones(arguments.zones) if arguments.zones else []
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from crowdcount.area.ground import Ground
-    from crowdcount.area.zones import ZoneSource
+    from crowdcount.area.zone_files import ZoneSource
 
 COLUMNS = (
     *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
@@ -94,7 +94,8 @@ class CountResult:
         Raises:
             DataError: if the zones cannot be read, are no simple polygons, or lie outside the picture.
         """
-        from crowdcount.area.zones import count_zones, read_zones
+        from crowdcount.area.zone_files import read_zones
+        from crowdcount.area.zones import count_zones
 
         return count_zones(self.density, read_zones(zones), (self.height, self.width))
 
@@ -121,7 +122,7 @@ class CountResult:
             {'left': 2.0}
         """
         from crowdcount.area.ground import people_per_square_meter, read_ground
-        from crowdcount.area.zones import read_zones
+        from crowdcount.area.zone_files import read_zones
 
         zones = read_zones(zones)
         size = (self.height, self.width)
@@ -202,7 +203,8 @@ class CountResult:
 
         shown = overlay(self._picture(), self.density, longest_side=longest_side)
         if zones is not None:
-            from crowdcount.area.zones import draw_zones, read_zones
+            from crowdcount.area.drawing import draw_zones
+            from crowdcount.area.zone_files import read_zones
 
             shown = draw_zones(shown, read_zones(zones), self.zones(zones))
         return add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crowdcount.area.zones import count_zones, read_zones
+from crowdcount.area.zone_files import read_zones
+from crowdcount.area.zones import count_zones
 from crowdcount.counting.pictures import count
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.results import CountResult
@@ -26,7 +27,8 @@ from crowdcount.video.frames import Report, VideoMoment, VideoSource, read_frame
 from crowdcount.video.results import FrameCount
 
 if TYPE_CHECKING:
-    from crowdcount.area.zones import Zone, ZoneSource
+    from crowdcount.area.zone_files import ZoneSource
+    from crowdcount.area.zones import Zone
 
 SMOOTH = 5.0
 """Seconds over which counts are smoothed, unless others are asked for."""
