@@ -87,7 +87,9 @@ def poster(picture: np.ndarray, border: int = 24) -> np.ndarray:
     """A picture as a framed print on a wall, whose people are not there: uint8 RGB, larger by the border."""
     framed = np.pad(picture, ((border // 3, border // 3), (border // 3, border // 3), (0, 0)), constant_values=28)
     wall = border - border // 3
-    return np.stack([np.pad(framed[..., c], wall, constant_values=value) for c, value in enumerate((196, 188, 172))], -1)
+    return np.stack(
+        [np.pad(framed[..., c], wall, constant_values=value) for c, value in enumerate((196, 188, 172))], -1
+    )
 
 
 def write_video(frames: Sequence[np.ndarray], path: str | os.PathLike) -> None:
