@@ -145,7 +145,7 @@ def errors(table: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     groups = list(next(iter(table.values())))
     _, axes = look.canvas(1, len(groups), height=3.6, sharey=True, squeeze=False)
     for ax, group in zip(axes.flat, groups):
-        for row, (name, values) in enumerate(table.items()):
+        for row, values in enumerate(table.values()):
             color = look.GRAY if row == 0 else look.CYCLE[(row - 1) % len(look.CYCLE)]
             ax.barh(row, values[group].mean(), color=color, alpha=0.55, height=0.7)
             ax.plot(values[group], np.full(len(values[group]), row), "o", color="black", markersize=3.5)
