@@ -80,6 +80,18 @@ def test_09_what_transfer_gives():
         assert re.search(rf"^- {method}: (more than )?\d+ pictures$", said, flags=re.MULTILINE)
 
 
+def test_10_values_and_borders():
+    said, prose = _said("10"), _prose("10")
+    assert round(_number(r"highest value ([\d.]+) people per pixel", said), 4) == 0.0025 and "only 0.0025" in prose
+    assert 0.2 < _number(r"A corner head keeps \*\*([\d.]+)\*\*", said) < 0.3 and "a quarter of itself" in prose
+    assert "220 heads" in said and "220 hills" in prose
+
+
+def test_11_one_picture_by_heart():
+    said = _said("11")
+    assert "'SGD at 0.02': 0.0" in said and "SGD at 0.02 leaps too far" in _prose("11")
+
+
 def test_11_the_losses_and_the_small_number():
     said = _said("11")
     assert _number(r"With the Euclidean loss it is \*\*(\d+)\*\*", said) == 400
