@@ -48,7 +48,7 @@ def find_doubts(picture: np.ndarray, density: np.ndarray, *, size: tuple[int, in
 
     Example:
         >>> find_doubts(np.zeros((80, 120, 3), np.uint8), np.zeros((10, 15), np.float32))
-        ['The picture is almost all one color: it shows nothing to count.']
+        ['There is hardly any contrast in the picture: it shows nothing to count.']
     """
     blocks = sample_blocks(picture)
     doubt = blank(blocks)
@@ -104,7 +104,7 @@ def blank(blocks: np.ndarray) -> str | None:
     light = max(_BLACK, _brightness(blocks))
     plain = np.percentile(blocks.std(axis=(1, 2)), 90) < _PLAIN * light
     if plain and np.percentile(_contrast(blocks), 90) < _BLANK * light:
-        return "The picture is almost all one color: it shows nothing to count."
+        return "There is hardly any contrast in the picture: it shows nothing to count."
     return None
 
 
