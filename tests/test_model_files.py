@@ -13,7 +13,7 @@ from crowdcount.errors import WeightsError
 from crowdcount.files import data_folder
 from crowdcount.network import weight_files as model_files
 from crowdcount.network.csrnet import CSRNet
-from crowdcount.training.run import network_card
+from crowdcount.training.card import network_card
 
 TINY = 1 / 16
 

@@ -63,8 +63,8 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)")
 
 
-def add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", metavar="DATASET", help=f"{_DATASETS}, or several joined by +")
+def add_dataset(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    parser.add_argument("dataset", metavar="DATASET", nargs=nargs, help=f"{_DATASETS}, or several joined by +")
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)
 
 

@@ -6,17 +6,16 @@ uninterrupted one would have read, however many threads prepare it.
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from crowdcount.data.annotations import Sample
-from crowdcount.data.density import density_map, load_density_map, sum_pool
+from crowdcount.data.density import density_map
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE
 from crowdcount.training.nobody import draw_nothing, strew
@@ -46,6 +45,8 @@ class RandomCrops:
         haze: largest share of a light gray that is mixed into the pixels; less is drawn more often.
         clutter: share of the crops over which scraps as small as far heads are strewn, thickly where the crop is blank.
             Without them a network counts confetti, leaves and litter.
+        soft: share of the crops that look as from a cheap or far camera: shrunk to 0.45 to 1 of their size and
+            enlarged again, then stored as a JPEG.
     """
 
     size: int = 256
@@ -56,6 +57,7 @@ class RandomCrops:
     gray: float = 0.0
     haze: float = 0.0
     clutter: float = 0.0
+    soft: float = 0.0
 
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
@@ -66,7 +68,7 @@ class RandomCrops:
         for name, share in {"blank": self.blank, "haze": self.haze}.items():
             if not 0 <= share < 1:
                 raise DataError(f"`{name}` is a share, from 0 to below 1. Received: {name}={share}")
-        for name, share in {"gray": self.gray, "clutter": self.clutter}.items():
+        for name, share in {"gray": self.gray, "clutter": self.clutter, "soft": self.soft}.items():
             if not 0 <= share <= 1:
                 raise DataError(f"`{name}` is a share, from 0 to 1. Received: {name}={share}")
 
@@ -95,7 +97,8 @@ class RandomCrops:
         gray = bool(rng.random() < self.gray)
         haze = self.haze * float(rng.random()) ** 2, int(rng.integers(128, 256))
         clutter = int(rng.integers(1, 2**31)) if rng.random() < self.clutter else 0
-        return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray, haze, clutter)
+        soft = int(rng.integers(1, 2**31)) if rng.random() < self.soft else 0
+        return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray, haze, clutter, soft)
 
     def _offset(self, rng: np.random.Generator, side: int, point: float | None) -> int:
         """Where a crop begins along one side of the picture, in cells; `point` comes to lie in its middle half."""
@@ -135,7 +138,7 @@ class Place:
 
     With a `blank` other than 0 the example shows nothing instead, drawn with that seed. `gamma`, `gray` and `haze`
     (a share, and the level of the gray that is mixed in) change the light and the colors; a `clutter` other than 0 is
-    the seed of scraps strewn over it all, see `RandomCrops`.
+    the seed of scraps strewn over it all, one of `soft` that of how soft it is, see `RandomCrops`.
     """
 
     picture_height: int
@@ -150,6 +153,7 @@ class Place:
     gray: bool = False
     haze: tuple[float, int] = (0.0, 255)
     clutter: int = 0
+    soft: int = 0
 
     def cut_picture(self, picture: np.ndarray) -> np.ndarray:
         """The example's pixels, uint8 (height, width, 3), from the whole picture, uint8 (H, W, 3)."""
@@ -176,6 +180,8 @@ class Place:
             pixels = _levels(self.gamma, *self.haze)[pixels]
         if self.gray:
             pixels = np.asarray(Image.fromarray(pixels).convert("L").convert("RGB"))
+        if self.soft:
+            pixels = _soften(pixels, self.soft)
         if pixels.shape[:2] != (self.height, self.width):
             whole = np.full((self.height, self.width, 3), PADDING_COLOR, np.uint8)
             whole[: pixels.shape[0], : pixels.shape[1]] = pixels
@@ -204,6 +210,19 @@ class Place:
         return inside
 
 
+def _soften(pixels: np.ndarray, seed: int) -> np.ndarray:
+    """The pixels as a cheap camera gives them: shrunk to 0.45 to 1 of their size and enlarged again, then as a JPEG."""
+    rng = np.random.default_rng(seed)
+    factor = float(np.exp(rng.uniform(np.log(0.45), 0.0)))
+    height, width = pixels.shape[:2]
+    small = (max(1, round(width * factor)), max(1, round(height * factor)))
+    image = Image.fromarray(pixels).resize(small, Image.Resampling.BICUBIC)
+    image = image.resize((width, height), Image.Resampling.BICUBIC)
+    stored = io.BytesIO()
+    image.save(stored, "JPEG", quality=int(rng.integers(20, 81)))
+    return np.asarray(Image.open(stored).convert("RGB"))
+
+
 def _levels(gamma: float, haze: float, gray: int) -> np.ndarray:
     """What each of the 256 levels becomes: moved by the exponent between black and white, then toward the gray."""
     levels = 255 * (np.arange(256) / 255) ** gamma
@@ -217,7 +236,6 @@ def example(
     *,
     sigma: float | str = 15.0,
     target: str = "map",
-    density: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One training example: the picture's and the target's pixels at the same place.
 
@@ -230,13 +248,9 @@ def example(
         place: what to cut, see `RandomCrops.place`.
         sigma: kernel of the map in pixels of the resized picture, see `crowdcount.data.density.density_map`.
         target: `"map"`, or `"points"` for losses that take heads.
-        density: the picture's map at stride 1, (H, W), where it has been prepared; it cannot be resized.
 
     Returns:
         uint8 (height, width, 3), and float32 (height / 8, width / 8, 1) or (N, 3) with x, y and 1 for each head.
-
-    Raises:
-        DataError: where a prepared map does not fit its picture.
     """
     pixels = place.cut_picture(picture)
     size = (place.picture_height, place.picture_width)
@@ -244,15 +258,7 @@ def example(
     if target == "points":
         heads = place.cut_points(points, scale)
         return pixels, np.concatenate([heads, np.ones((len(heads), 1))], axis=1).astype(np.float32)
-    if density is None:
-        cells = density_map(points * scale, size, sigma=sigma, stride=STRIDE)
-    elif density.shape == picture.shape[:2] == size:
-        cells = sum_pool(density)
-    else:
-        raise DataError(
-            f"A prepared density map has shape {density.shape}, its picture {picture.shape[:2]}, and it is asked for at "
-            f"{size}. Prepared maps train at scale 1 only; make them anew with `crowdcount density`."
-        )
+    cells = density_map(points * scale, size, sigma=sigma, stride=STRIDE)
     return pixels, place.cut_map(cells)[..., None]
 
 
@@ -263,7 +269,6 @@ def training_dataset(
     batch: int,
     sigma: float | str | Callable[[Sample], float | str] = 15.0,
     target: str = "map",
-    maps: str | os.PathLike | None = None,
     seed: int = 0,
     first_example: int = 0,
     hard: tuple[HardPlaces, float] | None = None,
@@ -278,7 +283,6 @@ def training_dataset(
         batch: examples a batch; 1 where examples differ in size.
         sigma: kernel in pixels, `"adaptive"`, or a function that gives a sample's.
         target: `"map"` or `"points"` (padded to the batch's most heads; the third column tells heads from padding).
-        maps: folder of prepared HDF5 maps at stride 1, one `<name>.h5` a sample; `None` to make maps on the fly.
         seed: the same seed gives the same examples in the same order.
         first_example: number of examples that an earlier part of this run has read.
         hard: places, and the share of the examples that shows one of them, drawn by weight, in place of a crop of the
@@ -326,9 +330,8 @@ def training_dataset(
         sample = samples[index]
         picture = sample.read()
         place = crops.place(crop, *picture.shape[:2], key, epoch, **options)
-        density = load_density_map(Path(maps) / f"{sample.name}.h5") if maps is not None else None
         kernel = sigma(sample) if callable(sigma) else sigma
-        return example(picture, sample.points, place, sigma=kernel, target=target, density=density)
+        return example(picture, sample.points, place, sigma=kernel, target=target)
 
     def load(number):
         pixels, wanted = tf.numpy_function(make, [number], (tf.uint8, tf.float32))
