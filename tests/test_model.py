@@ -12,6 +12,7 @@ import tensorflow as tf
 from scipy.signal import correlate2d
 
 from crowdcount.errors import WeightsError
+from crowdcount.grid import map_shape
 from crowdcount.network.csrnet import (
     A_TROUS,
     A_TROUS_GAIN,
@@ -21,7 +22,6 @@ from crowdcount.network.csrnet import (
     IMAGENET_MEAN,
     INPUT_SCALE,
     CSRNet,
-    output_size,
 )
 from crowdcount.network.layers import Convolution
 from crowdcount.training.losses import EuclideanLoss
@@ -66,7 +66,7 @@ def test_any_size_and_batch(size, batch, rng):
     model = _alive(CSRNet(width=TINY))
     pictures = rng.integers(0, 256, (batch, *size, 3), dtype=np.uint8)
     density = model(pictures).numpy()
-    assert density.shape == (batch, *output_size(*size), 1)
+    assert density.shape == (batch, *map_shape(size), 1)
     assert density.dtype == np.float32
     assert (density >= 0).all()
     # A picture counts the same alone and among others.

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crowdcount.data.annotations import Sample
-from crowdcount.data.density import density_map, save_density_map
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE
 from crowdcount.training.mining import HardPlaces
@@ -163,24 +162,6 @@ def test_points_are_padded_to_the_batch(crowd):
     assert target.shape[0] == 5 and target.shape[2] == 3
     assert set(np.unique(target[..., 2])) <= {0.0, 1.0}
     assert target[..., 2].sum(1).max() == target.shape[1]
-
-
-def test_prepared_maps_are_those_made_on_the_fly(crowd, tmp_path):
-    for sample in crowd:
-        save_density_map(
-            tmp_path / f"{sample.name}.h5", density_map(sample.points, sample.picture.shape[:2], sigma=6.0)
-        )
-    fresh = _batches(crowd, 3, batch=2, sigma=6.0)
-    prepared = _batches(crowd, 3, batch=2, maps=tmp_path)
-    for (a, b), (c, d) in zip(fresh, prepared):
-        np.testing.assert_array_equal(a, c)
-        np.testing.assert_allclose(b, d, atol=1e-5)
-
-
-def test_prepared_map_of_another_size(crowd):
-    place = RandomCrops(32).place(0, 50, 80, (0,), 0)
-    with pytest.raises(DataError, match=r"\(51, 80\).*scale 1 only"):
-        example(crowd[0].picture, crowd[0].points, place, density=np.zeros((51, 80), "float32"))
 
 
 def test_blank_crops_show_nothing_and_hold_nobody(crowd):

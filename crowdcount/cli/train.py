@@ -72,9 +72,7 @@ def _pictures(arguments: argparse.Namespace) -> tuple[str, str | None]:
     """Name and folder of the data set: as given, or as the run that is resumed has them."""
     if not arguments.resume:
         if arguments.dataset is None:
-            raise TrainingError(
-                "There is nothing to train on. Name a data set: crowdcount train csv --root FOLDER."
-            )
+            raise TrainingError("There is nothing to train on. Name a data set: crowdcount train csv --root FOLDER.")
         return arguments.dataset, arguments.root
     import_keras()
     from crowdcount.training.state import read_state

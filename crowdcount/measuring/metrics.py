@@ -88,13 +88,13 @@ def log_ratio(truth: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def log_ratios(truth: ArrayLike, predicted: ArrayLike) -> np.ndarray:
-    """log((predicted + 10) / (truth + 10)) of each picture, shape (P,); see `log_ratio`.
+    """log((predicted + 10) / (truth + 10)) of each picture, in arrays of any shape; see `log_ratio`.
 
     Example:
         >>> log_ratios([0, 10], [0, 30]).round(3).tolist()
         [0.0, 0.693]
     """
-    truth, predicted = _counts(truth, predicted)
+    truth, predicted = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     return np.log((predicted + _LOG_OFFSET) / (truth + _LOG_OFFSET))
 
 

@@ -100,14 +100,8 @@ def _load(path: Path, precision: str | None) -> keras.Model:
     from crowdcount.network.csrnet import CSRNet
     from crowdcount.network.weight_files import load_weights
 
-    network = model_card(path).get("network") or {}
-    if not isinstance(network, dict):
-        raise WeightsError(f"The card of {path} describes no network. Received: {network!r}")
-    width = network["width"] if "width" in network else _stored_width(path)
-    try:
-        model = CSRNet(network.get("design", "B"), width, precision=precision)
-    except (ValueError, TypeError) as error:
-        raise WeightsError(f"The card of {path} describes no network that can be built: {error}") from None
+    card = model_card(path)
+    model = CSRNet(card.design, _stored_width(path) if card.width is None else card.width, precision=precision)
     load_weights(model, path)
     return model
 

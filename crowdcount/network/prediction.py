@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 # Above this many pixels a picture runs in tiles: the first layers at full resolution need about 0.8 GB a
 # megapixel in float32, and a phone's 12 megapixels would not fit into a laptop. Full HD runs whole.
-_WHOLE_PIXELS = 2_100_000
+WHOLE_PIXELS = 2_100_000
 # A tile's own side in pixels: with what is read around it, 1.4 megapixels of design B.
-_TILE = 896
+TILE = 896
 # What is read around a tile of a network that cannot be measured: half the receptive field of the widest
 # design (D: 476 pixels), rounded up to whole cells.
 _MARGIN = 240
@@ -50,15 +50,15 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
         CrowdCountError: if the network gives numbers that are not finite.
     """
     height, width = picture.shape[:2]
-    forward = _forward(model)
-    if height * width <= _WHOLE_PIXELS:
+    forward = compiled(model)
+    if height * width <= WHOLE_PIXELS:
         density = forward(picture)
     else:
         from tqdm import tqdm
 
         density = np.empty(map_shape((height, width)), np.float32)
-        margin = _margin(model)
-        tiles = [(rows, columns) for rows in _spans(height, _TILE) for columns in _spans(width, _TILE)]
+        margin = margin_of(model)
+        tiles = [(rows, columns) for rows in spans(height, TILE) for columns in spans(width, TILE)]
         hidden = not (progress and sys.stderr.isatty())
         for (top, bottom), (left, right) in tqdm(
             tiles, "large picture", unit="tile", leave=False, file=sys.stderr, disable=hidden
@@ -79,7 +79,7 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
     return density
 
 
-def _forward(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """A function from one picture to its map, made once for each network.
 
     Raises:
@@ -119,7 +119,7 @@ def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     return forward
 
 
-def _margin(model: keras.Model) -> int:
+def margin_of(model: keras.Model) -> int:
     """Pixels around a tile that reach its cells: half the receptive field, rounded up to whole cells."""
     import keras
 
@@ -137,7 +137,7 @@ def _margin(model: keras.Model) -> int:
     return -(-seen // (2 * STRIDE)) * STRIDE
 
 
-def _spans(length: int, longest: int) -> list[tuple[int, int]]:
+def spans(length: int, longest: int) -> list[tuple[int, int]]:
     """Cut 0..length into equal spans of at most about `longest`, each but the last ending on a whole cell."""
     cells = -(-length // STRIDE)
     pieces = -(-length // longest)

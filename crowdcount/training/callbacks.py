@@ -88,8 +88,8 @@ class Validation(keras.callbacks.Callback):
     """Keeps the last weights, counts whole validation pictures, keeps the best weights.
 
     Adds `val_log_ratio`, `val_nae`, `val_mae`, `val_rmse`, `val_bias` and `val_sum` (heads counted in all) to the
-    epoch's logs. Counts are scored against the number of head annotations. The best are those of the lowest mean log ratio
-    (`crowdcount.measuring.metrics.log_ratio`): over a few dozen pictures the MAE is that of the few densest.
+    epoch's logs. Counts are scored against the number of head annotations. The best are those of the lowest mean log
+    ratio (`crowdcount.measuring.metrics.log_ratio`): over a few dozen pictures the MAE is that of the few densest.
 
     Args:
         samples: validation pictures.
@@ -271,7 +271,8 @@ class Progress(keras.callbacks.Callback):
         if "val_mae" in logs:
             parts.append(
                 f"validation log ratio {logs['val_log_ratio']:.4f}, NAE {logs['val_nae']:.4f}, "
-                f"MAE {logs['val_mae']:.2f}, RMSE {logs['val_rmse']:.2f}, bias {logs['val_bias']:+.2f}, sum {logs['val_sum']:.0f}"
+                f"MAE {logs['val_mae']:.2f}, RMSE {logs['val_rmse']:.2f}, bias {logs['val_bias']:+.2f}, "
+                f"sum {logs['val_sum']:.0f}"
             )
         self.bar.write("; ".join(parts), file=sys.stderr)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from crowdcount.counting.ranges import Calibration
-from crowdcount.network.csrnet import DESIGNS
+from crowdcount.network.designs import dilation_rates
 from crowdcount.training.plan import Plan
 
 
@@ -56,5 +56,4 @@ def run_card(
 
 def network_card(design: str, width: float) -> dict:
     """The part of a card that says which network the weights fit."""
-    rates = {f"dilated{position}": rate for position, rate in enumerate(DESIGNS[design], start=1)}
-    return {"design": design, "width": width, "rates": rates}
+    return {"design": design, "width": width, "rates": dilation_rates(design)}

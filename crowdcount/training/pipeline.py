@@ -30,7 +30,7 @@ PADDING_COLOR = (124, 117, 104)
 
 @dataclass(frozen=True)
 class RandomCrops:
-    """Square crops at random places, mirrored half of the time, optionally at a random scale, in other light or weather.
+    """Square crops at random places, mirrored half of the time, optionally of other size, light, weather, sharpness.
 
     Attributes:
         size: side in pixels, a multiple of 8.
@@ -292,8 +292,8 @@ def training_dataset(
         Batches of uint8 (batch, height, width, 3) and float32 (batch, height / 8, width / 8, 1) or (batch, N, 3).
 
     Raises:
-        DataError: for no samples, patches of different sizes in a batch of more than one, or hard places with the paper's
-            patches, which lie where the paper cuts them.
+        DataError: for no samples, patches of different sizes in a batch of more than one, or hard places with the
+            paper's patches, which lie where the paper cuts them.
     """
     import tensorflow as tf
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import TrainingError
-from crowdcount.network.csrnet import DESIGNS
+from crowdcount.network.designs import DESIGNS
 from crowdcount.training.pipeline import epoch_steps
-from crowdcount.training.recipes import Phase, Recipe, find_recipe
+from crowdcount.training.recipes import RECIPES, Phase, Recipe, find_recipe
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,8 @@ def resumed_plan(
         recipe = state["recipe"]
     if recipe == "default" and state["recipe"] == "wide" and state.get("formerly_default"):
         recipe = "wide"  # what the recipe default was when the run began
+    if recipe == state["recipe"] and recipe not in RECIPES:
+        raise TrainingError(f"The run was trained by a recipe of your own, {recipe!r}: give it again (recipe=).")
     found = find_recipe(recipe) if recipe == state["recipe"] or isinstance(recipe, Recipe) else None
     given = {
         "recipe": recipe if found is None else found.name,

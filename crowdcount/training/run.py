@@ -18,16 +18,17 @@ from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import TrainingError
 from crowdcount.measuring.metrics import log_ratio
-from crowdcount.network import weight_files
 from crowdcount.network.cards import model_card
 from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.locate import SUFFIX
+from crowdcount.network.weight_files import save_weights
 from crowdcount.training import callbacks, mining, pipeline, start
 from crowdcount.training.card import run_card
 from crowdcount.training.plan import Plan, Stretch, new_plan, resumed_plan
 from crowdcount.training.recipes import Recipe
 from crowdcount.training.state import NAME, Checkpoint, check_pictures, new_state, read_state, restore_checkpoint
 
-BEST, LAST = f"best{weight_files.SUFFIX}", f"last{weight_files.SUFFIX}"
+BEST, LAST = f"best{SUFFIX}", f"last{SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -233,13 +234,13 @@ class _Run:
         card = run_card(self.plan, self.state, results, calibration, validation=len(self.validation), seconds=seconds)
         if which == "best":
             self.state["best"] = results["val_log_ratio"]
-        weight_files.save_weights(self.model, self.out / (BEST if which == "best" else LAST), card)
+        save_weights(self.model, self.out / (BEST if which == "best" else LAST), card)
 
     def _best(self) -> float:
         """The lowest mean log ratio so far."""
         if self.state["best"] is None and self.state["epoch"] and (self.out / BEST).exists():
             # A run of before kept the best by another measure: its card has the counts.
-            kept = Calibration.from_card(model_card(self.out / BEST))
+            kept = Calibration.from_card(model_card(self.out / BEST).content)
             self.state["best"] = kept and log_ratio(kept.true, kept.predicted)
         return float("inf") if self.state["best"] is None else self.state["best"]
 
