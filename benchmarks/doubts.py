@@ -23,7 +23,8 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from crowdcount.counting import doubts
-from crowdcount.counting import pictures as counting
+from crowdcount.network.loading import load_network
+from crowdcount.network.prediction import predict_density
 from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.drawn.crowds import draw_crowd
 
@@ -108,7 +109,7 @@ def main() -> None:
     arguments = parser.parse_args()
     most = arguments.pictures
 
-    network, _ = counting.load_network(arguments.model)
+    network, _ = load_network(arguments.model)
     samples = load_dataset("shanghaitech_a+shanghaitech_b", arguments.root, "val")
     step = -(-len(samples) // most)
     samples = samples[::step]
@@ -118,7 +119,7 @@ def main() -> None:
         return lambda picture: look(doubts.sample_blocks(picture)) is not None
 
     def of_map(look) -> Callable[[np.ndarray], bool]:
-        return lambda picture: look(picture, counting.predict_density(network, picture)) is not None
+        return lambda picture: look(picture, predict_density(network, picture)) is not None
 
     looks = {
         "one color": of_picture(doubts.blank),
@@ -132,7 +133,7 @@ def main() -> None:
     good, plain = dict.fromkeys(looks, 0), []
     for sample in tqdm(samples, "good pictures"):
         picture = sample.read()
-        density = counting.predict_density(network, picture)
+        density = predict_density(network, picture)
         plain.append(density.sum(dtype=np.float64))
         for name in set(good).intersection(map(_name, doubts.find_doubts(picture, density))):
             good[name] += 1
@@ -165,7 +166,7 @@ def main() -> None:
         print(f"| {name} | {good[name] / len(samples):.1%} | {kind} | {rate} |", flush=True)
 
     def counted(picture: np.ndarray) -> float:
-        return counting.predict_density(network, picture).sum(dtype=np.float64)
+        return predict_density(network, picture).sum(dtype=np.float64)
 
     for kind, change in (("softened by a Gaussian blur of 1 pixel", blurred(1)), ("sharpened", sharpened)):
         shares = [counted(change(sample)) / count for sample, count in zip(tqdm(samples, kind, leave=False), plain)]

@@ -36,11 +36,11 @@ from crowdcount.area.ground import Ground, level_of_service, people_per_square_m
 from crowdcount.area.zones import draw_zones, read_zones
 from crowdcount.counting.comparison import compare
 from crowdcount.counting.pictures import count, count_many
-from crowdcount.network.prediction import TILE, spans
 from crowdcount.counting.report import write_report
 from crowdcount.counting.results import CountResult
 from crowdcount.drawn.crowds import draw_sample
 from crowdcount.files import atomic_path, data_folder
+from crowdcount.network.prediction import TILE, spans
 from crowdcount.show.plots import add_caption, overlay
 from crowdcount.video.chart import CountSeries
 from crowdcount.video.counting import count_video
