@@ -9,7 +9,7 @@ from crowdcount.measuring.uncertainty import MEASURES, compare_counts, standard_
 
 
 def _counts(rng, pictures, spread):
-    true = np.rint(np.exp(rng.normal(4, 1, pictures)))
+    true = np.rint(np.exp(rng.normal(4, 0.6, pictures)))
     return true, true * np.exp(rng.normal(0, spread, pictures))
 
 

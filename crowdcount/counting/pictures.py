@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from crowdcount.counting.doubts import find_doubts
+from crowdcount.counting.doubts import carries_range, find_doubts
+from crowdcount.counting.kinds import kind_of
 from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import expanded, is_folder, listed, name_of, pictures_in
@@ -120,9 +121,13 @@ class _Counter:
         density = predict_density(self.network, picture, progress=self.progress)
         height, width = picture.shape[:2]
         people = float(density.sum(dtype=np.float64))
-        low = high = coverage = None
-        if self.calibration is not None:
-            (low, high), coverage = self.calibration.range(people, self.coverage), self.coverage
+        doubts = find_doubts(picture, density)
+        low = high = coverage = kind = None
+        if self.calibration is not None and carries_range(doubts):
+            kind = kind_of(picture, people)
+            (low, high), coverage = self.calibration.range(people, self.coverage, kind), self.coverage
+        elif self.calibration is not None:
+            doubts.append("The count has no range: no picture like this one was calibrated with.")
         return CountResult(
             count=people,
             density=density,
@@ -131,11 +136,13 @@ class _Counter:
             height=height,
             model=self.name,
             seconds=time.perf_counter() - start,
-            warnings=find_doubts(picture, density),
+            warnings=doubts,
             # A file is read again when it is shown: a folder's results would otherwise hold every picture in
             # memory.
             source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
             low=low,
             high=high,
             coverage=coverage,
+            calibration=self.calibration if low is not None else None,
+            kind=kind,
         )

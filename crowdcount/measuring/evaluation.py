@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from crowdcount.counting.doubts import carries_range, find_doubts
+from crowdcount.counting.kinds import Observation, observe
 from crowdcount.counting.ranges import COVERAGE, usable_calibration
 from crowdcount.data.annotations import Sample
 from crowdcount.data.density import density_map, paper_sigma
@@ -47,9 +49,11 @@ class Evaluation:
         ssim: mean structural similarity of the maps over the pictures with heads, or None.
         seconds: time for all pictures, reading and scoring included.
         rows: for each picture `picture`, `true`, `predicted`, `error` (predicted minus true), `game1`,
-            `game2`, `game3`, `low`, `high` (None where the network has no calibration).
-        coverage: share of the true counts that lie between `low` and `high`, or None. On the pictures that
-            the network was calibrated with it says nothing: it is what was asked for.
+            `game2`, `game3`, `low`, `high` (None where the network has no calibration, and of dark, blurred and
+            other pictures that have no range).
+        observed: what a calibration of ranges can be made from, see `crowdcount.counting.ranges.Calibration.of`.
+        coverage: share of the true counts that lie between `low` and `high`, where there are ranges, or None. On the
+            pictures that the network was calibrated with it says nothing: it is what was asked for.
         mean_width: mean of `high` minus `low` in people, or None.
         against: this network beside another on the same pictures, or None.
         parts: where several data sets were evaluated, each one's own `Evaluation` by its name.
@@ -67,6 +71,7 @@ class Evaluation:
     ssim: float | None
     seconds: float
     rows: list[dict]
+    observed: list[Observation]
     coverage: float | None = None
     mean_width: float | None = None
     against: uncertainty.Comparison | None = None
@@ -156,6 +161,7 @@ class _Scored:
     rows: list[dict]
     games: list[list[float]]
     maps: list[tuple[float, float]]
+    observed: list[Observation]
     seconds: float
 
 
@@ -175,7 +181,7 @@ def _score(
     calibration = usable_calibration(model, coverage)
     network, _ = load_network(model)
     start = time.perf_counter()
-    rows, games, map_scores = [], [], []
+    rows, games, map_scores, observed = [], [], [], []
     shown = tqdm(samples, unit="picture", file=sys.stderr, disable=not (progress and sys.stderr.isatty()))
     for sample in shown:
         picture = sample.read()
@@ -186,7 +192,11 @@ def _score(
             density = (density + _mirrored_back(mirrored, size[1])) / 2
         game = [metrics.game(density, sample.points, size, level) for level in _GAME_LEVELS]
         predicted = float(density.sum(dtype=np.float64))
-        low, high = (None, None) if calibration is None else calibration.range(predicted, coverage)
+        seen = observe(picture, sample.points, density)
+        low = high = None
+        if calibration is not None and carries_range(find_doubts(picture, density)):
+            low, high = calibration.range(predicted, coverage, seen.kind)
+        observed.append(seen)
         games.append(game)
         rows.append(
             {
@@ -203,7 +213,7 @@ def _score(
             kernel = sigma(sample) if callable(sigma) else sigma
             truth = density_map(sample.points, size, sigma=kernel, stride=STRIDE)
             map_scores.append((metrics.psnr(truth, density), metrics.ssim(truth, density)))
-    return _Scored(rows, games, map_scores, time.perf_counter() - start)
+    return _Scored(rows, games, map_scores, observed, time.perf_counter() - start)
 
 
 def _summary(groups: Sequence[_Scored], against: tuple[Mapping[str, tuple[float, float]] | None, str]) -> Evaluation:
@@ -212,7 +222,7 @@ def _summary(groups: Sequence[_Scored], against: tuple[Mapping[str, tuple[float,
     map_scores = [scores for group in groups for scores in group.maps]
     true, predicted = [row["true"] for row in rows], [row["predicted"] for row in rows]
     psnr, ssim = np.mean(map_scores, axis=0).tolist() if map_scores else (None, None)
-    ranged = all(row["low"] is not None for row in rows)
+    ranged = [row for row in rows if row["low"] is not None]
     others, where = against
     return Evaluation(
         pictures=len(rows),
@@ -227,8 +237,9 @@ def _summary(groups: Sequence[_Scored], against: tuple[Mapping[str, tuple[float,
         ssim=ssim,
         seconds=sum(group.seconds for group in groups),
         rows=rows,
-        coverage=float(np.mean([row["low"] <= row["true"] <= row["high"] for row in rows])) if ranged else None,
-        mean_width=float(np.mean([row["high"] - row["low"] for row in rows])) if ranged else None,
+        observed=[seen for group in groups for seen in group.observed],
+        coverage=float(np.mean([row["low"] <= row["true"] <= row["high"] for row in ranged])) if ranged else None,
+        mean_width=float(np.mean([row["high"] - row["low"] for row in ranged])) if ranged else None,
         against=others and uncertainty.compare_counts(true, predicted, uncertainty.counts_of(rows, others, where)),
     )
 

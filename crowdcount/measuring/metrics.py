@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 
 from crowdcount.errors import DataError
-from crowdcount.grid import STRIDE, check_map, edges
+from crowdcount.grid import STRIDE, check_map, shares
 
 _LOG_OFFSET = 10.0  # people
 _SSIM_SIGMA = 1.5
@@ -148,8 +148,8 @@ def game(
         raise DataError(f"Points must be finite x, y pairs, shape (N, 2), received the shape {points.shape}.")
 
     parts = 2 ** int(level)
-    rows = _shares(height, stride, parts)
-    columns = _shares(width, stride, parts)
+    rows = shares(height, parts, stride)
+    columns = shares(width, parts, stride)
     predicted = rows @ density @ columns.T
 
     truth = np.zeros((parts, parts))
@@ -299,17 +299,6 @@ def _normalized(truth: np.ndarray, predicted: np.ndarray, factor: int) -> tuple[
     truth, predicted = enlarge(truth, factor), enlarge(predicted, factor)
     peak = truth.max() if truth.max() > 0 else np.nan
     return truth / peak, predicted / peak
-
-
-def _shares(length: int, stride: int, parts: int) -> np.ndarray:
-    """Share of each cell of an axis in each of `parts` equal parts, shape (parts, cells); columns sum to 1.
-
-    The last cell ends with the picture where `length` is no multiple of `stride`.
-    """
-    cells = edges(length, stride)
-    borders = np.arange(parts + 1) * length / parts
-    overlap = np.minimum(cells[1:], borders[1:, None]) - np.maximum(cells[:-1], borders[:-1, None])
-    return np.maximum(overlap, 0) / np.diff(cells)
 
 
 def _bilinear(length: int, factor: int) -> np.ndarray:

@@ -170,8 +170,8 @@ def counts_of(rows: Sequence[Mapping], table: Mapping[str, tuple[float, float]],
     missing = [row["picture"] for row in rows if row["picture"] not in table]
     if missing:
         raise DataError(
-            f"{where} has no count of {len(missing)} of the {len(rows)} pictures; the first is {missing[0]!r}. Make the "
-            "table from the same data set and split."
+            f"{where} has no count of {len(missing)} of the {len(rows)} pictures; the first is {missing[0]!r}. Make "
+            "the table from the same data set and split."
         )
     for row in rows:
         if table[row["picture"]][0] != row["true"]:

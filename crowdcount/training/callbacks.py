@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
+from crowdcount.counting.kinds import observe
 from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import TrainingError
@@ -122,13 +123,13 @@ class Validation(keras.callbacks.Callback):
             self.keep("last", {"epoch": epoch + 1, **results}, calibration)
 
     def _validate(self, epoch: int) -> tuple[dict[str, float], Calibration]:
-        true, predicted = [], []
+        seen = []
         for sample in tqdm(
             self.samples, f"validation {epoch + 1}", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr
         ):
-            true.append(sample.count)
-            predicted.append(predict_density(self.model, sample.read()).sum(dtype=np.float64))
-        true, predicted = np.array(true, float), np.array(predicted)
+            picture = sample.read()
+            seen.append(observe(picture, sample.points, predict_density(self.model, picture)))
+        true, predicted = (np.array([getattr(each, key) for each in seen]) for key in ("true", "predicted"))
         results = {
             "val_log_ratio": metrics.log_ratio(true, predicted),
             "val_nae": metrics.nae(true, predicted),
@@ -137,7 +138,7 @@ class Validation(keras.callbacks.Callback):
             "val_bias": float(np.mean(predicted - true)),
             "val_sum": float(np.sum(predicted)),
         }
-        return results, Calibration(true, predicted)
+        return results, Calibration.of(seen)
 
 
 @contextmanager
