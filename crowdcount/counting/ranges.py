@@ -32,7 +32,7 @@ _OFFSET = 30.0
 # Of a quarter of a picture.
 _QUARTER_OFFSET = _OFFSET / 4
 # Validation pictures that speak for a new one: enough for nine of ten, and few enough to be alike.
-_ALIKE = 30
+_ALIKE = 20
 # People a megapixel that count as none: what densities are compared by is log(density + 10).
 _SPARSE = 10.0
 # A picture outside of all that were calibrated with, by as much as these lie apart, has a range of three times the
@@ -50,7 +50,7 @@ class Calibration:
     The score of a picture is `|truth - count| / (count + 30)`: how far off the network was as a share of what
     it counted, with 30 people added, because errors are a share of a large count and a number of people at a
     small one. The range of a new count reaches as far to both sides as the `ceil((n + 1) * coverage)`-th
-    smallest score of the n pictures whose people a megapixel are nearest to the new picture's: 30 of them, more where
+    smallest score of the n pictures whose people a megapixel are nearest to the new picture's: 20 of them, more where
     the coverage needs more, all where their kinds are not known.
 
     A picture denser or sparser, finer or softer, brighter or darker than all of them has a wider range, the wider the
