@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
+from crowdcount.data.dividing import OLDER_SPLITS, SPLITS
 from crowdcount.errors import CrowdCountError
 from crowdcount.files import is_stream, target_of
 
@@ -25,9 +26,8 @@ FAILED = 1
 # Adds a parser for a command of this name, run by this function, with this description.
 Command = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 
-_DATASETS = "shanghaitech_a, shanghaitech_b, csv or json"
 _ROOT_HELP = (
-    "folder of the data: the one that holds part_A and part_B, or the one (or the file) of csv and json "
+    "folder of the data, which holds all the data sets, or the file of csv and json "
     "(default: the environment variable CROWDCOUNT_DATA, or else the package's folder datasets)"
 )
 
@@ -64,12 +64,17 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def add_dataset(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
-    parser.add_argument("dataset", metavar="DATASET", nargs=nargs, help=f"{_DATASETS}, or several joined by +")
+    parser.add_argument(
+        "dataset",
+        metavar="DATASET",
+        nargs=nargs,
+        help="name of a data set, as shanghaitech_a, csv or json (docs/datasets.md lists them), or several joined by +",
+    )
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)
 
 
 def add_split(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--split", choices=("train", "val", "test", "all"), default="test", help="(default: test)")
+    parser.add_argument("--split", choices=(*SPLITS, *OLDER_SPLITS), default="test", help="(default: test)")
 
 
 def positive_int(text: str) -> int:

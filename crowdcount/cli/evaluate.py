@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +50,7 @@ def add(command: Command) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from crowdcount.data.annotations import load_dataset
+    from crowdcount.data.annotations import dataset_files, load_dataset
     from crowdcount.measuring.evaluation import evaluate
 
     if arguments.csv:
@@ -61,7 +60,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     groups = {name: load_dataset(name, arguments.root, arguments.split) for name in names} if names[1:] else samples
     if arguments.csv:
         used = [arguments.model, arguments.against]
-        check_outputs({"--csv": arguments.csv}, [*used, *_files_of(arguments.dataset, arguments.root)])
+        check_outputs({"--csv": arguments.csv}, [*used, *dataset_files(arguments.dataset, arguments.root)])
     import_keras()
     begin()
     coverage = coverage_of(arguments)
@@ -78,22 +77,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         with writing(arguments.csv):
             result.save_csv(arguments.csv)
     return 0
-
-
-def _files_of(dataset: str, root: str | None) -> Iterator[str]:
-    """Paths of a data set's pictures and annotations, in whatever split: nobody has them a second time."""
-    from crowdcount.data.annotation_files import find_annotation_file
-    from crowdcount.data.annotations import data_root, load_dataset, part_folders
-    from crowdcount.data.images import PICTURE_SUFFIXES
-
-    folder = data_root(root)
-    for name in (part.strip().lower() for part in dataset.split("+")):
-        if name in ("csv", "json"):
-            yield str(find_annotation_file(folder, f".{name}"))
-            yield from (str(sample.picture) for sample in load_dataset(name, folder, "all"))
-            continue
-        for part in part_folders(folder, name[-1].upper()):
-            yield from (str(file) for file in part.rglob("*") if file.suffix.lower() in {".mat", *PICTURE_SUFFIXES})
 
 
 def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from crowdcount.data.annotation_files import Record, Report, files_by_number, parse_csv, parse_json, parse_shanghaitech
-from crowdcount.data.annotations import NEAR_COPIES, part_folders
+from crowdcount.data.exports.pictures import read_pictures
+from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import list_pictures, load_picture
+from crowdcount.data.readers import shanghaitech
+from crowdcount.data.records import Record, Report, files_by_number, folders_below
 from crowdcount.errors import PictureError
 
-_PARSERS = {".csv": parse_csv, ".json": parse_json}
+_PARSERS = {".csv": read_table, ".json": read_pictures}
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ def check_folder(folder: str | os.PathLike) -> list[Fault]:
 
 def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Path], list[Record]]]]:
     """Yield every place in a folder that holds annotations, with the function that parses it."""
-    parts = [path for part in NEAR_COPIES for path in part_folders(folder, part)] or [folder]
+    parts = [below for part in "AB" for below in folders_below(folder, 2) if shanghaitech.is_part(below, part)] or [
+        folder
+    ]
     halves = []
     for part in parts:
         found = [part / half for half in ("train_data", "test_data") if (part / half).is_dir()]
@@ -103,7 +107,7 @@ def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Pat
     if any((folder / name).is_dir() for name in ("ground-truth", "ground_truth")):
         halves.append(folder)
     for half in halves:
-        yield half, lambda half: parse_shanghaitech(half, half.name, report)
+        yield half, lambda half: shanghaitech.read_half(half, f"{half.name}/", report)
 
     # Beside another layout only a file with the name that the readers prefer is surely an annotation file.
     preferred = {suffix: folder / f"points{suffix}" for suffix in _PARSERS}
