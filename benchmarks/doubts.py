@@ -23,10 +23,10 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from crowdcount.counting import doubts
-from crowdcount.network.loading import load_network
-from crowdcount.network.prediction import predict_density
 from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.drawn.crowds import draw_crowd
+from crowdcount.network.loading import load_network
+from crowdcount.network.prediction import predict_density
 
 # Pixels between a head and the next, in the median: the closest training picture has 4.2.
 TOO_CLOSE = 2.0

@@ -22,9 +22,7 @@ from crowdcount.counting.results import CountResult
 from crowdcount.drawn.crowds import draw_crowd
 from crowdcount.errors import DataError, VideoError
 from crowdcount.show.plots import overlay
-from crowdcount.video import counting as video
-from crowdcount.video import files as video_files
-from crowdcount.video import frames as video_frames
+from crowdcount.video import counting as video, files as video_files, frames as video_frames
 from crowdcount.video.chart import CountSeries
 from crowdcount.video.counting import count_video
 from crowdcount.video.files import AnnotatedVideo, CountTable

@@ -12,14 +12,14 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 from crowdcount.data.dividing import OLDER_SPLITS, SPLITS
 from crowdcount.errors import CrowdCountError
-from crowdcount.files import is_stream, target_of
+from crowdcount.files import is_stream, target_of, writing
 
 FAILED = 1
 
@@ -198,15 +198,6 @@ def _try_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
         pass
-
-
-@contextmanager
-def writing(path: str | os.PathLike) -> Iterator[None]:
-    """Say of a failed write what was to be written, where the system names a temporary file."""
-    try:
-        yield
-    except OSError as error:
-        raise CrowdCountError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from error
 
 
 def import_keras() -> None:

@@ -5,33 +5,41 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import overload
 
 import numpy as np
 
+from crowdcount.counting.counts_file import CountsFile
 from crowdcount.counting.doubts import carries_range, find_doubts
 from crowdcount.counting.kinds import kind_of
 from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.sources import expanded, is_folder, listed, name_of, pictures_in
+from crowdcount.counting.sources import expanded, is_folder, is_one, listed, name_of, pictures_in
 from crowdcount.data.images import Source, load_picture
-from crowdcount.errors import CrowdCountError
+from crowdcount.errors import CrowdCountError, DataError
 from crowdcount.network.loading import Model, load_network
 from crowdcount.network.prediction import predict_density
 
 
+@overload
+def count(picture: Source, *, model: Model = ..., coverage: float = ..., progress: bool = ...) -> CountResult: ...
+
+
+@overload
 def count(
-    picture: Source | list | tuple,
-    *,
-    model: Model = "general",
-    coverage: float = COVERAGE,
-    progress: bool = True,
-) -> CountResult | list[CountResult]:
+    picture: Iterable[Source], *, model: Model = ..., coverage: float = ..., progress: bool = ...
+) -> list[CountResult]: ...
+
+
+def count(picture, *, model: Model = "general", coverage: float = COVERAGE, progress: bool = True):
     """Count the people in a picture, or in each picture of a list or folder.
 
     Args:
         picture: a path, the bytes of a file, a file object, a PIL image or a NumPy array (see
-            `images.load_picture`); a list or tuple of these, of any sizes; or the path of a folder, whose
-            pictures, and those of its subfolders, are counted in the order of their paths.
+            `load_picture`); several of these, of any sizes, in a list, a generator or a batch (N, H, W, 3); or the
+            path of a folder, alone or among several, whose pictures, and those of its subfolders, are counted in
+            the order of their paths.
         model: name of a network that comes with the package, a `.weights.h5` file, or a `keras.Model` that
             maps (batch, height, width, 3) RGB, 0..255, to a density map at an eighth of the size.
         coverage: share of the ranges `low` to `high` that are to hold the truth. Ranges need the calibration
@@ -40,7 +48,7 @@ def count(
             large that it runs in tiles.
 
     Returns:
-        A `CountResult`, or a list of them for a list or a folder.
+        A `CountResult` for one picture, or a list of them for several or a folder.
 
     Raises:
         PictureError: if a picture cannot be read, or a folder holds none. Of a list or a folder no count is
@@ -55,14 +63,13 @@ def count(
         >>> result.density.shape, result.width, result.height
         ((6, 10), 80, 48)
     """
-    if is_folder(picture):
-        sources: list = pictures_in(picture)
-    elif isinstance(picture, (list, tuple)):
-        sources = list(picture)
-    else:
-        return _Counter(model, coverage, progress)(picture)
     counter = _Counter(model, coverage, progress)
-    return [counter(source) for source in sources]
+    if is_one(picture) and not is_folder(picture):
+        return counter(picture)
+    results = []
+    for source in listed(picture):
+        results += [counter(each) for each in (pictures_in(source) if is_folder(source) else [source])]
+    return results
 
 
 def count_many(
@@ -71,12 +78,18 @@ def count_many(
     *,
     coverage: float = COVERAGE,
     progress: bool = True,
+    csv: str | os.PathLike | None = None,
+    resume: bool = False,
 ) -> Iterator[CountResult | CountFailure]:
     """Count picture after picture, going on after those that fail.
 
     Args:
         sources: pictures and paths of folders, as for `count`; or one of them.
         model, coverage, progress: as for `count`.
+        csv: a file that gets a line a picture once all are counted, as with `crowdcount count --csv`; an existing one
+            is replaced.
+        resume: go on with the file of `csv`, if it is there: its rows stay, and their pictures are not counted
+            again, nor yielded, except those that failed. Each row is in the file as soon as it is counted.
 
     Yields:
         For each picture, in order, a `CountResult`, or a `CountFailure` that says why there is none; a
@@ -84,7 +97,9 @@ def count_many(
 
     Raises:
         WeightsError: if there is no such network, or its file is damaged.
-        DataError: if `coverage` is no share between 0 and 1.
+        DataError: if `coverage` is no share between 0 and 1; if the file of `csv` is to be gone on with and is no
+            such table, or holds counts by another model; for `resume` without `csv`.
+        CrowdCountError: if the file of `csv` cannot be written.
 
     Example:
         >>> import crowdcount
@@ -95,16 +110,19 @@ def count_many(
         CountFailure
     """
     counter = _Counter(model, coverage, progress)
-    for source in expanded(listed(sources)):
-        if isinstance(source, CountFailure):
-            yield source
-            continue
-        try:
-            yield counter(source)
-        except MemoryError:
-            yield CountFailure(name_of(source), "There is not enough memory for this picture. Make it smaller.")
-        except (CrowdCountError, OSError) as error:
-            yield CountFailure(name_of(source), str(error))
+    if resume and csv is None:
+        raise DataError("There is nothing to go on with: resume=True needs csv, the file that holds the counts.")
+    if csv is None:
+        yield from map(counter.tried, expanded(listed(sources)))
+        return
+    settings = {"model": counter.name, "coverage": str(coverage)}
+    counts = CountsFile(csv, resume=resume, settings=settings)
+    with closing(counts):
+        for source in counts.take_up(list(expanded(listed(sources)))):
+            result = counter.tried(source)
+            counts.add(result.to_dict())
+            yield result
+        counts.finish()
 
 
 class _Counter:
@@ -146,3 +164,14 @@ class _Counter:
             calibration=self.calibration if low is not None else None,
             kind=kind,
         )
+
+    def tried(self, source: Source | CountFailure) -> CountResult | CountFailure:
+        """The result; of a picture that fails, the reason."""
+        if isinstance(source, CountFailure):
+            return source
+        try:
+            return self(source)
+        except MemoryError:
+            return CountFailure(name_of(source), "There is not enough memory for this picture. Make it smaller.")
+        except (CrowdCountError, OSError) as error:
+            return CountFailure(name_of(source), str(error))

@@ -15,20 +15,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from html import escape
-from typing import TYPE_CHECKING, Union
+from typing import Union
 
 import numpy as np
 from PIL import Image
 
 from crowdcount import __version__
 from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
+from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
 from crowdcount.show.plots import overlay
-
-if TYPE_CHECKING:
-    from crowdcount.counting.results import CountFailure, CountResult
 
 # Longest side in pixels, and JPEG quality, of a thumbnail: about 15 kB, so that a thousand make 20 MB.
 _THUMBNAIL = 400
@@ -83,7 +81,7 @@ class Entry:
     per_m2: Mapping[str, float] = field(default_factory=dict)
 
 
-Reportable = Union["CountResult", "CountFailure", Entry]
+Reportable = Union[CountResult, CountFailure, Entry]
 
 
 def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, title: str = "People counted") -> None:
@@ -124,8 +122,7 @@ def entry_of(
         zones, per_m2: people, and people per square meter, by zone.
         error: why not all that was asked for could be told of a picture that was counted.
     """
-    density = getattr(result, "density", None)
-    if density is None:
+    if isinstance(result, CountFailure):
         return Entry(result.picture, error=result.error)
     return Entry(
         picture=result.picture,
@@ -134,7 +131,7 @@ def entry_of(
         high=result.high,
         coverage=result.coverage,
         taken=taken_at(result.source),
-        thumbnail=_thumbnail(result.source, density),
+        thumbnail=_thumbnail(result.source, result.density),
         model=result.model,
         warnings=tuple(result.warnings),
         error=error,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from crowdcount.area.zones import ZoneSource
     from crowdcount.counting.kinds import Kind
     from crowdcount.counting.ranges import Calibration
+
+COLUMNS = (
+    *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
+    "error",
+)
+"""What a picture gives in JSON and CSV, in this order; a CSV file's columns of zones come behind."""
 
 # Longest side, in pixels, of the picture that a notebook shows.
 _NOTEBOOK_SIDE = 1024
@@ -61,6 +68,25 @@ class CountResult:
     coverage: float | None = None
     calibration: Calibration | None = None
     kind: Kind | None = None
+
+    def to_dict(self) -> dict:
+        """What the command line prints of the picture with `--json`: plain numbers and texts, without what it lacks.
+
+        Returns:
+            `COLUMNS` -> value, counts to a thousandth of a person; neither map nor picture.
+
+        Example:
+            >>> CountResult(64.0, np.ones((8, 8)), "square.jpg", 64, 64, "general", 0.1).to_dict()["count"]
+            64.0
+        """
+        row = {key: getattr(self, key, None) for key in COLUMNS}
+        for key in ("count", "low", "high", "seconds"):
+            row[key] = None if row[key] is None else round(row[key], 3)
+        return {key: value for key, value in row.items() if value is not None}
+
+    def to_json(self) -> str:
+        """`to_dict` as one line of JSON, as `crowdcount count --json` prints it."""
+        return json.dumps(self.to_dict())
 
     def zones(self, zones: ZoneSource) -> dict[str, float]:
         """Count the people in each of several zones.
@@ -236,3 +262,11 @@ class CountFailure:
 
     picture: str
     error: str
+
+    def to_dict(self) -> dict:
+        """Picture and error, see `CountResult.to_dict`."""
+        return {"picture": self.picture, "error": self.error}
+
+    def to_json(self) -> str:
+        """`to_dict` as one line of JSON."""
+        return json.dumps(self.to_dict())

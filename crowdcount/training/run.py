@@ -15,7 +15,8 @@ import keras
 
 from crowdcount import errors
 from crowdcount.counting.ranges import Calibration
-from crowdcount.data.annotations import Sample
+from crowdcount.data.annotations import Sample, parse_spec
+from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
 from crowdcount.measuring.metrics import log_ratio
 from crowdcount.network.cards import model_card
@@ -138,7 +139,7 @@ def _begin(asked: dict, dataset: str | None, imagenet_file: str | os.PathLike | 
 
 def _is_own(dataset: str | None) -> bool:
     """Whether a data set's name says that its pictures are the user's own."""
-    return dataset is not None and all(name.strip().lower() in ("csv", "json") for name in dataset.split("+"))
+    return dataset is not None and all(name not in DATASETS for name, _, _ in parse_spec(dataset))
 
 
 class _Run:
