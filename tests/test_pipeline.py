@@ -163,6 +163,34 @@ def test_points_are_padded_to_the_batch(crowd):
     assert target[..., 2].sum(1).max() == target.shape[1]
 
 
+def test_turned_crops_show_their_heads_where_they_are(rng):
+    """Heads are painted: each of the eight ways that a crop can lie shows them at its own points and cells."""
+    points = np.array([[8.5, 20.5], [40.5, 20.5], [44.5, 60.5]])
+    picture = np.zeros((72, 72, 3), np.uint8)
+    for x, y in points.astype(int):
+        picture[y, x] = 255
+    seen = set()
+    for epoch in range(60):
+        place = RandomCrops(64, turned=True).place(0, 72, 72, (3, 1), epoch)
+        seen.add((place.mirrored, place.turns))
+        pixels, target = example(picture, points, place, target="points")
+        assert all(pixels[int(y), int(x), 0] == 255 for x, y, _ in target)
+        _, cells = example(picture, points, place, sigma=0.5)
+        white = (pixels[..., 0] == 255).astype(float)
+        np.testing.assert_allclose(cells[..., 0], white.reshape(8, 8, 8, 8).sum(axis=(1, 3)), atol=0.2)
+    assert len(seen) == 8
+
+
+def test_soft_crops_lose_detail_and_keep_their_heads(crowd):
+    picture, points = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8), crowd[0].points
+    sharp = RandomCrops(64).place(0, 96, 96, (0, 0), 0)
+    soft = RandomCrops(64, soft=1.0).place(0, 96, 96, (0, 0), 0)
+    assert soft.soft and not sharp.soft
+    (a, one), (b, two) = (example(picture, points % 96, place) for place in (sharp, soft))
+    assert np.abs(np.diff(b.astype(int), axis=1)).mean() < 0.8 * np.abs(np.diff(a.astype(int), axis=1)).mean()
+    np.testing.assert_array_equal(one, two)
+
+
 def test_blank_crops_show_nothing_and_hold_nobody(crowd):
     picture, points = crowd[0].read(), crowd[0].points
     places = [RandomCrops(64, blank=0.25).place(0, *picture.shape[:2], (0, 0), epoch) for epoch in range(400)]

@@ -185,8 +185,6 @@ def test_card_keeps_kinds_and_quarters(rng):
     assert second.range(80, 0.9, kind) == pytest.approx(first.range(80, 0.9, kind), abs=0.5)
     zone = (20, 0.25, 90, 0.9, kind)
     assert second.zone_range(*zone) == pytest.approx(first.zone_range(*zone), abs=0.5)
-        first.zone_range(20, 0.25, 90, 0.9, kind), abs=0.5
-    )
     for key, value in (("quarters", ["1/2"] * 20), ("quarters", [7]), ("density", [1.0]), ("fineness", None)):
         with pytest.raises(WeightsError, match="calibration in the model card"):
             Calibration.from_card({"calibration": {**first.card(), key: value}})

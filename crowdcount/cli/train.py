@@ -19,7 +19,7 @@ def add(command: Command) -> None:
         "--recipe",
         metavar="NAME",
         help="default, or its phases alone: wide, and clear to go on from trained weights; finish, to go on where "
-        "these err; paper (default: default)",
+        "these err; few, for a few dozen pictures of cells and the like; paper (default: default)",
     )
     parser.add_argument("--out", metavar="FOLDER", required=True, help="folder for weights, logs and checkpoints")
     parser.add_argument(

@@ -47,6 +47,7 @@ class RandomCrops:
             Without them a network counts confetti, leaves and litter.
         soft: share of the crops that look as from a cheap or far camera: shrunk to 0.45 to 1 of their size and
             enlarged again, then stored as a JPEG.
+        turned: whether crops are turned by quarters, too: for things that have no upright, as cells.
     """
 
     size: int = 256
@@ -58,6 +59,7 @@ class RandomCrops:
     haze: float = 0.0
     clutter: float = 0.0
     soft: float = 0.0
+    turned: bool = False
 
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
@@ -98,7 +100,9 @@ class RandomCrops:
         haze = self.haze * float(rng.random()) ** 2, int(rng.integers(128, 256))
         clutter = int(rng.integers(1, 2**31)) if rng.random() < self.clutter else 0
         soft = int(rng.integers(1, 2**31)) if rng.random() < self.soft else 0
-        return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray, haze, clutter, soft)
+        turns = int(rng.integers(4)) if self.turned else 0
+        side = self.size
+        return Place(height, width, top, left, side, side, mirrored, blank, gamma, gray, haze, clutter, soft, turns)
 
     def _offset(self, rng: np.random.Generator, side: int, point: float | None) -> int:
         """Where a crop begins along one side of the picture, in cells; `point` comes to lie in its middle half."""
@@ -139,6 +143,7 @@ class Place:
     With a `blank` other than 0 the example shows nothing instead, drawn with that seed. `gamma`, `gray` and `haze`
     (a share, and the level of the gray that is mixed in) change the light and the colors; a `clutter` other than 0 is
     the seed of scraps strewn over it all, one of `soft` that of how soft it is, see `RandomCrops`.
+    `turns` quarters to the left come last; a place that is turned is square.
     """
 
     picture_height: int
@@ -154,6 +159,7 @@ class Place:
     haze: tuple[float, int] = (0.0, 255)
     clutter: int = 0
     soft: int = 0
+    turns: int = 0
 
     def cut_picture(self, picture: np.ndarray) -> np.ndarray:
         """The example's pixels, uint8 (height, width, 3), from the whole picture, uint8 (H, W, 3)."""
@@ -186,7 +192,7 @@ class Place:
             whole = np.full((self.height, self.width, 3), PADDING_COLOR, np.uint8)
             whole[: pixels.shape[0], : pixels.shape[1]] = pixels
             pixels = whole
-        return pixels[:, ::-1] if self.mirrored else pixels
+        return np.rot90(pixels[:, ::-1] if self.mirrored else pixels, self.turns)
 
     def cut_map(self, density: np.ndarray) -> np.ndarray:
         """The example's cells, float32 (height / 8, width / 8), from the resized picture's map at stride 8."""
@@ -197,7 +203,7 @@ class Place:
         if self.blank:
             return whole
         whole[: cells.shape[0], : cells.shape[1]] = cells
-        return whole[:, ::-1] if self.mirrored else whole
+        return np.rot90(whole[:, ::-1] if self.mirrored else whole, self.turns)
 
     def cut_points(self, points: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
         """The heads inside the box, (N, 2) x y in its pixels; `scale` is (across, down) of the resizing."""
@@ -207,6 +213,8 @@ class Place:
         inside = inside[np.all((inside >= 0) & (inside < (self.width, self.height)), axis=1)]
         if self.mirrored:
             inside = inside * (-1, 1) + (self.width, 0)
+        for _ in range(self.turns):
+            inside = inside[:, ::-1] * (1, -1) + (0, self.width)
         return inside
 
 

@@ -78,7 +78,8 @@ def train(
         validation: pictures to choose the best epoch on, counted whole and never learned from.
         out: folder to write to.
         recipe: name of a recipe (`"default"`; `"clear"` or `"finish"` to go on from trained weights; `"wide"`;
-            `"paper"`), or a `Recipe` of your own, see `crowdcount.training.recipes`.
+            `"few"` for a few pictures of things that have no upright; `"paper"`), or a `Recipe` of your own, see
+            `crowdcount.training.recipes`.
         resume: go on with the run whose checkpoint lies in `out`, to the result that it would have had. Its settings
             are known: what is given besides must be what it was.
         epochs: instead of the recipe's, its phases stretched alike. The learning rate decays over all of them: another
