@@ -36,10 +36,7 @@ _NOBODY = 1.5
 # 15 have more by their true maps. Pictures that were shrunk have both, dense maps and fine detail.
 _CROWDED = 0.36
 # Beginnings of the doubts beside which no range stands: no validation picture has them.
-_NO_GROUND = (
-    *("The picture is almost all", "The picture is very dark", "The picture is blurred", "The picture is very small"),
-    "Heads are smaller",
-)
+_NO_GROUND = ("The picture is almost all", "The picture is very dark", "The picture is blurred", "Heads are smaller")
 
 
 def carries_range(doubts: Sequence[str]) -> bool:
