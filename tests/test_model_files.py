@@ -13,10 +13,10 @@ from crowdcount.errors import WeightsError
 from crowdcount.files import data_folder
 from crowdcount.network.cards import ModelCard, list_models, model_card
 from crowdcount.network.csrnet import CSRNet
-from crowdcount.training.card import network_card
 from crowdcount.network.loading import load_model, shared_model
 from crowdcount.network.locate import find_weights
 from crowdcount.network.weight_files import checksum, load_weights, save_weights
+from crowdcount.training.card import network_card
 
 TINY = 1 / 16
 
