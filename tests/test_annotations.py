@@ -259,7 +259,7 @@ def test_csv_names_line_and_value_of_a_malformed_row(tmp_path, row, message):
         read_csv(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "a.png,1,2\n", "picture;x;y\na.png;1;2\n", "picture,x,y,x\n", "\n\n"])
+@pytest.mark.parametrize("content", ["", "a.png,left,2\n", "picture,x\na.png,1\n", "picture,x,y,x\n", "\n\n"])
 def test_csv_without_its_columns(tmp_path, content):
     draw_picture(tmp_path / "a.png")
     write_points(tmp_path, content)
@@ -267,9 +267,9 @@ def test_csv_without_its_columns(tmp_path, content):
         read_csv(tmp_path)
 
 
-def test_csv_in_another_encoding(tmp_path):
-    write_points(tmp_path, "picture,x,y\ngröße.png,1,2\n", encoding="utf-16")
-    with pytest.raises(AnnotationError, match="points.csv: is not a readable CSV file in UTF-8"):
+def test_csv_in_no_encoding(tmp_path):
+    (tmp_path / "points.csv").write_bytes(b"picture,x,y\na\x81\x8d.png,1,2\n")
+    with pytest.raises(AnnotationError, match="points.csv: is not a readable CSV file"):
         read_csv(tmp_path)
 
 
@@ -361,7 +361,7 @@ def test_json(tmp_path):
         ({"picture": "b.png", "points": [[1, 2]], "count": 3}, "says that it has 3 heads but holds 1"),
         ({"picture": "b.png", "points": [[1, 2]], "count": True}, "says that it has True heads"),
         ({"picture": "b.png", "points": [[1, 2, 3]]}, r"two finite numbers. Received \[1, 2, 3\]"),
-        ({"picture": "b.png", "points": [["1", 2]]}, "two finite numbers"),
+        ({"picture": "b.png", "points": [["1_5", 2]]}, "two finite numbers"),
         ({"picture": "b.png", "points": [[True, 2]]}, "two finite numbers"),
         ({"picture": "b.png", "points": [[1, float("nan")]]}, "two finite numbers"),
         ({"picture": "b.png", "points": [[1, 10**400]]}, "two finite numbers"),

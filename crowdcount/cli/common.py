@@ -73,8 +73,8 @@ def add_dataset(parser: argparse.ArgumentParser, nargs: str | None = None) -> No
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)
 
 
-def add_split(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--split", choices=(*SPLITS, *OLDER_SPLITS), default="test", help="(default: test)")
+def add_split(parser: argparse.ArgumentParser, default: str = "test") -> None:
+    parser.add_argument("--split", choices=(*SPLITS, *OLDER_SPLITS), default=default, help=f"(default: {default})")
 
 
 def positive_int(text: str) -> int:

@@ -103,6 +103,8 @@ def _scores(result: Evaluation, maps: bool) -> dict:
     scores = {"pictures": result.pictures, **{name: getattr(result, name) for name in MEASURES}}
     scores |= {"standard_error": result.standard_error, "game": result.game}
     scores |= {"coverage": result.coverage, "mean_width": result.mean_width}
+    if result.by_label:
+        scores["by_label"] = result.by_label
     if maps:
         scores |= {"psnr": result.psnr, "ssim": result.ssim}
     if result.against is not None:
@@ -126,6 +128,12 @@ def _print_scores(result: Evaluation, coverage: float, arguments: argparse.Names
     if arguments.maps and result.psnr is not None:
         print(f"PSNR  {result.psnr:9.2f}  dB")
         print(f"SSIM  {result.ssim:9.4f}")
+    for label, values in result.by_label.items():
+        for value, errors in values.items():
+            shown = f"MAE {errors['mae']:9.2f}  RMSE {errors['rmse']:9.2f}"
+            print(f"{label} {value:<12} {shown}  {errors['pictures']} pictures")
+        mean = sum(errors["mae"] for errors in values.values()) / len(values)
+        print(f"{label} {'mean':<12} MAE {mean:9.2f}  of the {len(values)} above")
     if result.against is not None:
         _print_against(result.against, arguments.against)
 

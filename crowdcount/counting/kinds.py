@@ -57,16 +57,13 @@ def kind_of(picture: np.ndarray, people: float) -> Kind:
     return Kind(people / megapixels, fineness(blocks), brightness(blocks))
 
 
-def observe(
-    picture: np.ndarray, points: np.ndarray, density: np.ndarray, truth: np.ndarray | None = None
-) -> Observation:
+def observe(picture: np.ndarray, points: np.ndarray, density: np.ndarray) -> Observation:
     """What is to be learned from one picture with known heads.
 
     Args:
         picture: uint8 RGB (H, W, 3).
         points: its heads, (N, 2), x then y in pixels.
         density: what the network saw: people a cell at stride 8, (ceil(H / 8), ceil(W / 8)).
-        truth: which of the points count, bool (N,); all where it is not given.
 
     Example:
         >>> seen = observe(np.zeros((16, 16, 3), np.uint8), np.array([[1.0, 1.0]]), np.full((2, 2), 0.5))
@@ -77,7 +74,6 @@ def observe(
     people = float(np.sum(density, dtype=np.float64))
     seen = shares(height, 2) @ np.asarray(density, np.float64) @ shares(width, 2).T
     points = np.asarray(points, np.float64).reshape(-1, 2)
-    points = points if truth is None else points[truth]
     heads = np.zeros((2, 2))
     np.add.at(heads, ((points[:, 1] * 2 >= height).astype(int), (points[:, 0] * 2 >= width).astype(int)), 1)
     megapixels = height * width / 4e6

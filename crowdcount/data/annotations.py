@@ -1,17 +1,15 @@
-"""Pictures with their head annotations: `Sample`, the readers by format and the splits.
+"""Pictures with their head annotations: `Sample`, and the readers by name.
 
-Three layouts are read:
+`load_dataset` reads the data sets of `crowdcount.data.datasets` by their names, and files of one's own:
 
-* **ShanghaiTech** parts A and B: `part_A/train_data/images/IMG_1.jpg` with
-  `part_A/train_data/ground-truth/GT_IMG_1.mat`. Copies in the wild also write `part_A_final` and
-  `ground_truth`; both are found.
-* **CSV**: the columns `picture,x,y`, one row a head. Empty `x` and `y` mean a picture with nobody in it.
-* **JSON**: `{"pictures": [{"picture": "a.jpg", "points": [[x, y], ...], "count": 2, "split":
-  "train"}, ...]}`; `count` and `split` may be left out.
+* **csv**: the columns `picture,x,y`, one row a head. Empty `x` and `y` mean a picture with nobody in it. Spreadsheets'
+  ways are understood: semicolons, tabs, decimal commas, UTF-16, other usual names of the columns, boxes.
+* **json**: `{"pictures": [{"picture": "a.jpg", "points": [[x, y], ...], "count": 2, "split": "train"}, ...]}`; `count`
+  and `split` may be left out. The JSON of annotation tools is understood, too.
+* **export**: a file or a folder of an annotation tool.
 
-In CSV and JSON a picture is named relative to the folder of the file, or to the folder `images` beside the
-file. An optional column (field) `split` with the values `train`, `val` and `test` decides which picture
-belongs where.
+In CSV and JSON a picture is named relative to the folder of the file, or to the folder `images` beside it. An optional
+column (field) `split` with the values `train`, `val` and `test` decides which picture belongs where.
 
 Coordinates are pixels of the upright picture, x to the right and y down. A picture of width `w` spans the `x`
 from 0 to `w`.
@@ -20,23 +18,24 @@ from 0 to `w`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from crowdcount.data.datasets import DATASETS
 from crowdcount.data.dividing import OLDER_SPLITS, SPLITS, hashed_split
+from crowdcount.data.exports import detect
 from crowdcount.data.exports.entries import find_annotation_file
-from crowdcount.data.exports.pictures import read_pictures
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import load_picture
 from crowdcount.data.records import Record, raise_fault
+from crowdcount.data.regions import Region, boxes_mask
 from crowdcount.errors import AnnotationError
 from crowdcount.files import data_folder
 
-NAMES = (*DATASETS, "csv", "json")
+NAMES = (*DATASETS, "csv", "json", "export")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +47,9 @@ class Sample:
         picture: path of the picture file, or the picture itself, uint8 RGB of shape (H, W, 3).
         points: head positions in pixels of the upright picture, shape (N, 2), x then y; (0, 2) or an empty
             list when nobody is there. Kept as a read-only float64 copy.
+        roi: the only part of the picture in which is counted; None for all of it.
+        ignore: boxes in which nothing is counted, shape (M, 4): left, top, right, bottom in pixels.
+        labels: what else the data set says of the picture, such as `{"weather": "fog"}`.
 
     Raises:
         AnnotationError: if the points are not N pairs of finite numbers.
@@ -63,6 +65,9 @@ class Sample:
     name: str
     picture: Path | np.ndarray
     points: np.ndarray
+    roi: Region | None = None
+    ignore: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         if isinstance(self.picture, str):
@@ -84,8 +89,30 @@ class Sample:
 
     @property
     def count(self) -> int:
-        """Number of annotated heads."""
+        """Number of annotated heads, wherever they are."""
         return len(self.points)
+
+    def counted(self, size: tuple[int, int]) -> np.ndarray | None:
+        """Where in the picture is counted: inside `roi` and outside every box of `ignore`.
+
+        Args:
+            size: height and width of the picture in pixels.
+
+        Returns:
+            bool (height, width), or None where all of the picture counts.
+
+        Raises:
+            AnnotationError: if the region's file cannot be read or is that of another picture.
+
+        Example:
+            >>> sample = Sample("a", np.zeros((4, 6, 3), np.uint8), [], ignore=[[0, 0, 6, 1]])
+            >>> int(sample.counted((4, 6)).sum())
+            18
+        """
+        if self.roi is None and not len(self.ignore):
+            return None
+        inside = np.ones(size, bool) if self.roi is None else self.roi.mask(size)
+        return inside & ~boxes_mask(self.ignore, size)
 
     def read(self) -> np.ndarray:
         """The picture as uint8 RGB, shape (H, W, 3), turned upright.
@@ -188,8 +215,31 @@ def read_json(file_or_folder: str | os.PathLike, split: str = "all") -> list[Sam
     """
     split = _one_of(split, SPLITS, "split")
     file = find_annotation_file(file_or_folder, ".json")
-    records = _of_split(read_pictures(file, raise_fault), split, file, "field")
+    records = _of_split(detect.read_json(file, raise_fault), split, file, "field")
     return _samples(records, f"{file}, split {split!r}")
+
+
+def read_export(file_or_folder: str | os.PathLike, split: str = "all") -> list[Sample]:
+    """Read what an annotation tool exported: Label Studio, CVAT, LabelMe, VIA, COCO, Pascal VOC, YOLO, JSON lines, CSV.
+
+    What it is, is told by what is inside. Of boxes, circles and ellipses the middle is the head. What the files leave
+    unclear (the unit of the coordinates, which of several labels) is refused; `crowdcount convert` takes the answer.
+
+    Args:
+        file_or_folder: the file, or the folder that the tool made.
+        split: one of `SPLITS`; without splits in the files the pictures are divided as `read_csv` divides them.
+
+    Returns:
+        Samples in the order of the files.
+
+    Raises:
+        AnnotationError: with file, place and value, if something is malformed, unclear, or a picture is missing; if
+            the split is empty.
+    """
+    split = _one_of(split, SPLITS, "split")
+    path = Path(file_or_folder)
+    records = _of_split(detect.read_any(path, raise_fault), split, path, "field")
+    return _samples(records, f"{path}, split {split!r}")
 
 
 def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = "train") -> list[Sample]:
@@ -243,7 +293,7 @@ def _named(name: str, part: str | None, root: Path, split: str) -> list[Sample]:
     if name in DATASETS:
         return _samples(DATASETS[name].records(root, split, raise_fault, part=part), f"{root}, {name}, split {split!r}")
     split = "val" if split in OLDER_SPLITS else split
-    return {"csv": read_csv, "json": read_json}[name](root, split)
+    return {"csv": read_csv, "json": read_json, "export": read_export}[name](root, split)
 
 
 def dataset_files(spec: str, root: str | os.PathLike | None = None) -> list[str]:
@@ -260,8 +310,8 @@ def dataset_files(spec: str, root: str | os.PathLike | None = None) -> list[str]
         if name in DATASETS:
             records = DATASETS[name].records(root, "all", lambda file, problem: None)
         else:
-            file = find_annotation_file(root, f".{name}")
-            records = {"csv": read_table, "json": read_pictures}[name](file, lambda file, problem: None)
+            file = root if name == "export" else find_annotation_file(root, f".{name}")
+            records = detect.read_any(file, lambda file, problem: None)
         files |= dict.fromkeys(str(file) for record in records for file in (record.picture, record.source))
     return list(files)
 
@@ -314,7 +364,10 @@ def data_root(root: str | os.PathLike | None = None) -> Path:
 def _samples(records: Sequence[Record], what: str) -> list[Sample]:
     if not records:
         raise AnnotationError(f"{what}: no picture there. Use another split or another folder.")
-    return [Sample(record.name, record.picture, record.points) for record in records]
+    return [
+        Sample(record.name, record.picture, record.points, record.roi, record.ignore, record.labels)
+        for record in records
+    ]
 
 
 def _one_of(value: str, allowed: Sequence[str], what: str) -> str:
@@ -344,6 +397,7 @@ def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[
         share = {"train": "nine tenths", "val": "a tenth"}[split]
         raise AnnotationError(
             f"{file}: none of its pictures ({len(records)}) is in the split {split!r}, which takes about "
-            f"{share} of them, by their names. Annotate more, or add a {what} 'split' with train or val for each picture."
+            f"{share} of them, by their names. Annotate more, or add a {what} 'split' with train or val for each "
+            "picture."
         )
     return chosen

@@ -11,7 +11,21 @@ from pathlib import Path
 
 from crowdcount.data.dividing import hashed_split, listed_names
 from crowdcount.data.images import PICTURE_SUFFIXES
-from crowdcount.data.readers import listed, shanghaitech, ucf_cc_50
+from crowdcount.data.readers import (
+    crowdhuman,
+    jhu_crowd,
+    listed,
+    mall,
+    nwpu,
+    scut_head,
+    shanghaitech,
+    trancos,
+    ucf_cc_50,
+    ucf_qnrf,
+    ucsd,
+    visdrone,
+    worldexpo,
+)
 from crowdcount.data.records import Record, Report, folders_below
 from crowdcount.errors import AnnotationError
 
@@ -67,16 +81,19 @@ class DataSet:
     parts: tuple[str, ...] = ()
     part_of: Callable[[Record], str] | None = None
 
+    def here(self, root: Path) -> Path | None:
+        """The data set's folder: `root` itself, or the first in it that is, or None."""
+        folders = folders_below(root, _DEPTH) if root.is_dir() else ()
+        return next((folder for folder in folders if self.is_here(folder)), None)
+
     def find(self, root: Path) -> Path:
-        """The data set's folder: `root` itself, or the first in it that is.
+        """The data set's folder: `root` itself, the first in it that is, or where any will do the one with pictures.
 
         Raises:
             AnnotationError: if there is none; says what to put where.
         """
-        folders = folders_below(root, _DEPTH) if root.is_dir() else ()
-        for folder in folders:
-            if self.is_here(folder):
-                return folder
+        if (folder := self.here(root)) is not None:
+            return folder
         if self.any_folder and root.is_dir() and _holds_pictures(root):
             return root
         raise AnnotationError(
@@ -182,6 +199,21 @@ def _part(letter: str, **rest) -> DataSet:
     )
 
 
+def _scut_head(letter: str) -> DataSet:
+    return DataSet(
+        title=f"SCUT-HEAD part {letter}",
+        is_here=lambda folder: scut_head.is_part(folder, letter),
+        read=scut_head.read,
+        layout=f"the folder SCUT_HEAD_Part_{letter} with JPEGImages, Annotations and ImageSets/Main/train.txt, "
+        "val.txt, "
+        "test.txt",
+        source="Peng et al., Detecting Heads using Feature Refine Net and Cascaded Multi-scale Architecture, ICPR "
+        "2018, "
+        "https://github.com/HCIILAB/SCUT-HEAD-Dataset-Release",
+        has_val=True,
+    )
+
+
 DATASETS: dict[str, DataSet] = {
     "shanghaitech_a": _part("A", left_out=NEAR_COPIES, older_lists={"val29": "shanghaitech_a_val29"}),
     "shanghaitech_b": _part("B", left_out=WRONG_POINTS),
@@ -196,6 +228,111 @@ DATASETS: dict[str, DataSet] = {
         val_list="ucf_cc_50_val",
         parts=ucf_cc_50.FOLDS,
         part_of=ucf_cc_50.fold_of,
+    ),
+    "ucf_qnrf": DataSet(
+        title="UCF-QNRF",
+        is_here=ucf_qnrf.is_here,
+        read=ucf_qnrf.read,
+        layout="a folder with Train/img_0001.jpg, Train/img_0001_ann.mat, ..., and the same in Test",
+        source="Idrees et al., Composition Loss for Counting, Density Map Estimation and Localization in Dense Crowds, "
+        "ECCV 2018, https://www.crcv.ucf.edu/data/ucf-qnrf/",
+    ),
+    "nwpu": DataSet(
+        title="NWPU-Crowd",
+        is_here=nwpu.is_here,
+        read=nwpu.read,
+        layout="a folder with images/0001.jpg (or images_part1 to images_part5), jsons/0001.json, train.txt and "
+        "val.txt; "
+        "the annotations of the test are not published",
+        source="Wang et al., NWPU-Crowd, TPAMI 2020, https://www.crowdbenchmark.com/nwpucrowd.html",
+        protocol="MAE, RMSE, NAE; MAE by level of the scene and by luminance",
+        has_val=True,
+    ),
+    "jhu_crowd": DataSet(
+        title="JHU-CROWD++",
+        is_here=jhu_crowd.is_here,
+        read=jhu_crowd.read,
+        layout="a folder with train/images/0001.jpg, train/gt/0001.txt, train/image_labels.txt, and the same in val "
+        "and test",
+        source="Sindagi et al., JHU-CROWD++, TPAMI 2020, http://www.crowd-counting.com/",
+        protocol="MAE, RMSE; by number of heads (low, medium, high) and by weather",
+        has_val=True,
+    ),
+    "mall": DataSet(
+        title="Mall",
+        is_here=mall.is_here,
+        read=mall.read,
+        layout="a folder with frames/seq_000001.jpg, ... and mall_gt.mat",
+        source="Chen et al., Feature Mining for Localised Crowd Counting, BMVC 2012, "
+        "https://personal.ie.cuhk.edu.hk/~ccloy/downloads_mall_dataset.html",
+        protocol="MAE, RMSE; frames 1 to 800 train, 801 to 2000 test",
+        is_val=mall.is_val,
+    ),
+    "ucsd": DataSet(
+        title="UCSD pedestrians",
+        is_here=ucsd.is_here,
+        read=ucsd.read,
+        layout="a folder with vidf/vidf1_33_000.y/vidf1_33_000_f001.png, ... and vidf-cvpr (or gt/vidf) with "
+        "vidf1_33_000_frame_full.mat, ... and vidf1_33_roi_mainwalkway.mat",
+        source="Chan et al., Privacy Preserving Crowd Monitoring, CVPR 2008, "
+        "http://www.svcl.ucsd.edu/projects/peoplecnt/",
+        protocol="MAE, RMSE inside the region of interest; frames 601 to 1400 train, the others test",
+        is_val=ucsd.is_val,
+    ),
+    "worldexpo": DataSet(
+        title="WorldExpo'10",
+        is_here=worldexpo.is_here,
+        read=worldexpo.read,
+        layout="a folder with train_frame/*.jpg, train_label/SCENE/*.mat and roi.mat, test_frame/SCENE/*.jpg and "
+        "test_label/SCENE/*.mat and roi.mat",
+        source="Zhang et al., Cross-scene Crowd Counting via Deep Convolutional Neural Networks, CVPR 2015, "
+        "http://www.ee.cuhk.edu.hk/~xgwang/expo.html (on request)",
+        protocol="MAE of each of the five test scenes inside its region of interest, and their mean",
+        is_val=worldexpo.is_val,
+    ),
+    "trancos": DataSet(
+        title="TRANCOS",
+        is_here=trancos.is_here,
+        read=trancos.read,
+        layout="a folder with images/image-1-000001.jpg, image-1-000001dots.png, image-1-000001mask.mat, ... and "
+        "image_sets "
+        "with training.txt, validation.txt and test.txt",
+        source="Guerrero-Gomez-Olmedo et al., Extremely Overlapping Vehicle Counting, IbPRIA 2015, "
+        "https://gram.web.uah.es/data/datasets/trancos/",
+        protocol="GAME at levels 0 to 3 inside the region of interest",
+        thing="vehicles",
+        has_val=True,
+    ),
+    "visdrone_cc": DataSet(
+        title="VisDrone 2020 crowd counting",
+        is_here=visdrone.is_challenge,
+        read=visdrone.read_challenge,
+        layout="a folder with sequences/00001/00001.jpg, annotations/00001.txt, trainlist.txt and testlist.txt",
+        source="Du et al., VisDrone-CC2020, ECCV workshops 2020, https://github.com/VisDrone/DroneCrowd",
+        is_val=visdrone.is_val,
+    ),
+    "dronecrowd": DataSet(
+        title="DroneCrowd",
+        is_here=visdrone.is_dronecrowd,
+        read=visdrone.read_dronecrowd,
+        layout="a folder with train_data/images/img001001.jpg, train_data/ground_truth/GT_img001001.mat, and the "
+        "same in "
+        "val_data and test_data",
+        source="Wen et al., Detection, Tracking, and Counting Meets Drones in Crowds, CVPR 2021, "
+        "https://github.com/VisDrone/DroneCrowd",
+        has_val=True,
+    ),
+    "scut_head_a": _scut_head("A"),
+    "scut_head_b": _scut_head("B"),
+    "crowdhuman": DataSet(
+        title="CrowdHuman",
+        is_here=crowdhuman.is_here,
+        read=crowdhuman.read,
+        layout="a folder with Images/ID.jpg, annotation_train.odgt and annotation_val.odgt; the test has no "
+        "annotations, the "
+        "literature scores on val",
+        source="Shao et al., CrowdHuman, 2018 (arXiv 1805.00123), https://www.crowdhuman.org/",
+        has_val=True,
     ),
     "brt": DataSet(
         title="Beijing-BRT",
@@ -215,3 +352,14 @@ DATASETS: dict[str, DataSet] = {
         val_list="nobody_val",
     ),
 }
+
+
+def named(name: str) -> DataSet:
+    """The data set of this name.
+
+    Raises:
+        AnnotationError: if there is none.
+    """
+    if name not in DATASETS:
+        raise AnnotationError(f"Unknown dataset {name!r}: choose {', '.join(DATASETS)}.")
+    return DATASETS[name]

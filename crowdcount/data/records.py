@@ -84,3 +84,28 @@ def short(value: object) -> str:
     """A value as a message shows it: 80 characters at most."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def numbered_lines(file: Path, report: Report) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that hold something, with their numbers from 1 up."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        report(file, f"is not a readable text file in UTF-8: {error}.")
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield number, line.strip()
+
+
+def points_array(points: object) -> np.ndarray:
+    """Pairs of finite numbers as float64 (N, 2).
+
+    Raises:
+        ValueError: if they are none.
+    """
+    array = np.asarray(points, np.float64)
+    array = array if array.size else array.reshape(0, 2)
+    if array.ndim != 2 or array.shape[1] != 2 or not np.isfinite(array).all():
+        raise ValueError(f"points should be pairs of finite numbers, received an array of shape {array.shape}")
+    return array

@@ -18,10 +18,12 @@ from tqdm import tqdm
 from crowdcount.counting.kinds import observe
 from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample
+from crowdcount.data.regions import within
 from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path
 from crowdcount.measuring import metrics
 from crowdcount.network.prediction import predict_density
+from crowdcount.training import losses
 
 # Errors and biases are in heads: of a crop in `mae` and `bias`, of a whole picture in those that begin with `val_`.
 HISTORY_FIELDS = (
@@ -80,6 +82,8 @@ class Drift(keras.metrics.Metric):
 
 def _counts(y_true, y_pred):
     """Heads a crop, true and predicted; points are (B, N, 3) with a flag last, maps (B, h, w, 1)."""
+    if len(y_true.shape) == 4:
+        y_true, y_pred = losses.known_cells(y_true, y_pred)
     predicted = ops.sum(y_pred, axis=(1, 2, 3))
     true = ops.sum(y_true[..., 2], axis=1) if len(y_true.shape) == 3 else ops.sum(y_true, axis=(1, 2, 3))
     return ops.cast(true, predicted.dtype), predicted
@@ -128,7 +132,9 @@ class Validation(keras.callbacks.Callback):
             self.samples, f"validation {epoch + 1}", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr
         ):
             picture = sample.read()
-            seen.append(observe(picture, sample.points, predict_density(self.model, picture)))
+            density = predict_density(self.model, picture)
+            density, heads = within(sample.counted(picture.shape[:2]), density, sample.points)
+            seen.append(observe(picture, heads, density))
         true, predicted = (np.array([getattr(each, key) for each in seen]) for key in ("true", "predicted"))
         results = {
             "val_log_ratio": metrics.log_ratio(true, predicted),

@@ -99,3 +99,13 @@ def _checked(file: Path, points: np.ndarray, number: int | None, report: Report)
     if number is not None and number != len(points):
         report(file, f"says that it has {number} heads but holds {len(points)} points.")
     return points
+
+
+def cells(array: np.ndarray, field: str) -> list[np.ndarray]:
+    """One field of each structure in a cell array: the points of each frame, float64 (N, 2), x then y."""
+    frames = []
+    for cell in np.asarray(array, object).ravel():
+        value = np.asarray(cell[field][0, 0], np.float64)
+        # UCSD has a third column, which is no coordinate.
+        frames.append(value[:, :2] if value.size else value.reshape(0, 2))
+    return frames
