@@ -250,7 +250,7 @@ def test_evaluate_compares_with_a_table_or_a_model(capsys, crowd, weights, tmp_p
 
 def test_evaluate_scores_data_sets_apart(capsys, weights):
     drawn = data_folder("datasets") / "drawn"
-    argv = ["evaluate", "shanghaitech_a+shanghaitech_b", "--root", drawn, "--split", "val", "--model", weights]
+    argv = ["evaluate", "shanghaitech_a+shanghaitech_b", "--root", drawn, "--split", "all", "--model", weights]
     _, lines, _ = run(capsys, *argv)
     heads = [line.split(",")[0] for line in lines if " pictures, model " in line]
     assert heads == ["shanghaitech_a", "shanghaitech_b", "shanghaitech_a+shanghaitech_b"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +80,10 @@ class Calibration:
     predicted: Sequence[float]
     kinds: Sequence[Kind] | None = None
     quarters: Sequence[Sequence[Sequence[float]]] | None = None
+    _scores: np.ndarray = field(init=False, repr=False)
+    _features: np.ndarray = field(init=False, repr=False)
+    _quarter_scores: np.ndarray = field(init=False, repr=False)
+    _quarter_density: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self):
         true, predicted = (np.asarray(values, float) for values in (self.true, self.predicted))
@@ -346,7 +350,8 @@ def leave_one_out_zones(calibration: Calibration, coverage: float = COVERAGE) ->
         raise DataError("The calibration knows no quarters of its pictures: measure it anew.")
     held, widths = [], []
     for number, quarters in enumerate(calibration.quarters):
-        others, kind = calibration.without(number), calibration.kinds and calibration.kinds[number]
+        others = calibration.without(number)
+        kind = None if calibration.kinds is None else calibration.kinds[number]
         ends = [others.zone_range(counted, 0.25, density, coverage, kind) for _, counted, density in quarters]
         held.append([low <= true <= high for (true, _, _), (low, high) in zip(quarters, ends, strict=True)])
         widths.append([high - low for low, high in ends])
