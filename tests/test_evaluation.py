@@ -68,11 +68,11 @@ def test_scores_by_hand(reader_of_red):
 def test_data_sets_are_scored_apart_and_together(reader_of_red):
     groups = {
         "left": [painted([[2, 0], [0, 0]], "a", [(1, 1)]), painted([[1, 0], [0, 0]], "b", [(1, 1)])],
-        "right": [painted([[0, 5], [0, 0]], "c", [(9, 1)])],
+        "right": [painted([[0, 2.5], [0, 0]], "c", [(9, 1)])],
     }
     result = evaluate(reader_of_red, groups)
-    assert {name: part.mae for name, part in result.parts.items()} == pytest.approx({"left": 0.5, "right": 4})
-    assert (result.pictures, result.mae) == (3, pytest.approx(5 / 3))
+    assert {name: part.mae for name, part in result.parts.items()} == pytest.approx({"left": 0.5, "right": 1.5})
+    assert (result.pictures, result.mae) == (3, pytest.approx(2.5 / 3))
     assert [row["picture"] for row in result.rows] == ["a", "b", "c"]
     assert math.isnan(result.parts["right"].standard_error["mae"])  # of one picture there is no telling
     with pytest.raises(DataError, match="no pictures"):
