@@ -203,7 +203,7 @@ def test_count_has_a_range_from_the_card(rng, tmp_path):
 def test_a_dark_picture_has_no_range_and_says_so(rng, tmp_path):
     result = count(picture(rng) // 8, model=calibrated(tmp_path))
     assert result.low is result.high is result.coverage is None
-    assert "very dark" in result.warnings[0] and "no range" in result.warnings[-1]
+    assert any("very dark" in text for text in result.warnings) and "no range" in result.warnings[-1]
     assert result.zone_ranges(HALVES) == {"left": None, "right": None}
 
 

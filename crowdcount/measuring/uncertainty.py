@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,15 +20,7 @@ from crowdcount.measuring import metrics
 _RESAMPLES = 10_000
 _SEED = 1
 
-# What is compared: from true and predicted counts, shape (..., P), to the measure over the last axis.
-_MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "mae": lambda true, predicted: np.abs(predicted - true).mean(axis=-1),
-    "rmse": lambda true, predicted: np.sqrt(np.square(predicted - true).mean(axis=-1)),
-    "nae": lambda true, predicted: _mean_over_peopled(np.abs(predicted - true), true),
-    "log_ratio": lambda true, predicted: np.abs(metrics.log_ratios(true, predicted)).mean(axis=-1),
-    "bias": lambda true, predicted: (predicted - true).mean(axis=-1),
-}
-MEASURES = tuple(_MEASURES)
+MEASURES = ("mae", "rmse", "nae", "log_ratio", "bias")
 
 
 @dataclass(frozen=True)
@@ -125,14 +117,16 @@ def compare_counts(truth: ArrayLike, predicted: ArrayLike, other: ArrayLike) -> 
     """
     metrics.mae(truth, predicted), metrics.mae(truth, other)  # check all three
     true, first, second = (np.asarray(values, float) for values in (truth, predicted, other))
-    drawn = np.random.default_rng(_SEED).integers(len(true), size=(_RESAMPLES, len(true)))
+    # How often each picture is in each draw, as a share of the draw; the first row is the pictures as they are.
+    drawn = np.random.default_rng(_SEED).multinomial(len(true), np.full(len(true), 1 / len(true)), size=_RESAMPLES)
+    weights = np.concatenate([np.ones((1, len(true))), drawn]) / len(true)
+    ours, theirs = _measured(true, first, weights), _measured(true, second, weights)
     differences = {}
     for name in MEASURES:
-        value = float(_difference(name, true, first, second))
-        resampled = _difference(name, true[drawn], first[drawn], second[drawn])
-        with np.errstate(all="ignore"):
-            low, high = np.nanpercentile(resampled, [2.5, 97.5]) if np.isfinite(resampled).any() else (np.nan, np.nan)
-        differences[name] = Difference(value, float(low), float(high))
+        value, *resampled = np.abs(ours[name]) - np.abs(theirs[name])
+        resampled = np.array(resampled)[np.isfinite(resampled)]  # a draw of empty pictures alone has no NAE
+        low, high = np.percentile(resampled, [2.5, 97.5]) if resampled.size else (np.nan, np.nan)
+        differences[name] = Difference(float(value), float(low), float(high))
     off, other_off = np.abs(first - true), np.abs(second - true)
     return Comparison(len(true), differences, int((off < other_off).sum()), int((other_off < off).sum()))
 
@@ -182,16 +176,19 @@ def counts_of(rows: Sequence[Mapping], table: Mapping[str, tuple[float, float]],
     return [table[row["picture"]][1] for row in rows]
 
 
-def _difference(name: str, true: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    ours, theirs = (_MEASURES[name](true, counts) for counts in (first, second))
-    return np.abs(ours) - np.abs(theirs)
-
-
-def _mean_over_peopled(error: np.ndarray, true: np.ndarray) -> np.ndarray:
-    peopled = true > 0
-    share = np.where(peopled, error / np.where(peopled, true, 1), 0).sum(axis=-1)
-    number = peopled.sum(axis=-1)
-    return np.where(number, share / np.maximum(number, 1), np.nan)
+def _measured(true: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Each measure over weighed pictures: (draws, P) weights whose rows sum to 1 give (draws,) values."""
+    error, peopled = predicted - true, true > 0
+    share = np.where(peopled, np.abs(error) / np.where(peopled, true, 1), 0)
+    with np.errstate(invalid="ignore"):
+        nae = weights @ share / (weights @ peopled)
+    return {
+        "mae": weights @ np.abs(error),
+        "rmse": np.sqrt(weights @ np.square(error)),
+        "nae": nae,
+        "log_ratio": weights @ np.abs(metrics.log_ratios(true, predicted)),
+        "bias": weights @ error,
+    }
 
 
 def _standard_error(values: np.ndarray) -> float:
