@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from crowdcount.counting.pictures import count
+from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.files import data_folder
 from crowdcount.grid import map_shape
@@ -101,7 +102,7 @@ def test_release_of_one_part_goes_on_with_the_curve_of_the_weights_before(releas
     assert [(run["epochs"], run["hours"]) for run in card["runs"]] == [(2, 1.0), (3, 1.5)]
     assert card["training_hours"] == 2.5
     assert card["runs"][0]["command"].startswith("crowdcount train shanghaitech_a+shanghaitech_b")
-    assert re.match("training pictures of ShanghaiTech A, .*in earlier runs also B$", card["dataset"])
+    assert re.match("training pictures of ShanghaiTech A, .*in earlier runs also ShanghaiTech B$", card["dataset"])
     assert Image.open(tmp_path / "weights" / "shanghaitech_a.png").width >= 600
 
     # Under the name that it went on from, twice: the run is in the curve once.
@@ -114,7 +115,35 @@ def test_release_for_one_part_of_what_was_learned_from(release, tmp_path):
     run = write_run(tmp_path / "both", "shanghaitech_a+shanghaitech_b", "imagenet", [9.5, 8.5], {2: 40.0})
     card, _, asked = release(run, "for_b", "--on", "shanghaitech_b")
     assert asked == [("shanghaitech_b", "val")] and set(card["metrics"]) == {"shanghaitech_b val"}
-    assert card["calibration"]["pictures"] == 18 and "ShanghaiTech A and B" in card["dataset"]
+    assert card["calibration"]["pictures"] == 18 and "ShanghaiTech A and ShanghaiTech B" in card["dataset"]
+
+
+def test_release_on_several_data_sets_of_a_run_without_validation(release, tmp_path, capsys):
+    """A run that validated nothing and does not know its command; released twice, the second time against the first."""
+    run = write_run(tmp_path / "run", "shanghaitech_a", "imagenet", [9.5, 8.5], {2: 40.0})
+    card = json.loads((run / "best.json").read_text())
+    (run / "best.json").write_text(json.dumps({**card, "command": None}))
+    history = (run / "history.csv").read_text().splitlines()
+    (run / "history.csv").write_text(
+        "\n".join([history[0], *(re.sub("40.0.*,900", ",,,", row) for row in history[1:])])
+    )
+    options = ["--on", "shanghaitech_a+nobody", "--split", "val29", "--command"]
+    options.append("crowdcount train shanghaitech_a*3+ucf_cc_50*2+nobody --recipe clear")
+    for _ in range(2):
+        card, rows, asked = release(run, "general", *options)
+    assert asked == [("shanghaitech_a", "val29"), ("nobody", "val29")]
+    assert card["dataset"].startswith("training pictures of ShanghaiTech A, UCF_CC_50 and photos of nobody, less")
+    assert "best_epoch" not in card and card["last_epoch"] == {"epoch": 2, "loss": 8.5}
+    assert [row["bias"] for row in rows] == ["", ""]  # it was a share then
+    metrics = card["metrics"]["nobody val29"]
+    assert {"log_ratio", "standard_error"} < set(metrics) and set(metrics["standard_error"]) > {"mae", "bias"}
+    ranges = card["calibration"]["cross_validated"]
+    assert set(ranges["parts"]) == {"shanghaitech_a", "nobody"} and ranges["pictures"] == 36
+    assert np.mean([part["held"] for part in ranges["parts"].values()]) == pytest.approx(ranges["held"], abs=1e-3)
+    printed = capsys.readouterr().out
+    assert "ranges at 0.9, nobody: " in printed and "less the general that ships: mae " in printed
+    kept = Calibration.from_card(card)
+    assert len(kept) == 36 and kept.kinds is not None and kept.quarters is not None
 
 
 def test_release_wants_to_know_what_was_before_and_what_was_learned_from(release, tmp_path):

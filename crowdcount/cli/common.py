@@ -73,10 +73,11 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)")
 
 
-def add_dataset(parser: argparse.ArgumentParser) -> None:
+def add_dataset(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
+        nargs=nargs,
         help="name of a data set, as shanghaitech_a, csv or json (docs/datasets.md lists them), or several joined by +",
     )
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)

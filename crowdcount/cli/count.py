@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from crowdcount.counting.counts_file import CountsFile
     from crowdcount.counting.results import CountFailure, CountResult
 
+
 def add(command: Command) -> None:
     parser = command("count", _count, "count the people in pictures")
     parser.add_argument(

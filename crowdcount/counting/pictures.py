@@ -11,7 +11,8 @@ from typing import overload
 import numpy as np
 
 from crowdcount.counting.counts_file import CountsFile, settings_of
-from crowdcount.counting.doubts import find_doubts
+from crowdcount.counting.doubts import carries_range, find_doubts
+from crowdcount.counting.kinds import kind_of
 from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.scale import (
@@ -171,13 +172,16 @@ class _Counter:
         density = on_grid(best.density, best.picture.shape[:2], size)
         people = float(density.sum(dtype=np.float64))
         doubts = find_doubts(best.picture, best.density, size=size)
-        low = high = coverage = None
-        if self.calibration is not None:
-            (low, high), coverage = self.calibration.range(people, self.coverage), self.coverage
         if other is not None:
             doubts.append(disagreement(best.people, other))
-            if self.calibration is not None:
-                high = max(high, self.calibration.range(other, self.coverage)[1])
+        low = high = coverage = kind = None
+        if self.calibration is not None and carries_range(doubts):
+            kind = kind_of(picture, people)
+            (low, high), coverage = self.calibration.range(people, self.coverage, kind), self.coverage
+            if other is not None:
+                high = max(high, self.calibration.range(other, self.coverage, kind)[1])
+        elif self.calibration is not None:
+            doubts.append("The count has no range: no picture like this one was calibrated with.")
         return CountResult(
             count=people,
             density=density,
@@ -195,6 +199,8 @@ class _Counter:
             coverage=coverage,
             thing=self.thing,
             scale=best.scale,
+            calibration=self.calibration if low is not None else None,
+            kind=kind,
         )
 
     def tried(self, source: Source | CountFailure) -> CountResult | CountFailure:

@@ -159,7 +159,8 @@ def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], sm
     has_range = result.low is not None
     smoothed, low, high, *shares = smoother(
         moment.time,
-        [result.count, *((result.low, result.high) if has_range else (0.0, 0.0)), *by_zone.values()],
+        # A frame without a range, a dark one say, does not draw those of its neighbors to 0.
+        [result.count, *((result.low, result.high) if has_range else (result.count,) * 2), *by_zone.values()],
     )
     return FrameCount(
         time=moment.time,
