@@ -1,0 +1,55 @@
+"""Gather the pages in one folder, let Sphinx turn them into HTML."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from importlib.metadata import files
+from pathlib import Path
+
+from tools.repository import ROOT, repository
+from tools.site.api_pages import write_api_pages
+from tools.site.staging import stage
+
+OUT = ROOT / "build" / "site"
+# One file draws every formula without fonts: browsers refuse fonts from file:// addresses, and so would show none.
+_MATHJAX = "tex-svg-full.js"
+
+
+def build(out: Path = OUT) -> Path:
+    """Build the site anew.
+
+    Args:
+        out: folder for the pages' sources and the pages; what a build before left there is replaced.
+
+    Returns:
+        The folder of the pages; `index.html` in it is where to begin.
+
+    Raises:
+        SystemExit: where Sphinx finds a fault, such as a link that leads nowhere; it has printed which.
+    """
+    from sphinx.cmd.build import main as sphinx
+
+    source, pages = out / "source", out / "html"
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(Path(__file__).parent / "source", source)
+    shutil.copy(mathjax_file(), source / "_static" / "mathjax.js")
+    stage(source, repository())
+    write_api_pages(source / "api")
+    status = sphinx(["-b", "html", "-q", "-W", "--keep-going", "-d", str(out / "doctrees"), str(source), str(pages)])
+    if status:
+        raise SystemExit(status)
+    return pages
+
+
+def mathjax_file() -> Path:
+    """MathJax as a single file, from the package that ships it."""
+    shipped = files("sphinx-mathjax-offline") or []
+    return Path(next(each for each in shipped if each.name == _MATHJAX).locate())
+
+
+def main() -> None:
+    """The command: `python -m tools.site [--out FOLDER]`."""
+    parser = argparse.ArgumentParser(prog="python -m tools.site", description=__doc__)
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for the site (default: build/site)")
+    print(f"open {build(parser.parse_args().out) / 'index.html'}")
