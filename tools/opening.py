@@ -1,9 +1,9 @@
-"""Write the cells that open every notebook in one click: badges, and a cell that installs crowdcount where it is missing.
+"""Write the cells that open a notebook in one click: badges, and one that installs crowdcount where it is missing.
 
     python -m tools.opening
 
-Both are made from the one address in setup.cfg (see `tools.repository`). As long as that is unset there are no badges, and
-the cell installs from the checkout alone. Run it again whenever the address changes or a notebook is added.
+Both are made from the one address in setup.cfg (see `tools.repository`). As long as that is unset there are no badges,
+and the cell installs from the checkout alone. Run it again whenever the address changes or a notebook is added.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def repository(setup_cfg: Path = ROOT / "setup.cfg") -> Repository | None:
     found = _GITHUB.fullmatch(url)
     if not found:
         raise SettingError(
-            "The url in setup.cfg must be that of a repository on GitHub, https://github.com/OWNER/NAME: Colab and Kaggle "
-            f"open notebooks from nowhere else. Received: url={url}"
+            "The url in setup.cfg must be that of a repository on GitHub, https://github.com/OWNER/NAME: Colab and "
+            f"Kaggle open notebooks from nowhere else. Received: url={url}"
         )
     return Repository(*found.groups())

@@ -2,6 +2,6 @@
 
     python -m tools.site
 
-It needs `pip install ".[site]"`, downloads nothing, runs no notebook (their committed outputs are shown) and leaves the pages
-in build/site/html.
+It needs `pip install ".[site]"`, downloads nothing, runs no notebook (their committed outputs are shown) and leaves the
+pages in build/site/html.
 """

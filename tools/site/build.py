@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from importlib.metadata import files
 from pathlib import Path
 
 from tools.repository import ROOT, repository
+from tools.shipped import mathjax
 from tools.site.api_pages import write_api_pages
 from tools.site.staging import stage
 
 OUT = ROOT / "build" / "site"
-# One file draws every formula without fonts: browsers refuse fonts from file:// addresses, and so would show none.
-_MATHJAX = "tex-svg-full.js"
 
 
 def build(out: Path = OUT) -> Path:
@@ -33,19 +31,13 @@ def build(out: Path = OUT) -> Path:
     source, pages = out / "source", out / "html"
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(Path(__file__).parent / "source", source)
-    shutil.copy(mathjax_file(), source / "_static" / "mathjax.js")
+    shutil.copy(mathjax(), source / "_static" / "mathjax.js")
     stage(source, repository())
     write_api_pages(source / "api")
     status = sphinx(["-b", "html", "-q", "-W", "--keep-going", "-d", str(out / "doctrees"), str(source), str(pages)])
     if status:
         raise SystemExit(status)
     return pages
-
-
-def mathjax_file() -> Path:
-    """MathJax as a single file, from the package that ships it."""
-    shipped = files("sphinx-mathjax-offline") or []
-    return Path(next(each for each in shipped if each.name == _MATHJAX).locate())
 
 
 def main() -> None:

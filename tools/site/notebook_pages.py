@@ -19,8 +19,8 @@ PROMPT = "Your guess first. Then open: what came out"
 def as_page(notebook: NotebookNode, name: str, where: Repository | None) -> NotebookNode:
     """A copy of a notebook, ready for the site.
 
-    The cell that answers a prediction is folded away, and the text that explains it is shown with it. Badges, which are pictures from
-    elsewhere, become plain links.
+    The cell that answers a prediction is folded away, and the text that explains it is shown with it. Badges, which are
+    pictures from elsewhere, become plain links.
 
     Args:
         notebook: the notebook with its outputs.

@@ -27,7 +27,7 @@ myst_heading_anchors = 4
 myst_dmath_allow_space = False
 myst_dmath_allow_digits = False
 
-# MathJax comes with the pages; see tools/site/build.py.
+# MathJax comes with the pages; see tools/shipped.py.
 mathjax_path = "mathjax.js"
 mathjax3_config = {"svg": {"fontCache": "global"}, "options": {"enableMenu": False}}
 
