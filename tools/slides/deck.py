@@ -41,7 +41,7 @@ def deck(notebook: NotebookNode) -> list[Slide]:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             _add_markdown(slides, cell)
-        elif cell.cell_type == "code" and slides and "remove-cell" not in cell.metadata.get("tags", []):
+        elif cell.cell_type == "code" and slides and not _setting_up(cell):
             _add_code(slides, cell)
     kept: list[Slide] = []
     for slide in slides:
@@ -82,7 +82,12 @@ def _add_code(slides: list[Slide], cell: NotebookNode) -> None:
     for output in cell.outputs:
         shown = _output(output)
         if shown is not None:
-            _below(slides).shown.append(shown)
+            beside = shown[0] == "text" and slides[-1].shown and slides[-1].shown[-1][0] == "code"
+            (slides[-1] if beside else _below(slides)).shown.append(shown)
+
+
+def _setting_up(cell: NotebookNode) -> bool:
+    return "remove-cell" in cell.metadata.get("tags", []) or "look.use()" in cell.source
 
 
 def _output(output: NotebookNode) -> tuple[str, object] | None:
