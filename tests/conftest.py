@@ -1,6 +1,7 @@
 """Shared fixtures. TensorFlow's chatter is silenced before anything imports it."""
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,6 +10,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+
+# `tools` lies beside the package and is not installed. At the end of the path: crowdcount itself is the installed one.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+# `tools` lies beside the package and is not installed. At the end of the path: crowdcount itself is the installed one.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 
 @pytest.fixture(scope="session")

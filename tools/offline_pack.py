@@ -77,7 +77,9 @@ def main() -> None:
     """The command; see the top of this module."""
     parser = argparse.ArgumentParser(prog="python -m tools.offline_pack", description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the pack (default: build/pack)")
-    parser.add_argument("--platform", action="append", default=[], help="such as win_amd64; may be given more than once")
+    parser.add_argument(
+        "--platform", action="append", default=[], help="such as win_amd64; may be given more than once"
+    )
     parser.add_argument("--python-version", help="such as 3.12")
     options = parser.parse_args()
     try:

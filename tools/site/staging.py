@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 
 from tools.repository import ROOT, Repository
+from tools.site.alt_texts import collect
 from tools.site.links import Links
 from tools.site.notebook_pages import as_page
 
@@ -28,12 +29,14 @@ def stage(source: Path, where: Repository | None) -> None:
         shutil.copy(path, _target(path, source))
     for path in _found(*_PAGES):
         _target(path, source).write_text(links.rewritten(path.read_text("utf-8"), path), "utf-8")
-    for path in _found("notebooks/*.ipynb"):
-        notebook = as_page(nbformat.read(path, as_version=4), path.name, where)
-        for cell in notebook.cells:
+    notebooks = {path: nbformat.read(path, as_version=4) for path in _found("notebooks/*.ipynb")}
+    collect(list(notebooks.values()), source)
+    for path, notebook in notebooks.items():
+        page = as_page(notebook, path.name, where)
+        for cell in page.cells:
             if cell.cell_type == "markdown":
                 cell.source = links.rewritten(cell.source, path)
-        nbformat.write(notebook, _target(path, source))
+        nbformat.write(page, _target(path, source))
 
 
 def _found(*patterns: str) -> list[Path]:
