@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from tools.repository import ROOT, repository
@@ -26,17 +28,17 @@ def build(out: Path = OUT) -> Path:
     Raises:
         SystemExit: where Sphinx finds a fault, such as a link that leads nowhere; it has printed which.
     """
-    from sphinx.cmd.build import main as sphinx
-
     source, pages = out / "source", out / "html"
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(Path(__file__).parent / "source", source)
     shutil.copy(mathjax(), source / "_static" / "mathjax.js")
     stage(source, repository())
     write_api_pages(source / "api")
-    status = sphinx(["-b", "html", "-q", "-W", "--keep-going", "-d", str(out / "doctrees"), str(source), str(pages)])
-    if status:
-        raise SystemExit(status)
+    # A process of its own: it imports the package with stand-ins for TensorFlow and Keras.
+    sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "-d", str(out / "doctrees")]
+    done = subprocess.run([*sphinx, str(source.resolve()), str(pages.resolve())], cwd=ROOT)
+    if done.returncode:
+        raise SystemExit(done.returncode)
     return pages
 
 

@@ -36,6 +36,8 @@ default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+# Docstrings need none of these; importing them would take most of the build's time.
+autodoc_mock_imports = ["tensorflow", "keras", "skimage", "sklearn", "scipy", "matplotlib"]
 maximum_signature_line_length = 80
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
