@@ -1,6 +1,14 @@
 """Sphinx's settings for the site. `tools.site` copies this folder and adds the pages before it runs Sphinx."""
 
+import sys
+
+from sphinx.ext.autodoc.mock import MockFinder
+
 from crowdcount import __version__
+
+# Docstrings need none of these, and importing them would take most of the build's time. They are stood for in all of
+# this process: with `autodoc_mock_imports` Sphinx imports some all the same.
+sys.meta_path.insert(0, MockFinder(["tensorflow", "keras", "skimage", "sklearn", "scipy", "matplotlib"]))
 
 project = "crowdcount"
 release = __version__
@@ -14,7 +22,8 @@ html_show_copyright = False
 html_copy_source = False
 html_show_sourcelink = False
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "tools.site.alt_texts"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions += ["tools.site.alt_texts", "tools.site.docstrings"]
 
 # The committed outputs are what is shown.
 nb_execution_mode = "off"
@@ -36,8 +45,6 @@ default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-# Docstrings need none of these; importing them would take most of the build's time.
-autodoc_mock_imports = ["tensorflow", "keras", "skimage", "sklearn", "scipy", "matplotlib"]
 maximum_signature_line_length = 80
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
