@@ -34,7 +34,7 @@ def build(out: Path = OUT) -> Path:
     shutil.copy(mathjax(), source / "_static" / "mathjax.js")
     stage(source, repository())
     write_api_pages(source / "api")
-    # A process of its own: it imports the package with stand-ins for TensorFlow and Keras.
+    # A process of its own: what Sphinx changes in Python's modules and logs ends with it.
     sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "-d", str(out / "doctrees")]
     done = subprocess.run([*sphinx, str(source.resolve()), str(pages.resolve())], cwd=ROOT)
     if done.returncode:

@@ -1,14 +1,10 @@
 """Sphinx's settings for the site. `tools.site` copies this folder and adds the pages before it runs Sphinx."""
 
-import sys
+import os
 
-from sphinx.ext.autodoc.mock import MockFinder
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before autodoc imports the package
 
 from crowdcount import __version__
-
-# Docstrings need none of these, and importing them would take most of the build's time. They are stood for in all of
-# this process: with `autodoc_mock_imports` Sphinx imports some all the same.
-sys.meta_path.insert(0, MockFinder(["tensorflow", "keras", "skimage", "sklearn", "scipy", "matplotlib"]))
 
 project = "crowdcount"
 release = __version__
@@ -45,6 +41,11 @@ default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+# scikit-learn gives every class these.
+_REQUESTS = ", ".join(f"set_{name}_request" for name in ("fit", "predict", "score", "transform"))
+autodoc_default_options = {"exclude-members": _REQUESTS}
+# A type called `count` may be that of several classes.
+suppress_warnings = ["ref.python"]
 maximum_signature_line_length = 80
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
