@@ -1,13 +1,15 @@
 """The public names and where they live, for the lazy `__init__.py` and for editors and type checkers alike."""
 
 from . import errors as errors
+from .annotating.widget import annotate as annotate
 from .area.ground import (
     Ground as Ground,
     level_of_service as level_of_service,
     read_ground as read_ground,
 )
 from .area.widget import select_zones as select_zones
-from .area.zones import Zone as Zone, count_zones as count_zones, read_zones as read_zones
+from .area.zone_files import read_zones as read_zones
+from .area.zones import Zone as Zone, count_zones as count_zones
 from .counting.comparison import compare as compare
 from .counting.head_files import save_heads as save_heads
 from .counting.heads import find_heads as find_heads, match_heads as match_heads

@@ -64,7 +64,9 @@ def wheel(tmp_path_factory):
 def test_wheel_has_what_the_commands_need(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount").rglob("*.py")}
-    expected |= {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount" / "data" / "splits").iterdir()}
+    expected |= {
+        path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount" / "data" / "splits").iterdir()
+    }
     weights = CHECKOUT / "weights"
     expected |= {f"crowdcount/_weights/{path.name}" for path in weights.iterdir() if path.suffix in (".h5", ".json")}
     expected |= {"crowdcount/py.typed", "crowdcount/__init__.pyi", "crowdcount/area/widget.js"}

@@ -53,6 +53,16 @@ def add_coverage(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_scale(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scale",
+        metavar="FACTOR",
+        type=_scale,
+        help="count at so many times the size, 1/16 to 16: 1 as it is (default: at the size at which the network knows "
+        "the heads)",
+    )
+
+
 def add_zones(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--zones", metavar="FILE", help="count by zone too: named polygons in JSON, in pixels or fractions"
@@ -63,10 +73,11 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)")
 
 
-def add_dataset(parser: argparse.ArgumentParser) -> None:
+def add_dataset(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
+        nargs=nargs,
         help="name of a data set, as shanghaitech_a, csv or json (docs/datasets.md lists them), or several joined by +",
     )
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)
@@ -98,6 +109,10 @@ def not_negative(text: str) -> float:
 
 def _share(text: str) -> float:
     return _checked(text, _number, lambda value: 0 < value < 1, "a number between 0 and 1, as 0.9")
+
+
+def _scale(text: str) -> float:
+    return _checked(text, _number, lambda value: 1 / 16 <= value <= 16, "a number between 1/16 and 16")
 
 
 def _number(text: str) -> float:

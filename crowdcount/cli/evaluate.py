@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ from crowdcount.cli.common import (
 
 if TYPE_CHECKING:
     from crowdcount.measuring.evaluation import Evaluation
+    from crowdcount.measuring.uncertainty import Comparison
 
 
 def add(command: Command) -> None:
@@ -32,6 +35,12 @@ def add(command: Command) -> None:
     add_split(parser)
     add_model(parser)
     add_coverage(parser)
+    parser.add_argument(
+        "--against",
+        metavar="MODEL_OR_CSV",
+        help="compare with another network, or with the table that --csv wrote for it: which errs less on these "
+        "pictures, and how sure that is",
+    )
     parser.add_argument("--maps", action="store_true", help="compare the density maps too: PSNR and SSIM")
     parser.add_argument(
         "--tta", action="store_true", help="take the mean of each picture and its mirror image, at twice the time"
@@ -46,13 +55,23 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     if arguments.csv:
         check_writable(Path(arguments.csv))
+    names = [name.strip() for name in arguments.dataset.split("+")]
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
+    groups = {name: load_dataset(name, arguments.root, arguments.split) for name in names} if names[1:] else samples
     if arguments.csv:
-        check_outputs({"--csv": arguments.csv}, [arguments.model, *dataset_files(arguments.dataset, arguments.root)])
+        used = [arguments.model, arguments.against]
+        check_outputs({"--csv": arguments.csv}, [*used, *dataset_files(arguments.dataset, arguments.root)])
     import_keras()
     begin()
     coverage = coverage_of(arguments)
-    result = evaluate(arguments.model, samples, maps=arguments.maps, tta=arguments.tta, coverage=coverage)
+    result = evaluate(
+        arguments.model,
+        groups,
+        against=arguments.against,
+        maps=arguments.maps,
+        tta=arguments.tta,
+        coverage=coverage,
+    )
     _print(arguments, result, coverage)
     if arguments.csv:  # after the scores, which a full disk must not take along
         with writing(arguments.csv):
@@ -61,32 +80,48 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -> None:
-    from crowdcount.counting.words import PEOPLE, thing_of
-
-    scores = {
-        "mae": result.mae,
-        "rmse": result.rmse,
-        "nae": result.nae,
-        "bias": result.bias,
-        "game": result.game,
-        "coverage": result.coverage,
-        "mean_width": result.mean_width,
-    }
-    if result.by_label:
-        scores["by_label"] = result.by_label
-    if arguments.maps:
-        scores |= {"psnr": result.psnr, "ssim": result.ssim}
     if arguments.json:
         head = {name: getattr(arguments, name) for name in ("dataset", "split", "model", "tta")}
-        print(json.dumps(finite({**head, "pictures": result.pictures, **scores, "seconds": round(result.seconds, 3)})))
+        parts = {name: _scores(part, arguments.maps) for name, part in result.parts.items()}
+        content = {**head, **_scores(result, arguments.maps), "parts": parts, "seconds": round(result.seconds, 3)}
+        print(json.dumps(finite(content)))
         return
-    thing = "heads" if (counted := thing_of(arguments.model)) == PEOPLE else counted
     mirrored = ", each with its mirror image" if arguments.tta else ""
-    print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{mirrored}, model {arguments.model}")
-    print(f"MAE   {result.mae:9.2f}  {thing}")
-    print(f"RMSE  {result.rmse:9.2f}  {thing}")
-    print(f"NAE   {result.nae:9.4f}")
-    print(f"bias  {result.bias:+9.2f}  {thing} (predicted minus true)")
+    model = f"{mirrored}, model {arguments.model}"
+    for name, part in result.parts.items():
+        print(f"{name}, {arguments.split}: {part.pictures} pictures{model}")
+        _print_scores(part, coverage, arguments)
+        print()
+    print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{model}")
+    _print_scores(result, coverage, arguments)
+
+
+def _scores(result: Evaluation, maps: bool) -> dict:
+    """An evaluation as JSON has it."""
+    from crowdcount.measuring.uncertainty import MEASURES
+
+    scores = {"pictures": result.pictures, **{name: getattr(result, name) for name in MEASURES}}
+    scores |= {"standard_error": result.standard_error, "game": result.game}
+    scores |= {"coverage": result.coverage, "mean_width": result.mean_width}
+    if result.by_label:
+        scores["by_label"] = result.by_label
+    if maps:
+        scores |= {"psnr": result.psnr, "ssim": result.ssim}
+    if result.against is not None:
+        scores["against"] = asdict(result.against)
+    return scores
+
+
+def _print_scores(result: Evaluation, coverage: float, arguments: argparse.Namespace) -> None:
+    from crowdcount.counting.words import PEOPLE, thing_of
+
+    thing = "heads" if (counted := thing_of(arguments.model)) == PEOPLE else counted
+    off = {name: "" if math.isnan(error) else f" +- {error:.4g}" for name, error in result.standard_error.items()}
+    print(f"MAE   {result.mae:9.2f}{off['mae']}  {thing}")
+    print(f"RMSE  {result.rmse:9.2f}{off['rmse']}  {thing}")
+    print(f"NAE   {result.nae:9.4f}{off['nae']}")
+    print(f"log   {result.log_ratio:9.4f}{off['log_ratio']}  (mean |log((predicted + 10) / (true + 10))|)")
+    print(f"bias  {result.bias:+9.2f}{off['bias']}  {thing} (predicted minus true)")
     print(f"GAME  {'  '.join(f'{value:.2f}' for value in result.game)}  (levels 0 to 3)")
     if result.coverage is not None:
         print(
@@ -97,6 +132,8 @@ def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -
         print(f"PSNR  {result.psnr:9.2f}  dB")
         print(f"SSIM  {result.ssim:9.4f}")
     _print_by_label(result)
+    if result.against is not None:
+        _print_against(result.against, arguments.against)
 
 
 def _print_by_label(result: Evaluation) -> None:
@@ -107,3 +144,17 @@ def _print_by_label(result: Evaluation) -> None:
             print(f"{label} {value:<12} {shown}  {errors['pictures']} pictures")
         mean = sum(errors["mae"] for errors in values.values()) / len(values)
         print(f"{label} {'mean':<12} MAE {mean:9.2f}  of the {len(values)} above")
+
+
+def _print_against(compared: Comparison, other: str) -> None:
+    print(f"less  {other}, on the same pictures, with 95 % intervals:")
+    for name, each in compared.differences.items():
+        digits = 2 if name in ("mae", "rmse", "bias") else 4
+        label = {"log_ratio": "log", "bias": "|bias|"}.get(name, name.upper())
+        numbers = " to ".join(f"{value:+.{digits}f}" for value in (each.low, each.high))
+        verdict = "fewer errors" if each.high < 0 else "more errors" if each.low > 0 else "not told apart"
+        print(f"{label:6}{each.value:+9.{digits}f}  ({numbers})  {verdict}")
+    print(
+        f"nearer to the truth in {compared.nearer} of {compared.pictures} pictures, the other in "
+        f"{compared.other_nearer}"
+    )

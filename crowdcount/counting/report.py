@@ -57,6 +57,7 @@ class Entry:
         picture: its name.
         count: number of people; None where it could not be counted.
         low, high, coverage: the range of the count, or None.
+        scale: it was counted at so many times its size, or None.
         taken: when the picture was taken by its camera's clock, or None.
         thumbnail: JPEG of the picture, or None.
         heat: whether the thumbnail shows the density map.
@@ -73,6 +74,7 @@ class Entry:
     low: float | None = None
     high: float | None = None
     coverage: float | None = None
+    scale: float | None = None
     taken: datetime | None = None
     thumbnail: bytes | None = None
     heat: bool = True
@@ -108,7 +110,7 @@ def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, titl
     """
     entries = [result if isinstance(result, Entry) else entry_of(result) for result in results]
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.writelines(_page(entries, title or about("People counted", entries[0].thing if entries else PEOPLE)))
+        file.writelines(report_page(entries, title or about("People counted", entries[0].thing if entries else PEOPLE)))
 
 
 def entry_of(
@@ -133,6 +135,7 @@ def entry_of(
         low=result.low,
         high=result.high,
         coverage=result.coverage,
+        scale=result.scale,
         taken=taken_at(result.source),
         thumbnail=_thumbnail(result.source, result.density),
         model=result.model,
@@ -156,8 +159,11 @@ def entry_of_file(picture: str, count: float, **details) -> Entry:
     return Entry(picture, count, taken=taken_at(picture), thumbnail=thumbnail, heat=False, **details)
 
 
-def taken_at(source: str | os.PathLike | np.ndarray | None) -> datetime | None:
+def taken_at(source: str | os.PathLike | io.BytesIO | np.ndarray | None) -> datetime | None:
     """When a picture was taken, by its camera's clock: EXIF's DateTimeOriginal.
+
+    Args:
+        source: path of a picture or the file in memory; of anything else nothing is known.
 
     Returns:
         A time without time zone; None where the file does not tell, or tells what is no time or cannot be one.
@@ -165,7 +171,7 @@ def taken_at(source: str | os.PathLike | np.ndarray | None) -> datetime | None:
     Reference:
         EXIF 2.32 (CIPA DC-008), tag 0x9003.
     """
-    if not isinstance(source, (str, os.PathLike)):
+    if not isinstance(source, (str, os.PathLike, io.BytesIO)):
         return None
     try:
         with warnings.catch_warnings():
@@ -260,8 +266,8 @@ footer p + p { margin-top: 8px; }
 """
 
 
-def _page(entries: Sequence[Entry], title: str) -> Iterator[str]:
-    """The parts of the page: put together they would be as large as all pictures."""
+def report_page(entries: Sequence[Entry], title: str) -> Iterator[str]:
+    """The parts of the page that `write_report` writes: put together they would be as large as all pictures."""
     counted = [entry for entry in entries if entry.count is not None]
     failed = [entry for entry in entries if entry.count is None]
     models = ", ".join(dict.fromkeys(entry.model for entry in counted if entry.model))
@@ -336,6 +342,8 @@ def _card(number: int, entry: Entry) -> str:
     about = [escape(folder)] if folder else []
     if entry.taken:
         about.append(f"taken {_moment(entry.taken)}")
+    if entry.scale not in (None, 1):
+        about.append(f"counted at {entry.scale:.3g} times its size")
     if about:
         lines.append(f'<p class="soft">{"<br>".join(about)}</p>')
     if entry.zones:
