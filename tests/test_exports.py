@@ -132,6 +132,14 @@ def test_the_answer_to_what_is_unclear(folder, text, options, expected):
     assert heads_of(folder, **options)["a.jpg"] == expected
 
 
+def test_what_we_write_says_that_it_is_pixels(folder):
+    """Heads in the corner of a picture, as while somebody dots it, are no question then."""
+    (folder / "points.csv").write_text(CSV_REFUSED["shares"][0])
+    records = detect.read_any(folder / "points.csv", raise_fault, Options(unit="pixels"))
+    convert(records, "json", folder / "points.json")
+    assert read_json(folder)[0].points.tolist() == [[0.25, 0.4], [0.5, 0.41]]
+
+
 def test_a_share_beyond_the_picture_is_refused(folder):
     (folder / "points.csv").write_text("picture,x,y\na.jpg,0.5,1.5\n")
     with pytest.raises(AnnotationError, match="no share of its size"):

@@ -182,7 +182,7 @@ class Pile:
         self.report(
             self.file,
             f"all {heads} points lie between {between}: they look like shares of the picture's size. Say what they "
-            f"are: --unit {unit} or --unit pixels (crowdcount convert).",
+            f"are: crowdcount convert --to json --unit {unit} (or --unit pixels).",
         )
 
     def _chance(self) -> float:
