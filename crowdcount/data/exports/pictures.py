@@ -33,8 +33,14 @@ def _name_of(item: Mapping) -> object:
     return next((item[key] for key in ("picture", "image", "img_id", "file_name", "filename") if key in item), None)
 
 
-def read(items: list, pile: Pile) -> list[Record]:
-    """Read the entries: `picture`, `points`, and if they are there `count`, `split`, `ignore`, `roi` and `labels`."""
+def read(items: list, pile: Pile, unit: str | None = None) -> list[Record]:
+    """Read the entries: `picture`, `points`, and if they are there `count`, `split`, `ignore`, `roi` and `labels`.
+
+    Args:
+        items: the entries.
+        pile: takes them.
+        unit: of the points, where the file says it.
+    """
     without_split = []
     for number, item in enumerate(items, start=1):
         name = _name_of(item) if isinstance(item, dict) else None
@@ -55,7 +61,7 @@ def read(items: list, pile: Pile) -> list[Record]:
         _read_regions(item, entry, where, pile)
     if 0 < len(without_split) < len(pile.entries):
         pile.report(pile.file, f'{without_split[0]!r} has no "split", others have: give every entry one, or none.')
-    return pile.records(unit=None)
+    return pile.records(unit=unit)
 
 
 def _read_points(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
