@@ -23,9 +23,10 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from crowdcount.counting import doubts
-from crowdcount.counting import pictures as counting
 from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.drawn.crowds import draw_crowd
+from crowdcount.network.loading import load_network
+from crowdcount.network.prediction import predict_density
 
 # Pixels between a head and the next, in the median: the closest training picture has 4.2.
 TOO_CLOSE = 2.0
@@ -108,7 +109,7 @@ def main() -> None:
     arguments = parser.parse_args()
     most = arguments.pictures
 
-    network, _ = counting.load_network(arguments.model)
+    network, _ = load_network(arguments.model)
     samples = load_dataset("shanghaitech_a+shanghaitech_b", arguments.root, "val")
     step = -(-len(samples) // most)
     samples = samples[::step]
@@ -118,7 +119,7 @@ def main() -> None:
         return lambda picture: look(doubts.sample_blocks(picture)) is not None
 
     def of_map(look) -> Callable[[np.ndarray], bool]:
-        return lambda picture: look(picture, counting.predict_density(network, picture)) is not None
+        return lambda picture: look(picture, predict_density(network, picture)) is not None
 
     looks = {
         "one color": of_picture(doubts.blank),
@@ -126,13 +127,15 @@ def main() -> None:
         "blurred or enlarged": of_picture(doubts.blurred),
         "no people in sight": of_map(lambda picture, density: doubts.nobody(density)),
         "heads too small": of_map(
-            lambda picture, density: doubts.small(picture) or doubts.crowded(doubts.sample_blocks(picture), density)
+            lambda picture, density: (
+                doubts.small(picture.shape[:2]) or doubts.crowded(doubts.sample_blocks(picture), density)
+            )
         ),
     }
     good, plain = dict.fromkeys(looks, 0), []
     for sample in tqdm(samples, "good pictures"):
         picture = sample.read()
-        density = counting.predict_density(network, picture)
+        density = predict_density(network, picture)
         plain.append(density.sum(dtype=np.float64))
         for name in set(good).intersection(map(_name, doubts.find_doubts(picture, density))):
             good[name] += 1
@@ -165,7 +168,7 @@ def main() -> None:
         print(f"| {name} | {good[name] / len(samples):.1%} | {kind} | {rate} |", flush=True)
 
     def counted(picture: np.ndarray) -> float:
-        return counting.predict_density(network, picture).sum(dtype=np.float64)
+        return predict_density(network, picture).sum(dtype=np.float64)
 
     for kind, change in (("softened by a Gaussian blur of 1 pixel", blurred(1)), ("sharpened", sharpened)):
         shares = [counted(change(sample)) / count for sample, count in zip(tqdm(samples, kind, leave=False), plain)]

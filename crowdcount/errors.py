@@ -25,6 +25,10 @@ class WeightsError(CrowdCountError, ValueError):
     """A weight file or its model card is missing, damaged or made for another network."""
 
 
+class NetworkError(CrowdCountError, ValueError):
+    """A network cannot be built as asked for, or is none that counts."""
+
+
 class TrainingError(CrowdCountError, ValueError):
     """A training run cannot start, go on or be resumed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import stat
@@ -10,6 +11,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from crowdcount.errors import CrowdCountError
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -75,6 +78,35 @@ def clear_leftovers(folder: str | os.PathLike) -> None:
     """Remove what `atomic_path` left in a folder where its process was killed in the middle of writing."""
     for leftover in Path(folder).glob(f".*-{'[0-9a-f]' * 8}.*"):
         leftover.unlink()
+
+
+def append_whole(file: io.FileIO, data: bytes) -> None:
+    """Append to an unbuffered file, all or nothing: what a full disk took of it is taken back.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    whole = os.fstat(file.fileno()).st_size
+    try:
+        while data:
+            data = data[file.write(data) :]  # on a full disk first a part, then an error
+    except BaseException:
+        with suppress(OSError):  # a pipe takes nothing back
+            file.truncate(whole)
+        raise
+
+
+@contextmanager
+def writing(path: str | os.PathLike) -> Iterator[None]:
+    """Say of a failed write what was to be written, where the system names a temporary file.
+
+    Raises:
+        CrowdCountError: in place of an OSError in the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CrowdCountError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from error
 
 
 def is_stream(path: str | os.PathLike) -> bool:

@@ -32,14 +32,16 @@ from PIL import Image, ImageDraw
 
 from crowdcount import draw_crowd
 from crowdcount.area import widget as zone_widget
+from crowdcount.area.drawing import draw_zones
 from crowdcount.area.ground import Ground, level_of_service, people_per_square_meter
-from crowdcount.area.zones import draw_zones, read_zones
+from crowdcount.area.zone_files import read_zones
 from crowdcount.counting.comparison import compare
-from crowdcount.counting.pictures import _TILE, _spans, count, count_many
+from crowdcount.counting.pictures import count, count_many
 from crowdcount.counting.report import write_report
 from crowdcount.counting.results import CountResult
 from crowdcount.drawn.crowds import draw_sample
 from crowdcount.files import atomic_path, data_folder
+from crowdcount.network.prediction import TILE, spans
 from crowdcount.show.plots import add_caption, overlay
 from crowdcount.video.chart import CountSeries
 from crowdcount.video.counting import count_video
@@ -151,8 +153,8 @@ def tiles(_: Crowd) -> Image.Image:
     scale = WIDTH / width
     image = _resized(Image.fromarray(panorama))
     drawing = ImageDraw.Draw(image)
-    for top, bottom in _spans(height, _TILE):
-        for left, right in _spans(width, _TILE):
+    for top, bottom in spans(height, TILE):
+        for left, right in spans(width, TILE):
             drawing.rectangle([left * scale, top * scale, right * scale - 1, bottom * scale - 1], outline="white")
     return Image.fromarray(add_caption(np.asarray(image), f"{height * width / 1e6:.1f} megapixels"))
 

@@ -29,6 +29,14 @@ def shanghaitech_root() -> Path:
     pytest.skip("ShanghaiTech is not here (set CROWDCOUNT_DATA to the folder that holds it)")
 
 
+@pytest.fixture(autouse=True)
+def progress_of_nobody(tmp_path_factory, monkeypatch) -> Path:
+    """The course keeps what is passed in a file of the learner's; tests have one of their own."""
+    file = tmp_path_factory.mktemp("course") / "course.json"
+    monkeypatch.setenv("CROWDCOUNT_PROGRESS", str(file))
+    return file
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20180618)
@@ -50,14 +58,15 @@ def weights(tmp_path_factory) -> str:
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by Playwright; skips where one of them is missing."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser needs pip install '.[site]'")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
+    sync_api = pytest.importorskip("playwright.sync_api", reason="driving a browser needs pip install playwright")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("there is no Chromium here (apt-get install chromium)")
+    with sync_api.sync_playwright() as driver:
+        # Containers run as root, where Chromium's own sandbox does not work.
+        running = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture

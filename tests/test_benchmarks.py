@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import re
+import shutil
 from itertools import islice
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from PIL import Image
 from crowdcount.counting.pictures import count
 from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.files import data_folder
+from crowdcount.grid import map_shape
 from crowdcount.measuring.evaluation import evaluate
+from crowdcount.network import prediction
 from crowdcount.network.cards import model_card
 from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.loading import load_network
 from crowdcount.network.weight_files import save_weights
 
 
@@ -133,9 +137,12 @@ def test_error_page_of_drawn_pictures(weights, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "WORST", 2)
     monkeypatch.setattr(module, "load_dataset", lambda data, root, split: load_dataset(data, root, "all"))
     drawn = data_folder("datasets") / "drawn"
+    section = f"{module.LAST_SECTION}\nmeasured elsewhere\n"
+    (tmp_path / "errors.md").write_text(f"# An older page\n\n{section}", "utf-8")
     with module.matplotlib.rc_context():
         module.main(["--root", str(drawn), "--model", weights])
     page = (tmp_path / "errors.md").read_text("utf-8")
+    assert page.endswith(section) and page.count("# An older page") == 0
     linked = re.findall(r"\]\(([^)]*)\)", page)
     names = ["by_count", "by_density", "by_megapixels", "worst_1", "worst_2"]
     assert linked == [f"errors_{name}.png" for name in names]
@@ -218,3 +225,42 @@ def test_real_parts_without_people_are_counted_as_nearly_empty(shanghaitech_root
         parts += islice(program("doubts").without_people(load_dataset(dataset, shanghaitech_root, "train")), 12)
     assert len(parts) >= 20
     assert np.mean([count(pixels).count for pixels in parts]) <= 2
+
+
+# --- scale --------------------------------------------------------------------------------------------------
+
+
+def test_sizes_are_fitted_written_and_measured(weights, tmp_path, monkeypatch, capsys):
+    module = program("scale")
+    monkeypatch.setattr(module, "load_dataset", lambda data, root, split: load_dataset(data, root, "all"))
+    monkeypatch.setattr(module, "SIZES", ((64, 80), (96, 128), (192, 256)))
+    monkeypatch.setattr(module, "FROM", 80)
+    monkeypatch.setattr(module, "TO", 256)
+    model = tmp_path / "tiny.weights.h5"
+    shutil.copy(weights, model)
+    shutil.copy(weights.replace(".weights.h5", ".json"), tmp_path / "tiny.json")
+    drawn = str(data_folder("datasets") / "drawn")
+    with pytest.raises(SystemExit, match="has no sizes"):
+        module.main(["drawn", "--model", str(model)])
+    module.main(["fit", "--root", drawn, "--model", str(model), "--pictures", "3", "--write"])
+    sizes = model_card(model).content["sizes"]
+    assert 0 < sizes["shrinks"] <= sizes["grows"] and model_card(model).width == 1 / 16
+    for what, scenes, columns in (("measure", 2, 4), ("drawn", 1, 3)):
+        capsys.readouterr()
+        module.main([what, "--root", drawn, "--model", str(model), "--pictures", str(scenes)])
+        text = capsys.readouterr().out
+        assert text.count("(x") == columns * scenes and f"{scenes} scenes, from" in text
+
+
+@pytest.mark.parametrize("size", [(96, 128), (1000, 4000)])
+def test_forward_pixels_are_those_that_the_network_sees(weights, monkeypatch, size):
+    seen = []
+
+    def forward(picture):
+        seen.append(picture.shape[0] * picture.shape[1])
+        return np.zeros(map_shape(picture.shape[:2]), np.float32)
+
+    monkeypatch.setattr(prediction, "compiled", lambda model: forward)
+    model = load_network(weights)[0]
+    prediction.predict_density(model, np.zeros((*size, 3), np.uint8))
+    assert program("scale").forward_pixels(size, prediction.margin_of(model)) == sum(seen)

@@ -82,7 +82,7 @@ def test_count_json_has_the_promised_keys_and_goes_on_after_a_failure(capsys, ph
     status, lines, err = run(capsys, "count", photos, "--model", weights, "--json")
     first, second, third = map(json.loads, lines)
     assert status == 1
-    assert list(first) == ["picture", "count", "width", "height", "model", "seconds", "warnings"]
+    assert list(first) == ["picture", "count", "width", "height", "scale", "model", "seconds", "warnings"]
     assert first["picture"] == os.path.join(photos, "a.png")
     assert (first["width"], first["height"], first["model"], first["warnings"]) == (165, 134, weights, [])
     assert first["count"] == pytest.approx(count(photos / "a.png", model=weights).count, abs=1e-3)
@@ -122,8 +122,8 @@ def test_count_csv_holds_results_and_failures(capsys, photos, tmp_path, weights)
     with open(tmp_path / "new" / "counts.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
-        "error",
+        *("picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds"),
+        *("warnings", "error"),
     ]
     assert [row["picture"] for row in rows] == [str(photos / name) for name in ("a.png", "b.jpg", "c.jpg")]
     assert float(rows[0]["count"]) > 0 and rows[0]["error"] == ""
@@ -412,7 +412,7 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
 
 def test_models_lists_weights_of_one_s_own(capsys, monkeypatch, tmp_path):
     """In the folder of the shipped weights they have a name; what training wrote in their card is enough."""
-    monkeypatch.setattr("crowdcount.network.weight_files.data_folder", lambda _: tmp_path)
+    monkeypatch.setattr("crowdcount.network.locate.data_folder", lambda _: tmp_path)
     (tmp_path / "mine.weights.h5").touch()
     assert run(capsys, "models")[1] == ["mine: trained on pictures that no card names, recipe unknown"]
     card = {"pictures": 24, "recipe": "finish", "validation": {"mae": 3.25}}

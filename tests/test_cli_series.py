@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from crowdcount import cli
-from crowdcount.cli.tables import GrowingTable
 from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.tables import GrowingTable
 from crowdcount.data.annotations import read_csv, read_json
 from crowdcount.data.images import load_picture
 from crowdcount.errors import CrowdCountError

@@ -9,8 +9,7 @@ import warnings
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.stats import norm
 

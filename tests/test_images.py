@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image, features
 
 from crowdcount.data.images import PICTURE_SUFFIXES, list_pictures, load_picture, picture_size

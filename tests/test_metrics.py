@@ -6,8 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from crowdcount.errors import DataError

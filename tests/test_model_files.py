@@ -11,8 +11,11 @@ import pytest
 import crowdcount
 from crowdcount.errors import WeightsError
 from crowdcount.files import data_folder
-from crowdcount.network import weight_files as model_files
+from crowdcount.network.cards import ModelCard, list_models, model_card
 from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.loading import load_model, shared_model
+from crowdcount.network.locate import find_weights
+from crowdcount.network.weight_files import checksum, load_weights, save_weights
 from crowdcount.training.run import network_card
 
 TINY = 1 / 16
@@ -26,9 +29,7 @@ def model():
 
 @pytest.fixture
 def file(model, tmp_path):
-    return model_files.save_weights(
-        model, tmp_path / "own.weights.h5", {"network": network_card("C", TINY), "note": "x"}
-    )
+    return save_weights(model, tmp_path / "own.weights.h5", {"network": network_card("C", TINY), "note": "x"})
 
 
 def _density(model):
@@ -36,7 +37,7 @@ def _density(model):
 
 
 def test_round_trip_in_half_the_size(model, file, tmp_path):
-    loaded = model_files.load_model(file)
+    loaded = load_model(file)
     assert loaded.get_layer("dilated6").dilation_rate == (4, 4)
     np.testing.assert_allclose(_density(loaded), _density(model), rtol=0.01, atol=1e-4)
     model.save_weights(tmp_path / "whole.weights.h5")
@@ -49,7 +50,7 @@ def test_compiled_model_is_no_larger(model, file, tmp_path):
     trained = CSRNet("C", width=TINY)
     trained.compile("adam", "mse", jit_compile=False)
     trained.train_on_batch(np.zeros((1, 16, 16, 3), "uint8"), np.zeros((1, 2, 2, 1)))
-    saved = model_files.save_weights(trained, tmp_path / "trained.weights.h5")
+    saved = save_weights(trained, tmp_path / "trained.weights.h5")
     assert saved.stat().st_size < 1.05 * file.stat().st_size
     np.testing.assert_allclose(_density(CSRNet("C", TINY, weights=saved)), _density(trained), rtol=0.01, atol=1e-4)
 
@@ -66,57 +67,73 @@ def test_constructor_takes_a_file(model, file):
 
 
 def test_counting_loads_once_until_the_file_changes(model, file):
-    first = model_files.shared_model(file)
-    assert model_files.shared_model(file) is first
-    model_files.save_weights(CSRNet("D", width=TINY), file, {"network": network_card("D", TINY)})
-    assert model_files.shared_model(file) is not first
+    first = shared_model(file)
+    assert shared_model(file) is first
+    save_weights(CSRNet("D", width=TINY), file, {"network": network_card("D", TINY)})
+    assert shared_model(file) is not first
 
 
 def test_a_model_that_is_trained_further_leaves_the_counts_by_its_file_alone(file):
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     before = crowdcount.count(picture, model=file).count
-    loaded = model_files.load_model(file)
-    loaded.set_weights([2 * weights for weights in loaded.get_weights()])
+    loaded = load_model(file)
+    loaded.set_weights([1.1 * weights for weights in loaded.get_weights()])
     assert crowdcount.count(picture, model=loaded).count != pytest.approx(before)
     assert crowdcount.count(picture, model=file).count == before
 
 
-@pytest.mark.parametrize("network", [None, {"design": "E"}, {"width": "wide"}, {"width": None}, ["B"]])
+@pytest.mark.parametrize(
+    "network",
+    [
+        None,
+        {"width": None},
+        {"design": "E"},
+        {"design": ["B"]},
+        {"width": "wide"},
+        {"width": True},
+        {"width": 0},
+        ["B"],
+        "B",
+        {"design": "C", "rates": {"dilated9": 2}},
+        {"design": "C", "rates": [2, 2, 2, 4, 4, 4]},
+        {"design": "B", "rates": {"dilated1": 1}},
+    ],
+)
 def test_a_card_that_describes_no_network_is_told(model, file, network):
     card_file = file.with_name("own.json")
     card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "network": network}))
-    if network is None:  # as without a card: design B of the stored width
-        assert model_files.load_model(file).count_params() == model.count_params()
+    if network in (None, {"width": None}):  # as without a card: design B of the stored width
+        assert load_model(file).count_params() == model.count_params()
     else:
-        with pytest.raises(WeightsError, match="own.weights.h5 describes no network"):
-            model_files.load_model(file)
+        with pytest.raises(WeightsError, match=r"own\.json: '(network|design|width|rates)' must be .* Received: "):
+            load_model(file)
 
 
 def test_file_without_a_card_is_design_b_of_its_width(model, file):
     file.with_name("own.json").unlink()
-    loaded = model_files.load_model(file)
+    loaded = load_model(file)
     assert loaded.get_layer("dilated6").dilation_rate == (2, 2)
     assert loaded.count_params() == model.count_params()
-    assert model_files.model_card(file) == {}
+    assert model_card(file) == ModelCard()
 
 
 def test_keras_file(model, tmp_path):
     model.save(tmp_path / "x.keras")
-    np.testing.assert_allclose(_density(model_files.load_model(tmp_path / "x.keras")), _density(model), rtol=1e-5)
+    np.testing.assert_allclose(_density(load_model(tmp_path / "x.keras")), _density(model), rtol=1e-5)
 
 
 def test_keras_file_of_something_else(tmp_path):
     inputs = keras.Input((4,))
     keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "dense.keras")
     with pytest.raises(WeightsError, match="no crowd counter"):
-        model_files.load_model(tmp_path / "dense.keras")
+        load_model(tmp_path / "dense.keras")
     (tmp_path / "text.keras").write_text("no model")
     with pytest.raises(WeightsError, match="text.keras is cut off or no model"):
-        model_files.load_model(tmp_path / "text.keras")
+        load_model(tmp_path / "text.keras")
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as file:
         file.writestr("readme.txt", "no model")
     with pytest.raises(WeightsError, match="not a model that Keras can open"):
-        model_files.load_model(tmp_path / "other.keras")
+        load_model(tmp_path / "other.keras")
 
 
 def test_a_link_has_the_card_beside_it(file, tmp_path):
@@ -125,64 +142,64 @@ def test_a_link_has_the_card_beside_it(file, tmp_path):
     store.mkdir()
     file.rename(store / "abcd1234")
     file.symlink_to(store / "abcd1234")
-    assert model_files.load_model(file).get_layer("dilated6").dilation_rate == (4, 4)
+    assert load_model(file).get_layer("dilated6").dilation_rate == (4, 4)
 
 
 def test_a_link_alone_has_the_card_of_what_it_leads_to(file, tmp_path):
     link = tmp_path / "elsewhere" / "mine.weights.h5"
     link.parent.mkdir()
     link.symlink_to(file)
-    assert model_files.model_card(link)["note"] == "x"
-    assert model_files.load_model(link).get_layer("dilated6").dilation_rate == (4, 4)
+    assert model_card(link).content["note"] == "x"
+    assert load_model(link).get_layer("dilated6").dilation_rate == (4, 4)
 
 
 def test_weights_of_csrnet_fit_no_other_network(file):
     other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(1, 3)])
     with pytest.raises(WeightsError, match="Received another network"):
-        model_files.load_weights(other, file)
+        load_weights(other, file)
 
 
 def test_cut_off_file(file):
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(WeightsError, match="cut off or changed"):
-        model_files.load_model(file)
+        load_model(file)
     file.with_name("own.json").unlink()
     with pytest.raises(WeightsError, match="cut off or no weight file"):
-        model_files.load_model(file)
+        load_model(file)
 
 
 def test_wrong_width_and_design(file):
     with pytest.raises(WeightsError, match=r"width 0.0625, the model has width 0.125: .*CSRNet\(width=0.0625\)"):
-        model_files.load_weights(CSRNet("C", width=1 / 8), file)
+        load_weights(CSRNet("C", width=1 / 8), file)
     with pytest.raises(WeightsError, match=r"design 'C'.*CSRNet\(design='C'\)"):
-        model_files.load_weights(CSRNet("B", width=TINY), file)
+        load_weights(CSRNet("B", width=TINY), file)
 
 
 def test_missing_model_names_those_there_are(monkeypatch, tmp_path, file):
-    monkeypatch.setattr(model_files, "data_folder", lambda name: tmp_path)
+    monkeypatch.setattr("crowdcount.network.locate.data_folder", lambda name: tmp_path)
     with pytest.raises(WeightsError, match="'nobody'. Models that come with crowdcount: own"):
-        model_files.load_model("nobody")
-    assert [card["note"] for card in model_files.list_models()] == ["x"]
-    assert model_files.find_weights("own") == file
+        load_model("nobody")
+    assert [card["note"] for card in list_models()] == ["x"]
+    assert find_weights("own") == file
 
 
 def test_folder_and_wrong_ending(tmp_path, model):
     with pytest.raises(WeightsError, match="is a folder"):
-        model_files.load_model(tmp_path)
+        load_model(tmp_path)
     with pytest.raises(WeightsError, match="ends in .weights.h5"):
-        model_files.save_weights(model, tmp_path / "x.h5")
+        save_weights(model, tmp_path / "x.h5")
     (tmp_path / "x.bin").write_bytes(b"")
     with pytest.raises(WeightsError, match="ends in .weights.h5"):
-        model_files.load_weights(model, tmp_path / "x.bin")
+        load_weights(model, tmp_path / "x.bin")
 
 
 def test_damaged_card(file):
     file.with_name("own.json").write_text("{")
     with pytest.raises(WeightsError, match="own.json cannot be read"):
-        model_files.load_model(file)
+        load_model(file)
     file.with_name("own.json").write_text("[]")
-    with pytest.raises(WeightsError, match="must hold a JSON object"):
-        model_files.load_model(file)
+    with pytest.raises(WeightsError, match="must be a JSON object"):
+        load_model(file)
 
 
 def test_failed_save_leaves_the_old_file(file, monkeypatch, model):
@@ -191,9 +208,9 @@ def test_failed_save_leaves_the_old_file(file, monkeypatch, model):
     def full(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(model_files, "_copy_as_float16", full)
+    monkeypatch.setattr("crowdcount.network.weight_files._copy_as_float16", full)
     with pytest.raises(OSError, match="No space"):
-        model_files.save_weights(model, file)
+        save_weights(model, file)
     assert file.read_bytes() == before
     assert sorted(path.name for path in file.parent.iterdir()) == ["own.json", "own.weights.h5"]
 
@@ -202,7 +219,7 @@ def test_shipped_weights_match_their_cards():
     folder = data_folder("weights")
     for path in sorted(folder.glob("*.weights.h5")):
         card = json.loads(path.with_name(path.name.replace(".weights.h5", ".json")).read_text())
-        assert card["sha256"] == model_files.checksum(path)
+        assert card["sha256"] == checksum(path)
         assert card["name"] == path.name.removesuffix(".weights.h5")
 
 
@@ -210,4 +227,4 @@ def test_shipped_model_survives_a_move(tmp_path):
     """Found by file name, wherever it lies."""
     source = data_folder("weights") / "general.weights.h5"
     shutil.copy(source, tmp_path / "moved.weights.h5")
-    assert model_files.load_model(tmp_path / "moved.weights.h5").count_params() == 16_263_489
+    assert load_model(tmp_path / "moved.weights.h5").count_params() == 16_263_489

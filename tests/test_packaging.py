@@ -17,9 +17,11 @@ import crowdcount
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 MODULES = sorted(
-    module.name for module in pkgutil.iter_modules(crowdcount.__path__) if module.name not in ("__main__", "_weights")
+    module.name
+    for module in pkgutil.walk_packages(crowdcount.__path__, "crowdcount.")
+    if not module.name.startswith(("crowdcount.__main__", "crowdcount._", "crowdcount.course."))
 )
-TEST_COMMAND = 'pip install ".[test]" && pytest'
+TEST_COMMAND = 'pip install -e ".[test]" && pytest'
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +64,12 @@ def wheel(tmp_path_factory):
 def test_wheel_has_what_the_commands_need(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount").rglob("*.py")}
-    expected |= {f"crowdcount/splits/{path.name}" for path in (CHECKOUT / "crowdcount" / "splits").iterdir()}
+    expected |= {
+        path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount" / "data" / "splits").iterdir()
+    }
     weights = CHECKOUT / "weights"
     expected |= {f"crowdcount/_weights/{path.name}" for path in weights.iterdir() if path.suffix in (".h5", ".json")}
+    expected |= {"crowdcount/py.typed", "crowdcount/__init__.pyi", "crowdcount/area/widget.js"}
     expected |= {"crowdcount/_datasets/sample.jpg", "crowdcount/_datasets/sample.csv"}
     drawn = [path for path in (CHECKOUT / "datasets" / "drawn").rglob("*") if path.is_file()]
     expected |= {f"crowdcount/_datasets/{path.relative_to(CHECKOUT / 'datasets').as_posix()}" for path in drawn}
@@ -84,11 +89,11 @@ def test_wheel_runs_from_another_folder(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     (tmp_path / "elsewhere").mkdir()
     program = (
-        "import crowdcount, sys; from crowdcount import files, images, annotations; "
+        "import crowdcount, sys; from crowdcount import files; from crowdcount.data import dividing, images, datasets; "
         "assert crowdcount.__file__.startswith(sys.argv[1]), crowdcount.__file__; "
         "assert str(files.data_folder('weights')).startswith(sys.argv[1]); "
         "print(images.picture_size(files.data_folder('datasets') / 'sample.jpg'), "
-        "len(annotations.validation_names('A')))"
+        "len(dividing.listed_names('shanghaitech_a_val')))"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     done = subprocess.run(
@@ -124,6 +129,41 @@ def test_readme_and_ci_install_and_run_the_tests_the_same_way():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name):
-    module = importlib.import_module(f"crowdcount.{name}")
+    module = importlib.import_module(name)
     results = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert results.failed == 0
+
+
+def test_the_stub_and_the_package_say_the_same():
+    """Editors read `__init__.pyi`, Python makes its names of it: each is there, public, and has its documentation."""
+    for name in crowdcount.__all__:
+        value = getattr(crowdcount, name)
+        assert value.__doc__, name
+    assert set(crowdcount.__all__) <= set(dir(crowdcount))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = crowdcount.no_such_name
+    assert (CHECKOUT / "crowdcount" / "py.typed").exists()
+
+
+def test_import_and_help_load_neither_tensorflow_nor_numpy():
+    program = "import sys, crowdcount; from crowdcount import cli; " + (
+        "\ntry: cli.main(['--help'])\nexcept SystemExit: pass\n"
+        "assert not {'tensorflow', 'keras', 'numpy', 'matplotlib', 'PIL'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_module_is_too_long_to_be_read_at_once():
+    """500 lines at most, but for the drawn crowds, whose figures are tables more than code."""
+    long = {
+        path.relative_to(CHECKOUT).as_posix(): lines
+        for path in (CHECKOUT / "crowdcount").rglob("*.py")
+        if path.parent.name != "drawn" and (lines := len(path.read_text(encoding="utf-8").splitlines())) > 500
+    }
+    assert not long
+
+
+def test_no_wing_has_the_name_of_a_public_function():
+    wings = {path.parent.name for path in (CHECKOUT / "crowdcount").glob("*/__init__.py")}
+    assert not wings & set(crowdcount.__all__)

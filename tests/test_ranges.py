@@ -5,8 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from crowdcount.counting.ranges import Calibration, calibration_of, cross_validate, usable_calibration, why_no_range
 from crowdcount.errors import DataError, WeightsError

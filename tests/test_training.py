@@ -22,8 +22,7 @@ from crowdcount.network import csrnet as model
 from crowdcount.network.cards import model_card
 from crowdcount.network.loading import load_model
 from crowdcount.network.prediction import predict_density
-from crowdcount.training import callbacks, mining, recipes
-from crowdcount.training import run as training
+from crowdcount.training import callbacks, mining, recipes, run as training
 from crowdcount.training.callbacks import CropBias, CropMAE, RunawayWatch, averaged_weights
 from crowdcount.training.mining import load_hard_places
 from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD
@@ -93,7 +92,7 @@ def test_files_that_a_run_leaves(run):
     assert [int(row["epoch"]) for row in rows] == list(range(1, 13))
     assert float(rows[-1]["val_mae"]) == pytest.approx(result.history[-1]["val_mae"])
     assert any((out / "tensorboard").rglob("events.*"))
-    card = model_card(out / "best.weights.h5")
+    card = model_card(out / "best.weights.h5").content
     best = min((float(row["val_mae"]), int(row["epoch"])) for row in rows if row["val_mae"])
     assert (card["validation"]["mae"], card["kept_epoch"]) == pytest.approx(best)
     assert card["command"] == "a b" and card["seed"] == 3 and card["pictures"] == 24
@@ -428,7 +427,7 @@ def test_averaged_weights_are_put_back():
 def test_hours_in_the_card_hold_the_epoch_that_is_kept(tmp_path, quick, monkeypatch):
     monkeypatch.setattr(callbacks.time, "monotonic", itertools.count(0.0, 1800.0).__next__)
     train(_crowd(4), _crowd(1, 99), out=tmp_path, recipe=quick, epochs=1, width=WIDTH, init="none")
-    assert model_card(tmp_path / "last.weights.h5")["training_hours"] >= 0.5
+    assert model_card(tmp_path / "last.weights.h5").content["training_hours"] >= 0.5
 
 
 def test_out_of_memory_is_told_as_such(tmp_path, quick, monkeypatch):

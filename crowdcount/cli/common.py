@@ -12,22 +12,22 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
+from crowdcount.data.dividing import OLDER_SPLITS, SPLITS
 from crowdcount.errors import CrowdCountError
-from crowdcount.files import is_stream, target_of
+from crowdcount.files import is_stream, target_of, writing
 
 FAILED = 1
 
 # Adds a parser for a command of this name, run by this function, with this description.
 Command = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 
-_DATASETS = "shanghaitech_a, shanghaitech_b, csv or json"
 _ROOT_HELP = (
-    "folder of the data: the one that holds part_A and part_B, or the one (or the file) of csv and json "
+    "folder of the data, which holds all the data sets, or the file of csv and json "
     "(default: the environment variable CROWDCOUNT_DATA, or else the package's folder datasets)"
 )
 
@@ -53,6 +53,16 @@ def add_coverage(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_scale(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scale",
+        metavar="FACTOR",
+        type=_scale,
+        help="count at so many times the size, 1/16 to 16: 1 as it is (default: at the size at which the network knows "
+        "the heads)",
+    )
+
+
 def add_zones(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--zones", metavar="FILE", help="count by zone too: named polygons in JSON, in pixels or fractions"
@@ -64,12 +74,16 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", metavar="DATASET", help=f"{_DATASETS}, or several joined by +")
+    parser.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help="name of a data set, as shanghaitech_a, csv or json (docs/datasets.md lists them), or several joined by +",
+    )
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)
 
 
-def add_split(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--split", choices=("train", "val", "test", "all"), default="test", help="(default: test)")
+def add_split(parser: argparse.ArgumentParser, default: str = "test") -> None:
+    parser.add_argument("--split", choices=(*SPLITS, *OLDER_SPLITS), default=default, help=f"(default: {default})")
 
 
 def positive_int(text: str) -> int:
@@ -94,6 +108,10 @@ def not_negative(text: str) -> float:
 
 def _share(text: str) -> float:
     return _checked(text, _number, lambda value: 0 < value < 1, "a number between 0 and 1, as 0.9")
+
+
+def _scale(text: str) -> float:
+    return _checked(text, _number, lambda value: 1 / 16 <= value <= 16, "a number between 1/16 and 16")
 
 
 def _number(text: str) -> float:
@@ -193,15 +211,6 @@ def _try_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
         pass
-
-
-@contextmanager
-def writing(path: str | os.PathLike) -> Iterator[None]:
-    """Say of a failed write what was to be written, where the system names a temporary file."""
-    try:
-        yield
-    except OSError as error:
-        raise CrowdCountError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from error
 
 
 def import_keras() -> None:

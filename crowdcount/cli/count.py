@@ -16,32 +16,24 @@ from crowdcount.cli.common import (
     Command,
     add_coverage,
     add_model,
+    add_scale,
     add_zones,
     begin,
     check_outputs,
+    check_writable,
     coverage_of,
     fail,
     hides_progress,
     import_keras,
     warn,
 )
-from crowdcount.cli.count_outputs import (
-    COLUMNS,
-    CountsFile,
-    HeadsFile,
-    Output,
-    OverlayFolder,
-    ReportFile,
-    is_json,
-    is_overlay,
-)
 from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 
 if TYPE_CHECKING:
-    from crowdcount.area.ground import Ground
     from crowdcount.area.zones import Zone
+    from crowdcount.cli.count_outputs import Output
+    from crowdcount.counting.counts_file import CountsFile
     from crowdcount.counting.results import CountFailure, CountResult
-
 
 def add(command: Command) -> None:
     parser = command("count", _count, "count the people in pictures")
@@ -54,6 +46,7 @@ def add(command: Command) -> None:
     parser.add_argument("--demo", action="store_true", help="count the drawn picture that comes with crowdcount")
     add_model(parser)
     add_coverage(parser)
+    add_scale(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
     parser.add_argument("--csv", metavar="FILE", help="write a line a picture to this file")
     parser.add_argument(
@@ -85,9 +78,11 @@ def add(command: Command) -> None:
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
     from crowdcount.area.ground import read_ground
-    from crowdcount.area.zones import read_zones
+    from crowdcount.area.zone_files import read_zones
+    from crowdcount.counting.counts_file import CountsFile, settings_of
     from crowdcount.counting.pictures import count_many
-    from crowdcount.counting.results import CountFailure
+    from crowdcount.counting.results import CountFailure, CountResult
+    from crowdcount.counting.zone_records import zone_columns
 
     zones = read_zones(arguments.zones) if arguments.zones else []
     ground = read_ground(arguments.ground) if arguments.ground else None
@@ -100,9 +95,10 @@ def _count(arguments: argparse.Namespace) -> int:
     coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:
-        settings = {"model": arguments.model, "coverage": str(coverage)}
+        settings = settings_of(arguments.model, coverage, arguments.scale)
         if zones:
             settings["zones"] = _fingerprint(arguments.zones, arguments.ground)
+        check_writable(Path(arguments.csv))
         counts = CountsFile(
             arguments.csv,
             [zone.name for zone in zones],
@@ -126,16 +122,16 @@ def _count(arguments: argparse.Namespace) -> int:
     if to_count:
         import_keras()
     begin()
-    counted = count_many(to_count, arguments.model, coverage=coverage)
+    counted = count_many(to_count, arguments.model, coverage=coverage, scale=arguments.scale)
     failed = False
     bar = tqdm(sources, unit=" pictures", file=sys.stderr, disable=hides_progress())
     with outputs, bar as shown:
         for source in shown:
             result = source if isinstance(source, CountFailure) else next(counted)
-            row = _count_row(result)
-            if zones and row["count"] is not None:
-                _add_zones(row, result, zones, ground)
-            failed |= row["error"] is not None
+            row = result.to_dict()
+            if zones and isinstance(result, CountResult):
+                row |= zone_columns(result.density, zones, ground, (result.height, result.width))
+            failed |= "error" in row
             _print(row, as_json=arguments.json)
             outputs.add(result, row)
     return FAILED if failed or outputs.failed else 0
@@ -151,9 +147,11 @@ class _Outputs:
     def __init__(
         self, arguments: argparse.Namespace, counts: CountsFile | None, zones: list[Zone], pictures: list[str]
     ):
+        from crowdcount.cli.count_outputs import CountsOutput, HeadsFile, OverlayFolder, ReportFile
+
         self.failed = False
         self._added = 0
-        self._counts = counts
+        self._counts = None if counts is None else CountsOutput(counts)
         resumed = counts if arguments.resume else None
         self._outputs: list[Output] = []
         if arguments.overlay:
@@ -162,8 +160,8 @@ class _Outputs:
             self._outputs.append(HeadsFile(arguments.heads, resumed))
         if arguments.report:
             self._outputs.append(ReportFile(arguments.report, resumed))
-        if counts is not None:
-            self._outputs.append(counts)  # last: its row says that all else is done with the picture
+        if self._counts is not None:
+            self._outputs.append(self._counts)  # last: its row says that all else is done with the picture
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         """Take in a picture.
@@ -192,10 +190,10 @@ class _Outputs:
             # A run that was stopped before its first picture replaces no older file.
             if kind is None or self._added:
                 self._finish()
-                if kind is not None and self._counts in self._outputs:
-                    pictures = self._counts.pictures
+                if kind is not None and self._counts is not None and self._counts in self._outputs:
+                    counts = self._counts.counts
                     print(
-                        f"crowdcount: {self._counts.path} holds {pictures} picture{'s' * (pictures != 1)}; --resume "
+                        f"crowdcount: {counts.path} holds {counts.pictures} picture{'s' * (counts.pictures != 1)}; --resume "
                         "goes on with it",
                         file=sys.stderr,
                     )
@@ -222,6 +220,8 @@ class _Outputs:
 
 def _check_arguments(arguments: argparse.Namespace) -> None:
     """End with a usage error where options are missing or don't go together."""
+    from crowdcount.counting.head_files import is_json
+
     refuse = arguments.parser.error
     if not arguments.pictures and not arguments.demo:
         refuse("name a picture or a folder, or use --demo")
@@ -243,7 +243,7 @@ def _fingerprint(*paths: str | None) -> str:
 
 def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
     """Warn where the weights are newer than the counts that are gone on with: their name alone is compared."""
-    from crowdcount.network.weight_files import find_weights
+    from crowdcount.network.locate import find_weights
 
     with suppress(WeightsError):  # which is told when it is loaded, if it is
         weights = find_weights(model)
@@ -256,6 +256,7 @@ def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
 
 def _sources(arguments: argparse.Namespace) -> list[str | CountFailure]:
     """The pictures, and those of the folders, named as they were given; a failure for a folder without."""
+    from crowdcount.cli.count_outputs import is_overlay
     from crowdcount.counting.sources import expanded
     from crowdcount.files import data_folder
 
@@ -270,47 +271,18 @@ def _sources(arguments: argparse.Namespace) -> list[str | CountFailure]:
 def _print(row: dict, *, as_json: bool) -> None:
     """A picture's lines on the standard output; warnings and errors on the other."""
     if as_json:
-        print(json.dumps({key: value for key, value in row.items() if value is not None}), flush=True)
-    elif row["count"] is not None:
+        print(json.dumps(row), flush=True)
+    elif "count" in row:
         # Scripts cut the line at the tabs: whatever is new comes after what has been there.
         line = f"{row['picture']}\t{row['count']:.1f}"
-        if row["low"] is not None:
+        if "low" in row:
             line += f"\t{row['low']:.1f} to {row['high']:.1f}"
         print("\n".join([line, *_zone_lines(row)]), flush=True)
-    if row["error"] is not None:
-        named = row["count"] is None and row["picture"] in row["error"]
+    if "error" in row:
+        named = "count" not in row and row["picture"] in row["error"]
         fail(row["error"] if named else f"{row['picture']}: {row['error']}")
-    for warning in row["warnings"] or ():
+    for warning in row.get("warnings", ()):
         warn(f"{row['picture']}: {warning}")
-
-
-def _count_row(result: CountResult | CountFailure) -> dict:
-    """What a picture gives in JSON and CSV; None for what it has not got."""
-    found = {key: getattr(result, key, None) for key in COLUMNS}
-    for key in ("count", "low", "high", "seconds"):
-        if found[key] is not None:
-            found[key] = round(found[key], 3)
-    return found
-
-
-def _add_zones(row: dict, result: CountResult, zones: list[Zone], ground: Ground | None) -> None:
-    """Add what the zones hold to a picture's row; where they don't fit the picture, the reason."""
-    from crowdcount.area.ground import SERVICE_LEVELS, level_of_service, people_per_square_meter
-    from crowdcount.area.zones import count_zones
-
-    size = (result.height, result.width)
-    try:
-        counts = count_zones(result.density, zones, size)
-        # Digits enough to add up to the count.
-        row["zones"] = {name: round(people, 6) for name, people in counts.items()}
-        if ground is not None:
-            per_m2 = people_per_square_meter(counts, zones, ground, size)
-            row["per_m2"] = {name: round(people, 6) for name, people in per_m2.items()}
-            row["level_of_service"] = {
-                name: {use: level_of_service(people, use) for use in SERVICE_LEVELS} for name, people in per_m2.items()
-            }
-    except CrowdCountError as error:
-        row["error"] = str(error)
 
 
 def _zone_lines(row: dict) -> Iterator[str]:

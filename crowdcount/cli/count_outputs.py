@@ -15,22 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crowdcount.cli.common import check_folder, check_writable, warn, writing
-from crowdcount.cli.tables import GrowingTable, Table
-from crowdcount.errors import DataError
+from crowdcount.cli.common import check_folder, check_writable, warn
+from crowdcount.counting.counts_file import CountsFile
+from crowdcount.counting.head_files import is_json
+from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.tables import GrowingTable, Table
+from crowdcount.files import writing
 
 if TYPE_CHECKING:
     from crowdcount.area.zones import Zone
-    from crowdcount.counting.report import Entry
-    from crowdcount.counting.results import CountFailure, CountResult
 
-COLUMNS = (
-    *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
-    "error",
-)
-"""What every picture has in CSV; the zones' columns come behind."""
-
-_ZONE, _PER_M2, _LEVEL = "zone ", "per m2 ", "level "
 _OVERLAY_NAME = re.compile(r"_overlay(_\d+)?\.png$")
 
 
@@ -46,81 +40,28 @@ class Output(ABC):
             CrowdCountError: if the output cannot be written.
         """
 
+    @abstractmethod
     def finish(self) -> None:
         """Write what is left to write at the end of the work."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Called in any case, also when the work was broken off."""
 
 
-class CountsFile(Output):
-    """`--csv FILE`: a line a picture.
+class CountsOutput(Output):
+    """`--csv FILE`: a line a picture, see `CountsFile`."""
 
-    Args:
-        path: the file.
-        zones: names of the zones, which get a column each.
-        per_m2: whether they get others for the people per square meter and the levels of service.
-        resume: go on with the file if it is there.
-        settings: column -> what the counts in the file must have there to be gone on with. Those that are no column of
-            every picture's get one behind the zones.
-
-    Its `pictures` is how many rows it has.
-    """
-
-    def __init__(self, path: str, zones: Sequence[str], *, per_m2: bool, resume: bool, settings: dict[str, str]):
-        check_writable(Path(path))
-        self.path = path
-        columns = [*COLUMNS, *(_ZONE + name for name in zones)]
-        if per_m2:
-            from crowdcount.area.ground import SERVICE_LEVELS
-
-            columns += [_PER_M2 + name for name in zones]
-            columns += [f"{_LEVEL}{use} {name}" for use in SERVICE_LEVELS for name in zones]
-        self._constants = {column: value for column, value in settings.items() if column not in COLUMNS}
-        columns += self._constants
-        self._table = (GrowingTable if resume else Table)(path, columns)
-        for row in self._table.rows:
-            for column, value in settings.items():
-                if row[column] not in ("", value):
-                    raise DataError(
-                        f"{path} holds counts with the {column} {row[column]}; this run has {value}. Name "
-                        f"another file, or the same {column}."
-                    )
-        self.pictures = len(self._table.rows)
-
-    def earlier(self) -> list[dict[str, str]]:
-        """Rows of the pictures that were counted before this run."""
-        return [row for row in self._table.rows if _is_done(row)]
-
-    def pictures_before(self) -> list[str]:
-        """Paths of the pictures that it has rows of before this run's, also of those that failed."""
-        return [row["picture"] for row in self._table.rows]
-
-    def take_up(self, sources: Sequence[str | CountFailure]) -> list[str | CountFailure]:
-        """Those of the sources that are to be counted still; their rows of failures give way to new ones."""
-        done = {os.path.abspath(row["picture"]) for row in self.earlier()}
-        left = [source for source in sources if not (isinstance(source, str) and os.path.abspath(source) in done)]
-        again = {os.path.abspath(source if isinstance(source, str) else source.picture) for source in left}
-        self._table.rows = [
-            row for row in self._table.rows if _is_done(row) or os.path.abspath(row["picture"]) not in again
-        ]
-        self.pictures = len(self._table.rows)
-        return left
+    def __init__(self, counts: CountsFile):
+        self.counts = counts
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
-        cells = {key: row[key] for key in COLUMNS} | {"warnings": " ".join(row["warnings"] or ())}
-        for key, start in (("zones", _ZONE), ("per_m2", _PER_M2)):
-            cells |= {start + name: value for name, value in row.get(key, {}).items()}
-        for name, levels in row.get("level_of_service", {}).items():
-            cells |= {f"{_LEVEL}{use} {name}": level for use, level in levels.items()}
-        self._table.add([cells | self._constants])
-        self.pictures += 1
+        self.counts.add(row)
 
     def finish(self) -> None:
-        self._table.finish()
+        self.counts.finish()
 
     def close(self) -> None:
-        self._table.close()
+        self.counts.close()
 
 
 class HeadsFile(Output):
@@ -154,7 +95,7 @@ class HeadsFile(Output):
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         from crowdcount.counting.head_files import csv_rows, picture_name
 
-        if row["count"] is None:
+        if isinstance(result, CountFailure):
             return
         name = picture_name(row["picture"], self._path)
         if self._table is None:
@@ -192,13 +133,14 @@ class ReportFile(Output):
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         from crowdcount.counting.report import entry_of
 
-        self._entries.append(entry_of(result, error=row["error"], zones=row.get("zones"), per_m2=row.get("per_m2")))
+        self._entries.append(entry_of(result, error=row.get("error"), zones=row.get("zones"), per_m2=row.get("per_m2")))
 
     def finish(self) -> None:
+        from crowdcount.counting.counts_file import entry_of_row
         from crowdcount.counting.report import write_report
 
         with writing(self._path):
-            write_report(self._path, [*map(_entry, self._earlier), *self._entries])
+            write_report(self._path, [*map(entry_of_row, self._earlier), *self._entries])
         print(f"crowdcount: report saved as {self._path}", file=sys.stderr)
 
 
@@ -225,12 +167,15 @@ class OverlayFolder(Output):
         self._shared = {stem for stem, number in stems.items() if number > 1}
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
-        if row["count"] is None:
+        if isinstance(result, CountFailure):
             return
         path = self._path(row["picture"])
         with writing(path):
             result.save_overlay(path, self._zones if "zones" in row else None)
         print(f"crowdcount: overlay saved as {path}", file=sys.stderr)
+
+    def finish(self) -> None:
+        """Each overlay is written at once."""
 
     def _path(self, picture: str) -> Path:
         stem = Path(picture).stem
@@ -246,24 +191,3 @@ def is_overlay(picture: str, folder: str) -> bool:
     """Whether a picture lies in the folder of the overlays and has the name of one."""
     lies_there = os.path.abspath(os.path.dirname(picture)) == os.path.abspath(folder)
     return lies_there and _OVERLAY_NAME.search(picture) is not None
-
-
-def is_json(path: str) -> bool:
-    return path.lower().endswith(".json")
-
-
-def _is_done(row: dict[str, str]) -> bool:
-    return bool(row["count"]) and not row["error"]
-
-
-def _entry(row: dict[str, str]) -> Entry:
-    """What the report tells of a picture that was counted in an earlier run, from its line of CSV."""
-    from crowdcount.counting.report import entry_of_file
-
-    numbers = {key: float(row[key]) if row[key] else None for key in ("count", "low", "high", "coverage")}
-    zones, per_m2 = (
-        {name[len(start) :]: float(cell) for name, cell in row.items() if name.startswith(start) and cell}
-        for start in (_ZONE, _PER_M2)
-    )
-    texts = (row["warnings"],) if row["warnings"] else ()
-    return entry_of_file(row["picture"], model=row["model"], warnings=texts, zones=zones, per_m2=per_m2, **numbers)

@@ -6,7 +6,8 @@ import argparse
 import warnings
 from pathlib import Path, PurePath
 
-from crowdcount.cli.common import Command, add_dataset, add_split, begin, positive, warn, writing
+from crowdcount.cli.common import Command, add_dataset, add_split, begin, positive, warn
+from crowdcount.files import writing
 
 
 def add(command: Command) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from crowdcount.cli.common import Command, add_seed, begin, check_folder, positive_int, writing
+from crowdcount.cli.common import Command, add_seed, begin, check_folder, positive_int
 from crowdcount.errors import CrowdCountError
+from crowdcount.files import writing
 
 
 def add(command: Command) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,14 +41,14 @@ def add(command: Command) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from crowdcount.data.annotations import load_dataset
+    from crowdcount.data.annotations import dataset_files, load_dataset
     from crowdcount.measuring.evaluation import evaluate
 
     if arguments.csv:
         check_writable(Path(arguments.csv))
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
     if arguments.csv:
-        check_outputs({"--csv": arguments.csv}, [arguments.model, *_files_of(arguments.dataset, arguments.root)])
+        check_outputs({"--csv": arguments.csv}, [arguments.model, *dataset_files(arguments.dataset, arguments.root)])
     import_keras()
     begin()
     coverage = coverage_of(arguments)
@@ -61,23 +60,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _files_of(dataset: str, root: str | None) -> Iterator[str]:
-    """Paths of a data set's pictures and annotations, in whatever split: nobody has them a second time."""
-    from crowdcount.data.annotation_files import find_annotation_file
-    from crowdcount.data.annotations import data_root, load_dataset, part_folders
-    from crowdcount.data.images import PICTURE_SUFFIXES
-
-    folder = data_root(root)
-    for name in (part.strip().lower() for part in dataset.split("+")):
-        if name in ("csv", "json"):
-            yield str(find_annotation_file(folder, f".{name}"))
-            yield from (str(sample.picture) for sample in load_dataset(name, folder, "all"))
-            continue
-        for part in part_folders(folder, name[-1].upper()):
-            yield from (str(file) for file in part.rglob("*") if file.suffix.lower() in {".mat", *PICTURE_SUFFIXES})
-
-
 def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -> None:
+    from crowdcount.counting.words import PEOPLE, thing_of
+
     scores = {
         "mae": result.mae,
         "rmse": result.rmse,
@@ -87,24 +72,38 @@ def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -
         "coverage": result.coverage,
         "mean_width": result.mean_width,
     }
+    if result.by_label:
+        scores["by_label"] = result.by_label
     if arguments.maps:
         scores |= {"psnr": result.psnr, "ssim": result.ssim}
     if arguments.json:
         head = {name: getattr(arguments, name) for name in ("dataset", "split", "model", "tta")}
         print(json.dumps(finite({**head, "pictures": result.pictures, **scores, "seconds": round(result.seconds, 3)})))
         return
+    thing = "heads" if (counted := thing_of(arguments.model)) == PEOPLE else counted
     mirrored = ", each with its mirror image" if arguments.tta else ""
     print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{mirrored}, model {arguments.model}")
-    print(f"MAE   {result.mae:9.2f}  heads")
-    print(f"RMSE  {result.rmse:9.2f}  heads")
+    print(f"MAE   {result.mae:9.2f}  {thing}")
+    print(f"RMSE  {result.rmse:9.2f}  {thing}")
     print(f"NAE   {result.nae:9.4f}")
-    print(f"bias  {result.bias:+9.2f}  heads (predicted minus true)")
+    print(f"bias  {result.bias:+9.2f}  {thing} (predicted minus true)")
     print(f"GAME  {'  '.join(f'{value:.2f}' for value in result.game)}  (levels 0 to 3)")
     if result.coverage is not None:
         print(
             f"range {result.coverage:9.1%}  of the true numbers lie in theirs (asked for: {coverage:.4g}), "
-            f"mean width {result.mean_width:.2f} heads"
+            f"mean width {result.mean_width:.2f} {thing}"
         )
     if arguments.maps and result.psnr is not None:
         print(f"PSNR  {result.psnr:9.2f}  dB")
         print(f"SSIM  {result.ssim:9.4f}")
+    _print_by_label(result)
+
+
+def _print_by_label(result: Evaluation) -> None:
+    """The errors of the pictures with each value of each label, and the mean of these errors, as protocols want it."""
+    for label, values in result.by_label.items():
+        for value, errors in values.items():
+            shown = f"MAE {errors['mae']:9.2f}  RMSE {errors['rmse']:9.2f}"
+            print(f"{label} {value:<12} {shown}  {errors['pictures']} pictures")
+        mean = sum(errors["mae"] for errors in values.values()) / len(values)
+        print(f"{label} {'mean':<12} MAE {mean:9.2f}  of the {len(values)} above")

@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from crowdcount.cli.common import Command, add_model, begin, check_writable, import_keras, writing
+from crowdcount.cli.common import Command, add_model, begin, check_writable, import_keras
+from crowdcount.files import writing
 
 # The keys of crowdcount.network.export.FORMATS, which cannot be had without Keras.
 FORMATS = ("saved_model", "onnx", "litert")

@@ -34,6 +34,12 @@ def add(command: Command) -> None:
     parser.add_argument(
         "--maps", metavar="FOLDER", help="read the targets that crowdcount density wrote to this folder"
     )
+    parser.add_argument(
+        "--thing",
+        metavar="WORD",
+        default="people",
+        help="what the annotations mark, in the plural, as cells: counts speak of it (default: people)",
+    )
     add_seed(parser)
 
 
@@ -64,6 +70,7 @@ def _train(arguments: argparse.Namespace) -> int:
             maps=arguments.maps,
             seed=arguments.seed,
             command=_command_line(arguments),
+            thing=arguments.thing,
         )
     return 0
 

@@ -14,6 +14,7 @@ from crowdcount.cli.common import (
     Command,
     add_coverage,
     add_model,
+    add_scale,
     add_zones,
     begin,
     check_outputs,
@@ -67,6 +68,7 @@ def add(command: Command) -> None:
         help="average counts over about this time; 0 gives each frame's own count (default: 5)",
     )
     add_coverage(parser)
+    add_scale(parser)
     add_model(parser)
 
 
@@ -79,7 +81,7 @@ def _video(arguments: argparse.Namespace) -> int:
     for path in filter(None, outputs.values()):
         check_writable(Path(path))
 
-    from crowdcount.area.zones import read_zones
+    from crowdcount.area.zone_files import read_zones
 
     zones = read_zones(arguments.zones) if arguments.zones else []
 
@@ -107,6 +109,7 @@ def _video(arguments: argparse.Namespace) -> int:
         seconds=arguments.seconds,
         smooth=arguments.smooth,
         coverage=coverage_of(arguments),
+        scale=arguments.scale,
         annotated=arguments.annotated,
         report=warn,
     )

@@ -20,6 +20,7 @@ from crowdcount.network.loading import Model
 
 # Longest side, in pixels, of a picture in the table.
 _THUMBNAIL = 240
+_COLUMNS = ("picture", "count", "low", "high", "coverage", "densest", "size", "model", "warnings", "error")
 _CELL = "text-align:left;vertical-align:top"
 
 
@@ -131,21 +132,11 @@ def compare(
 
 
 def _row(result: CountResult | CountFailure) -> dict:
-    if isinstance(result, CountFailure):
-        names = ("count", "low", "high", "coverage", "densest", "size", "model", "warnings")
-        return {"picture": result.picture, **dict.fromkeys(names), "error": result.error}
-    return {
-        "picture": result.picture,
-        "count": result.count,
-        "low": result.low,
-        "high": result.high,
-        "coverage": result.coverage,
-        "densest": fullest_block(result.density),
-        "size": f"{result.width}x{result.height}",
-        "model": result.model,
-        "warnings": list(result.warnings),
-        "error": None,
-    }
+    row = dict.fromkeys(_COLUMNS) | {key: value for key, value in result.to_dict().items() if key in _COLUMNS}
+    if isinstance(result, CountResult):
+        row |= {"count": result.count, "low": result.low, "high": result.high}  # not rounded: to compute with
+        row |= {"densest": fullest_block(result.density), "size": f"{result.width}x{result.height}"}
+    return row
 
 
 def _shown(result: CountResult | CountFailure) -> str:

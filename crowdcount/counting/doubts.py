@@ -35,26 +35,27 @@ _NOBODY = 1.5
 _CROWDED = 0.36
 
 
-def find_doubts(picture: np.ndarray, density: np.ndarray) -> list[str]:
+def find_doubts(picture: np.ndarray, density: np.ndarray, *, size: tuple[int, int] | None = None) -> list[str]:
     """Reasons to doubt a count.
 
     Args:
         picture: uint8 RGB, shape (H, W, 3).
         density: people a cell at stride 8, shape (ceil(H / 8), ceil(W / 8)).
+        size: height and width in pixels of the picture that was resized to this one; None: it was not.
 
     Returns:
         One sentence each; usually none. Of a blank picture only that it is blank.
 
     Example:
         >>> find_doubts(np.zeros((80, 120, 3), np.uint8), np.zeros((10, 15), np.float32))
-        ['The picture is almost all one color: it shows nothing to count.']
+        ['There is hardly any contrast in the picture: it shows nothing to count.']
     """
     blocks = sample_blocks(picture)
     doubt = blank(blocks)
     if doubt:
         return [doubt]
     doubts = (
-        small(picture),
+        small(size or picture.shape[:2]),
         dark(blocks),
         blurred(blocks),
         nobody(density),
@@ -103,7 +104,7 @@ def blank(blocks: np.ndarray) -> str | None:
     light = max(_BLACK, _brightness(blocks))
     plain = np.percentile(blocks.std(axis=(1, 2)), 90) < _PLAIN * light
     if plain and np.percentile(_contrast(blocks), 90) < _BLANK * light:
-        return "The picture is almost all one color: it shows nothing to count."
+        return "There is hardly any contrast in the picture: it shows nothing to count."
     return None
 
 
@@ -124,9 +125,9 @@ def blurred(blocks: np.ndarray) -> str | None:
     return None
 
 
-def small(picture: np.ndarray) -> str | None:
+def small(size: tuple[int, int]) -> str | None:
     """A picture too small to hold heads of several pixels, a thumbnail for example."""
-    height, width = picture.shape[:2]
+    height, width = size
     if min(height, width) < _SMALLEST:
         return (
             f"The picture is very small ({width}x{height} pixels): heads need several pixels each. "

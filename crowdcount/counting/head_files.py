@@ -29,7 +29,7 @@ def save_heads(path: str | os.PathLike, results: Iterable[CountResult]) -> None:
     Raises:
         OSError: if the file cannot be written.
     """
-    if os.fspath(path).lower().endswith(".json"):
+    if is_json(path):
         write_json(path, [(_name_in(path, result), result.heads()) for result in results])
         return
     with atomic_path(path) as temporary:
@@ -38,6 +38,11 @@ def save_heads(path: str | os.PathLike, results: Iterable[CountResult]) -> None:
             writer.writeheader()
             for result in results:
                 writer.writerows(csv_rows(_name_in(path, result), result.heads()))
+
+
+def is_json(path: str | os.PathLike) -> bool:
+    """Whether a file of heads is to be JSON, by its name."""
+    return os.fspath(path).lower().endswith(".json")
 
 
 def picture_name(picture: str | os.PathLike, file: str | os.PathLike) -> str:

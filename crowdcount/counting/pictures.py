@@ -5,47 +5,82 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import overload
 
 import numpy as np
 
+from crowdcount.counting.counts_file import CountsFile, settings_of
 from crowdcount.counting.doubts import find_doubts
 from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.sources import expanded, is_folder, listed, name_of, pictures_in
+from crowdcount.counting.scale import (
+    Look,
+    check_scale,
+    disagreement,
+    look,
+    on_grid,
+    other_count,
+    search,
+    sizes_of,
+)
+from crowdcount.counting.sources import expanded, is_folder, is_one, listed, name_of, pictures_in
+from crowdcount.counting.words import about, thing_of
 from crowdcount.data.images import Source, load_picture
-from crowdcount.errors import CrowdCountError
+from crowdcount.errors import CrowdCountError, DataError
 from crowdcount.network.loading import Model, load_network
-from crowdcount.network.prediction import predict_density
+
+
+@overload
+def count(
+    picture: Source, *, model: Model = ..., coverage: float = ..., scale: float | None = ..., progress: bool = ...
+) -> CountResult: ...
+
+
+@overload
+def count(
+    picture: Iterable[Source],
+    *,
+    model: Model = ...,
+    coverage: float = ...,
+    scale: float | None = ...,
+    progress: bool = ...,
+) -> list[CountResult]: ...
 
 
 def count(
-    picture: Source | list | tuple,
+    picture,
     *,
     model: Model = "general",
     coverage: float = COVERAGE,
+    scale: float | None = None,
     progress: bool = True,
-) -> CountResult | list[CountResult]:
+):
     """Count the people in a picture, or in each picture of a list or folder.
 
     Args:
         picture: a path, the bytes of a file, a file object, a PIL image or a NumPy array (see
-            `images.load_picture`); a list or tuple of these, of any sizes; or the path of a folder, whose
-            pictures, and those of its subfolders, are counted in the order of their paths.
+            `load_picture`); several of these, of any sizes, in a list, a generator or a batch (N, H, W, 3); or the
+            path of a folder, alone or among several, whose pictures, and those of its subfolders, are counted in
+            the order of their paths.
         model: name of a network that comes with the package, a `.weights.h5` file, or a `keras.Model` that
             maps (batch, height, width, 3) RGB, 0..255, to a density map at an eighth of the size.
         coverage: share of the ranges `low` to `high` that are to hold the truth. Ranges need the calibration
             in a model card: a `keras.Model` has none, nor have weights trained without validation pictures.
+        scale: count each picture at so many times its size, 1/16 to 16. None: at the size at which the network
+            knows the heads, where its card says what it takes to find that, see `scale.search`; else as it is.
         progress: show a progress bar on the standard error, if that is a terminal, for a picture that is so
             large that it runs in tiles.
 
     Returns:
-        A `CountResult`, or a list of them for a list or a folder.
+        A `CountResult` for one picture, or a list of them for several or a folder.
 
     Raises:
         PictureError: if a picture cannot be read, or a folder holds none. Of a list or a folder no count is
             kept then: `count_many` goes on after a picture that fails.
         WeightsError: if there is no such network, or its file is damaged.
-        DataError: if `coverage` is no share between 0 and 1.
+        DataError: if `coverage` is no share between 0 and 1, or `scale` is out of its range or makes a picture too
+            large.
 
     Example:
         >>> import crowdcount
@@ -54,14 +89,13 @@ def count(
         >>> result.density.shape, result.width, result.height
         ((6, 10), 80, 48)
     """
-    if is_folder(picture):
-        sources: list = pictures_in(picture)
-    elif isinstance(picture, (list, tuple)):
-        sources = list(picture)
-    else:
-        return _Counter(model, coverage, progress)(picture)
-    counter = _Counter(model, coverage, progress)
-    return [counter(source) for source in sources]
+    counter = _Counter(model, coverage, scale, progress)
+    if is_one(picture) and not is_folder(picture):
+        return counter(picture)
+    results = []
+    for source in listed(picture):
+        results += [counter(each) for each in (pictures_in(source) if is_folder(source) else [source])]
+    return results
 
 
 def count_many(
@@ -69,13 +103,20 @@ def count_many(
     model: Model = "general",
     *,
     coverage: float = COVERAGE,
+    scale: float | None = None,
     progress: bool = True,
+    csv: str | os.PathLike | None = None,
+    resume: bool = False,
 ) -> Iterator[CountResult | CountFailure]:
     """Count picture after picture, going on after those that fail.
 
     Args:
         sources: pictures and paths of folders, as for `count`; or one of them.
-        model, coverage, progress: as for `count`.
+        model, coverage, scale, progress: as for `count`.
+        csv: a file that gets a line a picture once all are counted, as with `crowdcount count --csv`; an existing one
+            is replaced.
+        resume: go on with the file of `csv`, if it is there: its rows stay, and their pictures are not counted
+            again, nor yielded, except those that failed. Each row is in the file as soon as it is counted.
 
     Yields:
         For each picture, in order, a `CountResult`, or a `CountFailure` that says why there is none; a
@@ -83,7 +124,9 @@ def count_many(
 
     Raises:
         WeightsError: if there is no such network, or its file is damaged.
-        DataError: if `coverage` is no share between 0 and 1.
+        DataError: if `coverage` is no share between 0 and 1, or `scale` out of its range; if the file of `csv` is to be
+            gone on with and is no such table, or holds counts by another model; for `resume` without `csv`.
+        CrowdCountError: if the file of `csv` cannot be written.
 
     Example:
         >>> import crowdcount
@@ -93,49 +136,79 @@ def count_many(
         CountResult
         CountFailure
     """
-    counter = _Counter(model, coverage, progress)
-    for source in expanded(listed(sources)):
-        if isinstance(source, CountFailure):
-            yield source
-            continue
-        try:
-            yield counter(source)
-        except MemoryError:
-            yield CountFailure(name_of(source), "There is not enough memory for this picture. Make it smaller.")
-        except (CrowdCountError, OSError) as error:
-            yield CountFailure(name_of(source), str(error))
+    counter = _Counter(model, coverage, scale, progress)
+    if resume and csv is None:
+        raise DataError("There is nothing to go on with: resume=True needs csv, the file that holds the counts.")
+    if csv is None:
+        yield from map(counter.tried, expanded(listed(sources)))
+        return
+    settings = settings_of(counter.name, coverage, scale)
+    counts = CountsFile(csv, resume=resume, settings=settings)
+    with closing(counts):
+        for source in counts.take_up(list(expanded(listed(sources)))):
+            result = counter.tried(source)
+            counts.add(result.to_dict())
+            yield result
+        counts.finish()
 
 
 class _Counter:
     """A network with its calibration, loaded once, that turns pictures into results."""
 
-    def __init__(self, model: Model, coverage: float, progress: bool):
+    def __init__(self, model: Model, coverage: float, scale: float | None, progress: bool):
+        self.scale = None if scale is None else check_scale(scale)
         self.calibration: Calibration | None = usable_calibration(model, coverage)
+        self.sizes = sizes_of(model)
         self.network, self.name = load_network(model)
+        self.thing = thing_of(model)
         self.coverage, self.progress = coverage, progress
 
     def __call__(self, source: Source) -> CountResult:
         start = time.perf_counter()
         picture = load_picture(source)
-        density = predict_density(self.network, picture, progress=self.progress)
-        height, width = picture.shape[:2]
+        looks = self._looks(picture)
+        best, other, size = looks[-1], other_count(looks, self.sizes), picture.shape[:2]
+        density = on_grid(best.density, best.picture.shape[:2], size)
         people = float(density.sum(dtype=np.float64))
+        doubts = find_doubts(best.picture, best.density, size=size)
         low = high = coverage = None
         if self.calibration is not None:
             (low, high), coverage = self.calibration.range(people, self.coverage), self.coverage
+        if other is not None:
+            doubts.append(disagreement(best.people, other))
+            if self.calibration is not None:
+                high = max(high, self.calibration.range(other, self.coverage)[1])
         return CountResult(
             count=people,
             density=density,
             picture=name_of(source),
-            width=width,
-            height=height,
+            width=size[1],
+            height=size[0],
             model=self.name,
             seconds=time.perf_counter() - start,
-            warnings=find_doubts(picture, density),
+            warnings=[about(doubt, self.thing) for doubt in doubts],
             # A file is read again when it is shown: a folder's results would otherwise hold every picture in
             # memory.
             source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
             low=low,
             high=high,
             coverage=coverage,
+            thing=self.thing,
+            scale=best.scale,
         )
+
+    def tried(self, source: Source | CountFailure) -> CountResult | CountFailure:
+        """The result; of a picture that fails, the reason."""
+        if isinstance(source, CountFailure):
+            return source
+        try:
+            return self(source)
+        except MemoryError:
+            return CountFailure(name_of(source), "There is not enough memory for this picture. Make it smaller.")
+        except (CrowdCountError, OSError) as error:
+            return CountFailure(name_of(source), str(error))
+
+    def _looks(self, picture: np.ndarray) -> list[Look]:
+        if self.sizes is None:
+            return [look(self.network, picture, self.scale or 1.0, progress=self.progress)]
+        return search(self.network, picture, self.sizes, scale=self.scale, progress=self.progress)

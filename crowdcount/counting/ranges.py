@@ -144,7 +144,7 @@ def calibration_of(model: str | os.PathLike | keras.Model) -> Calibration | None
 
     if not isinstance(model, (str, os.PathLike)) or os.fspath(model).endswith(".keras"):
         return None
-    return Calibration.from_card(model_card(model))
+    return Calibration.from_card(model_card(model).content)
 
 
 def usable_calibration(model: str | os.PathLike | keras.Model, coverage: float) -> Calibration | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crowdcount.counting.words import PEOPLE, amount
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from crowdcount.area.ground import Ground
-    from crowdcount.area.zones import ZoneSource
+    from crowdcount.area.zone_files import ZoneSource
+
+COLUMNS = (
+    *("picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds"),
+    *("warnings", "error"),
+)
+"""What a picture gives in JSON and CSV, in this order; a CSV file's columns of zones come behind."""
 
 # Longest side, in pixels, of the picture that a notebook shows.
 _NOTEBOOK_SIDE = 1024
@@ -41,6 +49,8 @@ class CountResult:
             that the network was validated on; None where its card has no calibration (see `ranges`).
         high: upper end of the range, or None.
         coverage: that share, or None.
+        thing: what was counted, in the plural, as the network's card says.
+        scale: the picture was counted at so many times its size, see `scale.search`; `density` is of its own size.
     """
 
     count: float
@@ -55,6 +65,28 @@ class CountResult:
     low: float | None = None
     high: float | None = None
     coverage: float | None = None
+    thing: str = PEOPLE
+    scale: float = 1.0
+
+    def to_dict(self) -> dict:
+        """What the command line prints of the picture with `--json`: plain numbers and texts, without what it lacks.
+
+        Returns:
+            `COLUMNS` -> value, counts to a thousandth of a person; neither map nor picture.
+
+        Example:
+            >>> CountResult(64.0, np.ones((8, 8)), "square.jpg", 64, 64, "general", 0.1).to_dict()["count"]
+            64.0
+        """
+        row = {key: getattr(self, key, None) for key in COLUMNS}
+        for key in ("count", "low", "high", "seconds"):
+            row[key] = None if row[key] is None else round(row[key], 3)
+        row["scale"] = rounded_scale(self.scale)
+        return {key: value for key, value in row.items() if value is not None}
+
+    def to_json(self) -> str:
+        """`to_dict` as one line of JSON, as `crowdcount count --json` prints it."""
+        return json.dumps(self.to_dict())
 
     def zones(self, zones: ZoneSource) -> dict[str, float]:
         """Count the people in each of several zones.
@@ -68,7 +100,8 @@ class CountResult:
         Raises:
             DataError: if the zones cannot be read, are no simple polygons, or lie outside the picture.
         """
-        from crowdcount.area.zones import count_zones, read_zones
+        from crowdcount.area.zone_files import read_zones
+        from crowdcount.area.zones import count_zones
 
         return count_zones(self.density, read_zones(zones), (self.height, self.width))
 
@@ -95,7 +128,7 @@ class CountResult:
             {'left': 2.0}
         """
         from crowdcount.area.ground import people_per_square_meter, read_ground
-        from crowdcount.area.zones import read_zones
+        from crowdcount.area.zone_files import read_zones
 
         zones = read_zones(zones)
         size = (self.height, self.width)
@@ -176,14 +209,14 @@ class CountResult:
 
         shown = overlay(self._picture(), self.density, longest_side=longest_side)
         if zones is not None:
-            from crowdcount.area.zones import draw_zones, read_zones
+            from crowdcount.area.drawing import draw_zones
+            from crowdcount.area.zone_files import read_zones
 
             shown = draw_zones(shown, read_zones(zones), self.zones(zones))
         return add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
 
     def _people(self) -> str:
-        people = round(self.count)
-        text = f"about {people} {'person' if people == 1 else 'people'}"
+        text = f"about {amount(str(round(self.count)), self.thing)}"
         if self.low is None:
             return text
         return f"{text} ({round(self.low)} to {round(self.high)}, {100 * self.coverage:.3g} % range)"
@@ -198,3 +231,21 @@ class CountFailure:
 
     picture: str
     error: str
+
+    def to_dict(self) -> dict:
+        """Picture and error, see `CountResult.to_dict`."""
+        return {"picture": self.picture, "error": self.error}
+
+    def to_json(self) -> str:
+        """`to_dict` as one line of JSON."""
+        return json.dumps(self.to_dict())
+
+
+def rounded_scale(scale: float) -> float:
+    """A scale as JSON and CSV tell it.
+
+    Example:
+        >>> rounded_scale(0.254001)
+        0.254
+    """
+    return round(float(scale), 4)

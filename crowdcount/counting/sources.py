@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeGuard
 
 import numpy as np
 
 from crowdcount.counting.results import CountFailure
 from crowdcount.data.images import Source, list_pictures
 from crowdcount.errors import PictureError
+
+
+def is_one(items: object) -> bool:
+    """Whether something to count is one picture or folder, not several: the one rule for `count`, `count_many`, `compare`.
+
+    Example:
+        >>> is_one("march.jpg"), is_one(["march.jpg"]), is_one(name for name in ["a.jpg", "b.jpg"])
+        (True, False, False)
+    """
+    # These can be gone through as well: by letters, bytes, lines and rows.
+    single = isinstance(items, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(items, "read")
+    single |= getattr(items, "ndim", 0) in (2, 3)  # a tensor; a column of paths has one axis, a batch of pictures four
+    return single or not isinstance(items, Iterable)
 
 
 def listed(items: object) -> Iterable:
@@ -19,10 +33,7 @@ def listed(items: object) -> Iterable:
         >>> listed("march.jpg"), listed(("a.jpg", "b.jpg"))
         (['march.jpg'], ('a.jpg', 'b.jpg'))
     """
-    # These can be gone through as well: by letters, bytes, lines and rows.
-    single = isinstance(items, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(items, "read")
-    single |= getattr(items, "ndim", 0) in (2, 3)  # a tensor; a column of paths has one axis, a batch of pictures four
-    return [items] if single or not isinstance(items, Iterable) else items
+    return [items] if is_one(items) else items  # type: ignore[return-value]
 
 
 def pictures_in(folder: str | os.PathLike, *, leave_out: Callable[[str], bool] | None = None) -> list[str]:
@@ -66,11 +77,13 @@ def expanded(
             yield CountFailure(name_of(source), str(error))
 
 
-def is_folder(source: Source) -> bool:
+def is_folder(source: object) -> TypeGuard[str | os.PathLike]:
+    """Whether it is the path of a folder."""
     return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)
 
 
 def name_of(source: Source) -> str:
+    """A picture's path, or `\"picture\"` where it came without one."""
     if isinstance(source, (str, os.PathLike)):
         return os.fsdecode(source)
     # PIL images and file objects know their files; an open socket's name is a number.

@@ -7,29 +7,11 @@ from pathlib import Path
 
 import keras
 
-from crowdcount.errors import WeightsError
+from crowdcount.errors import NetworkError, WeightsError
+from crowdcount.network.designs import BACK_END_FILTERS, DESIGNS, FRONT_END, filters_of, is_width
 from crowdcount.network.layers import Convolution
 from crowdcount.network.precision import choose_precision
 
-FRONT_END = (
-    ("block1_conv1", 64),
-    ("block1_conv2", 64),
-    ("block2_conv1", 128),
-    ("block2_conv2", 128),
-    ("block3_conv1", 256),
-    ("block3_conv2", 256),
-    ("block3_conv3", 256),
-    ("block4_conv1", 512),
-    ("block4_conv2", 512),
-    ("block4_conv3", 512),
-)
-BACK_END_FILTERS = (512, 512, 512, 256, 128, 64)
-DESIGNS = {
-    "A": (1, 1, 1, 1, 1, 1),
-    "B": (2, 2, 2, 2, 2, 2),
-    "C": (2, 2, 2, 4, 4, 4),
-    "D": (4, 4, 4, 4, 4, 4),
-}
 # VGG-16's fifth block has the shape of the first three dilated layers. Behind a fourth pool its 3x3 filters look at
 # every second cell of our map, which is what dilation 2 does without the pool: it is a start for them, too.
 A_TROUS = {"dilated1": "block5_conv1", "dilated2": "block5_conv2", "dilated3": "block5_conv3"}
@@ -76,7 +58,7 @@ def CSRNet(
         heads per cell, float32, not negative. 16,263,489 parameters at width 1.
 
     Raises:
-        ValueError: for an unknown design, or a width that leaves no filters.
+        NetworkError: for an unknown design, or a width outside 1/64 to 4.
         WeightsError: where the weights are missing, damaged or made for another network.
 
     Reference:
@@ -90,13 +72,10 @@ def CSRNet(
         TensorShape([1, 13, 8, 1])
     """
     if design not in DESIGNS:
-        raise ValueError(f"`design` must be one of {', '.join(DESIGNS)}. Received: design={design!r}")
-    if not 1 / 64 <= width <= 4:
-        raise ValueError(f"`width` multiplies the filters and must lie between 1/64 and 4. Received: width={width!r}")
+        raise NetworkError(f"`design` must be one of {', '.join(DESIGNS)}. Received: design={design!r}")
+    if not is_width(width):
+        raise NetworkError(f"`width` multiplies the filters and must lie between 1/64 and 4. Received: width={width!r}")
     dtype = choose_precision() if precision is None else precision
-
-    def filters(number: int) -> int:
-        return max(1, round(number * width))
 
     inputs = keras.Input((None, None, 3), name="picture")
     x = keras.layers.Rescaling(
@@ -108,7 +87,7 @@ def CSRNet(
             # "same" lets a last odd row or column through: ceil, not floor.
             x = keras.layers.MaxPooling2D(2, padding="same", name=f"block{int(block[-1]) - 1}_pool", dtype=dtype)(x)
         x = Convolution(
-            filters(number),
+            filters_of(number, width),
             3,
             padding="same",
             activation="relu",
@@ -118,7 +97,7 @@ def CSRNet(
         )(x)
     for position, (number, rate) in enumerate(zip(BACK_END_FILTERS, DESIGNS[design]), start=1):
         x = Convolution(
-            filters(number),
+            filters_of(number, width),
             3,
             dilation_rate=rate,
             padding="same",

@@ -11,6 +11,11 @@ from crowdcount.files import data_folder
 SUFFIX = ".weights.h5"
 
 
+def model_names() -> list[str]:
+    """Names of the models that come with the package, and of one's own beside them, sorted."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in data_folder("weights").glob(f"*{SUFFIX}"))
+
+
 def find_weights(name_or_file: str | os.PathLike) -> Path:
     """Path of a shipped model's weights or of a file.
 
@@ -27,5 +32,5 @@ def find_weights(name_or_file: str | os.PathLike) -> Path:
         raise WeightsError(f"A weight file is wanted, but {path} is a folder. Name the {SUFFIX} file in it.")
     if path.is_file():
         return path
-    names = ", ".join(sorted(item.name.removesuffix(SUFFIX) for item in shipped.glob(f"*{SUFFIX}"))) or "none"
+    names = ", ".join(model_names()) or "none"
     raise WeightsError(f"There is no model or file named {text!r}. Models that come with crowdcount: {names}.")

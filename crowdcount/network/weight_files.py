@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING
 from crowdcount.errors import WeightsError
 from crowdcount.files import atomic_path
 from crowdcount.network.cards import model_card
+from crowdcount.network.designs import dilation_rates, filters_of
+from crowdcount.network.kinds import kind_of
 from crowdcount.network.locate import SUFFIX, find_weights
+from crowdcount.network.torch_weights import load_state, read_state
 
 if TYPE_CHECKING:
     import h5py
@@ -27,32 +30,42 @@ if TYPE_CHECKING:
 def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
     """Load a weight file into a model of the same design and width, in place.
 
+    Args:
+        model: a CSRNet.
+        name_or_file: name of a shipped model, a `.weights.h5` file, or weights of PyTorch's CSRNet (`.pth`, `.npz`),
+            see `crowdcount.network.torch_weights`.
+
     Raises:
         WeightsError: for a file that is missing, cut off, changed or made for another network.
     """
     path = find_weights(name_or_file)
+    kind = kind_of(path)
+    if kind == "torch":
+        load_state(model, read_state(path), path)
+        return
+    if kind == "keras":
+        raise WeightsError(f"{path} is a whole model, not weights: open it with crowdcount.load_model.")
     if not path.name.endswith(SUFFIX):
         raise WeightsError(f"A weight file's name ends in {SUFFIX}. Received: {path}")
     card = model_card(path)
-    if "sha256" in card and checksum(path) != card["sha256"]:
+    if card.sha256 is not None and checksum(path) != card.sha256:
         raise WeightsError(f"{path} is cut off or changed: its checksum is not the one in its card. Get it again.")
-    network = card.get("network") or {}
     try:
         filters = model.get_layer("block1_conv1").filters
     except ValueError:
         raise WeightsError(f"{path} holds weights of CSRNet. Received another network: {model.name!r}") from None
-    if "width" in network and max(1, round(64 * network["width"])) != filters:
+    if card.width is not None and filters_of(64, card.width) != filters:
         raise WeightsError(
-            f"{path} holds a network of width {network['width']:g}, the model has width {filters / 64:g}: build it "
-            f"with that width, CSRNet(width={network['width']:g})."
+            f"{path} holds a network of width {card.width:g}, the model has width {filters / 64:g}: build it "
+            f"with that width, CSRNet(width={card.width:g})."
         )
-    for layer, rate in network.get("rates", {}).items():
-        built = model.get_layer(layer).dilation_rate[0]
-        if built != rate:
-            raise WeightsError(
-                f"{path} was trained with design {card['network'].get('design')!r} ({layer} at rate {rate}), the model "
-                f"has rate {built}: build it with CSRNet(design={card['network'].get('design')!r})."
-            )
+    if "rates" in (card.content.get("network") or {}):
+        for layer, rate in dilation_rates(card.design).items():
+            if model.get_layer(layer).dilation_rate[0] != rate:
+                raise WeightsError(
+                    f"{path} was trained with design {card.design!r} ({layer} at rate {rate}), the model has rate "
+                    f"{model.get_layer(layer).dilation_rate[0]}: build it with CSRNet(design={card.design!r})."
+                )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where a file does not fit, Keras warns of each layer before it raises

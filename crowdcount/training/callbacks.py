@@ -20,10 +20,12 @@ from tqdm import tqdm
 
 from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample
+from crowdcount.data.regions import within
 from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path, clear_leftovers
 from crowdcount.measuring import metrics
 from crowdcount.network.prediction import predict_density
+from crowdcount.training import losses
 
 HISTORY_FIELDS = ("epoch", "loss", "mae", "bias", "val_mae", "val_rmse", "val_bias", "val_sum", "seconds")
 
@@ -66,6 +68,8 @@ class CropBias(keras.metrics.Metric):
 
 def _counts(y_true, y_pred):
     """Heads a crop, true and predicted; points are (B, N, 3) with a flag last, maps (B, h, w, 1)."""
+    if len(y_true.shape) == 4:
+        y_true, y_pred = losses.known_cells(y_true, y_pred)
     predicted = ops.sum(y_pred, axis=(1, 2, 3))
     true = ops.sum(y_true[..., 2], axis=1) if len(y_true.shape) == 3 else ops.sum(y_true, axis=(1, 2, 3))
     return ops.cast(true, predicted.dtype), predicted
@@ -110,8 +114,11 @@ class Validation(keras.callbacks.Callback):
         for sample in tqdm(
             self.samples, f"validation {epoch + 1}", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr
         ):
-            true.append(sample.count)
-            predicted.append(predict_density(self.model, sample.read()).sum(dtype=np.float64))
+            picture = sample.read()
+            density = predict_density(self.model, picture)
+            density, heads = within(sample.counted(picture.shape[:2]), density, sample.points)
+            true.append(len(heads))
+            predicted.append(density.sum(dtype=np.float64))
         true, predicted = np.array(true, float), np.array(predicted)
         results = {
             "val_mae": float(metrics.mae(true, predicted)),

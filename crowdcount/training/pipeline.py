@@ -17,6 +17,7 @@ from PIL import Image
 
 from crowdcount.data.annotations import Sample
 from crowdcount.data.density import density_map, load_density_map, sum_pool
+from crowdcount.data.regions import cell_shares
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE
 from crowdcount.training.nobody import draw_nothing, strew
@@ -218,6 +219,7 @@ def example(
     sigma: float | str = 15.0,
     target: str = "map",
     density: np.ndarray | None = None,
+    counted: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One training example: the picture's and the target's pixels at the same place.
 
@@ -231,17 +233,23 @@ def example(
         sigma: kernel of the map in pixels of the resized picture, see `crowdcount.data.density.density_map`.
         target: `"map"`, or `"points"` for losses that take heads.
         density: the picture's map at stride 1, (H, W), where it has been prepared; it cannot be resized.
+        counted: bool (H, W), where in the picture is counted; None for everywhere. Cells that lie outside for more
+            than a half are NaN in the map: neither the target nor the loss knows them. The pixels stay.
 
     Returns:
         uint8 (height, width, 3), and float32 (height / 8, width / 8, 1) or (N, 3) with x, y and 1 for each head.
 
     Raises:
-        DataError: where a prepared map does not fit its picture.
+        DataError: where a prepared map does not fit its picture, or points are asked for where only a part is counted.
     """
     pixels = place.cut_picture(picture)
     size = (place.picture_height, place.picture_width)
     scale = (size[1] / picture.shape[1], size[0] / picture.shape[0])
     if target == "points":
+        if counted is not None:
+            raise DataError(
+                "Heads as the target cannot leave out a region. Train on maps where a data set has regions."
+            )
         heads = place.cut_points(points, scale)
         return pixels, np.concatenate([heads, np.ones((len(heads), 1))], axis=1).astype(np.float32)
     if density is None:
@@ -253,6 +261,9 @@ def example(
             f"A prepared density map has shape {density.shape}, its picture {picture.shape[:2]}, and it is asked for at "
             f"{size}. Prepared maps train at scale 1 only; make them anew with `crowdcount density`."
         )
+    if counted is not None:
+        resized = np.asarray(Image.fromarray(counted).resize(size[::-1], Image.Resampling.NEAREST))
+        cells = np.where(cell_shares(resized) < 0.5, np.float32(np.nan), cells)
     return pixels, place.cut_map(cells)[..., None]
 
 
@@ -328,7 +339,8 @@ def training_dataset(
         place = crops.place(crop, *picture.shape[:2], key, epoch, **options)
         density = load_density_map(Path(maps) / f"{sample.name}.h5") if maps is not None else None
         kernel = sigma(sample) if callable(sigma) else sigma
-        return example(picture, sample.points, place, sigma=kernel, target=target, density=density)
+        counted = sample.counted(picture.shape[:2])
+        return example(picture, sample.points, place, sigma=kernel, target=target, density=density, counted=counted)
 
     def load(number):
         pixels, wanted = tf.numpy_function(make, [number], (tf.uint8, tf.float32))

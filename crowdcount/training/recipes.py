@@ -10,7 +10,8 @@ import keras
 from crowdcount.data.annotations import Sample
 from crowdcount.data.density import paper_sigma
 from crowdcount.errors import TrainingError
-from crowdcount.network.csrnet import BACK_END_FILTERS, INPUT_SCALE
+from crowdcount.network.csrnet import INPUT_SCALE
+from crowdcount.network.designs import BACK_END_FILTERS
 from crowdcount.training.losses import EuclideanLoss, PoissonLoss
 from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD
 from crowdcount.training.pipeline import PaperPatches, RandomCrops

@@ -21,7 +21,8 @@ from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import TrainingError
 from crowdcount.network import weight_files as model_files
-from crowdcount.network.csrnet import DESIGNS, CSRNet
+from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.designs import DESIGNS
 from crowdcount.training import callbacks, mining, pipeline
 from crowdcount.training.recipes import Recipe, find_recipe
 
@@ -59,6 +60,7 @@ def train(
     maps: str | os.PathLike | None = None,
     seed: int = 0,
     command: str | None = None,
+    thing: str = "people",
 ) -> TrainingResult:
     """Train CSRNet on head annotations.
 
@@ -80,6 +82,8 @@ def train(
             maps are not resized, so pictures are not either.
         seed: of the first weights, the crops and their order.
         command: the command line, for the card.
+        thing: what the annotations mark, in the plural, for the card: captions, warnings and reports of counts speak
+            of it.
 
     Returns:
         A `TrainingResult`.
@@ -158,6 +162,7 @@ def train(
     def keep(which: str, results: dict, calibration: Calibration | None) -> None:
         card = {
             "network": network_card(design, width),
+            "thing": thing,
             "recipe": recipe,
             "init": Path(state["init"]).name,
             "seed": seed,

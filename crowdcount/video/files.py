@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageChops
 
-from crowdcount.area.zones import draw_zones
+from crowdcount.area.drawing import draw_zones
 from crowdcount.errors import DataError, VideoError
-from crowdcount.files import atomic_path, is_stream
+from crowdcount.files import append_whole, atomic_path, is_stream
 from crowdcount.grid import map_shape
 from crowdcount.show.plots import add_caption, overlay
 from crowdcount.video.frames import Report
 
 if TYPE_CHECKING:
+    from av.container import OutputContainer
+
     from crowdcount.area.zones import Zone
     from crowdcount.video.results import FrameCount
 
@@ -76,8 +78,8 @@ class CountTable:
                 with atomic_path(self._path) as temporary:
                     temporary.write_bytes(data)
                 data = b""
-            self._file = open(self._path, "ab", buffering=0)
-        self._write(data)
+            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed in `close`
+        append_whole(self._file, data)
 
     def close(self) -> None:
         """End the table; nothing is left to be written."""
@@ -89,16 +91,6 @@ class CountTable:
 
     def __exit__(self, *_) -> None:
         self.close()
-
-    def _write(self, data: bytes) -> None:
-        whole = os.fstat(self._file.fileno()).st_size
-        try:
-            while data:
-                data = data[self._file.write(data) :]  # on a full disk first a part, then an error
-        except BaseException:
-            with suppress(OSError):  # a pipe takes nothing back
-                self._file.truncate(whole)
-            raise
 
 
 class AnnotatedVideo:
@@ -123,9 +115,11 @@ class AnnotatedVideo:
             raise VideoError(f"{path} is no name for a video. Let it end in {' or '.join(_SUFFIXES)}.")
         self.failure: str | None = None
         self._stack = ExitStack()
-        self._container = None
+        self._container: OutputContainer | None = None
         self._last = -1
         self._shown: FrameCount | None = None
+        self._size: tuple[int, ...] | None = None
+        self._strip: Image.Image | None = None
         self._strip_text = ""
         self._room: int | None = None
 
@@ -173,7 +167,7 @@ class AnnotatedVideo:
             self._set_layer(frame, size)
         shown = ImageChops.add(ImageChops.multiply(Image.fromarray(picture), self._gain), self._cover)
         text = f"{_clock(time)}: {_people(frame)}"
-        if text != self._strip_text or self._strip.width != shown.width:
+        if self._strip is None or text != self._strip_text or self._strip.width != shown.width:
             self._strip_text = text
             self._strip = _strip(text, shown.width)
         if self._room is None:

@@ -105,8 +105,9 @@ def read_frames(
     elif _is_webcam(source):
         opened, live = _opened_in_time(lambda: _open_webcam(int(source), timeout), name, timeout), True
     else:
-        opened = _opened_in_time(lambda: _open_address(source, timeout), name, timeout)
-        live = not _is_recording(opened, source)
+        address = os.fspath(source)
+        opened = _opened_in_time(lambda: _open_address(address, timeout), name, timeout)
+        live = not _is_recording(opened, address)
     if not live:
         with opened:
             for moment in _recording(opened, name, report):
@@ -118,8 +119,9 @@ def read_frames(
     def again() -> InputContainer:
         if _is_webcam(source):
             return _open_webcam(int(source), timeout)
-        container = _open_address(source, timeout)
-        if _is_recording(container, source):  # of what was seen already: a broadcast ends so
+        address = os.fspath(source)
+        container = _open_address(address, timeout)
+        if _is_recording(container, address):  # of what was seen already: a broadcast ends so
             container.close()
             raise VideoError("a recording is there now")
         return container
@@ -147,7 +149,7 @@ def source_name(source: VideoSource) -> str:
     if path is not None:
         return path
     # Up to the last "@" before the path, as FFmpeg reads it: a password may hold others.
-    shown = re.sub(r"//[^/]*@", "//***@", source, count=1)
+    shown = re.sub(r"//[^/]*@", "//***@", os.fspath(source), count=1)
     # There is no telling what cameras call a password in the query, or in the path as user=admin&password=...
     return re.sub(r"([?#;=]).*", r"\1***", shown, flags=re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""CSV files of the command line: written at once at the end of the work, or line by line and gone on with."""
+"""CSV files of counts: written at once at the end of the work, or line by line and gone on with."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from crowdcount.cli.common import writing
 from crowdcount.errors import DataError
-from crowdcount.files import atomic_path, is_stream
+from crowdcount.files import append_whole, atomic_path, is_stream, writing
 
 
 class Table:
@@ -50,22 +48,14 @@ class GrowingTable(Table):
     def __init__(self, path: str | os.PathLike, columns: Sequence[str]):
         super().__init__(path, columns)
         self.rows = _read(path, columns)
-        self._file = None
+        self._file: io.FileIO | None = None
 
     def add(self, rows: Sequence[dict]) -> None:
         with writing(self.path):
             if self._file is None:
                 _write(self.path, self.columns, self.rows)
-                self._file = open(self.path, "ab", buffering=0)  # closed in `close`
-            data = _lines(self.columns, rows)
-            start = os.fstat(self._file.fileno()).st_size
-            try:
-                while data:
-                    data = data[self._file.write(data) :]  # on a full disk first a part, then an error
-            except BaseException:
-                with suppress(OSError):
-                    self._file.truncate(start)
-                raise
+                self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed in `close`
+            append_whole(self._file, _lines(self.columns, rows))
 
     def finish(self) -> None:
         if self._file is None:

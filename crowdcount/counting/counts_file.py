@@ -1,0 +1,134 @@
+"""Counts as a CSV file: written at the end of the work, or growing with it and gone on with by a later run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TypeGuard
+
+from crowdcount.counting.report import Entry, entry_of_file
+from crowdcount.counting.results import COLUMNS, CountFailure, rounded_scale
+from crowdcount.counting.sources import name_of
+from crowdcount.counting.tables import GrowingTable, Table
+from crowdcount.data.images import Source
+from crowdcount.errors import DataError
+
+_ZONE, _PER_M2, _LEVEL = "zone ", "per m2 ", "level "
+
+
+class CountsFile:
+    """A CSV file of counts, a line a picture, that a later run can go on with.
+
+    Args:
+        path: the file.
+        zones: names of the zones, which get a column each.
+        per_m2: whether they get others for the people per square meter and the levels of service.
+        resume: go on with the file if it is there.
+        settings: column -> what the counts in the file must have there to be gone on with. Those that are no column of
+            every picture's get one behind the zones.
+
+    Its `pictures` is how many rows it has.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        zones: Sequence[str] = (),
+        *,
+        per_m2: bool = False,
+        resume: bool = False,
+        settings: Mapping[str, str],
+    ):
+        self.path = path
+        columns = [*COLUMNS, *(_ZONE + name for name in zones)]
+        if per_m2:
+            from crowdcount.area.ground import SERVICE_LEVELS
+
+            columns += [_PER_M2 + name for name in zones]
+            columns += [f"{_LEVEL}{use} {name}" for use in SERVICE_LEVELS for name in zones]
+        self._constants = {column: value for column, value in settings.items() if column not in COLUMNS}
+        columns += self._constants
+        self._table = (GrowingTable if resume else Table)(path, columns)
+        for row in self._table.rows:
+            for column, value in settings.items():
+                if row[column] not in ("", value):
+                    raise DataError(
+                        f"{path} holds counts with the {column} {row[column]}; this run has {value}. Name "
+                        f"another file, or the same {column}."
+                    )
+        self.pictures = len(self._table.rows)
+
+    def earlier(self) -> list[dict[str, str]]:
+        """Rows of the pictures that were counted before this run."""
+        return [row for row in self._table.rows if _is_done(row)]
+
+    def pictures_before(self) -> list[str]:
+        """Paths of the pictures that it has rows of before this run's, also of those that failed."""
+        return [row["picture"] for row in self._table.rows]
+
+    def take_up(self, sources: Sequence[Source | CountFailure]) -> list[Source | CountFailure]:
+        """Those of the sources that are to be counted still; their rows of failures give way to new ones."""
+        done = {os.path.abspath(row["picture"]) for row in self.earlier()}
+        left = [source for source in sources if not (_is_path(source) and os.path.abspath(source) in done)]
+        again = {
+            os.path.abspath(source.picture if isinstance(source, CountFailure) else name_of(source)) for source in left
+        }
+        self._table.rows = [
+            row for row in self._table.rows if _is_done(row) or os.path.abspath(row["picture"]) not in again
+        ]
+        self.pictures = len(self._table.rows)
+        return left
+
+    def add(self, row: Mapping) -> None:
+        """Take in a picture: `to_dict` of its result, with `zones`, `per_m2` and `level_of_service` where there are some.
+
+        Raises:
+            CrowdCountError: if the file cannot be written.
+        """
+        cells = {key: row.get(key) for key in COLUMNS} | {"warnings": " ".join(row.get("warnings") or ())}
+        for key, start in (("zones", _ZONE), ("per_m2", _PER_M2)):
+            cells |= {start + name: value for name, value in row.get(key, {}).items()}
+        for name, levels in row.get("level_of_service", {}).items():
+            cells |= {f"{_LEVEL}{use} {name}": level for use, level in levels.items()}
+        self._table.add([cells | self._constants])
+        self.pictures += 1
+
+    def finish(self) -> None:
+        """Write what is not in the file yet."""
+        self._table.finish()
+
+    def close(self) -> None:
+        """Called in any case, also when the work was broken off."""
+        self._table.close()
+
+
+def settings_of(model: str, coverage: float, scale: float | None) -> dict[str, str]:
+    """What the counts of one file have in common; the scale only where it was set by hand.
+
+    Example:
+        >>> settings_of("general", 0.9, 0.5)
+        {'model': 'general', 'coverage': '0.9', 'scale': '0.5'}
+    """
+    settings = {"model": model, "coverage": str(coverage)}
+    return settings if scale is None else {**settings, "scale": str(rounded_scale(scale))}
+
+
+def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
+    """Whether it is a picture that a later run knows again."""
+    return isinstance(source, (str, os.PathLike))
+
+
+def _is_done(row: dict[str, str]) -> bool:
+    return bool(row["count"]) and not row["error"]
+
+
+def entry_of_row(row: dict[str, str]) -> Entry:
+    """What the report tells of a picture that was counted in an earlier run, from its line of CSV."""
+
+    numbers = {key: float(row[key]) if row[key] else None for key in ("count", "low", "high", "coverage", "scale")}
+    zones, per_m2 = (
+        {name[len(start) :]: float(cell) for name, cell in row.items() if name.startswith(start) and cell}
+        for start in (_ZONE, _PER_M2)
+    )
+    texts = (row["warnings"],) if row["warnings"] else ()
+    return entry_of_file(row["picture"], model=row["model"], warnings=texts, zones=zones, per_m2=per_m2, **numbers)

@@ -1,0 +1,60 @@
+"""CSRNet's layers as tables: names, filters and dilation rates of each design. Loads neither Keras nor TensorFlow."""
+
+from __future__ import annotations
+
+import math
+
+FRONT_END = (
+    ("block1_conv1", 64),
+    ("block1_conv2", 64),
+    ("block2_conv1", 128),
+    ("block2_conv2", 128),
+    ("block3_conv1", 256),
+    ("block3_conv2", 256),
+    ("block3_conv3", 256),
+    ("block4_conv1", 512),
+    ("block4_conv2", 512),
+    ("block4_conv3", 512),
+)
+BACK_END_FILTERS = (512, 512, 512, 256, 128, 64)
+DESIGNS = {
+    "A": (1, 1, 1, 1, 1, 1),
+    "B": (2, 2, 2, 2, 2, 2),
+    "C": (2, 2, 2, 4, 4, 4),
+    "D": (4, 4, 4, 4, 4, 4),
+}
+NARROWEST, WIDEST = 1 / 64, 4.0
+
+
+def dilation_rates(design: str) -> dict[str, int]:
+    """Layer's name -> dilation rate of the back end of a design.
+
+    Reference:
+        Li, Zhang and Chen, "CSRNet", CVPR 2018, table 3 (arXiv 1802.10062).
+
+    Example:
+        >>> dilation_rates("C")["dilated6"]
+        4
+    """
+    return {f"dilated{position}": rate for position, rate in enumerate(DESIGNS[design], start=1)}
+
+
+def filters_of(number: int, width: float) -> int:
+    """Filters of a layer that has `number` of them at width 1.
+
+    Example:
+        >>> filters_of(64, 1 / 16), filters_of(64, 0.01)
+        (4, 1)
+    """
+    return max(1, round(number * width))
+
+
+def is_width(value: object) -> bool:
+    """Whether a network can be that wide: a number from 1/64 to 4.
+
+    Example:
+        >>> is_width(0.5), is_width("wide"), is_width(True), is_width(9)
+        (True, False, False, False)
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and NARROWEST <= value <= WIDEST
