@@ -16,7 +16,7 @@ from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.loading import load_model, shared_model
 from crowdcount.network.locate import find_weights
 from crowdcount.network.weight_files import checksum, load_weights, save_weights
-from crowdcount.training.run import network_card
+from crowdcount.training.card import network_card
 
 TINY = 1 / 16
 

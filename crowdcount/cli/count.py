@@ -16,6 +16,7 @@ from crowdcount.cli.common import (
     Command,
     add_coverage,
     add_model,
+    add_scale,
     add_zones,
     begin,
     check_outputs,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from crowdcount.counting.counts_file import CountsFile
     from crowdcount.counting.results import CountFailure, CountResult
 
+
 def add(command: Command) -> None:
     parser = command("count", _count, "count the people in pictures")
     parser.add_argument(
@@ -45,6 +47,7 @@ def add(command: Command) -> None:
     parser.add_argument("--demo", action="store_true", help="count the drawn picture that comes with crowdcount")
     add_model(parser)
     add_coverage(parser)
+    add_scale(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
     parser.add_argument("--csv", metavar="FILE", help="write a line a picture to this file")
     parser.add_argument(
@@ -77,7 +80,7 @@ def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
     from crowdcount.area.ground import read_ground
     from crowdcount.area.zone_files import read_zones
-    from crowdcount.counting.counts_file import CountsFile
+    from crowdcount.counting.counts_file import CountsFile, settings_of
     from crowdcount.counting.pictures import count_many
     from crowdcount.counting.results import CountFailure, CountResult
     from crowdcount.counting.zone_records import zone_columns
@@ -93,7 +96,7 @@ def _count(arguments: argparse.Namespace) -> int:
     coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:
-        settings = {"model": arguments.model, "coverage": str(coverage)}
+        settings = settings_of(arguments.model, coverage, arguments.scale)
         if zones:
             settings["zones"] = _fingerprint(arguments.zones, arguments.ground)
         check_writable(Path(arguments.csv))
@@ -120,7 +123,7 @@ def _count(arguments: argparse.Namespace) -> int:
     if to_count:
         import_keras()
     begin()
-    counted = count_many(to_count, arguments.model, coverage=coverage)
+    counted = count_many(to_count, arguments.model, coverage=coverage, scale=arguments.scale)
     failed = False
     bar = tqdm(sources, unit=" pictures", file=sys.stderr, disable=hides_progress())
     with outputs, bar as shown:

@@ -14,6 +14,7 @@ from crowdcount.cli.common import (
     Command,
     add_coverage,
     add_model,
+    add_scale,
     add_zones,
     begin,
     check_outputs,
@@ -67,6 +68,7 @@ def add(command: Command) -> None:
         help="average counts over about this time; 0 gives each frame's own count (default: 5)",
     )
     add_coverage(parser)
+    add_scale(parser)
     add_model(parser)
 
 
@@ -107,6 +109,7 @@ def _video(arguments: argparse.Namespace) -> int:
         seconds=arguments.seconds,
         smooth=arguments.smooth,
         coverage=coverage_of(arguments),
+        scale=arguments.scale,
         annotated=arguments.annotated,
         report=warn,
     )

@@ -1,20 +1,32 @@
-"""The notebooks' exercises: `check` an answer, ask for a `hint`, see the `solution`.
+"""The notebooks' exercises: `check` an answer, `use` it, ask for a `hint`, see the `solution` and your `progress`.
 
     >>> from crowdcount import course
-    >>> course.names()[:1]  # doctest: +SKIP
-    ['01.line']
+    >>> course.names()[:1]
+    ['00.extrapolate']
 
 An exercise that is still blank, or answered wrongly, prints what is missing and lets the notebook go on.
 """
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from importlib import import_module
+from inspect import getsource
 from pkgutil import iter_modules
+from textwrap import dedent
+from typing import Any
 
-from crowdcount.course.exercise import Exercise, Wrong
+from crowdcount.course import passed as _passed
+from crowdcount.course.exercise import Exercise, Wrong, defined
 
-__all__ = ["check", "find", "hint", "names", "solution"]
+__all__ = ["check", "find", "hint", "names", "progress", "solution", "use"]
+
+WITHHELD_VARIABLE = "CROWDCOUNT_NO_SOLUTIONS"
+"""Environment variable that withholds `solution`, for classes: set to anything but nothing or 0."""
+
+_KEPT = object()
+_asked: Counter[str] = Counter()
 
 
 def check(name: str, answer: object) -> bool:
@@ -37,17 +49,71 @@ def check(name: str, answer: object) -> bool:
         print(f"Not yet ({name}): {wrong}")
         return False
     print(f"Right ({name}): {exercise.praise}")
+    _passed.keep(name, _code(answer))
     return True
 
 
+def use(name: str, answer: Any = _KEPT) -> Any:
+    """What a notebook goes on with: the learner's answer where it is right, else the reference; says which in one line.
+
+    Args:
+        name: the exercise, such as `"04.forward"`.
+        answer: the learner's. Left out: the one that passed in an earlier notebook, kept over restarts.
+
+    Returns:
+        The answer, or the reference of the same kind: what `solution` shows.
+
+    Raises:
+        KeyError: for an exercise that does not exist.
+
+    Example:
+        >>> course.use("06.output_size", lambda n, f, p, s: n)(7, 3, 0, 2)
+        06.output_size: from here on the reference (yours is blank or not right yet).
+        3
+    """
+    exercise = find(name)
+    own = _recalled(exercise) if answer is _KEPT else answer
+    try:
+        exercise.examine(own)
+    except Wrong:
+        why = f"none of yours is kept from notebook {name[:2]}" if own is None else "yours is blank or not right yet"
+        print(f"{name}: from here on the reference ({why}).")
+        return defined(exercise.solution, exercise.answer)
+    print(f"{name}: from here on yours.")
+    _passed.keep(name, _code(own))
+    return own
+
+
+def progress() -> None:
+    """Print which exercises are passed, over restarts, notebook by notebook."""
+    passed = _passed.kept()
+    every = names()
+    done = [name for name in every if name in passed]
+    if not done:
+        print("No exercise passed yet.")
+        return
+    print(f"{len(done)} of {len(every)} exercises passed.")
+    for notebook in dict.fromkeys(name.split(".")[0] for name in done):
+        of_it = [name for name in every if name.split(".")[0] == notebook]
+        print(f"{notebook}: " + ", ".join(f"{'✓' if name in passed else '·'} {name.split('.')[1]}" for name in of_it))
+
+
 def hint(name: str) -> None:
-    """Print a hint that does not give the answer away."""
-    print(find(name).hint)
+    """Print a hint that does not give the answer away; called again for the same exercise, one that says more."""
+    exercise = find(name)
+    _asked[name] += 1
+    print(exercise.hint if _asked[name] == 1 else exercise.more)
+    if _asked[name] > 2:
+        print(f'There is no further hint. course.solution("{name}") shows one way.')
 
 
 def solution(name: str) -> None:
-    """Print a solution, as code to read or to copy."""
-    print(find(name).solution)
+    """Print a solution, as code to read or to copy; not where a class withholds them (`CROWDCOUNT_NO_SOLUTIONS`)."""
+    exercise = find(name)
+    if os.environ.get(WITHHELD_VARIABLE, "0") not in ("", "0"):
+        print(f'Solutions are withheld here ({WITHHELD_VARIABLE} is set). course.hint("{name}") helps on.')
+    else:
+        print(exercise.solution)
 
 
 def names() -> list[str]:
@@ -73,3 +139,22 @@ def _exercises() -> dict[str, Exercise]:
     modules = sorted(module.name for module in iter_modules(__path__) if module.name.startswith("notebook_"))
     listed = [exercise for name in modules for exercise in import_module(f"{__name__}.{name}").EXERCISES]
     return {exercise.name: exercise for exercise in listed}
+
+
+def _code(answer: Any) -> str:
+    """The code of a function that a learner wrote in a cell; "" for anything else."""
+    try:
+        return dedent(getsource(answer))
+    except (OSError, TypeError):  # typed into something that keeps no source, or no function at all
+        return ""
+
+
+def _recalled(exercise: Exercise) -> Any:
+    """The function kept from an earlier notebook; None where there is none, or none that stands on its own."""
+    code = _passed.kept().get(exercise.name)
+    if not code:
+        return None
+    try:
+        return defined(code, exercise.answer)
+    except Exception:  # whatever a learner's code raises: the reference goes on
+        return None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import dis
+import sys
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from types import CodeType
+from inspect import signature
+from types import FrameType
 from typing import Any
 
 import numpy as np
+
+_CHANGEABLE = (np.ndarray, list, dict, set)
 
 
 class Wrong(Exception):
@@ -23,6 +27,7 @@ class Exercise:
         name: notebook and name, such as `"02.sigmoid"`.
         answer: the name that the learner's code defines.
         hint: a nudge, not the answer.
+        more: what a second call of `hint` says: nearly there, still not the code.
         solution: code that defines `answer`.
         praise: one sentence that says what the learner has now.
         examine: takes the answer; raises `Wrong` with what to look at.
@@ -31,9 +36,26 @@ class Exercise:
     name: str
     answer: str
     hint: str
+    more: str
     solution: str
     praise: str
     examine: Callable[[Any], None]
+
+
+def defined(code: str, name: str) -> Any:
+    """What `code` defines under `name`; code of exercises stands on its own, with NumPy as `np`.
+
+    Raises:
+        KeyError: if it defines nothing of this name.
+        Exception: what running the code raises.
+
+    Example:
+        >>> defined("def twice(x):\\n    return 2 * x", "twice")(4)
+        8
+    """
+    space: dict[str, Any] = {"np": np}
+    exec(code, space)
+    return space[name]
 
 
 def examine_function(
@@ -51,7 +73,8 @@ def examine_function(
         inputs: tuples of arguments, several and different, random ones among them.
         mistakes: wrong functions that learners write, each with what to say to those who wrote it.
         tolerance: relative and absolute difference that passes.
-        loops: whether an answer may loop; without, one that gives the right values by a loop is refused.
+        loops: whether an answer may loop; without, one that gives the right values by a loop is refused. It takes
+            more lines of Python for larger arrays, so the inputs must differ in every size that can be looped over.
 
     Returns:
         A function that takes the learner's function and raises `Wrong`.
@@ -68,8 +91,10 @@ def examine_function(
             for mistake, message in mistakes:
                 if all(_same(_quiet(answer, each), _quiet(mistake, each), tolerance) for each in inputs):
                     raise Wrong(message)
-            raise Wrong(_difference(arguments, received, expected))
-        if not loops and _has_loop(getattr(answer, "__code__", None)):
+            raise Wrong(_difference(arguments, received, expected, tolerance))
+        for arguments in inputs:
+            _refuse_changes(answer, arguments)
+        if not loops and _loops(answer, inputs):
             raise Wrong("the values are right, but a loop makes them. Let a product of matrices or an axis do it.")
 
     return examine
@@ -77,9 +102,8 @@ def examine_function(
 
 def call(answer: Callable, arguments: tuple) -> Any:
     """The learner's function on copies of the arguments; what it raises, or a missing answer, becomes `Wrong`."""
-    copies = tuple(np.copy(item) if isinstance(item, np.ndarray) else item for item in arguments)
     try:
-        received = answer(*copies)
+        received = answer(*_copies(arguments))
     except Exception as error:  # whatever a learner's code raises is shown to the learner
         raise Wrong(f"your function stopped with {type(error).__name__}: {error}") from None
     parts = received if isinstance(received, tuple) else (received,)
@@ -88,13 +112,59 @@ def call(answer: Callable, arguments: tuple) -> Any:
     return received
 
 
-def _has_loop(code: CodeType | None) -> bool:
-    """Whether there is a `for` in a function's code, or in that of a comprehension in it."""
-    if code is None:
-        return False
-    # Not by jumps back, which the handlers of `try` and `with` take, too, since Python 3.12.
-    own = any(each.opname == "FOR_ITER" for each in dis.get_instructions(code))
-    return own or any(_has_loop(part) for part in code.co_consts if isinstance(part, CodeType))
+def _copies(arguments: tuple) -> tuple:
+    return tuple(deepcopy(item) if isinstance(item, _CHANGEABLE) else item for item in arguments)
+
+
+def _refuse_changes(answer: Callable, arguments: tuple) -> None:
+    """A right answer that writes into what it was given would spoil the notebook that goes on with it."""
+    given = _copies(arguments)
+    answer(*given)
+    for place, (before, after) in enumerate(zip(arguments, given, strict=True)):
+        if isinstance(before, _CHANGEABLE) and not _same(after, before, 0):
+            named = _parameters(answer)
+            name = f"`{named[place]}`" if place < len(named) else f"argument {place + 1}"
+            raise Wrong(
+                f"the values are right, but your function changes {name}, which it was given and which others still "
+                "use. Make a new one: `x = x - step`, not `x -= step`; `x.copy()` before you write into it."
+            )
+
+
+def _parameters(answer: Callable) -> list[str]:
+    try:
+        return list(signature(answer).parameters)
+    except (TypeError, ValueError):  # some functions of NumPy tell nothing
+        return []
+
+
+def _loops(answer: Callable, inputs: Sequence[tuple]) -> bool:
+    """Whether larger arrays take more lines of Python, in the function or in what it calls, or `map` is in it.
+
+    That is what a loop is, whatever it is written with: `for`, `while`, a comprehension, recursion, `np.vectorize`,
+    `np.apply_along_axis`. Only `map` of a function that is not Python's shows no lines.
+    """
+    if "map" in getattr(getattr(answer, "__code__", None), "co_names", ()):
+        return True
+    taken = [_lines(answer, _copies(arguments)) for arguments in inputs]
+    return max(taken) > min(taken)
+
+
+def _lines(function: Callable, arguments: tuple) -> int:
+    """Lines of Python that a call runs."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Callable:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function(*arguments)
+    finally:
+        sys.settrace(before)
+    return count
 
 
 def _quiet(function: Callable, arguments: tuple) -> Any:
@@ -111,7 +181,7 @@ def _same(received: Any, expected: Any, tolerance: float) -> bool:
         return (
             isinstance(received, (tuple, list))
             and len(received) == len(expected)
-            and all(_same(a, b, tolerance) for a, b in zip(received, expected))
+            and all(_same(a, b, tolerance) for a, b in zip(received, expected, strict=True))
         )
     if isinstance(expected, dict):
         return (
@@ -119,20 +189,55 @@ def _same(received: Any, expected: Any, tolerance: float) -> bool:
             and received.keys() == expected.keys()
             and all(_same(received[key], expected[key], tolerance) for key in expected)
         )
-    try:
-        a, b = np.asarray(received, dtype=np.float64), np.asarray(expected, dtype=np.float64)
-    except (TypeError, ValueError):  # text, or parts of unequal shapes
+    a, b = _numbers(received), _numbers(expected)
+    if a is None or b is None:
         return not isinstance(expected, np.ndarray) and type(received) is type(expected) and bool(received == expected)
     return a.shape == b.shape and np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
-def _difference(arguments: tuple, received: Any, expected: Any) -> str:
-    shape = shape_of(received)
-    if not isinstance(expected, (tuple, list, dict)) and shape != np.shape(expected):
-        return (
-            f"for {_show(arguments)} the shape should be {np.shape(expected)}, yours is {shape or 'that of a number'}."
-        )
-    return f"for {_show(arguments)} it should be {_show(expected)}, yours is {_show(received)}."
+def _numbers(value: Any) -> np.ndarray | None:
+    """As an array of numbers; None for text, and for parts of unequal shapes."""
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def _difference(arguments: tuple, received: Any, expected: Any, tolerance: float) -> str:
+    """What to say of a wrong result: the first place where it differs, with its index, not just how both begin."""
+    where, received, expected = _first_part(received, expected, tolerance)
+    result = f"the result{where}" if where else "it"
+    about = f"for {_show(arguments)}"
+    a, b = _numbers(received), _numbers(expected)
+    if a is None or b is None:
+        return f"{about} {result} should be {_show(expected)}, yours is {_show(received)}."
+    if a.shape != b.shape:
+        wanted, given = (str(each.shape) if each.shape else "that of a number" for each in (b, a))
+        return f"{about} the shape{f' of {result}' if where else ''} should be {wanted}, yours is {given}."
+    differs = ~np.isclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if a.size <= 6 or differs.sum() == 0:
+        return f"{about} {result} should be {_show(expected)}, yours is {_show(received)}."
+    first = tuple(int(axis) for axis in np.argwhere(differs)[0])
+    return (
+        f"{about} {differs.sum()} of the {a.size} numbers{f' of {result}' if where else ''} differ. The first is at "
+        f"[{', '.join(map(str, first))}]: it should be {_one(b[first])}, yours is {_one(a[first])}."
+    )
+
+
+def _first_part(received: Any, expected: Any, tolerance: float, where: str = "") -> tuple[str, Any, Any]:
+    """Where in a tuple, list or dict the first part that differs is, and both of it."""
+    if isinstance(expected, (tuple, list)) and isinstance(received, np.ndarray) and received.ndim:
+        received = list(received)
+    if isinstance(expected, dict) and isinstance(received, dict) and received.keys() == expected.keys():
+        keys: Sequence = list(expected)
+    elif isinstance(expected, (tuple, list)) and isinstance(received, (tuple, list)) and len(received) == len(expected):
+        keys = range(len(expected))
+    else:
+        return where, received, expected
+    for key in keys:
+        if not _same(received[key], expected[key], tolerance):
+            return _first_part(received[key], expected[key], tolerance, f"{where}[{key!r}]")
+    return where, received, expected
 
 
 def shape_of(value: Any) -> tuple[int, ...] | str:
@@ -149,10 +254,14 @@ def _show(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.size > 6:
         return f"an array of shape {value.shape} beginning {np.array2string(value.ravel()[:3], precision=4)}"
     if isinstance(value, (float, np.floating)):
-        return f"{value:.6g}"
+        return _one(value)
     if isinstance(value, np.ndarray):
         return np.array2string(value, precision=4).replace("\n", "")
     return repr(value)
+
+
+def _one(value: Any) -> str:
+    return f"{value:.6g}"
 
 
 def _kind(answer: Any) -> str:

@@ -64,18 +64,36 @@ EXERCISES = [
         name="00.extrapolate",
         answer="extrapolate",
         hint="How many people stand on one unit of area? And on `whole` of them?",
+        more=(
+            "Divide by the area to get the people on one unit of it; multiply by the whole. Check by "
+            "hand: 12 people on 2 of 48 units are 6 a unit, so 288."
+        ),
         solution=getsource(extrapolate),
         praise="the oldest method of crowd counting, in one line. It believes that the crowd is equally "
         "dense "
         "everywhere.",
         examine=examine_function(
             extrapolate,
-            [(12, 2.0, 48.0), (7, 1.0, 1.0), (int(_RNG.integers(3, 90)), 3.5, float(_RNG.uniform(20, 90)))],
+            [
+                (12, 2.0, 48.0),
+                (7, 2.0, 5.0),
+                (7, 1.0, 1.0),
+                (np.array([3.0, 8.0]), np.array([2.0, 4.0]), 48.0),
+                (int(_RNG.integers(3, 90)), 3.5, float(_RNG.uniform(20, 90))),
+            ],
             [
                 (
                     lambda people, area, whole: people * area / whole,
                     "the fraction is upside down: the whole is larger than the area, so the answer must be "
                     "larger than the people counted.",
+                ),
+                (
+                    lambda people, area, whole: people // area * whole,
+                    "// cuts the fraction off: 7 people on 2 units are 3.5 a unit, not 3. An estimate may be one: /.",
+                ),
+                (
+                    lambda people, area, whole: people * whole // area,
+                    "// cuts the fraction off. An estimate may be a fraction: 17.5 people is a fine estimate. Use /.",
                 ),
                 (
                     lambda people, area, whole: people * whole,
@@ -95,7 +113,13 @@ EXERCISES = [
     Exercise(
         name="00.error",
         answer="mean_error",
-        hint="Take the size of each error (np.abs), then their mean, then divide by the truth.",
+        hint=(
+            "An error of 20 too many and one of 20 too few must not cancel. What do you do to a "
+            "number to lose its sign?"
+        ),
+        more=(
+            "np.abs(estimates - truth) holds the size of each error. Take the mean of these, then divide by the truth."
+        ),
         solution=getsource(mean_error),
         praise="one number for how wrong an estimate is, whatever the size of the crowd.",
         examine=examine_function(
@@ -123,6 +147,10 @@ EXERCISES = [
                     "this is the error in people. As a share of the truth it can be compared between crowds.",
                 ),
                 (
+                    lambda estimates, truth: 100 * np.mean(np.abs(estimates - truth)) / truth,
+                    "this is in percent. A share runs from 0 to 1: 20 % is 0.2.",
+                ),
+                (
                     lambda estimates, truth: np.mean(np.abs(estimates - truth) / estimates),
                     "the errors are divided by the estimates. Divide by the truth: it is the same for all.",
                 ),
@@ -138,6 +166,10 @@ EXERCISES = [
         name="00.samples",
         answer="from_samples",
         hint="Put the counted areas together to one: how many people on how much ground?",
+        more=(
+            "np.sum(people) stand on np.sum(areas) units. From here on it is exercise 1. (The mean "
+            "of the densities would let a tiny area weigh as much as a large one.)"
+        ),
         solution=getsource(from_samples),
         praise="a large sample counts more than a small one, as it should.",
         examine=examine_function(
@@ -178,7 +210,10 @@ EXERCISES = [
     Exercise(
         name="00.stewards",
         answer="stewards",
-        hint="np.ceil rounds up; np.maximum takes the larger of two numbers, element by element.",
+        hint=(
+            "51 people at 50 each need two stewards: which way is rounded? And what may the result never fall below?"
+        ),
+        more="np.ceil rounds up; np.maximum takes the larger of two numbers, element by element.",
         solution=getsource(stewards),
         praise="from a count to a decision: this is what the number is for.",
         examine=examine_function(

@@ -19,6 +19,13 @@ NETWORKS = {
 }
 """Each application of the table, and the crowd, with the network that suits it."""
 
+# Other names of the same, and transformers, which have replaced most recurrent networks for sequences.
+_ALSO_RIGHT = {
+    "CNN": ("convolutional", "convolutional network"),
+    "RNN": ("recurrent", "recurrent network", "lstm", "transformer"),
+    "standard": ("dense", "fully connected", "mlp"),
+}
+
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Slope and intercept of the line with the least squared error through points (m,), (m,)."""
@@ -78,7 +85,7 @@ def _examine_networks(answer: Any) -> None:
         raise Wrong(f"{len(missing)} of {len(NETWORKS)} are still without a network; first: {missing[0]!r}.")
     for name, right in NETWORKS.items():
         given = str(answer[name]).strip().lower()
-        if given == right.lower():
+        if given == right.lower() or given in _ALSO_RIGHT.get(right, ()):
             continue
         if "photograph" in name and given == "standard":
             raise Wrong(
@@ -98,8 +105,15 @@ EXERCISES = [
     Exercise(
         name="01.line",
         answer="fit_line",
-        hint="Subtract the means first: the slope is sum(dx * dy) / sum(dx * dx). The line passes through "
-        "the point of the two means, and that gives the intercept.",
+        hint=(
+            "The best line passes through the point of the two means. So look at everything from "
+            "there: subtract the means."
+        ),
+        more=(
+            "With dx = x - x.mean() and dy likewise, the slope is the sum of dx * dy divided by the "
+            "sum of dx * dx. Put the point of the means into y = slope x + intercept to get the "
+            "intercept."
+        ),
         solution="""def fit_line(x, y):
     dx, dy = x - x.mean(), y - y.mean()
     slope = np.sum(dx * dy) / np.sum(dx * dx)
@@ -145,7 +159,8 @@ EXERCISES = [
     Exercise(
         name="01.neuron",
         answer="neuron",
-        hint="First the straight line z = w * x + b, then np.maximum compares every element of z with 0.",
+        hint="Two steps: the straight line, then the bend. What is the larger of 0 and a number?",
+        more=("z is w times x plus b; np.maximum compares every element of z with 0, while Python's max cannot."),
         solution="""def neuron(x, w, b):
     return np.maximum(0, w * x + b)
 """,
@@ -178,7 +193,14 @@ EXERCISES = [
     Exercise(
         name="01.network",
         answer="network",
-        hint="Three steps: Z = X @ W1 + b1 has shape (m, h); A = np.maximum(0, Z); then A @ w2 + b2 has shape (m,).",
+        hint=(
+            "A hidden layer is many neurons at once: one matrix product, a bias for each unit, ReLU. "
+            "Then the output unit adds up, without a bend."
+        ),
+        more=(
+            "Write the shapes: X (m, n) @ W1 (n, h) gives (m, h). After np.maximum with 0 the "
+            "product with w2 (h,) leaves (m,); b2 is one number."
+        ),
         solution="""def network(X, W1, b1, w2, b2):
     hidden = np.maximum(0, X @ W1 + b1)
     return hidden @ w2 + b2
@@ -216,6 +238,11 @@ EXERCISES = [
         answer="which",
         hint="Ask of the input: is it a row of a table (standard), a picture whose neighbors belong "
         "together (CNN), a sequence whose order matters (RNN), or two of these at once (hybrid)?",
+        more=(
+            "The two rows of a table: standard. The two photographs alone: CNN. Speech and "
+            "sentences: a network for sequences. Photograph and radar are two kinds of input: what "
+            "joins branches?"
+        ),
         solution="which = {\n" + "".join(f'    "{name}": "{right}",\n' for name, right in NETWORKS.items()) + "}\n",
         praise="the shape of the input chooses the network; the task of this course is a CNN.",
         examine=_examine_networks,
@@ -223,7 +250,15 @@ EXERCISES = [
     Exercise(
         name="01.slope",
         answer="sigmoid_slope",
-        hint="Write the sigmoid as a = 1 / (1 + exp(-z)). Its derivative needs nothing but a. At z = 0 it is 1/4.",
+        hint=(
+            "Choose a z and measure: nudge it by 0.001 and see how much the sigmoid a changes. At z "
+            "= 0 you get 1/4, and there a is 1/2; far out you get nearly 0, and there a is nearly 0 "
+            "or nearly 1. Which formula of a alone does that?"
+        ),
+        more=(
+            "The slope is a times something that is 1/2 where a = 1/2, near 0 where a is near 1, and "
+            "near 1 where a is near 0. Compute a first: 1 / (1 + np.exp(-z))."
+        ),
         solution="""def sigmoid_slope(z):
     a = 1 / (1 + np.exp(-z))
     return a * (1 - a)

@@ -71,8 +71,14 @@ EXERCISES = [
     Exercise(
         name="02.flatten",
         answer="flatten",
-        hint="Keep the pictures as rows first: reshape(m, -1) gives one row a picture. Then .T turns rows "
-        "into columns. Last, divide by 255.",
+        hint=(
+            "First make one row a picture, without mixing pictures; only then turn rows into "
+            "columns. And which values does a uint8 have?"
+        ),
+        more=(
+            "reshape(m, -1) gives one row a picture, with m = len(pictures). Then .T turns rows into "
+            "columns. Last, divide by 255."
+        ),
         solution="""def flatten(pictures):
     return pictures.reshape(len(pictures), -1).T / 255
 """,
@@ -105,6 +111,10 @@ EXERCISES = [
         name="02.sigmoid",
         answer="sigmoid",
         hint="np.exp works on whole arrays. Mind the minus: for large z the answer is near 1.",
+        more=(
+            "One divided by (1 plus e to the minus z). np.exp(-z) is an array of z's shape, and so "
+            "is everything you make of it."
+        ),
         solution="""def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 """,
@@ -133,8 +143,14 @@ EXERCISES = [
     Exercise(
         name="02.cost",
         answer="cost",
-        hint="np.log is the natural logarithm. Write the loss of all examples as one array, "
-        "take the mean, mind the minus.",
+        hint=(
+            "For an example with y = 1 the loss is -log a, for one with y = 0 it is -log(1 - a). One "
+            "formula holds both, because y or 1 - y is 0."
+        ),
+        more=(
+            "np.log is the natural logarithm. Y * np.log(A) switches off the examples with y = 0; "
+            "write the other half likewise, add, take the mean, mind the minus."
+        ),
         solution="""def cost(A, Y):
     return -np.mean(Y * np.log(A) + (1 - Y) * np.log(1 - A))
 """,
@@ -169,6 +185,7 @@ EXERCISES = [
         answer="graph",
         hint="dJ/dv is 3, and every slope has it as a factor. How much does v move when b is nudged? "
         "By c times as much.",
+        more="dJ/da is 3. dJ/db = dJ/dv * dv/du * du/db = 3 * 1 * c; do c in the same way.",
         solution="""def graph(a, b, c):
     dv = 3
     da = dv
@@ -203,6 +220,10 @@ EXERCISES = [
         answer="gradients",
         hint="Example i is the column X[:, i:i+1]. For each: z, a, dz = a - y; add x * dz to dw "
         "and dz to db. At the end divide both by m.",
+        more=(
+            "Inside the loop: z is the sum of w * x plus b, a its sigmoid, dz = a - y. Start dw as "
+            "np.zeros((n_x, 1)) and db as 0.0, and divide after the loop, not in it."
+        ),
         solution="""def gradients(w, b, X, Y):
     n_x, m = X.shape
     dw, db = np.zeros((n_x, 1)), 0.0

@@ -67,6 +67,7 @@ EXERCISES = [
         answer="forward",
         hint="w has shape (n_x, 1), X has (n_x, m), Z should have (1, m). Which of the two must be "
         "transposed? b is added to all by itself.",
+        more="w.T has shape (1, n_x): its product with X, written with @, is (1, m).",
         solution="""def forward(w, b, X):
     return w.T @ X + b
 """,
@@ -97,6 +98,10 @@ EXERCISES = [
         name="03.backward",
         answer="backward",
         hint="dw adds up x dz over the examples. X (n_x, m) times what of shape (m, 1) gives (n_x, 1)?",
+        more=(
+            "dZ.T is that column. @ adds up over the examples; the mean divides by m, the number of "
+            "columns of X, not of its rows. db is the mean of dZ, one number."
+        ),
         solution="""def backward(X, dZ):
     m = X.shape[1]
     return X @ dZ.T / m, np.sum(dZ) / m
@@ -116,6 +121,18 @@ EXERCISES = [
                     "you divide by the number of inputs. m is the number of examples, X.shape[1].",
                 ),
                 (
+                    lambda X, dZ: (X @ dZ.T / X.shape[0], np.mean(dZ)),
+                    "db is right; dw is divided by the number of inputs. m is the number of examples, X.shape[1].",
+                ),
+                (
+                    lambda X, dZ: (X @ dZ.T / X.shape[1], np.mean(dZ, axis=1, keepdims=True)),
+                    "dw is right; db is an array of shape (1, 1). Here it is one number, as b is: without axis.",
+                ),
+                (
+                    lambda X, dZ: (X @ dZ.T / X.shape[1], np.mean(dZ, axis=1)),
+                    "dw is right; db is an array of shape (1,). Here it is one number, as b is: without axis.",
+                ),
+                (
                     lambda X, dZ: (X * dZ / X.shape[1], np.sum(dZ) / X.shape[1]),
                     "X * dZ broadcasts and keeps all examples apart. The sum over them is what @ does.",
                 ),
@@ -132,6 +149,7 @@ EXERCISES = [
         answer="shares",
         hint="The sum of each column runs down the rows: axis=0. Its shape (hours,) or (1, hours) "
         "broadcasts over the rows.",
+        more="counts.sum(axis=0, keepdims=True) has the shape (1, hours). Divide counts by it, times 100.",
         solution="""def shares(counts):
     return 100 * counts / counts.sum(axis=0, keepdims=True)
 """,
@@ -161,6 +179,7 @@ EXERCISES = [
         name="03.mae",
         answer="mean_absolute_error",
         hint="Print (predicted - truth).shape for shapes (4,) and (4, 1). Bring both to one shape first: np.ravel.",
+        more="Subtract np.ravel(truth) from np.ravel(predicted); then absolute values; then their mean.",
         solution="""def mean_absolute_error(predicted, truth):
     return np.mean(np.abs(np.ravel(predicted) - np.ravel(truth)))
 """,

@@ -111,6 +111,8 @@ def _backward_with(change: str) -> Any:
         m = 1 if change == "no mean" else X.shape[1]
         keep = change != "flat"
         dZ2 = Y - A2 if change == "sign" else A2 - Y
+        if change == "slope at the output":
+            dZ2 = dZ2 * A2 * (1 - A2)
         slope = {"no slope": 1.0, "sigmoid slope": A1 * (1 - A1), "tanh twice": 1 - np.tanh(A1) ** 2}
         dZ1 = W2.T @ dZ2 * slope.get(change, 1 - A1**2)
         return (
@@ -170,7 +172,14 @@ EXERCISES = [
     Exercise(
         name="04.forward",
         answer="forward",
-        hint="Two lines: A1 = np.tanh(W1 @ X + b1), then the same with W2, A1, b2, but a sigmoid around it.",
+        hint=(
+            "Two layers, two lines: each multiplies by its W, adds its b, and bends. Which bend "
+            "belongs to the hidden layer, which to the output?"
+        ),
+        more=(
+            "np.tanh around the first sum, W1 @ X + b1. The second sum takes A1 in place of X, and "
+            "the sigmoid, 1 / (1 + np.exp(-z)), goes around it."
+        ),
         solution=(
             "def forward(X, W1, b1, W2, b2):\n"
             "    A1 = np.tanh(W1 @ X + b1)\n"
@@ -199,6 +208,10 @@ EXERCISES = [
                     "your output has no activation: put the sigmoid around W2 @ A1 + b2 to get a probability.",
                 ),
                 (_forward_with(np.tanh, sigmoid, 0.0), "you left out the biases b1 and b2."),
+                (
+                    _forward_with(lambda z: np.maximum(z, 0), sigmoid),
+                    "your hidden layer uses ReLU; here it is tanh: the six equations below take its slope.",
+                ),
             ],
         ),
     ),
@@ -206,9 +219,13 @@ EXERCISES = [
         name="04.slopes",
         answer="slopes",
         hint=(
-            "With a = sigmoid(z) the first is a * (1 - a); with a = tanh(z) the second is 1 - a**2. "
-            "The other two\n"
-            "are constants on either side of zero: np.where(z > 0, ..., ...)."
+            "For sigmoid and tanh look at the output a rather than at z: both slopes are short "
+            "formulas of a. For the other two draw the curve: its slope is one constant on either "
+            "side of zero."
+        ),
+        more=(
+            "sigmoid: a times (1 minus a). tanh: 1 minus the square of the output. The last two: "
+            "np.where(z > 0, slope on the right, slope on the left)."
         ),
         solution=(
             "def slopes(z):\n"
@@ -262,6 +279,10 @@ EXERCISES = [
         name="04.collapse",
         answer="collapse",
         hint="Put Z1 = W1 X + b1 into Z2 = W2 Z1 + b2, multiply out. What stands before X? What is left?",
+        more=(
+            "Z2 = W2 W1 X + W2 b1 + b2. The matrix before X is W; all that has no X is b. In NumPy "
+            "each of these products is @."
+        ),
         solution="def collapse(W1, b1, W2, b2):\n    return W2 @ W1, W2 @ b1 + b2\n",
         praise="however many linear layers you stack, one matrix and one bias can do the same.",
         examine=examine_function(
@@ -288,10 +309,13 @@ EXERCISES = [
         name="04.backward",
         answer="backward",
         hint=(
-            "dZ2 = A2 - Y. From it dW2 = dZ2 @ A1.T / m and db2, the mean over the examples (axis=1, "
-            "keepdims=True).\n"
-            "Then dZ1 = W2.T @ dZ2 * (slope of tanh, from A1), and the same two lines again with X "
-            "in place of A1."
+            "Write the six equations one below the other, in the order 1 to 6, and below each the "
+            "shapes. Which need a sum over the examples, which a transpose?"
+        ),
+        more=(
+            "Equation 2 is dZ2 @ A1.T / m, equation 3 the mean over the examples (axis=1, "
+            "keepdims=True). In equation 4 W2.T carries dZ2 back, then the slope of tanh, from A1. 5 "
+            "and 6 are 2 and 3 again, with X in place of A1."
         ),
         solution=(
             "def backward(X, Y, W2, A1, A2):\n"
@@ -325,6 +349,18 @@ EXERCISES = [
                     _backward_with("tanh twice"),
                     "A1 already is tanh(Z1): its slope is 1 - A1**2, without another tanh.",
                 ),
+                (
+                    _backward_with("slope at the output"),
+                    "dZ2 is A2 - Y alone: for sigmoid with cross-entropy its slope A2 * (1 - A2) has canceled.",
+                ),
+                (
+                    lambda *given: backward(*given)[2:] + backward(*given)[:2],
+                    "the four are right, in another order: return dW1, db1, dW2, db2.",
+                ),
+                (
+                    lambda *given: tuple(backward(*given)[each] for each in (0, 2, 1, 3)),
+                    "the four are right, in another order: return dW1, db1, dW2, db2.",
+                ),
                 (_backward_with("sign"), "your gradients point the wrong way: dZ2 is A2 - Y, not Y - A2."),
                 (
                     _backward_with("flat"),
@@ -337,10 +373,11 @@ EXERCISES = [
         name="04.initialize",
         answer="initialize",
         hint=(
-            "rng.standard_normal((rows, columns)) gives random weights of standard deviation 1: one "
-            "row a unit, one\n"
-            "column an input. Divide by the square root of the number of inputs. np.zeros((rows, 1)) "
-            "for the biases."
+            "One row a unit, one column an input: write the two shapes first. Then make the spread right by a factor."
+        ),
+        more=(
+            "rng.standard_normal((rows, columns)) has standard deviation 1: divide it by the square "
+            "root of the number of columns, the layer's inputs. np.zeros((rows, 1)) for the biases."
         ),
         solution=(
             "def initialize(n_0, n_1, n_2, rng):\n"

@@ -57,9 +57,10 @@ def _examine_kinds(answer: Any) -> None:
     if missing := [name for name in KINDS if answer.get(name) in (None, ...)]:
         raise Wrong(f"still open: {', '.join(missing)}.")
     for name, kind in KINDS.items():
-        if answer[name] == kind:
+        given = str(answer[name]).strip().lower()
+        if given == kind:
             continue
-        if answer[name] not in ("parameter", "hyperparameter"):
+        if given not in ("parameter", "hyperparameter"):
             raise Wrong(f"{name!r} is {answer[name]!r}; write 'parameter' or 'hyperparameter'.")
         if kind == "parameter":
             raise Wrong(f"{name!r}: gradient descent changes them at each step, so they are parameters.")
@@ -87,6 +88,8 @@ def _forward_with(what: str) -> Callable:
 
 def _backward_with(what: str) -> Callable:
     def wrong(dZ, cache):
+        if what == "slope":
+            dZ = dZ * (cache[2] > 0)
         dA, dW, db = block_backward(dZ, cache)
         m = dZ.shape[1]
         if what == "no mean":
@@ -95,6 +98,8 @@ def _backward_with(what: str) -> Callable:
             return dA / m, dW, db
         if what == "flat":
             return dA, dW, db[:, 0]
+        if what == "slope":
+            return dA, dW, db
         return dA, dW, np.full_like(db, dZ.sum() / m)
 
     return wrong
@@ -147,9 +152,12 @@ EXERCISES = [
         name="05.shapes",
         answer="shapes",
         hint=(
+            "Each layer knows only two sizes: the units before it and its own. Go through the pairs "
+            "of neighbors in `sizes`."
+        ),
+        more=(
             "zip(sizes, sizes[1:]) gives the units before and after each layer. W has a row for each "
-            "unit after and a\n"
-            "column for each before; b is one column; Z has one column an example."
+            "unit after and a\ncolumn for each before; b is one column; Z has one column an example."
         ),
         solution=(
             "def shapes(sizes, m):\n"
@@ -184,8 +192,12 @@ EXERCISES = [
         name="05.block_forward",
         answer="block_forward",
         hint=(
-            "Z = W @ A_prev + b; then np.maximum(Z, 0) where activation == 'relu', else the sigmoid.\n"
-            "Return A and the tuple (A_prev, W, Z)."
+            "The two lines of exercise 1 of notebook 04, for any layer; and a tuple of what the way "
+            "back will need: what came in, the weights, and where the slope is taken."
+        ),
+        more=(
+            "The weighted sum is W @ A_prev + b. np.maximum(Z, 0) where activation is 'relu', else "
+            "the sigmoid. Return A and\nthe tuple (A_prev, W, Z)."
         ),
         solution=(
             "def block_forward(A_prev, W, b, activation):\n"
@@ -223,9 +235,14 @@ EXERCISES = [
         name="05.block_backward",
         answer="block_backward",
         hint=(
-            "Equations 2, 3 and the first half of 4 of notebook 04: dW = dZ @ A_prev.T / m, db the "
-            "mean of dZ over\n"
-            "the examples, dA_prev = W.T @ dZ."
+            "It is equations 2, 3 and the first half of 4 of notebook 04, with A_prev for what came "
+            "in. Which of the three are means over the examples? The shapes tell the transposes: "
+            "each result has the shape of what it belongs to."
+        ),
+        more=(
+            "dW: dZ times A_prev turned around, as a mean over the m examples. db: the mean of dZ "
+            "over the examples, kept as a\ncolumn (axis=1, keepdims=True). dA_prev: the weights "
+            "turned around times dZ, not divided by m."
         ),
         solution=(
             "def block_backward(dZ, cache):\n"
@@ -250,6 +267,10 @@ EXERCISES = [
                     "dA_prev belongs to single examples: only dW and db are divided by m, else it "
                     "shrinks in each layer.",
                 ),
+                (
+                    _backward_with("slope"),
+                    "the slope of the activation was multiplied in already: dZ is behind it, on the side of the sum.",
+                ),
                 (_backward_with("flat"), "db lost an axis: keepdims=True keeps it a column like b."),
                 (
                     _backward_with("one bias"),
@@ -261,9 +282,10 @@ EXERCISES = [
     Exercise(
         name="05.numerical_gradient",
         answer="numerical_gradient",
-        hint=(
-            "For each i: copy theta twice, add `step` to entry i of one, take it from entry i of the other.\n"
-            "(cost(up) - cost(down)) / (2 * step)."
+        hint=("The slope along one entry: nudge this entry alone up and down, and see how much the cost changes."),
+        more=(
+            "For each i: copy theta twice, add `step` to entry i of one, take it from entry i of the "
+            "other. The difference of the\ntwo costs is over a distance of 2 * step."
         ),
         solution=(
             "def numerical_gradient(cost, theta, step):\n"
@@ -305,6 +327,10 @@ EXERCISES = [
         name="05.kinds",
         answer="kinds",
         hint="Ask of each: does gradient descent change it, or did somebody choose it before the first step?",
+        more=(
+            "Gradient descent changes two of the seven. Everything that decides the shape of the "
+            "network or how it is trained was chosen before."
+        ),
         solution=(
             "kinds = {\n"
             "    'weights W': 'parameter',\n"

@@ -92,7 +92,10 @@ EXERCISES = [
     Exercise(
         name="06.correlate",
         answer="correlate",
-        hint="The window at i, j is x[i:i+f, j:j+f]. Multiply it by w, cell by cell, and add it all up.",
+        hint=(
+            "How many places can a window of f x f take, down and across? For each, one number: multiply and add up."
+        ),
+        more="The window at i, j is x[i:i+f, j:j+f]. Multiply it by w, cell by cell, and add it all up.",
         solution=(
             "def correlate(x, w):\n"
             "    f = len(w)\n"
@@ -131,6 +134,10 @@ EXERCISES = [
         name="06.output_size",
         answer="output_size",
         hint="There are n + 2p pixels. The first place is at 0, the last at n + 2p - f, in steps of s.",
+        more=(
+            "From place 0 to the last one it is n + 2p - f pixels: divide by s and round down (//). "
+            "Then count the first place, too."
+        ),
         solution="def output_size(n, f, p, s):\n    return (n + 2 * p - f) // s + 1\n",
         praise="with this you can follow the size of a picture through any network.",
         examine=examine_function(
@@ -155,9 +162,12 @@ EXERCISES = [
         name="06.convolve",
         answer="convolve",
         hint=(
+            "As in exercise 1, but a window has C channels, and there are F filters: each place "
+            "gives F numbers. How large is the result?"
+        ),
+        more=(
             "At row i, column j: x[i:i+f, j:j+f, :, None] * w has the shape (f, f, C, F). Sum over "
-            "the first three axes\n"
-            "and add b: F numbers, one of each filter."
+            "the first three axes\nand add b: F numbers, one of each filter."
         ),
         solution=(
             "def convolve(x, w, b):\n"
@@ -198,6 +208,9 @@ EXERCISES = [
         name="06.parameters",
         answer="parameters",
         hint="One filter is a block of f x f x channels weights, with one bias. How many filters are there?",
+        more=(
+            "A filter has f * f * channels weights and 1 bias. Multiply what one filter has by the number of filters."
+        ),
         solution="def parameters(f, channels, filters):\n    return (f * f * channels + 1) * filters\n",
         praise="the picture's size does not come into it: that is why CSRNet takes pictures of any size.",
         examine=examine_function(
@@ -222,9 +235,13 @@ EXERCISES = [
         name="06.max_pool",
         answer="max_pool",
         hint=(
+            "Windows that do not overlap: where does the window of row i, column j begin? A pool "
+            "treats each channel by itself."
+        ),
+        more=(
             "The window at row i, column j of the result is x[i*size:(i+1)*size, j*size:(j+1)*size]; "
-            "take its largest\n"
-            "value in each channel, .max(axis=(0, 1)). The result has H // size rows and W // size columns."
+            "take its largest\nvalue in each channel, .max(axis=(0, 1)). The result has H // size "
+            "rows and W // size columns."
         ),
         solution=(
             "def max_pool(x, size):\n"

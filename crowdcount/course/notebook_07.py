@@ -133,9 +133,16 @@ EXERCISES = [
     Exercise(
         name="07.parameters",
         answer="parameters",
-        hint="Keep three numbers: the total, the side of the maps and their channels. A filter of a convolution has "
-        "kernel x kernel x channels weights and one bias. A unit of the first dense layer has a weight for each of "
-        "side x side x channels values, and one bias; behind it there is one value a unit: side 1.",
+        hint=(
+            "Go through the layers from the picture on, with three numbers: the total so far, the "
+            "side of the maps, and their channels. Which kind of layer changes which?"
+        ),
+        more=(
+            "A filter of a convolution has kernel x kernel x channels weights and one bias; then "
+            "`channels` is the number of filters. A pool halves the side. A unit of the first dense "
+            "layer has a weight for each of side x side x channels values, and one bias; behind it "
+            "there is one value a unit: side 1."
+        ),
         solution=getsource(parameters),
         praise="this function counts LeNet-5, AlexNet and VGG-16 alike.",
         examine=examine_function(
@@ -177,6 +184,7 @@ EXERCISES = [
         answer="mix",
         hint="x[i, j] is one pixel's list of C values, and x[i, j] @ w gives its K new ones. NumPy's @ does that for "
         "all pixels at once.",
+        more="No loop and no reshape: x (H, W, C) @ w (C, K) is (H, W, K). b (K,) is broadcast.",
         solution=getsource(mix),
         praise="a 1x1 convolution is one small dense layer, the same at every pixel.",
         examine=examine_function(
@@ -208,6 +216,10 @@ EXERCISES = [
         answer="map_size",
         hint="One pool: 5 rows become 3, because the last, odd one gets a window of its own: (rows + 1) // 2. Do that "
         "once for each pool.",
+        more=(
+            "In a loop over the pools set both sides to (side + 1) // 2. Dividing by 2 ** pools at "
+            "the end is not the same: it rounds only once."
+        ),
         solution=getsource(map_size),
         praise="three pools give 1/8, five give 1/32: the size of the map is the number of pools, nothing else.",
         examine=examine_function(
@@ -248,6 +260,10 @@ EXERCISES = [
         answer="train_step",
         hint="Build a new dict: for a name in `frozen` the old weights, for every other the weights minus rate times "
         "gradient.",
+        more=(
+            "Go through weights.items(). `name in frozen` asks for one layer; gradients[name] is its "
+            "gradient. Do not change the dict that you were given."
+        ),
         solution=getsource(train_step),
         praise="freezing is no more than this: the gradient of some layers is not used.",
         examine=_on_copies(
@@ -297,6 +313,10 @@ EXERCISES = [
         answer="dense_to_conv",
         hint="Flatten writes row after row, in each row pixel after pixel, of each pixel channel after channel. "
         "`reshape` reads in the same order; the units are w's last axis and stay it.",
+        more=(
+            "w has the shape (height * width * channels, units). Ask `reshape` for the four numbers "
+            "of the kernel's shape, in the order of the question; nothing is transposed."
+        ),
         solution=getsource(dense_to_conv),
         praise="no weight is new: a dense layer always was a convolution as large as its input.",
         examine=examine_function(
@@ -329,7 +349,7 @@ EXERCISES = [
                 ),
                 (
                     lambda w, height, width, channels: w.T.reshape(w.shape[1], height, width, channels),
-                    "the units come first here (so some other libraries keep kernels). In Keras they are the last axis.",
+                    "the units come first here, as in some other libraries. In Keras they are the last axis.",
                 ),
             ],
         ),

@@ -84,6 +84,10 @@ EXERCISES = [
         name="08.reach",
         answer="reach",
         hint="Between two neighboring weights lie rate - 1 gaps. How many pairs of neighbors has a row of k weights?",
+        more=(
+            "A kernel of k weights in a row has k - 1 gaps; each is rate - 1 pixels wide. Weights "
+            "and gaps together are the reach. (k = 3, rate = 2: 3 weights, 2 gaps of one: 5.)"
+        ),
         solution=getsource(reach),
         praise="k weights reach over k + (k - 1)(rate - 1) pixels, for the price of k.",
         examine=examine_function(
@@ -112,9 +116,15 @@ EXERCISES = [
     Exercise(
         name="08.dilate",
         answer="dilate",
-        hint="For each of the k x k weights add w[i, j] times the picture shifted by rate * i rows and rate "
-        "* j columns. All "
-        "shifted windows have the size of the output: H - rate * (k - 1) rows.",
+        hint=(
+            "One weight at a time is easier than one output at a time: weight (i, j) meets the whole "
+            "picture, shifted. By how much, if neighboring weights are `rate` pixels apart?"
+        ),
+        more=(
+            "Add w[i, j] times the picture shifted by rate * i rows and rate * j columns. All "
+            "shifted windows have the size of the output: H - rate * (k - 1) rows, and columns "
+            "likewise."
+        ),
         solution=getsource(dilate),
         praise="that is the whole operation: k x k shifted pictures, weighted and added.",
         examine=examine_function(
@@ -155,6 +165,7 @@ EXERCISES = [
         name="08.padding",
         answer="padding",
         hint="Without padding a side loses rate * (k - 1) pixels. Half of that goes on each side.",
+        more="Half of rate * (k - 1), as a whole number: //. For k = 3 it is the rate itself.",
         solution=getsource(padding),
         praise="with it the output is as large as the input, at every rate.",
         examine=examine_function(
@@ -183,10 +194,14 @@ EXERCISES = [
     Exercise(
         name="08.field",
         answer="field",
-        hint="Go from the picture upwards with two numbers: the field so far, and how many pixels of the "
-        "picture one step of "
-        "the current layer's input is. A kernel adds (kernel - 1) * rate such steps. A stride makes all "
-        "later steps longer.",
+        hint=(
+            "Follow one output down to the picture: which two numbers must you carry from layer to "
+            "layer? (How large the field is; and how many pixels one step of the layer's input is.)"
+        ),
+        more=(
+            "A kernel adds (kernel - 1) * rate steps to the field, each of the current length in "
+            "pixels. Then a stride makes the steps of all later layers longer by its factor."
+        ),
         solution=getsource(field),
         praise="two lines of arithmetic tell how much of a picture any such network sees.",
         examine=examine_function(
@@ -228,6 +243,11 @@ EXERCISES = [
         hint="Begin with the set {0}. Each layer replaces every offset o by o - rate, o and o + rate. A set "
         "counts each cell "
         "once. The field runs from -sum(rates) to +sum(rates).",
+        more=(
+            "In the loop make a new set: for each offset and each of the moves -rate, 0 and rate "
+            "their sum. At the end divide len(offsets) by the width of the field, 2 * sum(rates) + "
+            "1."
+        ),
         solution=getsource(seen),
         praise="you measured gridding: the share of the field that is looked at at all.",
         examine=examine_function(

@@ -115,6 +115,10 @@ EXERCISES = [
         answer="iou",
         hint="The shared box runs from the larger of the two lefts to the smaller of the two rights, and may be "
         "empty. The union is both areas minus what would be counted twice.",
+        more=(
+            "Its width is min(a[2], b[2]) - max(a[0], b[0]), but never below 0 (max with 0); its "
+            "height likewise with 1 and 3. Then shared / (area of a + area of b - shared)."
+        ),
         solution=getsource(iou),
         praise="0 for boxes apart, 1 for equal ones: a measure that does not depend on their size.",
         examine=examine_function(
@@ -147,6 +151,10 @@ EXERCISES = [
         answer="suppress",
         hint="Go through the boxes from the surest to the least sure. Keep a box if it overlaps at most `most` "
         "with each box that you have kept so far.",
+        more=(
+            "np.argsort(-scores) gives the order. For each i ask all(overlaps[i, j] <= most for j in "
+            "kept): overlaps with boxes that were dropped do not count."
+        ),
         solution=getsource(suppress),
         praise="one head, one box: that is non-maximum suppression.",
         examine=examine_function(
@@ -190,6 +198,10 @@ EXERCISES = [
         answer="learn",
         hint="Least squares with a penalty: set the derivative of |bags w - counts|^2 + alpha |w|^2 to zero and "
         "solve for w. np.linalg.solve(A, b) solves A w = b.",
+        more=(
+            "The derivative is zero where (bags.T @ bags + alpha * identity) w = bags.T @ counts. "
+            "np.eye(n) is the identity; n is the number of words, bags.shape[1]."
+        ),
         solution=getsource(learn),
         praise="one system of equations, as large as there are words, however many boxes there are.",
         examine=examine_function(
@@ -223,6 +235,11 @@ EXERCISES = [
         answer="vote",
         hint="patches[r, c, i, j] is what the patch around cell (r, c) says about cell (r + i - 1, c + j - 1). Add "
         "up on a map with a rim of one cell, count how many patches cover each cell, divide, cut off the rim.",
+        more=(
+            "For each i and j of the nine: total[i : i + rows, j : j + columns] gets patches[:, :, "
+            "i, j], and a second map of the same size gets 1. Begin both as zeros of (rows + 2, "
+            "columns + 2)."
+        ),
         solution=getsource(vote),
         praise="nine opinions a cell (fewer at the border): their mean is calmer than any of them.",
         examine=examine_function(
@@ -259,6 +276,10 @@ EXERCISES = [
         answer="spread",
         hint="First one number a seed: the mean over the pictures of |predicted - truth|. Then the mean and the "
         "standard deviation of these numbers; with few of them, divide by one less than their number (ddof=1).",
+        more=(
+            "np.abs(...).mean(axis=1) gives one number for each seed (axis 1 are the pictures). Of "
+            "these take .mean() and .std(ddof=1)."
+        ),
         solution=getsource(spread),
         praise="a difference between two methods means something if it is larger than this.",
         examine=examine_function(

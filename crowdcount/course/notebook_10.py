@@ -53,10 +53,12 @@ def pool(density, stride):
 _RNG = np.random.default_rng(10)
 
 
-def _wrong_kernel(factor: float = 2.0, power: int = 2, swap: bool = False, scale: str = "sum") -> Callable:
+def _wrong_kernel(
+    factor: float = 2.0, power: int = 2, swap: bool = False, scale: str = "sum", middle: float = 0.5
+) -> Callable:
     def kernel(x, y, sigma, height, width):
         x, y = (y, x) if swap else (x, y)
-        across, down = np.arange(width) + 0.5 - x, np.arange(height) + 0.5 - y
+        across, down = np.arange(width) + middle - x, np.arange(height) + middle - y
         bell = np.exp(-(down[:, None] ** 2 + across**2) / (factor * sigma**power))
         return bell / {"sum": bell.sum(), "none": 1, "peak": bell.max(), "plane": 2 * np.pi * sigma**2}[scale]
 
@@ -139,9 +141,16 @@ EXERCISES = [
     Exercise(
         name="10.gaussian",
         answer="gaussian",
-        hint="The center of column j lies at j + 0.5. Make a row of (j + 0.5 - x)^2 and a column of (i + "
-        "0.5 - y)^2; "
-        "their sum is the squared distance of every pixel. At the end divide by what the kernel sums to.",
+        hint=(
+            "What is the squared distance of each pixel's center from (x, y)? One row for the "
+            "columns and one column for the rows are enough: broadcasting makes the rest. Mind that "
+            "pixel 0 has its center at 0.5."
+        ),
+        more=(
+            "Make a row of (j + 0.5 - x)^2 and a column of (i + 0.5 - y)^2; their sum is the squared "
+            "distance. np.exp of minus that, divided by 2 sigma^2. At the end divide by what the "
+            "kernel sums to."
+        ),
         solution=getsource(gaussian),
         praise="a dot has become a hill of volume 1. A map of such hills sums to the number of heads.",
         examine=examine_function(
@@ -157,6 +166,10 @@ EXERCISES = [
                     "2 pi sigma^2 is the volume over the whole plane. What lies outside this picture is "
                     "lost: divide by "
                     "the sum of the pixels that there are.",
+                ),
+                (
+                    _wrong_kernel(middle=0.0),
+                    "the hill lies half a pixel off: pixel j reaches from j to j + 1, so its center is at j + 0.5.",
                 ),
                 (
                     _wrong_kernel(swap=True),
@@ -179,6 +192,10 @@ EXERCISES = [
         hint="points[:, None] - points[None, :] holds the difference of every pair. Sort each row of "
         "distances: the first "
         "is the head itself.",
+        more=(
+            "The length of each difference is the root of dx^2 + dy^2: np.linalg.norm(..., axis=-1). "
+            "After sorting along axis 1 take the columns 1 to k, their mean in each row, times beta."
+        ),
         solution=getsource(adaptive),
         praise="each head has its own sigma, from nothing but its neighbors.",
         examine=examine_function(
@@ -190,6 +207,10 @@ EXERCISES = [
                 (np.array([[0.0, 0.0], [0, 0], [10, 0], [25, 0]]), 0.3, 2),
             ],
             [
+                (
+                    lambda points, beta, k: beta * (_distances(points)[:, 1 : k + 1] ** 2).mean(axis=1),
+                    "these are squared distances: the root of dx^2 + dy^2 is missing.",
+                ),
                 (
                     lambda points, beta, k: beta * _distances(points)[:, :k].mean(axis=1),
                     "the head itself is among its neighbors, with distance 0. Leave it out and take the next k.",
@@ -227,9 +248,15 @@ EXERCISES = [
     Exercise(
         name="10.profile",
         answer="profile",
-        hint="ndtr((edge - position) / sigma) is the mass left of an edge. A picture of `length` pixels has "
-        "length + 1 "
-        "edges, and np.diff gives what lies between neighbors. Then make the sum 1.",
+        hint=(
+            "How much of a bell lies left of an edge is what `ndtr` gives, if the edge is measured "
+            "in sigmas from the center. A pixel holds what lies between its two edges."
+        ),
+        more=(
+            "ndtr((edge - position) / sigma) is the mass left of an edge. A picture of `length` "
+            "pixels has length + 1 edges, and np.diff gives what lies between neighbors. Then make "
+            "the sum 1."
+        ),
         solution=getsource(profile),
         praise="no head is lost at the border. Two such profiles, multiplied, are a head.",
         examine=examine_function(
@@ -262,6 +289,7 @@ EXERCISES = [
         name="10.mirror",
         answer="mirror",
         hint="The left edge, x = 0, becomes the right edge, x = width. What does the right edge become?",
+        more=("x becomes width - x; y stays. Copy the points first, so that the learner's own stay as they were."),
         solution=getsource(mirror),
         praise="picture and heads turn together, to the fraction of a pixel.",
         examine=examine_function(
@@ -300,9 +328,14 @@ EXERCISES = [
     Exercise(
         name="10.pool",
         answer="pool",
-        hint="Pad rows and columns with zeros to multiples of the stride, reshape to (rows, stride, "
-        "columns, stride), sum "
-        "over axes 1 and 3. `-rows % stride` says how many rows are missing.",
+        hint=(
+            "A block is stride x stride cells, and its people are added up. What do you do with rows "
+            "that fill no whole block, so that nobody is lost?"
+        ),
+        more=(
+            "Pad rows and columns with zeros to multiples of the stride (`-rows % stride` says how "
+            "many are missing), reshape to (rows, stride, columns, stride), sum over axes 1 and 3."
+        ),
         solution=getsource(pool),
         praise="a map 64 times smaller at stride 8, with not a person less.",
         examine=_examine_pool,

@@ -91,6 +91,11 @@ EXERCISES = [
         "last one included, and its left likewise. Write the four quarters as they are read: upper "
         "left, upper "
         "right, lower left, lower right. np.floor makes whole pixels of the random corners.",
+        more=(
+            "With high = height // 2 there are height - high + 1 possible tops. np.floor(random * "
+            "[tops, lefts]).astype(int) gives the five, np.concatenate puts the four quarters before "
+            "them."
+        ),
         solution=getsource(nine),
         praise="nine patches, none of which leaves the picture. Mirrored they are eighteen.",
         examine=examine_function(
@@ -132,6 +137,9 @@ EXERCISES = [
         hint="Subtract, square, and add up every cell of every map in the batch. Then divide once, "
         "by 2 B, where B is "
         "how many maps there are.",
+        more=(
+            "((predicted - target) ** 2).sum() is the sum. B is len(target). One half belongs to the paper's formula."
+        ),
         solution=getsource(euclidean),
         praise="this is what the paper makes small: half the squared distance, averaged over the pictures only.",
         examine=examine_function(
@@ -170,6 +178,10 @@ EXERCISES = [
         hint="The velocity begins at zero. For each gradient: the new velocity is momentum times "
         "the old one, minus "
         "rate times the gradient; then the weights move by the velocity.",
+        more=(
+            "velocity = np.zeros_like(weights). In the loop two lines: first the velocity, then "
+            "weights plus velocity, in a new array."
+        ),
         solution=getsource(descend),
         praise="with momentum 0 this is plain SGD, the paper's; Keras's optimizer takes the same steps.",
         examine=examine_function(
@@ -208,6 +220,10 @@ EXERCISES = [
         hint="MAE: the size of each error, then the mean. RMSE: square each error, then the mean, "
         "then the root. Return "
         "the two as a tuple, MAE first.",
+        more=(
+            "The error of each picture first. np.abs, then .mean(); and for the second: square, .mean(), "
+            "np.sqrt, in this order."
+        ),
         solution=getsource(errors),
         praise="MAE says how wrong a typical picture is, RMSE how bad the bad ones are. Tables call the second MSE.",
         examine=examine_function(
@@ -257,6 +273,10 @@ EXERCISES = [
         hint="The answer is the same for every picture: the mean of train_counts. Its error on a "
         "test picture is the "
         "distance from the true count.",
+        more=(
+            "np.abs(test_counts - that one number), then the mean over the test pictures. The test "
+            "counts must not have a say in the answer."
+        ),
         solution=getsource(baseline),
         praise="any network must beat this one, which does not even look.",
         examine=examine_function(

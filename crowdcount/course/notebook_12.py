@@ -57,16 +57,39 @@ def shrink(picture: np.ndarray, scale: float) -> np.ndarray:
     )
 
 
-def confetti(size: tuple[int, int], pieces: int, rng: np.random.Generator) -> np.ndarray:
-    """A gray street with bright pieces of paper on it and nobody in sight: uint8 RGB."""
+def stones(
+    size: tuple[int, int],
+    number: int,
+    radius: float,
+    ground: tuple[int, int, int],
+    colors: Sequence[tuple[int, int, int]],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Round things, lit from the upper left, that lie on the ground and hide one another: uint8 RGB.
+
+    Cobblestones, apples or oranges, by their colors; nobody is on the picture.
+    """
     from PIL import Image, ImageDraw
 
     height, width = size
-    image = Image.fromarray(np.uint8(np.clip(rng.normal(120, 9, (height, width, 1)), 0, 255)).repeat(3, axis=2))
+    image = Image.new("RGB", (2 * width, 2 * height), ground)  # twice as large, then shrunk: soft edges
     draw = ImageDraw.Draw(image)
-    for x, y, side, *color in rng.uniform((0, 0, 2, 0, 0, 0), (width, height, 7, 255, 255, 255), (pieces, 6)):
-        draw.rectangle((x, y, x + side, y + side), fill=tuple(int(value) for value in color))
-    return np.asarray(image)
+    for y in np.sort(rng.uniform(0, 2 * height, number)):
+        x, r = rng.uniform(0, 2 * width), 2 * radius * rng.uniform(0.85, 1.15)
+        color = np.array(colors[rng.integers(len(colors))])
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=tuple(int(each) for each in 0.6 * color))
+        draw.ellipse((x - 0.9 * r, y - 0.95 * r, x + 0.7 * r, y + 0.7 * r), fill=tuple(int(each) for each in color))
+    pixels = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+    return np.uint8(np.clip(pixels + rng.normal(0, 6, pixels.shape), 0, 255))
+
+
+def poster(picture: np.ndarray, border: int = 24) -> np.ndarray:
+    """A picture as a framed print on a wall, whose people are not there: uint8 RGB, larger by the border."""
+    framed = np.pad(picture, ((border // 3, border // 3), (border // 3, border // 3), (0, 0)), constant_values=28)
+    wall = border - border // 3
+    return np.stack(
+        [np.pad(framed[..., c], wall, constant_values=value) for c, value in enumerate((196, 188, 172))], -1
+    )
 
 
 def write_video(frames: Sequence[np.ndarray], path: str | os.PathLike) -> None:
@@ -146,6 +169,10 @@ EXERCISES = [
         hint="Reshape the mask to (rows, 8, columns, 8). The mean over the two axes of length 8 is the "
         "share of each "
         "cell that lies inside.",
+        more=(
+            "inside.reshape(rows, 8, columns, 8).mean(axis=(1, 3)) has the shape of the density map. "
+            "Multiply the two cell by cell, and add up."
+        ),
         solution=getsource(zone_count),
         praise="each cell counts by the share of its area: zones that tile a picture add up to its count.",
         examine=examine_function(
@@ -190,6 +217,10 @@ EXERCISES = [
         answer="off_by",
         hint="Scores: np.abs(true - counted) / (counted + 30). Sort them. The rank is "
         "ceil((n + 1) * coverage), and Python counts from 0.",
+        more=(
+            "With n scores the rank is math.ceil((n + 1) * coverage), and the sorted score of this "
+            "rank is at index rank - 1. (np.quantile would mix two scores.)"
+        ),
         solution="import math\n\nimport numpy as np\n\n\n" + getsource(off_by),
         praise="this is split-conformal prediction: a promise about new pictures, from counting old ones.",
         examine=examine_function(
@@ -243,6 +274,10 @@ EXERCISES = [
         answer="smooth",
         hint="For each moment: the ages of all counts up to it, their weights np.exp(-age / seconds), the "
         "weighted mean.",
+        more=(
+            "In a loop: `now - times[:number]` are the ages of the first `number` counts. The sum of "
+            "weights times counts, divided by the sum of the weights, is one entry of the result."
+        ),
         solution="import numpy as np\n\n\n" + getsource(smooth),
         praise="calm curves without a look into the future.",
         examine=examine_function(
@@ -274,6 +309,24 @@ EXERCISES = [
                     "frames.",
                 ),
                 (
+                    lambda times, counts, seconds: _weighted(times, counts, lambda age: np.exp(age / seconds)),
+                    "the oldest count weighs most: the minus in exp(-age / seconds) is missing.",
+                ),
+                (
+                    lambda times, counts, seconds: _weighted(times, counts, lambda age: np.exp(-age * seconds)),
+                    "the age is multiplied by `seconds`. Divide: the larger `seconds`, the calmer the curve.",
+                ),
+                (
+                    lambda times, counts, seconds: _weighted(times, counts, np.ones_like),
+                    "this is the plain mean of all counts so far, old and new alike. Weights: exp(-age / seconds).",
+                ),
+                (
+                    lambda times, counts, seconds: _weighted(
+                        np.arange(len(times)), counts, lambda age: np.exp(-age / seconds)
+                    ),
+                    "the age is counted in frames. The frames do not come evenly: take it from `times`.",
+                ),
+                (
                     lambda times, counts, seconds: _weighted(times, counts, lambda age: np.exp(-age)),
                     "`seconds` does nothing yet: the age is measured in it.",
                 ),
@@ -290,6 +343,7 @@ EXERCISES = [
         name="12.restore",
         answer="restore",
         hint="It was x / 255, minus the mean, divided by the standard deviation. Undo the last step first.",
+        more=("Multiply by the standard deviation, then add the mean, then multiply by 255: the last step first."),
         solution="import numpy as np\n\n\n" + getsource(restore),
         praise="undone in the reverse order, and the network gets what it was trained with.",
         examine=examine_function(

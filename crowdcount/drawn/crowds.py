@@ -616,12 +616,18 @@ def _tone_curve(contrast: np.float32) -> np.ndarray:
     return np.clip(levels, 0, 255).astype(np.uint8)
 
 
-def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+# Of one crowd at most so many patches with a head, and as many without.
+_PATCHES_OF_EACH_KIND = 8
+
+
+def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut square patches with and without a head in the middle from drawn crowds, for learning to classify.
 
     A head patch is centered on a head (give or take a tenth of its side), whose length is about half the
     side. A patch without shows bodies, legs, ground or walls at the same scale; heads may only reach into
-    its rim.
+    its rim. Patches of one crowd share light, camera, ground and clothes, and may overlap: what is to test a network
+    must come from other crowds than what it learned from. Every crowd gives as many patches with a head as without
+    (but for the last, where n is used up), so a split by crowd stays balanced.
 
     Args:
         n: number of patches, at least 1; half of them (rounded down) are heads.
@@ -629,45 +635,60 @@ def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.
         seed: the same seed gives the same patches.
 
     Returns:
-        uint8 (n, size, size, 3) RGB patches in random order, int64 (n,) labels, 1 for a head and 0 for none.
+        uint8 (n, size, size, 3) RGB patches in random order, int64 (n,) labels, 1 for a head and 0 for none, and
+        int64 (n,) crowds: the number of the crowd, from 0, that each patch was cut from.
 
     Raises:
         DataError: for a value out of its range.
 
     Example:
-        >>> patches, labels = head_patches(6, size=16)
-        >>> patches.shape, int(labels.sum())
-        ((6, 16, 16, 3), 3)
+        >>> patches, labels, crowds = head_patches(40, size=16)
+        >>> patches.shape, int(labels.sum()), len(set(crowds))
+        ((40, 16, 16, 3), 20, 3)
+        >>> learn, test = crowds < 2, crowds >= 2
     """
     if not isinstance(n, (int, np.integer)) or n < 1:
         raise DataError(f"n must be a whole number of at least 1. Received: n={n!r}")
     if not isinstance(size, (int, np.integer)) or not 8 <= size <= 256:
         raise DataError(f"size must be a whole number of pixels from 8 to 256. Received: size={size!r}")
     rng = np.random.default_rng([seed, 1803])
-    wanted = {1: n // 2, 0: n - n // 2}
-    found: dict[int, list[np.ndarray]] = {1: [], 0: []}
+    found: list[tuple[np.ndarray, int, int]] = []
+    crowd, heads = 0, 0
+    while len(found) < n:
+        with_head, without = _patches_of_one_crowd(size, rng)
+        pairs = min(len(with_head), len(without), n // 2 - heads)
+        # The odd one out has no head.
+        odd = int(heads + pairs == n // 2 and n % 2 == 1 and len(without) > pairs)
+        found += [(patch, 1, crowd) for patch in with_head[:pairs]]
+        found += [(patch, 0, crowd) for patch in without[: pairs + odd]]
+        heads += pairs
+        crowd += pairs + odd > 0
+    patches, labels, crowds = zip(*(found[i] for i in rng.permutation(n)))
+    return np.stack(patches), np.array(labels, np.int64), np.array(crowds, np.int64)
+
+
+def _patches_of_one_crowd(size: int, rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Patches with and without a head of one newly drawn crowd, at most `_PATCHES_OF_EACH_KIND` of either."""
     shape = (480, 640) if size <= 48 else (768, 1024)
-    while any(len(found[label]) < wanted[label] for label in found):
-        scene = draw_crowd(int(rng.integers(30, 110)), size=shape, seed=int(rng.integers(2**31)))
-        picture = Image.fromarray(scene.picture)
-        columns, rows = scene.points.astype(int).T
-        scale = np.maximum(scene.perspective[rows, columns], 8)
-        # Blown-up specks teach nothing, so the nearer people only.
-        clear = np.flatnonzero((scene.visible > 0.6) & (2 * HEAD_LENGTH * scale >= np.clip(0.6 * size, 8, 48)))
-        for i in rng.permutation(clear)[:24]:
-            side = 2 * HEAD_LENGTH * scale[i] * rng.uniform(0.85, 1.2)
-            shift = rng.uniform(-0.1, 0.1, 2) * side
-            if _inside(scene.points[i] + shift, side, shape) and len(found[1]) < wanted[1]:
-                found[1].append(_cut(picture, scene.points[i] + shift, side, size))
-            # Beside or below somebody, or anywhere.
-            away = np.array([rng.normal(0, 0.8), rng.uniform(-0.6, 1.6)]) * scale[i]
-            center = scene.points[i] + away if rng.random() < 0.6 else rng.uniform(0, 1, 2) * shape[::-1]
-            far = np.abs(scene.points - center).max(1) > 0.5 * side + 0.3 * HEAD_LENGTH * scale
-            if _inside(center, side, shape) and far.all() and len(found[0]) < wanted[0]:
-                found[0].append(_cut(picture, center, side, size))
-    order = rng.permutation(n)
-    labels = np.repeat([1, 0], [wanted[1], wanted[0]])
-    return np.stack(found[1] + found[0])[order], labels[order].astype(np.int64)
+    scene = draw_crowd(int(rng.integers(30, 110)), size=shape, seed=int(rng.integers(2**31)))
+    picture = Image.fromarray(scene.picture)
+    columns, rows = scene.points.astype(int).T
+    scale = np.maximum(scene.perspective[rows, columns], 8)
+    # Blown-up specks teach nothing, so the nearer people only.
+    clear = np.flatnonzero((scene.visible > 0.6) & (2 * HEAD_LENGTH * scale >= np.clip(0.6 * size, 8, 48)))
+    with_head, without = [], []
+    for i in rng.permutation(clear)[: 3 * _PATCHES_OF_EACH_KIND]:
+        side = 2 * HEAD_LENGTH * scale[i] * rng.uniform(0.85, 1.2)
+        shift = rng.uniform(-0.1, 0.1, 2) * side
+        if _inside(scene.points[i] + shift, side, shape):
+            with_head.append(_cut(picture, scene.points[i] + shift, side, size))
+        # Beside or below somebody, or anywhere.
+        away = np.array([rng.normal(0, 0.8), rng.uniform(-0.6, 1.6)]) * scale[i]
+        center = scene.points[i] + away if rng.random() < 0.6 else rng.uniform(0, 1, 2) * shape[::-1]
+        far = np.abs(scene.points - center).max(1) > 0.5 * side + 0.3 * HEAD_LENGTH * scale
+        if _inside(center, side, shape) and far.all():
+            without.append(_cut(picture, center, side, size))
+    return with_head[:_PATCHES_OF_EACH_KIND], without[:_PATCHES_OF_EACH_KIND]
 
 
 def _inside(center: np.ndarray, side: float, shape: tuple[int, int]) -> bool:

@@ -4,6 +4,8 @@ MISTAKES = {
     "00.extrapolate": [
         ("def extrapolate(people, area, whole):\n    return people / whole * area", "upside down"),
         ("def extrapolate(people, area, whole):\n    return whole * people", "Divide by the area"),
+        ("def extrapolate(people, area, whole):\n    return people // area * whole", "cuts the fraction off"),
+        ("def extrapolate(people, area, whole):\n    return whole * people // area", "a fine estimate"),
         ("def extrapolate(people, area, whole):\n    return people / area", "this is the density"),
         (
             "def extrapolate(people, area, whole):\n    return people / area * whole - people",
@@ -11,6 +13,10 @@ MISTAKES = {
         ),
     ],
     "00.error": [
+        (
+            "def mean_error(estimates, truth):\n    return 100 * abs(estimates - truth).mean() / truth",
+            "this is in percent",
+        ),
         ("def mean_error(estimates, truth):\n    return ((estimates - truth) / truth).mean()", "cancel"),
         (
             "def mean_error(estimates, truth):\n    return abs(estimates.mean() / truth - 1)",

@@ -1,5 +1,6 @@
 """Wrong answers to the exercises of notebook 03, each with a piece of the message meant for it."""
 
+_DOT = "def forward(w, b, X):\n    "
 _MAE = "def mean_absolute_error(p, t):\n    return "
 
 MISTAKES = {
@@ -12,11 +13,24 @@ MISTAKES = {
             "def forward(w, b, X):\n    return np.array([[np.dot(w[:, 0], x) + b for x in X.T]])",
             "but a loop makes them",
         ),
+        (
+            _DOT + "Z, j = np.zeros((1, X.shape[1])), 0\n    while j < X.shape[1]:\n"
+            "        Z[0, j] = w[:, 0] @ X[:, j] + b\n        j += 1\n    return Z",
+            "but a loop makes them",
+        ),
+        (_DOT + "return np.array([list(map(lambda x: w[:, 0] @ x + b, X.T))])", "but a loop makes them"),
+        (_DOT + "return np.array([list(map(w[:, 0].dot, X.T))]) + b", "but a loop makes them"),
+        (_DOT + "return np.apply_along_axis(lambda x: w[:, 0] @ x + b, 0, X)[np.newaxis]", "but a loop makes them"),
+        (_DOT + "return np.array([np.fromiter((w[:, 0] @ x for x in X.T), float)]) + b", "but a loop makes them"),
+        (_DOT + "X *= w\n    return X.sum(axis=0, keepdims=True) + b", "changes `X`"),
     ],
     "03.backward": [
         ("def backward(X, dZ):\n    return X @ dZ.T, np.sum(dZ)", "divide both by m"),
         ("def backward(X, dZ):\n    return X @ dZ.T / X.shape[1], np.sum(dZ)", "db was not"),
         ("def backward(X, dZ):\n    return X @ dZ.T / len(X), np.sum(dZ) / len(X)", "number of inputs"),
+        ("def backward(X, dZ):\n    return X @ dZ.T / len(X), dZ.mean()", "dw is divided by the number of inputs"),
+        ("def backward(X, dZ):\n    return X @ dZ.T / len(dZ[0]), dZ.mean(1, keepdims=True)", "shape (1, 1)"),
+        ("def backward(X, dZ):\n    return X @ dZ.T / len(dZ[0]), dZ.mean(1)", "shape (1,)"),
         ("def backward(X, dZ):\n    return X * dZ / X.shape[1], np.mean(dZ)", "keeps all examples apart"),
         ("def backward(X, dZ):\n    return dZ @ X.T / X.shape[1], np.mean(dZ)", "lying as a row"),
         (

@@ -28,6 +28,11 @@ def backward(X, Y, W2, A1, A2):
     dZ1 = W2.T @ dZ2 {slope}
     return dZ1 @ X.T / m, dZ1.sum(1, keepdims={keep}) / m, dZ2 @ A1.T / m, dZ2.sum(1, keepdims={keep}) / m
 """
+_ORDER = """
+def backward(*given):
+    dW1, db1, dW2, db2 = right(*given)
+    return {}
+"""
 
 
 def _forward(hidden="np.tanh(W1 @ X + b1)", output="sigmoid(W2 @ A1 + b2)"):
@@ -52,6 +57,7 @@ MISTAKES = {
         (_forward(hidden="sigmoid(W1 @ X + b1)"), "hidden layer uses the sigmoid"),
         (_forward(output="np.tanh(W2 @ A1 + b2)"), "output uses tanh"),
         (_forward(output="W2 @ A1 + b2"), "output has no activation"),
+        (_forward(hidden="np.maximum(0, W1 @ X + b1)"), "hidden layer uses ReLU"),
         (_forward("np.tanh(W1 @ X)", "sigmoid(W2 @ A1)"), "left out the biases"),
         (_forward(hidden="np.tanh(X @ W1 + b1)"), "stopped with ValueError"),
     ],
@@ -77,6 +83,9 @@ MISTAKES = {
         (_backward(slope="* A1 * (1 - A1)"), "belongs to the sigmoid"),
         (_backward(slope="* (1 - np.tanh(A1)**2)"), "without another tanh"),
         (_backward(dZ2="Y - A2"), "wrong way"),
+        (_backward(dZ2="(A2 - Y) * A2 * (1 - A2)"), "has canceled"),
+        (_backward().replace("backward", "right") + _ORDER.format("dW2, db2, dW1, db1"), "in another order"),
+        (_backward().replace("backward", "right") + _ORDER.format("dW1, dW2, db1, db2"), "in another order"),
         (_backward(keep="False"), "lost an axis"),
     ],
     "04.initialize": [

@@ -67,6 +67,7 @@ MISTAKES = {
         (_backward(dW="dZ @ A_prev.T", db="dZ.sum(1, keepdims=True)"), "m times too large"),
         (_backward(dA="W.T @ dZ / m"), "belongs to single examples"),
         (_backward(db="dZ.mean(1)"), "db lost an axis"),
+        (_backward().replace("m = ", "dZ = dZ * (Z > 0); m = "), "multiplied in already"),
         (_backward(db="np.full((len(dZ), 1), dZ.sum() / m)"), "not over the units"),
     ],
     "05.numerical_gradient": [

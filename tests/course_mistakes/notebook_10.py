@@ -35,8 +35,21 @@ MISTAKES = {
             "    return kernel / kernel.sum()",
             "the factor 2 is missing",
         ),
+        (
+            "def gaussian(x, y, sigma, height, width):\n"
+            "    i, j = np.mgrid[:height, :width]\n"
+            "    kernel = np.exp(-((i - y) ** 2 + (j - x) ** 2) / (2 * sigma**2))\n"
+            "    return kernel / kernel.sum()",
+            "half a pixel off",
+        ),
     ],
     "10.adaptive": [
+        (
+            "def adaptive(points, beta, k):\n"
+            "    distances = ((points[:, None] - points) ** 2).sum(axis=2)\n"
+            "    return beta * np.sort(distances)[:, 1 : k + 1].mean(1)",
+            "the root of",
+        ),
         (
             "def adaptive(points, beta, k):\n"
             "    distances = np.linalg.norm(points[:, None] - points, axis=2)\n"

@@ -39,7 +39,8 @@ MISTAKES = {
             "averaged over the cells",
         ),
         (
-            "def euclidean(target, predicted):\n    return np.mean([((t - p) ** 2).sum() for t, p in zip(target, predicted)])",
+            "def euclidean(target, predicted):\n"
+            "    return np.mean([((t - p) ** 2).sum() for t, p in zip(target, predicted)])",
             "factor 1/2 is missing",
         ),
         (

@@ -76,6 +76,15 @@ MISTAKES = {
             "do not add up to 1",
         ),
         (_WEIGHTS.format(weights="np.exp(times - now) * (times <= now)", answer=_MEAN), "does nothing yet"),
+        (_WEIGHTS.format(weights="np.exp((now - times) / seconds) * (times <= now)", answer=_MEAN), "weighs most"),
+        (_WEIGHTS.format(weights="np.exp((times - now) * seconds) * (times <= now)", answer=_MEAN), "multiplied by"),
+        (_WEIGHTS.format(weights="1.0 * (times <= now)", answer=_MEAN), "old and new alike"),
+        (
+            "def smooth(times, counts, seconds):\n"
+            "    ages = [np.arange(n)[::-1] for n in range(1, len(times) + 1)]\n"
+            "    return np.array([np.average(counts[: len(a)], weights=np.exp(-a / seconds)) for a in ages])",
+            "counted in frames",
+        ),
         (
             _WEIGHTS.format(weights="(times <= now) & (times >= now - seconds)", answer=_MEAN),
             "plain mean of the last seconds",
