@@ -109,6 +109,12 @@ def test_header_and_ending_are_those_of_the_course(path):
     assert not later or f"]({later[0].name})" in last
 
 
+def test_header_and_overview_agree_on_the_time(path):
+    header = re.search(r"(\d+) seconds of computing", _cells(path, "markdown")[0].source)
+    row = next(line for line in (FOLDER / "README.md").read_text("utf-8").splitlines() if f"]({path.name})" in line)
+    assert header and row.endswith(f"| {header[1]} s |")
+
+
 def test_lines_can_be_read(path):
     """No line is cut off, or must be scrolled to: but for rows of tables, and links."""
     for cell in _cells(path, "markdown") + _cells(path, "code"):
