@@ -32,8 +32,9 @@ from PIL import Image, ImageDraw
 
 from crowdcount import draw_crowd
 from crowdcount.area import widget as zone_widget
+from crowdcount.area.drawing import draw_zones
 from crowdcount.area.ground import Ground, level_of_service, people_per_square_meter
-from crowdcount.area.zones import draw_zones, read_zones
+from crowdcount.area.zone_files import read_zones
 from crowdcount.counting.comparison import compare
 from crowdcount.counting.pictures import count, count_many
 from crowdcount.counting.report import write_report

@@ -64,7 +64,9 @@ def wheel(tmp_path_factory):
 def test_wheel_has_what_the_commands_need(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount").rglob("*.py")}
-    expected |= {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount" / "data" / "splits").iterdir()}
+    expected |= {
+        path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "crowdcount" / "data" / "splits").iterdir()
+    }
     weights = CHECKOUT / "weights"
     expected |= {f"crowdcount/_weights/{path.name}" for path in weights.iterdir() if path.suffix in (".h5", ".json")}
     expected |= {"crowdcount/py.typed", "crowdcount/__init__.pyi", "crowdcount/area/widget.js"}
@@ -87,11 +89,11 @@ def test_wheel_runs_from_another_folder(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     (tmp_path / "elsewhere").mkdir()
     program = (
-        "import crowdcount, sys; from crowdcount import files; from crowdcount.data import images, annotations; "
+        "import crowdcount, sys; from crowdcount import files; from crowdcount.data import dividing, images, datasets; "
         "assert crowdcount.__file__.startswith(sys.argv[1]), crowdcount.__file__; "
         "assert str(files.data_folder('weights')).startswith(sys.argv[1]); "
         "print(images.picture_size(files.data_folder('datasets') / 'sample.jpg'), "
-        "len(annotations.validation_names('A')))"
+        "len(dividing.listed_names('shanghaitech_a_val')))"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     done = subprocess.run(

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crowdcount.area.zones import Zone, count_zones, read_zones
+from crowdcount.area.zone_files import read_zones
+from crowdcount.area.zones import Zone, count_zones
 from crowdcount.errors import DataError, PictureError
 
 pytest.importorskip("anywidget", reason="drawing zones needs pip install '.[notebooks]'")

@@ -12,9 +12,11 @@ from scipy.spatial import Delaunay
 from skimage.draw import polygon2mask
 from skimage.measure import points_in_poly
 
-from crowdcount.area import zones as zones_module
+from crowdcount.area import drawing
+from crowdcount.area.drawing import draw_zones
 from crowdcount.area.ground import SERVICE_LEVELS, Ground, level_of_service, people_per_square_meter, read_ground
-from crowdcount.area.zones import Zone, count_zones, draw_zones, read_zones, zone_mask, zone_shares
+from crowdcount.area.zone_files import read_zones
+from crowdcount.area.zones import Zone, count_zones, zone_mask, zone_shares
 from crowdcount.errors import CrowdCountError, DataError
 
 SQUARE_FOOT = 0.09290304
@@ -233,7 +235,7 @@ def test_drawing_in_parts_leaves_no_seam(corners, seed, rows):
     zones.append(Zone("at the edge", [[0, 0], [9, 0], [9, 9], [0, 9]]))
     whole = draw_zones(picture, zones, {"star": 4, "at the edge": 5})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zones_module, "_ROWS", rows)
+        patch.setattr(drawing, "_ROWS", rows)
         np.testing.assert_array_equal(draw_zones(picture, zones, {"star": 4, "at the edge": 5}), whole)
 
 
@@ -434,9 +436,9 @@ def test_features_without_a_name_are_numbered_past_the_names_that_are_taken():
         ([[0, 0], [60, 0], 60], "finite"),
         ("0 0, 60 0, 60 60", "list of"),
         (None, "list of"),
-        ([[0, 0], [61, 0], [60, 60]], "outside the picture.*x=61"),
-        ([[0, 0], [60, 0], [60, 81]], "outside the picture.*60x80"),
-        ([[-1, 0], [60, 0], [60, 60]], "outside the picture"),
+        ([[0, 0], [63, 0], [60, 60]], "outside the picture.*x=63"),
+        ([[0, 0], [60, 0], [60, 83]], "outside the picture.*60x80"),
+        ([[-3, 0], [60, 0], [60, 60]], "outside the picture"),
         ([[-0.1, 0], [1, 0], [1, 1]], "fractions.*must lie in 0..1"),
         ([[0, 0], [1.02, 0], [1.02, 1], [0, 1]], "fractions.*must lie in 0..1"),
     ],
@@ -509,13 +511,13 @@ def test_a_polygon_is_accepted_only_if_no_two_sides_meet(corners):
         ([], "no zone"),
         (collection(), "no zone"),
         ([{"name": "a", "polygon": SQUARE}] * 2, "two zones named 'a'"),
-        ([{"polygon": SQUARE}], "zone 1.*name"),
         ([{"name": "a", "polygon": SQUARE}, {"name": "b"}], "zone 2.*polygon"),
         ([{"name": "", "polygon": SQUARE}], "name"),
         ([{"name": " ", "polygon": SQUARE}], "name"),
         ([{"name": "a\tb", "polygon": SQUARE}], "name"),
-        ([{"name": 3, "polygon": SQUARE}], "name"),
-        ([SQUARE], "zone 1"),
+        ([{"name": 3.5, "polygon": SQUARE}], "name"),
+        ([{"name": "a", "polygon": SQUARE, "unit": "mm"}], "'mm'"),
+        ([3], "zone 1"),
         (["a"], "zone 1"),
         ({"zones": []}, "FeatureCollection"),
         ({"type": "FeatureCollection", "features": 3}, "FeatureCollection"),
@@ -523,7 +525,7 @@ def test_a_polygon_is_accepted_only_if_no_two_sides_meet(corners):
         (None, "list of zones"),
         (collection(3), "zone 1.*Feature.*Polygon"),
         (collection(feature(), feature()), "two zones named 'a'"),
-        (collection(feature(name=3)), "zone 1.*needs a name"),
+        (collection(feature(name=[3])), "zone 1.*needs a name"),
         (collection(feature(ring=[[0, 0, 1, 1], [9, 0, 1, 1], [9, 9, 1, 1]])), "zone 1.*2 finite numbers"),
         (collection(feature(ring=[3])), "zone 1.*2 finite numbers"),
         (collection(feature(geometry=None)), "zone 1.*Polygon"),
@@ -531,8 +533,16 @@ def test_a_polygon_is_accepted_only_if_no_two_sides_meet(corners):
         (collection(feature(kind="MultiPolygon")), "zone 1 \\('a'\\): is a MultiPolygon.*feature of each"),
         (feature(kind="MultiPolygon"), "zone 1.*MultiPolygon"),
         (feature()["geometry"], "Feature"),
-        (collection(feature(geometry={"type": "Polygon", "coordinates": []})), "one ring"),
-        (collection(feature(geometry={"type": "Polygon", "coordinates": [SQUARE, SQUARE]})), "holes"),
+        (collection(feature(geometry={"type": "Polygon", "coordinates": []})), "zone 1.*Polygon"),
+        (
+            collection(feature(geometry={"type": "Polygon", "coordinates": [SQUARE, SQUARE]})),
+            "no area beside its holes",
+        ),
+        (
+            collection(feature(geometry={"type": "Polygon", "coordinates": [SQUARE, [[900, 0], [910, 0], [910, 9]]]})),
+            "outside it",
+        ),
+        ({"shapes": [{"label": "a", "points": SQUARE, "shape_type": "circle"}]}, "polygon or a rectangle.*'circle'"),
     ],
 )
 def test_bad_contents_are_refused(tmp_path, content, message):
@@ -550,3 +560,62 @@ def test_unreadable_files_are_refused(tmp_path):
     for name in ("missing.json", "cut.json", "picture.json", "deep.json", "."):
         with pytest.raises(CrowdCountError, match="file of zones"):
             read_zones(tmp_path / name)
+
+
+LEFT = [[0, 0], [200, 0], [200, 304], [0, 304]]
+RIGHT = [[200, 0], [400, 0], [400, 304], [200, 304]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"name": "left", "polygon": LEFT},
+        [{"name": 7, "polygon": LEFT}],
+        [LEFT],
+        [{"name": "left", "unit": "percent", "polygon": [[0, 0], [50, 0], [50, 100], [0, 100]]}],
+        {"shapes": [{"label": "left", "points": [[0, 0], [200, 304]], "shape_type": "rectangle"}], "version": "5"},
+        {"shapes": [{"label": "left", "points": LEFT, "shape_type": "polygon"}]},
+        {
+            "_via_img_metadata": {
+                "a.jpg1": {
+                    "filename": "a.jpg",
+                    "regions": [
+                        {
+                            "shape_attributes": {"name": "rect", "x": 0, "y": 0, "width": 200, "height": 304},
+                            "region_attributes": {"name": "left"},
+                        }
+                    ],
+                }
+            }
+        },
+    ],
+)
+def test_what_annotation_tools_save_is_the_same_zone(content):
+    """The left half of a map of ones, 38 by 50 cells, holds 950 people."""
+    ((name, people),) = count_zones(np.ones((38, 50), np.float32), read_zones(content), (304, 400)).items()
+    assert name in ("left", "7", "zone 1") and people == pytest.approx(950)
+
+
+def test_a_hole_belongs_to_no_one_and_covers_no_ground():
+    hole = [[80, 80], [160, 80], [160, 160], [80, 160]]
+    (ring,) = read_zones(collection(feature(geometry={"type": "Polygon", "coordinates": [LEFT, hole]})))
+    density = np.ones((38, 50), np.float32)
+    assert count_zones(density, [ring], (304, 400))["a"] == pytest.approx(950 - 100)
+    mask = zone_mask([ring], (304, 400))
+    assert mask.sum() == 200 * 304 - 80 * 80 and not mask[100, 100] and mask[20, 20]
+    ground = read_ground({"points": [[0, 0, 0, 0], [400, 0, 40, 0], [400, 304, 40, 30.4], [0, 304, 0, 30.4]]})
+    assert ground.area(ring) == pytest.approx(20 * 30.4 - 8 * 8)
+
+
+def test_percent_are_told_on_a_picture_that_is_much_larger(tmp_path):
+    zone = [{"name": "a", "polygon": [[0, 0], [50, 0], [50, 100], [0, 100]]}]
+    density = np.ones((38, 50), np.float32)
+    with pytest.raises(DataError, match='0 to 100, as percent do, .* 400x304 .*"unit": "percent"'):
+        count_zones(density, read_zones(zone), (304, 400))
+    kept = read_zones([{**zone[0], "unit": "pixels"}])
+    assert count_zones(density, kept, (304, 400))["a"] == pytest.approx(50 * 100 / 64)
+
+
+def test_corners_up_to_two_pixels_outside_are_moved_to_the_border():
+    zone = read_zones([{"name": "all", "polygon": [[-1, 0], [401, 0], [401, 306], [-1, 306]]}])
+    assert count_zones(np.ones((38, 50), np.float32), zone, (304, 400))["all"] == pytest.approx(38 * 50)

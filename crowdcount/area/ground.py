@@ -8,17 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crowdcount.area.zones import (
-    Size,
-    Zone,
-    ZoneSource,
-    are_fractions,
-    finite_numbers,
-    on_picture,
-    read_json,
-    shortened,
-    signed_area,
-)
+from crowdcount.area.geometry import Size, are_fractions, finite_numbers, on_picture, shortened, signed_area
+from crowdcount.area.zone_files import ZoneSource, read_json
+from crowdcount.area.zones import Zone
 from crowdcount.errors import DataError
 
 # Four points whose homography is worse conditioned than this turn a click one pixel beside into a wrong area.
@@ -171,19 +163,20 @@ class Ground:
             DataError: if the zone reaches the horizon, zone or ground points lie outside the picture, or the
                 size is missing.
         """
-        corners = zone.polygon
+        rings = [zone.polygon, *zone.holes]
         if size is not None:
             on_picture(self.points[:, :2], self.fractions, size, "A ground point")
-            corners = zone.pixels(size)
+            rings = [zone.pixels(size), *zone.hole_pixels(size)]
             if self.fractions:
-                corners = corners / (size[1], size[0])
+                rings = [ring / (size[1], size[0]) for ring in rings]
         elif zone.fractions != self.fractions:
             raise DataError(
                 f"Of the zone {zone.name!r} and the ground one is in pixels, the other in fractions. "
                 "Give the picture's size, (height, width)."
             )
         try:
-            return abs(signed_area(self.to_meters(corners)))
+            border, *holes = (abs(signed_area(self.to_meters(ring))) for ring in rings)
+            return border - sum(holes)
         except DataError as error:
             raise DataError(f"The zone {zone.name!r} has no area on the ground. {error}") from error
 

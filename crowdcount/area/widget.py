@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from crowdcount.area.zones import Zone, ZoneSource, draw_zones, read_zones
+from crowdcount.area.drawing import draw_zones
+from crowdcount.area.zone_files import ZoneSource, read_zones
+from crowdcount.area.zones import Zone
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import DataError
 from crowdcount.files import atomic_path

@@ -143,9 +143,9 @@ def errors(table: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         table: method -> group -> errors (seeds,).
     """
     groups = list(next(iter(table.values())))
-    _, axes = look.canvas(1, len(groups), height=3.0, sharey=True, squeeze=False)
+    _, axes = look.canvas(1, len(groups), height=3.6, sharey=True, squeeze=False)
     for ax, group in zip(axes.flat, groups):
-        for row, (name, values) in enumerate(table.items()):
+        for row, values in enumerate(table.values()):
             color = look.GRAY if row == 0 else look.CYCLE[(row - 1) % len(look.CYCLE)]
             ax.barh(row, values[group].mean(), color=color, alpha=0.55, height=0.7)
             ax.plot(values[group], np.full(len(values[group]), row), "o", color="black", markersize=3.5)
@@ -157,18 +157,58 @@ def errors(table: Mapping[str, Mapping[str, np.ndarray]]) -> None:
 
 def agreement(truth: np.ndarray, predicted: Mapping[str, np.ndarray]) -> None:
     """Predicted against true counts, a panel a method; a triangle at the top is a count beyond the axis."""
-    _, axes = look.canvas(1, len(predicted), height=2.4, sharex=True, sharey=True)
+    columns = 4
+    rows = -(-len(predicted) // columns)
+    _, axes = look.canvas(rows, columns, height=2.3, sharex=True, sharey=True, squeeze=False)
     top = 1.15 * max(truth.max(), *(np.percentile(values, 95) for values in predicted.values()))
-    for ax, (name, values), color in zip(axes, predicted.items(), look.CYCLE):
+    for ax in axes.flat[len(predicted) :]:
+        ax.set_axis_off()
+    for number, (ax, (name, values)) in enumerate(zip(axes.flat, predicted.items())):
+        color = look.CYCLE[number % len(look.CYCLE)]
         ax.plot([0, top], [0, top], color="#BBBBBB", linewidth=1)
         beyond = values > top
         ax.plot(truth[~beyond], values[~beyond], "o", color=color, markersize=4, alpha=0.8)
         ax.plot(truth[beyond], np.full(beyond.sum(), 0.97 * top), "^", color=color, markersize=6)
-        look.label(ax, "true heads", "", name)
+        look.label(ax, "true heads" if number >= len(predicted) - columns else "", "", name)
         ax.title.set_fontsize(9.5)
         ax.set_xlim(0, top)
         ax.set_ylim(0, top)
-    axes[0].set_ylabel("predicted heads")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("predicted heads")
+
+
+def growth(
+    sizes: Sequence[int],
+    curves: Mapping[str, np.ndarray],
+    points: Mapping[str, tuple[int, np.ndarray]],
+    levels: Mapping[str, float],
+) -> None:
+    """Learning curves: error against the number of training pictures.
+
+    Args:
+        sizes: numbers of training pictures.
+        curves: method -> errors (sizes, seeds); a line through the means, a dot a seed.
+        points: method -> a number of training pictures, and errors (seeds,) there.
+        levels: method that learns nothing here -> its error.
+    """
+    _, ax = look.canvas(height=4.4)
+    for number, ((name, errors), marker) in enumerate(zip(curves.items(), "os^Dv")):
+        color = look.CYCLE[number]
+        ax.plot(sizes, errors.mean(axis=1), f"{marker}-", color=color, label=name)
+        for size, each in zip(sizes, errors):
+            ax.plot([size] * len(each), each, ".", color=color, markersize=4, alpha=0.6)
+    for name, (size, errors) in points.items():
+        ax.errorbar(
+            size, errors.mean(), errors.std(ddof=1), fmt="X", color=look.BLACK, markersize=9, capsize=4, label=name
+        )
+    for (name, level), style in zip(levels.items(), (":", "--")):
+        ax.axhline(level, color=look.GRAY, linestyle=style, linewidth=1.5, label=name)
+    ax.set_xscale("log")
+    ax.set_xticks(sizes, [str(size) for size in sizes])
+    ax.minorticks_off()
+    ax.set_ylim(bottom=0)
+    look.label(ax, "training pictures", "mean absolute error (heads)", "Error against the number of training pictures")
+    ax.legend(ncols=2, fontsize=8.5, loc="upper right")
 
 
 def failures(

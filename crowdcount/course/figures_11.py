@@ -188,7 +188,7 @@ def gallery(rows: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
 def spread(results: Mapping[str, Sequence[float]], baseline: float) -> None:
     """The error of each design, a dot for each seed."""
     _, axes = look.canvas(height=3.0, width=6.2)
-    for place, (name, values) in enumerate(results.items()):
+    for place, values in enumerate(results.values()):
         axes.plot([place - 0.18, place + 0.18], [np.mean(values)] * 2, color=look.BLACK)
         axes.scatter([place] * len(values), values, s=44, color=look.CYCLE[place], zorder=3)
     axes.axhline(baseline, color=look.GRAY, linewidth=1.2)

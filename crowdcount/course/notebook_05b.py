@@ -157,12 +157,18 @@ EXERCISES = [
                 (_split_with("all"), "everything is learned from here, validation and test included: a leak."),
                 (_split_with("keeps validation"), "the validation crowds are learned from, too: a leak."),
                 (_split_with("keeps test"), "the test crowds are learned from, too: a leak."),
-                (_split_with("places"), "these are places in the list. Masks are wanted: True or False for each patch."),
+                (
+                    _split_with("places"),
+                    "these are places in the list. Masks are wanted: True or False for each patch.",
+                ),
                 (
                     _split_with("rows"),
                     "the lists name crowds, not rows: ask `crowds` which crowd each patch is from.",
                 ),
-                (_split_with("swapped"), "validation and test are exchanged: first training, then validation, then test."),
+                (
+                    _split_with("swapped"),
+                    "validation and test are exchanged: first training, then validation, then test.",
+                ),
             ],
         ),
     ),
@@ -231,8 +237,10 @@ EXERCISES = [
                     "all numbers together add up to 1 here; each column is to do so by itself: axis=0.",
                 ),
                 (
-                    lambda Z: np.exp(Z - Z.max(axis=1, keepdims=True))
-                    / np.exp(Z - Z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True),
+                    lambda Z: (
+                        np.exp(Z - Z.max(axis=1, keepdims=True))
+                        / np.exp(Z - Z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+                    ),
                     "your rows add up to 1. An example is a column: axis=0.",
                 ),
                 (

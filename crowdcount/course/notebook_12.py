@@ -57,16 +57,39 @@ def shrink(picture: np.ndarray, scale: float) -> np.ndarray:
     )
 
 
-def confetti(size: tuple[int, int], pieces: int, rng: np.random.Generator) -> np.ndarray:
-    """A gray street with bright pieces of paper on it and nobody in sight: uint8 RGB."""
+def stones(
+    size: tuple[int, int],
+    number: int,
+    radius: float,
+    ground: tuple[int, int, int],
+    colors: Sequence[tuple[int, int, int]],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Round things, lit from the upper left, that lie on the ground and hide one another: uint8 RGB.
+
+    Cobblestones, apples or oranges, by their colors; nobody is on the picture.
+    """
     from PIL import Image, ImageDraw
 
     height, width = size
-    image = Image.fromarray(np.uint8(np.clip(rng.normal(120, 9, (height, width, 1)), 0, 255)).repeat(3, axis=2))
+    image = Image.new("RGB", (2 * width, 2 * height), ground)  # twice as large, then shrunk: soft edges
     draw = ImageDraw.Draw(image)
-    for x, y, side, *color in rng.uniform((0, 0, 2, 0, 0, 0), (width, height, 7, 255, 255, 255), (pieces, 6)):
-        draw.rectangle((x, y, x + side, y + side), fill=tuple(int(value) for value in color))
-    return np.asarray(image)
+    for y in np.sort(rng.uniform(0, 2 * height, number)):
+        x, r = rng.uniform(0, 2 * width), 2 * radius * rng.uniform(0.85, 1.15)
+        color = np.array(colors[rng.integers(len(colors))])
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=tuple(int(each) for each in 0.6 * color))
+        draw.ellipse((x - 0.9 * r, y - 0.95 * r, x + 0.7 * r, y + 0.7 * r), fill=tuple(int(each) for each in color))
+    pixels = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+    return np.uint8(np.clip(pixels + rng.normal(0, 6, pixels.shape), 0, 255))
+
+
+def poster(picture: np.ndarray, border: int = 24) -> np.ndarray:
+    """A picture as a framed print on a wall, whose people are not there: uint8 RGB, larger by the border."""
+    framed = np.pad(picture, ((border // 3, border // 3), (border // 3, border // 3), (0, 0)), constant_values=28)
+    wall = border - border // 3
+    return np.stack(
+        [np.pad(framed[..., c], wall, constant_values=value) for c, value in enumerate((196, 188, 172))], -1
+    )
 
 
 def write_video(frames: Sequence[np.ndarray], path: str | os.PathLike) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageChops
 
-from crowdcount.area.zones import draw_zones
+from crowdcount.area.drawing import draw_zones
 from crowdcount.errors import DataError, VideoError
 from crowdcount.files import append_whole, atomic_path, is_stream
 from crowdcount.grid import map_shape

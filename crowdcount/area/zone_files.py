@@ -1,0 +1,214 @@
+"""Zones from files: a list of polygons, GeoJSON, and what annotation tools save."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from crowdcount.area.geometry import Size, finite_numbers, shortened
+from crowdcount.area.zones import Zone
+from crowdcount.errors import DataError
+
+ZoneSource = str | os.PathLike | Mapping | Sequence
+
+
+def read_zones(source: ZoneSource, size: Size | None = None) -> list[Zone]:
+    """Read zones from a JSON file, or from what such a file holds.
+
+    Read are a list `[{"name": "stage", "polygon": [[x, y], ...]}, ...]` or one such entry; a list of polygons without
+    names; GeoJSON, a FeatureCollection or one Feature of Polygons, with holes or without; and what LabelMe (polygons
+    and rectangles), the VGG Image Annotator (polygons and rectangles) and `supervision` (a list of polygons) save. A
+    zone without a name is called "zone 1", "zone 2" and so on; a third coordinate, the height, is left out. The
+    coordinates are those of the picture (x to the right, y down), never of the earth: pixels, or fractions of the
+    picture's width and height where all of a polygon's lie in 0..1. An entry's `"unit"` says it instead: "pixels",
+    "fractions" or "percent". Zones may overlap.
+
+    Args:
+        source: path of a JSON file, its content (a list or a dict), or a list of `Zone`.
+        size: (height, width) of the picture, to find out now whether a zone lies outside it.
+
+    Returns:
+        The zones in the order of the file.
+
+    Raises:
+        DataError: if the file cannot be read, holds no zone or two of one name, or a zone is not a simple
+            polygon with an area, or lies outside the picture.
+
+    Example:
+        >>> halves = [{"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},
+        ...           {"name": "right", "polygon": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]}]
+        >>> [zone.name for zone in read_zones(halves, (480, 640))]
+        ['left', 'right']
+    """
+    content, place = read_json(source, "zones")
+    zones = _named(list(_entries(content, place)), place)
+    if not zones:
+        raise DataError(f"{place} holds no zone. Give at least one, with a name and a polygon.")
+    names = set()
+    for zone in zones:
+        if zone.name in names:
+            raise DataError(f"{place} has two zones named {zone.name!r}. Give each a name of its own.")
+        names.add(zone.name)
+        if size is not None:
+            zone.pixels(size)
+    return zones
+
+
+def read_json(source: ZoneSource, what: str) -> tuple[object, str]:
+    """What a source holds, and how messages call it."""
+    if not isinstance(source, (str, os.PathLike)):
+        return source, f"The {what}"
+    place = f"The file of {what} {os.fspath(source)!r}"
+    try:
+        with open(source, encoding="utf-8-sig") as file:
+            return json.load(file), place
+    except OSError as error:
+        raise DataError(f"{place} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place} is no JSON in UTF-8: {error}.") from error
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A zone of a file: its name, None where it has none, its border, its holes, and the unit that it names."""
+
+    where: str
+    name: object
+    polygon: object
+    holes: Sequence = ()
+    unit: object = None
+
+
+def _entries(content: object, place: str) -> Iterator[Zone | _Entry]:
+    """The zones of a file, told apart by what is in it."""
+    if isinstance(content, Mapping):
+        yield from _of_object(content, place)
+        return
+    if not isinstance(content, Sequence) or isinstance(content, (str, bytes)):
+        raise DataError(f"{place} should be a list of zones. Received {shortened(content)}")
+    for number, item in enumerate(content, start=1):
+        where = f"{place}, zone {number}"
+        if isinstance(item, Zone):
+            yield item
+        elif isinstance(item, Mapping) and "polygon" in item:
+            yield _Entry(where, item.get("name"), item["polygon"], unit=item.get("unit"))
+        elif isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
+            yield _Entry(where, None, item)
+        else:
+            raise DataError(f'{where}: should be {{"name": ..., "polygon": [[x, y], ...]}}. Received {shortened(item)}')
+
+
+def _of_object(content: Mapping, place: str) -> Iterator[_Entry]:
+    if "polygon" in content:
+        yield _Entry(place, content.get("name"), content["polygon"], unit=content.get("unit"))
+    elif isinstance(content.get("shapes"), list):
+        yield from _of_labelme(content["shapes"], place)
+    elif "_via_img_metadata" in content or _is_via(content):
+        yield from _of_via(content.get("_via_img_metadata", content), place)
+    else:
+        yield from _of_geojson(content, place)
+
+
+def _of_labelme(shapes: list, place: str) -> Iterator[_Entry]:
+    for number, shape in enumerate(shapes, start=1):
+        where = f"{place}, shape {number}"
+        if not isinstance(shape, Mapping):
+            raise DataError(f'{where}: should be an object with "label" and "points". Received {shortened(shape)}')
+        kind, points = shape.get("shape_type", "polygon"), shape.get("points")
+        if kind == "rectangle" and isinstance(points, list) and len(points) == 2:
+            points = _rectangle(*finite_numbers(points, 2, where, "[x, y]").ravel().tolist())
+        elif kind != "polygon":
+            raise DataError(f"{where}: a zone is a polygon or a rectangle. Received: shape_type={kind!r}")
+        yield _Entry(where, shape.get("label"), points, unit="pixels")
+
+
+def _is_via(content: Mapping) -> bool:
+    return bool(content) and all(isinstance(item, Mapping) and "regions" in item for item in content.values())
+
+
+def _of_via(pictures: object, place: str) -> Iterator[_Entry]:
+    drawn = [item for item in pictures.values() if item.get("regions")] if isinstance(pictures, Mapping) else []
+    if len(drawn) > 1:
+        names = ", ".join(repr(item.get("filename")) for item in drawn[:3])
+        raise DataError(
+            f"{place} has zones on {len(drawn)} pictures ({names}). Save those of one camera's picture alone."
+        )
+    for item in drawn:
+        regions = item["regions"]
+        for number, region in enumerate(regions.values() if isinstance(regions, Mapping) else regions, start=1):
+            where = f"{place}, region {number}"
+            shape = region.get("shape_attributes") if isinstance(region, Mapping) else None
+            shape = shape if isinstance(shape, Mapping) else {}
+            names = region.get("region_attributes") or {}
+            name = names.get("name") if isinstance(names, Mapping) else None
+            if shape.get("name") in ("polygon", "polyline") and isinstance(shape.get("all_points_x"), list):
+                polygon = [list(corner) for corner in zip(shape["all_points_x"], shape.get("all_points_y") or ())]
+            elif shape.get("name") == "rect":
+                sides = [shape.get(key) for key in ("x", "y", "width", "height")]
+                x, y, width, height = finite_numbers([sides], 4, where, "x, y, width, height")[0].tolist()
+                polygon = _rectangle(x, y, x + width, y + height)
+            else:
+                raise DataError(f"{where}: a zone is a polygon or a rectangle. Received {shortened(shape)}")
+            yield _Entry(where, name, polygon, unit="pixels")
+
+
+def _rectangle(left: float, top: float, right: float, bottom: float) -> list[list[float]]:
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def _of_geojson(content: Mapping, place: str) -> Iterator[_Entry]:
+    features = [content] if content.get("type") == "Feature" else content.get("features")
+    if content.get("type") not in ("Feature", "FeatureCollection") or not isinstance(features, list):
+        raise DataError(
+            f'{place} should be a list of {{"name": ..., "polygon": [[x, y], ...]}}, or a GeoJSON '
+            f"FeatureCollection or Feature. Received {shortened(content)}"
+        )
+    for number, feature in enumerate(features, start=1):
+        where = f"{place}, zone {number}"
+        properties = feature.get("properties") if isinstance(feature, Mapping) else None
+        name = properties.get("name") if isinstance(properties, Mapping) else None
+        geometry = feature.get("geometry") if isinstance(feature, Mapping) else None
+        geometry = geometry if isinstance(geometry, Mapping) else {}
+        if geometry.get("type") == "MultiPolygon":
+            raise DataError(f"{where} ({name!r}): is a MultiPolygon. Make a feature of each of its polygons.")
+        rings = geometry.get("coordinates") if geometry.get("type") == "Polygon" else None
+        if not isinstance(rings, list) or not rings:
+            raise DataError(
+                f'{where}: should be a Feature whose "geometry" is a Polygon. Received {shortened(feature)}'
+            )
+        border, *holes = ([_flat(corner) for corner in ring] if isinstance(ring, list) else ring for ring in rings)
+        yield _Entry(where, name, border, tuple(holes))
+
+
+def _flat(corner: object) -> object:
+    """A corner without its third coordinate, the height."""
+    return corner[:2] if isinstance(corner, list) and len(corner) == 3 else corner
+
+
+def _named(entries: Sequence[Zone | _Entry], place: str) -> list[Zone]:
+    given = {str(entry.name) for entry in entries if entry.name is not None}
+    free = (name for number in itertools.count(1) if (name := f"zone {number}") not in given)
+    return [entry if isinstance(entry, Zone) else _zone(entry, free) for entry in entries]
+
+
+def _zone(entry: _Entry, free: Iterator[str]) -> Zone:
+    # Whole numbers are names in spreadsheets; anything else that is no text is refused by `Zone`.
+    name = str(entry.name) if type(entry.name) is int else entry.name
+    name = next(free) if name is None else name
+    if entry.unit not in (None, "pixels", "fractions", "percent"):
+        raise DataError(
+            f'{entry.where}: "unit" is "pixels", "fractions" or "percent". Received: {shortened(entry.unit)}'
+        )
+    try:
+        border, holes = entry.polygon, tuple(entry.holes)
+        if entry.unit == "percent":
+            border, *holes = (
+                finite_numbers(ring, 2, f"The zone {name!r}", "[x, y]") / 100 for ring in (border, *holes)
+            )
+        fractions = None if entry.unit is None else entry.unit != "pixels"
+        return Zone(name, border, fractions, tuple(holes))  # type: ignore[arg-type] - checked there
+    except DataError as error:
+        raise DataError(f"{entry.where}: {error}") from error
