@@ -93,7 +93,9 @@ def test_concepts_are_under_their_headings(path):
         for line in cell.source.splitlines()
         if line.startswith("#")
     }
-    rows = [line for line in (CONCEPTS / f"{path.name.split('_')[0]}.txt").read_text("utf-8").splitlines() if line.strip()]
+    rows = [
+        line for line in (CONCEPTS / f"{path.name.split('_')[0]}.txt").read_text("utf-8").splitlines() if line.strip()
+    ]
     assert rows
     for row in rows:
         concept, _, heading = row.rpartition("|")
