@@ -129,7 +129,8 @@ class CountResult:
             >>> result.zone_ranges([{"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}])
             {'left': None}
         """
-        from crowdcount.area.zones import read_zones, signed_area
+        from crowdcount.area.geometry import signed_area
+        from crowdcount.area.zone_files import read_zones
 
         ranges: dict[str, tuple[float, float] | None] = {}
         size = (self.height, self.width)
