@@ -291,6 +291,16 @@ def test_json_that_is_refused(folder, name):
     assert any(fault.file == folder / "points.json" for fault in check_folder(folder))
 
 
+def test_boxes_to_ignore_by_their_sides_and_by_their_corners(folder):
+    item = {"picture": "a.jpg", "points": HEADS, "ignore": [[1, 2, 30, 40], [[1, 2], [30, 2], [30, 40], [1, 40]]]}
+    (folder / "points.json").write_text(json.dumps([item]))
+    assert read_json(folder)[0].ignore.tolist() == [[1, 2, 30, 40]] * 2
+    item["ignore"] = [[[1, 2], [30, 5], [30, 40], [1, 40]]]
+    (folder / "points.json").write_text(json.dumps([item]))
+    with pytest.raises(AnnotationError, match="sides are not upright"):
+        read_json(folder)
+
+
 def test_json_lines(folder):
     lines = [json.dumps({"picture": "a.jpg", "points": HEADS}), "", json.dumps({"picture": "b.jpg", "points": []})]
     (folder / "points.jsonl").write_text("\n".join(lines))
