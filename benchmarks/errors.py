@@ -106,8 +106,8 @@ def summary(rows: Sequence[dict], worst: Sequence[dict], model: str) -> Iterator
     """The head of the page: what was measured, by part, and the error against the count."""
     yield from ("# Where the counts are wrong", "")
     yield f"`python benchmarks/errors.py --root FOLDER` writes this page: ShanghaiTech's {len(rows)} validation"
-    yield f"pictures, which the weights `{model}` never learned from but were chosen on, each counted whole. An error is"
-    yield "what was counted minus the number of head annotations. The figures show density maps alone: the pictures may"
+    yield f"pictures, which the weights `{model}` never learned from but were chosen on, each counted whole. An error"
+    yield "is what was counted minus the number of head annotations. The figures show density maps alone: the pictures may"
     yield "not be passed on."
     yield from ("", "| part | pictures | people | MAE | RMSE | bias |", "|---|---|---|---|---|---|")
     for part in PARTS:
@@ -171,7 +171,7 @@ def one_picture(rank: int, row: dict, sample: Sample, trained: Sequence[float], 
     yield from (f"### {rank}. {row['picture']}", "")
     yield f"- {abs(row['error']):.0f} too {word}: {row['predicted']:.0f} counted of {row['true']} ({error_share(row)})."
     yield f"- The {QUARTERS[at].name} quarter holds {share:.0%} of the quarters' errors: {there}."
-    yield f"- {row['density']:,.0f} people a megapixel, more than in {denser:.0%} of the training pictures of both parts."
+    yield f"- {row['density']:,.0f} people a megapixel, more than in {denser:.0%} of both parts' training pictures."
     if sample.count > 1:
         apart = np.median(cKDTree(sample.points).query(sample.points, 2)[0][:, 1])
         yield f"- From a head to the next: {apart:.1f} pixels in the median."

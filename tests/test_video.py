@@ -1,5 +1,6 @@
 """Counting over time: which frames are counted, what is made of them, and what cameras and bad files do."""
 
+import contextlib
 import gc
 import itertools
 import os
@@ -632,10 +633,8 @@ class Camera:
             self.connections += 1
             with connection:
                 if self._refuse_from is None or self.connections < self._refuse_from:
-                    try:
+                    with contextlib.suppress(OSError):
                         self._talk(connection)
-                    except OSError:
-                        pass
 
     def _talk(self, connection):
         lines = connection.makefile("r", newline="\r\n")

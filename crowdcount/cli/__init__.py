@@ -1,5 +1,5 @@
-"""The command line: `crowdcount app | annotate | count | video | evaluate | train | export | density | describe | check |
-convert | models | draw`.
+"""The command line: `crowdcount app | annotate | count | video | evaluate | train | export | density | describe |
+check | convert | models | draw`.
 
 Thin: each command calls what a Python user would call. Results go to standard output and nothing else does;
 errors, warnings and progress go to standard error. What a person can get wrong ends in one line and status 1

@@ -194,8 +194,8 @@ class _Outputs:
                 if kind is not None and self._counts is not None and self._counts in self._outputs:
                     counts = self._counts.counts
                     print(
-                        f"crowdcount: {counts.path} holds {counts.pictures} picture{'s' * (counts.pictures != 1)}; --resume "
-                        "goes on with it",
+                        f"crowdcount: {counts.path} holds {counts.pictures} picture{'s' * (counts.pictures != 1)}; "
+                        "--resume goes on with it",
                         file=sys.stderr,
                     )
         finally:

@@ -72,14 +72,19 @@ def add(command: Command) -> None:
     add_model(parser)
 
 
+def _check_files(arguments: argparse.Namespace, video: str | None) -> None:
+    """Find out before the work that what it writes has a place, and takes none of what it reads."""
+    outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
+    check_outputs(outputs, [video, arguments.zones, arguments.model])
+    for path in filter(None, outputs.values()):
+        check_writable(Path(path))
+
+
 def _video(arguments: argparse.Namespace) -> int:
     from crowdcount.video.frames import require_av, source_name, video_path
 
     require_av()
-    outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
-    check_outputs(outputs, [video_path(arguments.source), arguments.zones, arguments.model])
-    for path in filter(None, outputs.values()):
-        check_writable(Path(path))
+    _check_files(arguments, video_path(arguments.source))
 
     from crowdcount.area.zone_files import read_zones
 

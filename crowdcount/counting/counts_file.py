@@ -80,7 +80,7 @@ class CountsFile:
         return left
 
     def add(self, row: Mapping) -> None:
-        """Take in a picture: `to_dict` of its result, with `zones`, `per_m2` and `level_of_service` where there are some.
+        """Take in a picture: `to_dict` of its result, with `zones`, `per_m2` and `level_of_service` if there are any.
 
         Raises:
             CrowdCountError: if the file cannot be written.

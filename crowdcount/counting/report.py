@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from html import escape
-from typing import Union
 
 import numpy as np
 from PIL import Image
@@ -86,7 +85,7 @@ class Entry:
     thing: str = PEOPLE
 
 
-Reportable = Union[CountResult, CountFailure, Entry]
+Reportable = CountResult | CountFailure | Entry
 
 
 def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, title: str | None = None) -> None:

@@ -408,10 +408,9 @@ def _place(people, camera, scene, seated, level, farthest, density, rng) -> _Cro
         & mapped[row - 1]
         & mapped[row + 1]
     )
+    chosen = np.flatnonzero(inside)
     if scene == "stands":  # the keenest take seats, and a few spare ones in case that a head cannot be seen
-        chosen = np.flatnonzero(inside)[: int(1.3 * people) + 5]
-    else:
-        chosen = np.flatnonzero(inside)
+        chosen = chosen[: int(1.3 * people) + 5]
     crowd = crowd.take(chosen)
     crowd = crowd.take(np.argsort(-crowd.scale, kind="stable"))
     spacing = 0.0 if scene == "stands" else min(0.46, 0.8 / math.sqrt(density))

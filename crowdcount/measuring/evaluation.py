@@ -88,11 +88,13 @@ class Evaluation:
         Raises:
             OSError: if the file cannot be written.
         """
-        with atomic_path(path) as temporary:
-            with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-                writer = csv.DictWriter(file, list(self.rows[0]))
-                writer.writeheader()
-                writer.writerows(self.rows)
+        with (
+            atomic_path(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
+            writer = csv.DictWriter(file, list(self.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.rows)
 
 
 def evaluate(

@@ -49,8 +49,8 @@ class ModelCard:
 
         def refuse(what: str, wanted: str, value: object) -> WeightsError:
             return WeightsError(
-                f"The model card {os.fspath(where)}: {what} must be {wanted}. Received: {repr(value)[:80]}. Get the card "
-                "again, or take the field out."
+                f"The model card {os.fspath(where)}: {what} must be {wanted}. Received: {repr(value)[:80]}. Get the "
+                "card again, or take the field out."
             )
 
         if not isinstance(content, dict):

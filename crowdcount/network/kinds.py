@@ -1,4 +1,4 @@
-"""What kind of file holds a network, told by what is inside; files that could harm are refused before they are opened."""
+"""What kind of file holds a network, told by what is inside; files that could harm are not opened."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def kind_of(path: Path) -> str:
     """`"weights"` (Keras's `.weights.h5`), `"keras"` (a model that Keras 3 saved) or `"torch"` (weights of PyTorch).
 
     Raises:
-        WeightsError: for any other kind, named for what it is, with what to do; for an archive that would unpack to more
-            than 4 GiB, and for an HDF5 file that points into other files.
+        WeightsError: for any other kind, named for what it is, with what to do; for an archive that would unpack to
+            more than 4 GiB, and for an HDF5 file that points into other files.
     """
     with open(path, "rb") as file:
         start = file.read(16)
@@ -77,7 +77,7 @@ def _kind_of_hdf5(path: Path) -> str:
         return "weights"  # cut off: its reader says so
     if old:
         raise WeightsError(
-            f"{path} was saved by Keras 2. Open it there, save it with model.save('name.keras') in Keras 3's format, or "
-            "train from these weights there."
+            f"{path} was saved by Keras 2, whose files this version does not open. Save it with Keras 3 as "
+            "model.save('name.keras')."
         )
     return "weights"

@@ -123,8 +123,8 @@ def check_network(model: keras.Model, what: str) -> None:
     found = model.compute_output_shape((1, *size, 3))[1:3]
     if tuple(found) != map_shape(size):
         raise WeightsError(
-            f"{what} is no crowd counter: of a picture of {size[1]}x{size[0]} pixels it makes a map of {found[0]} rows and "
-            f"{found[1]} columns; {wanted}."
+            f"{what} is no crowd counter: of a picture of {size[1]}x{size[0]} pixels it makes a map of {found[0]} rows "
+            f"and {found[1]} columns; {wanted}."
         )
     _checked.add(model)
 
@@ -148,8 +148,8 @@ def _checked_map(density: np.ndarray, name: str) -> np.ndarray:
     total, seen = (float(values.sum(dtype=np.float64)) for values in (density, np.maximum(density, 0)))
     if total > _MOST_A_PIXEL * density.size * STRIDE**2:
         raise CrowdCountError(
-            f"The network {name!r} counts {total:.0f} people on {density.size * STRIDE**2} pixels, more than one on four. "
-            f"{advice}"
+            f"The network {name!r} counts {total:.0f} people on {density.size * STRIDE**2} pixels, more than one on "
+            f"four. {advice}"
         )
     if seen - total > max(1.0, _MOST_NEGATIVE * seen):
         raise CrowdCountError(f"The network {name!r} gave a map with {total - seen:.1f} people in it. {advice}")

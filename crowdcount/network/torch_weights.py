@@ -103,7 +103,8 @@ def load_state(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) 
         layer = model.get_layer(name)
         if layer.kernel.shape != kernel.shape:
             raise WeightsError(
-                f"{path} does not fit: its layer for {name} has the shape {kernel.shape}, the model's {layer.kernel.shape}."
+                f"{path} does not fit: its layer for {name} has the shape {kernel.shape}, the model's "
+                f"{layer.kernel.shape}."
             )
         layer.set_weights([kernel, bias])
     model.get_layer("density").activation = keras.activations.linear

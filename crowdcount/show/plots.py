@@ -56,10 +56,7 @@ def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | Non
     scale = 1.0 if longest_side is None else min(1.0, longest_side / max(height, width))
     shown_width, shown_height = max(1, round(width * scale)), max(1, round(height * scale))
     people = Image.fromarray(density.astype(np.float32))
-    if scale == 1.0:
-        shown = picture.copy()
-    else:
-        shown = np.array(Image.fromarray(picture).resize((shown_width, shown_height)))
+    shown = picture.copy() if scale == 1.0 else np.array(Image.fromarray(picture).resize((shown_width, shown_height)))
     top = _top(density)
     # The cells cover whole multiples of 8 pixels, a little more than the picture: `box` cuts the rest off.
     cells_wide, cells_a_row = width / STRIDE, height / STRIDE / shown_height

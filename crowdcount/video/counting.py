@@ -114,9 +114,9 @@ def count_video(
     require_av()
     source_name(source)  # raises for what is no source
     path = video_path(source)
-    if annotated is not None and path is not None and os.path.isfile(path):
-        if os.path.realpath(annotated) == os.path.realpath(path):
-            raise DataError(f"The annotated video would replace the source, {path}. Choose another file.")
+    replaced = annotated is not None and path is not None and os.path.isfile(path)
+    if replaced and os.path.realpath(annotated) == os.path.realpath(path):
+        raise DataError(f"The annotated video would replace the source, {path}. Choose another file.")
     named = read_zones(zones) if zones is not None else []
     film = None if annotated is None else AnnotatedVideo(annotated, named, report or _warn)
     load_network(model)  # before a camera is kept waiting
