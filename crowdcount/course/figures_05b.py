@@ -34,7 +34,9 @@ def chance(shares: np.ndarray, truth: float, error: float) -> None:
     values, counts = np.unique(np.round(100 * shares, 6), return_counts=True)
     ax.bar(values, counts, width=0.8 * np.diff(values).min(), color=look.SKY, label="one validation set each")
     ax.axvline(100 * truth, color=look.BLACK, label="the true accuracy")
-    ax.axvspan(100 * (truth - error), 100 * (truth + error), color=look.ORANGE, alpha=0.25, label="± one standard error")
+    ax.axvspan(
+        100 * (truth - error), 100 * (truth + error), color=look.ORANGE, alpha=0.25, label="± one standard error"
+    )
     look.label(ax, "accuracy measured (%)", "sets", "One network, many small validation sets")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 

@@ -665,9 +665,7 @@ def head_patches(n: int, size: int = 32, seed: int = 0, each: int = 8) -> tuple[
     return np.stack(patches), np.array(labels, np.int64), np.array(crowds, np.int64)
 
 
-def _patches_of_one_crowd(
-    size: int, each: int, rng: np.random.Generator
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _patches_of_one_crowd(size: int, each: int, rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Patches with and without a head of one newly drawn crowd, at most `each` of either."""
     shape = (480, 640) if size <= 48 else (768, 1024)
     scene = draw_crowd(int(rng.integers(30, 110)), size=shape, seed=int(rng.integers(2**31)))
