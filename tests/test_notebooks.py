@@ -7,7 +7,10 @@ import re
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from crowdcount.course.exercise import defined
 
 nbformat = pytest.importorskip("nbformat", reason="the notebooks need pip install '.[test]'")
 
@@ -90,7 +93,9 @@ def test_concepts_are_under_their_headings(path):
         for line in cell.source.splitlines()
         if line.startswith("#")
     }
-    rows = [line for line in (CONCEPTS / f"{path.name[:2]}.txt").read_text("utf-8").splitlines() if line.strip()]
+    rows = [
+        line for line in (CONCEPTS / f"{path.name.split('_')[0]}.txt").read_text("utf-8").splitlines() if line.strip()
+    ]
     assert rows
     for row in rows:
         concept, _, heading = row.rpartition("|")
@@ -104,6 +109,12 @@ def test_header_and_ending_are_those_of_the_course(path):
     assert all(f"**{each}**" in first for each in ("You will be able to", "You need", "Time"))
     later = NOTEBOOKS[NOTEBOOKS.index(path) + 1 :]
     assert not later or f"]({later[0].name})" in last
+
+
+def test_header_and_overview_agree_on_the_time(path):
+    header = re.search(r"(\d+) seconds of computing", _cells(path, "markdown")[0].source)
+    row = next(line for line in (FOLDER / "README.md").read_text("utf-8").splitlines() if f"]({path.name})" in line)
+    assert header and row.endswith(f"| {header[1]} s |")
 
 
 def test_lines_can_be_read(path):
@@ -148,3 +159,33 @@ def test_what_the_learner_writes_goes_on(path):
     for name in course.names():
         if name.split(".")[0] == path.name.split("_")[0]:
             assert f'# course.hint("{name}")' in code and f'# course.solution("{name}")' in code
+
+
+def _crowds_and_masks(path):
+    """What a notebook makes of the crowds of `head_patches`, with made-up crowds: names -> arrays of True and False."""
+    from crowdcount import course
+
+    space = {"np": np, "split": defined(course.find("05b.split").solution, "split")}
+    for node in ast.parse(_code(path)).body:
+        if not isinstance(node, ast.Assign):
+            continue
+        names = {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
+        into = [each.id for each in ast.walk(node.targets[0]) if isinstance(each, ast.Name)]
+        if "head_patches" in names and "crowds" in into:
+            space["crowds"] = np.random.default_rng(0).permutation(ast.literal_eval(node.value.args[0])) // 16
+        elif "crowds" in names and names <= {*space, "range"}:
+            exec(compile(ast.Module([node], []), str(path), "exec"), space)
+    crowds = space.get("crowds")
+    return crowds, {k: v for k, v in space.items() if isinstance(v, np.ndarray) and v.dtype == bool}
+
+
+def test_training_and_test_share_no_crowd(path):
+    if "head_patches(" not in _code(path):
+        return
+    crowds, masks = _crowds_and_masks(path)
+    assert masks, "the patches are not split by crowd"
+    for name, mask in masks.items():
+        for crowd in set(crowds):
+            assert len(set(mask[crowds == crowd])) == 1, f"crowd {crowd} is on both sides of {name}"
+    for one, other in ((a, b) for a in masks for b in masks if a < b and {a, b} <= {"learn", "validation", "test"}):
+        assert not (masks[one] & masks[other]).any(), f"{one} and {other} overlap"

@@ -12,8 +12,8 @@ from crowdcount.errors import CrowdCountError
 if TYPE_CHECKING:
     import numpy as np
 
-    from crowdcount.area.ground import Ground
     from crowdcount.area.geometry import Size
+    from crowdcount.area.ground import Ground
     from crowdcount.area.zones import Zone
 
 
