@@ -35,12 +35,12 @@ ZONE = ((0.17, 0.35), (0.6, 0.28), (0.68, 0.62), (0.2, 0.72))
 GROUND = ((0.12, 0.93), (0.88, 0.93), (0.72, 0.3), (0.27, 0.3))
 BOX = ((0.62, 0.02), (0.79, 0.13))
 PATIENCE = 300_000
-SMALL = 240
+SMALL, COLORS = 240, 200
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--width", type=int, default=1280, help="of the page in pixels (default: 1280)")
     arguments = parser.parse_args(argv)
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
@@ -62,8 +62,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def shrink(path: Path) -> None:
-    """Beside a picture a small one, for the table of the README."""
+    """Make a picture's file a third as large, and beside it a small one for the table of the README."""
     image = Image.open(path).convert("RGB")
+    image.quantize(COLORS, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
     image.thumbnail((SMALL, image.height))
     image.save(path.with_name(f"{path.stem}_small.jpg"), quality=85)
 

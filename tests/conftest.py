@@ -58,14 +58,15 @@ def weights(tmp_path_factory) -> str:
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by Playwright; skips where one of them is missing."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser needs pip install '.[site]'")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
+    sync_api = pytest.importorskip("playwright.sync_api", reason="driving a browser needs pip install playwright")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("there is no Chromium here (apt-get install chromium)")
+    with sync_api.sync_playwright() as driver:
+        # Containers run as root, where Chromium's own sandbox does not work.
+        running = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture

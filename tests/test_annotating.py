@@ -73,7 +73,7 @@ def test_an_emptied_picture_leaves_the_file(photos):
     folder = Folder(photos)
     version = folder.save("a.png", Entry([[1.0, 1.0]]), "")
     assert folder.save("a.png", Entry(), version) == ""
-    assert json.loads((photos / "points.json").read_text()) == {"pictures": [], "unfinished": []}
+    assert json.loads((photos / "points.json").read_text()) == {"unit": "pixels", "pictures": [], "unfinished": []}
 
 
 def test_what_else_the_file_holds_stays(photos):

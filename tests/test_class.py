@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -73,7 +74,9 @@ def test_nbgrader_takes_solutions_out_and_grades(assignments, tmp_path):
     """With nbgrader itself: our source becomes its release; solved, it has all points; blank, it has none."""
     pytest.importorskip("nbgrader", reason="nbgrader is not installed")
     name = "03_python_and_vectorization"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CROWDCOUNT_PROGRESS": str(tmp_path / "progress.json")}
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # it runs its helpers by name
+    progress = str(tmp_path / "progress.json")
+    environment = {**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT), "CROWDCOUNT_PROGRESS": progress}
 
     def nbgrader(*words):
         done = subprocess.run(

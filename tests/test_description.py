@@ -1,6 +1,7 @@
 """What `describe` says of a data set, in Python and by the command; and `convert` by the command."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from crowdcount.errors import DataError
 
 @pytest.fixture
 def crowd(tmp_path):
-    """Twelve alike pictures with four heads each, and one that is crowded, larger, with a point outside and twice one."""
+    """Twelve alike pictures with four heads each, and one that is crowded, larger, with a point outside."""
     rows = []
     for n in range(12):
         draw_picture(tmp_path / "images" / f"{n}.png", (160, 120), 10 * n)
@@ -67,11 +68,11 @@ def test_the_command_converts(tmp_path, capsys):
     for shade, name in enumerate("ab"):
         draw_picture(tmp_path / "photos" / f"{name}.jpg", (400, 304), 60 * shade)
     source, out = tmp_path / "odd.csv", tmp_path / "out" / "points.json"
-    source.write_text(CSV_READ["semicolons and decimal commas"])
+    source.write_text(CSV_READ["semicolons and decimal commas"] + "lost.jpg;1;1\n")
     options = ["--images", str(tmp_path / "photos")]
     assert main(["convert", str(source), str(out), "--to", "json", *options]) == 1
     assert "the picture is missing" in capsys.readouterr().err and not out.exists()
-    source.write_text(source.read_text().replace("images/", ""))
+    source.write_text(CSV_READ["semicolons and decimal commas"])
     assert main(["convert", str(source), str(out), "--to", "json", *options]) == 0
     assert "2 pictures, 2 heads" in capsys.readouterr().out
     assert [sample.count for sample in crowdcount.load_dataset("json", out, "all")] == [2, 0]
@@ -88,11 +89,11 @@ def test_the_command_converts(tmp_path, capsys):
 
 def test_the_words_for_what_is_counted(weights, tmp_path, capsys):
     """A card that names cells: caption, warnings, report and scores speak of cells."""
-    card = json.loads(open(weights.replace(".weights.h5", ".json")).read())
+    card = json.loads(Path(weights.replace(".weights.h5", ".json")).read_text())
     file = tmp_path / "cells.weights.h5"
-    file.write_bytes(open(weights, "rb").read())
+    file.write_bytes(Path(weights).read_bytes())
     file.with_name("cells.json").write_text(json.dumps({**card, "thing": "cells"}))
-    result = crowdcount.count(np.random.default_rng(0).integers(0, 255, (40, 300, 3), np.uint8), str(file))
+    result = crowdcount.count(np.random.default_rng(0).integers(0, 255, (40, 300, 3), np.uint8), model=str(file))
     assert result.thing == "cells" and "cells in" in repr(result) and "people" not in repr(result)
     assert any("cells" in text for text in result.warnings) and not any("heads" in text for text in result.warnings)
     crowdcount.write_report(tmp_path / "report.html", [result])

@@ -62,7 +62,8 @@ CSV_READ = {
     "boxes by sides": "filename,left,top,right,bottom\na.jpg,91.5,78.25,111.5,98.25\na.jpg,50,50,60,70\nb.jpg,,,,\n",
     "TensorFlow's boxes": "filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,400,304,head,91.5,78.25,111.5,98.25\n"
     "a.jpg,400,304,head,50,50,60,70\nb.jpg,400,304,,,,,\n",
-    "sizes of the pictures": "picture,x,y,width,height\na.jpg,101.5,88.25,400,304\na.jpg,55,60,400,304\nb.jpg,,,400,304\n",
+    "sizes of the pictures": "picture,x,y,width,height\na.jpg,101.5,88.25,400,304\na.jpg,55,60,400,304\n"
+    "b.jpg,,,400,304\n",
     "empty columns at the end": "picture,x,y\na.jpg,101.5,88.25,,\na.jpg,55,60,,\nb.jpg,,,,\n",
     "empty lines and spaces": "\n\n picture , x , y \n\n a.jpg , 101.5 , 88.25 \n,,\n a.jpg,55,60\nb.jpg, , \n",
     "exponents": "picture,x,y\na.jpg,1.015e2,8.825E1\na.jpg,5.5e1,6e1\nb.jpg,,\n",
@@ -132,6 +133,14 @@ def test_the_answer_to_what_is_unclear(folder, text, options, expected):
     assert heads_of(folder, **options)["a.jpg"] == expected
 
 
+def test_what_we_write_says_that_it_is_pixels(folder):
+    """Heads in the corner of a picture, as while somebody dots it, are no question then."""
+    (folder / "points.csv").write_text(CSV_REFUSED["shares"][0])
+    records = detect.read_any(folder / "points.csv", raise_fault, Options(unit="pixels"))
+    convert(records, "json", folder / "points.json")
+    assert read_json(folder)[0].points.tolist() == [[0.25, 0.4], [0.5, 0.41]]
+
+
 def test_a_share_beyond_the_picture_is_refused(folder):
     (folder / "points.csv").write_text("picture,x,y\na.jpg,0.5,1.5\n")
     with pytest.raises(AnnotationError, match="no share of its size"):
@@ -169,6 +178,7 @@ RESULT = [
     {"type": "rectanglelabels", "value": percent(50, 50, width=2.5, height=20 / 3.04)},
     {"type": "choices", "value": {"choices": ["day"]}},
 ]
+NOBODY = {"picture": "b.jpg", "points": []}
 PERSON = ["nose", "left_eye", "left_hip"]
 JSON_READ = {
     "COCO": COCO,
@@ -183,7 +193,8 @@ JSON_READ = {
     "VIA": VIA,
     "VIA project": {"_via_settings": {}, "_via_img_metadata": VIA},
     "VIA 1": {
-        key: {**item, "regions": {str(n): region for n, region in enumerate(item["regions"])}} for key, item in VIA.items()
+        key: {**item, "regions": {str(n): region for n, region in enumerate(item["regions"])}}
+        for key, item in VIA.items()
     },
     "Label Studio": [
         {"id": 1, "data": {"image": "/data/upload/1/9f8e6c1a-a.jpg"}, "annotations": [{"result": RESULT}]},
@@ -198,11 +209,13 @@ JSON_READ = {
         {"image": "b.jpg", "id": 4},
     ],
     "ours": {"pictures": [{"picture": "a.jpg", "points": HEADS}, {"picture": "b.jpg", "points": []}]},
-    "ours with texts": {"pictures": [{"picture": "a.jpg", "points": [["101.5", "88.25"], ["55", "60"]]}, {"picture": "b.jpg", "points": []}]},
-    "ours with objects": {"pictures": [{"picture": "a.jpg", "points": [{"x": 101.5, "y": 88.25}, {"y": 60, "x": 55}]}, {"picture": "b.jpg", "points": []}]},
+    "ours with texts": {"pictures": [{"picture": "a.jpg", "points": [["101.5", "88.25"], ["55", "60"]]}, NOBODY]},
+    "ours with objects": {
+        "pictures": [{"picture": "a.jpg", "points": [{"x": 101.5, "y": 88.25}, {"y": 60, "x": 55}]}, NOBODY]
+    },
     "a list": [{"image": "a.jpg", "points": HEADS}, {"image": "b.jpg", "points": []}],
     "names and points": {"a.jpg": HEADS, "images/b.jpg": []},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", JSON_READ)
@@ -230,7 +243,8 @@ JSON_REFUSED = {
     "COCO, two images of one number": (changed(COCO, "images", 1, "id", value=7), "image 2: .*same id"),
     "COCO, half a box": (changed(COCO, "annotations", 1, "bbox", value=[1, 2, 3]), "annotation 2 .'a.jpg'.: bbox"),
     "COCO, several categories": (
-        changed(COCO, "annotations", 1, "category_id", value=2) | {"categories": [*COCO["categories"], {"id": 2, "name": "car"}]},
+        changed(COCO, "annotations", 1, "category_id", value=2)
+        | {"categories": [*COCO["categories"], {"id": 2, "name": "car"}]},
         "several labels",
     ),
     "COCO, a skeleton without a head": (
@@ -264,7 +278,7 @@ JSON_REFUSED = {
         {"pictures": [{"picture": "a.jpg", "points": [], "roi": [[[1, 2], [3, 4]]]}]},
         "less than 3 corners",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", JSON_REFUSED)
@@ -275,6 +289,16 @@ def test_json_that_is_refused(folder, name):
         heads_of(folder)
     assert "\n" not in str(caught.value)
     assert any(fault.file == folder / "points.json" for fault in check_folder(folder))
+
+
+def test_boxes_to_ignore_by_their_sides_and_by_their_corners(folder):
+    item = {"picture": "a.jpg", "points": HEADS, "ignore": [[1, 2, 30, 40], [[1, 2], [30, 2], [30, 40], [1, 40]]]}
+    (folder / "points.json").write_text(json.dumps([item]))
+    assert read_json(folder)[0].ignore.tolist() == [[1, 2, 30, 40]] * 2
+    item["ignore"] = [[[1, 2], [30, 5], [30, 40], [1, 40]]]
+    (folder / "points.json").write_text(json.dumps([item]))
+    with pytest.raises(AnnotationError, match="sides are not upright"):
+        read_json(folder)
 
 
 def test_json_lines(folder):
@@ -399,11 +423,12 @@ def test_nothing_is_lost_in_a_round_trip(folder, points, ignored, split, kind):
     ignored = [[min(a, c), min(b, d), max(a, c), max(b, d)] for a, b, c, d in ignored] if kind != "shanghaitech" else []
     source = folder / "none"
     # The second picture's heads leave no doubt that all are pixels.
+    heads, ignored = np.reshape(points, (-1, 2)), np.reshape(ignored, (-1, 4))
     given_records = [
-        Record("a", folder / "images" / "a.jpg", np.reshape(points, (-1, 2)), source, split, ignore=np.reshape(ignored, (-1, 4))),
+        Record("a", folder / "images" / "a.jpg", heads, source, split, ignore=ignored),
         Record("b", folder / "images" / "b.jpg", np.array([[399.5, 1 / 3]]), source, split),
         Record("c", folder / "images" / "Straße.jpg", np.zeros((0, 2)), source, split),
-    ]  # fmt: skip
+    ]
     out = folder / "out" / {"csv": "points.csv", "shanghaitech": "part_A"}.get(kind, "points.json")
     shutil.rmtree(folder / "out", ignore_errors=True)
     convert(given_records, kind, out)
@@ -417,7 +442,7 @@ def test_nothing_is_lost_in_a_round_trip(folder, points, ignored, split, kind):
         read = back[record.picture.name]
         assert read.points.tolist() == record.points.tolist()
         assert np.allclose(read.ignore, record.ignore, rtol=0, atol=1e-9)
-    assert check_folder(folder / "out") == [] or points or ignored
+    assert check_folder(folder / "out") == [] or points or len(ignored)
 
 
 def test_what_a_layout_cannot_hold_is_refused(folder):

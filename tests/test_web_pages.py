@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("uvicorn", reason="the pages need pip install '.[app]'")
-playwright = pytest.importorskip("playwright.sync_api", reason="driving a browser needs pip install playwright")
+pytest.importorskip("playwright.sync_api", reason="driving a browser needs pip install playwright")
+
+from playwright.sync_api import expect, sync_playwright
 
 from crowdcount import count, count_zones, load_dataset, read_zones
 from crowdcount.annotating.desk import Desk
@@ -28,7 +30,6 @@ from crowdcount.web.serve import listen, server_of
 
 WIDTHS = {1280: 860, 390: 844}
 PATIENCE = 60_000  # milliseconds: another program may have the processor
-expect = playwright.expect
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def browser():
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         pytest.skip("there is no Chromium here (apt-get install chromium)")
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         # Containers run as root, where Chromium's own sandbox does not work.
         running = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield running

@@ -4,7 +4,10 @@ import base64
 import http.client
 import io
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +19,7 @@ from PIL import Image
 
 pytest.importorskip("uvicorn", reason="the pages need pip install '.[app]'")
 
-from crowdcount import count
+from crowdcount import cli, count
 from crowdcount.errors import CrowdCountError
 from crowdcount.web.app import make_app
 from crowdcount.web.guard import allowed_names
@@ -360,3 +363,74 @@ def test_a_place_in_line_is_given_back_whatever_happens():
     with line.place():
         pass
     line.close()
+
+
+# --- The commands -----------------------------------------------------------------------------------------------
+
+
+def run(capsys, *arguments):
+    status = cli.main(arguments)
+    return status, capsys.readouterr()
+
+
+def test_a_place_to_listen_that_cannot_be_had_is_told_in_a_line(capsys, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    with listen("127.0.0.1", 0) as taken:
+        port = str(taken.getsockname()[1])
+        for command in (["app"], ["annotate", str(tmp_path)]):
+            status, told = run(capsys, *command, "--port", port, "--no-browser")
+            assert status == 1 and told.out == "" and f"port {port}" in told.err and "Traceback" not in told.err
+    status, told = run(capsys, "app", "--host", "no.such.host.invalid", "--no-browser")
+    assert status == 1 and "no.such.host.invalid" in told.err
+
+
+def test_without_a_port_the_next_free_one_is_taken():
+    with listen("127.0.0.1") as first, listen("127.0.0.1") as second:
+        assert first.getsockname()[1] != second.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["annotate", "no-such-folder"], "no-such-folder"),
+        (["annotate", "."], "holds no pictures"),
+        (["annotate", "photos", "--model", "no-such-model"], "no-such-model"),
+        (["app", "--model", "no-such-model", "--port", "0"], "no-such-model"),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_is_served(capsys, tmp_path, monkeypatch, arguments, message):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "photos" / "a.png")
+    monkeypatch.chdir(tmp_path / "empty" if "." in arguments else tmp_path)
+    status, told = run(capsys, *arguments, "--no-browser")
+    assert status == 1 and message in told.err and told.out == ""
+
+
+def test_without_the_extra_one_line_names_it(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    status, told = run(capsys, "app")
+    assert status == 1 and '".[app]"' in told.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as Unix does")
+def test_ctrl_c_ends_a_server_well_and_its_address_is_printed_first():
+    script = (
+        "import signal; from crowdcount.web import pages, serve\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "token = serve.token_for('0.0.0.0'); listener = serve.listen('127.0.0.1', 0)\n"
+        "app = serve.guarded(pages.page_routes('app.html'), host='0.0.0.0', token=token)\n"
+        "serve.run(app, listener, token=token, browser=False, say=lambda line: print(line, flush=True))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    address = process.stdout.readline().split()[-1]
+    place, token = address.split("/?token=")
+    deadline = time.monotonic() + 60
+    while ask(int(place.rsplit(":", 1)[1]), "GET", "/healthz")[0] != 200:
+        assert time.monotonic() < deadline
+    assert ask(int(place.rsplit(":", 1)[1]), "GET", "/texts", None, {"Authorization": f"Bearer {token}"})[0] == 200
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and errors == ""

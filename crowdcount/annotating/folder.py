@@ -200,7 +200,7 @@ class Folder:
         for entries in lists:
             if not isinstance(entries, list) or not all(map(_is_item, entries)):
                 raise AnnotationError(f"{self.file.name} is no file of head annotations. Mend it, or move it away.")
-        return {**content, _DONE: lists[0], _BEGUN: lists[1]}
+        return {"unit": "pixels", **content, _DONE: lists[0], _BEGUN: lists[1]}
 
     def _write(self, content: dict) -> None:
         order = {name: place for place, name in enumerate(self._pictures)}

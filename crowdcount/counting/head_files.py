@@ -97,4 +97,4 @@ def write_json(path: str | os.PathLike, pictures: Iterable[tuple[str, np.ndarray
     """Write pictures' names and heads as JSON: one object with the list `pictures`, see `read_json`."""
     entries = [{"picture": name, "points": heads.round(2).tolist()} for name, heads in pictures]
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps({"pictures": entries}) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps({"unit": "pixels", "pictures": entries}) + "\n", encoding="utf-8")

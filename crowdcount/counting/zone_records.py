@@ -12,8 +12,9 @@ from crowdcount.errors import CrowdCountError
 if TYPE_CHECKING:
     import numpy as np
 
+    from crowdcount.area.geometry import Size
     from crowdcount.area.ground import Ground
-    from crowdcount.area.zones import Size, Zone
+    from crowdcount.area.zones import Zone
 
 
 def zone_columns(density: np.ndarray, zones: Sequence[Zone], ground: Ground | None, size: Size) -> dict:

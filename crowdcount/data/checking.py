@@ -62,7 +62,7 @@ def check_folder(folder: str | os.PathLike, dataset: str | None = None) -> list[
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> _ = (folder / "points.csv").write_text("picture,x,y\nlost.jpg,3,4\n")
+        >>> _ = (folder / "points.csv").write_text("picture,x,y\\nlost.jpg,3,4\\n")
         >>> [fault.file.name for fault in check_folder(folder)]
         ['points.csv']
     """

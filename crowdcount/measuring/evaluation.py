@@ -198,13 +198,14 @@ def _score(
         if tta:
             mirrored = predict_density(network, picture[:, ::-1])
             density = (density + _mirrored_back(mirrored, size[1])) / 2
+        doubts = find_doubts(picture, density)  # of the whole picture, as they are when it is counted
         counted = sample.counted(size)
         density, heads = within(counted, density, sample.points)
         game = [metrics.game(density, heads, size, level) for level in _GAME_LEVELS]
         predicted = float(density.sum(dtype=np.float64))
         seen = observe(picture, heads, density)
         low = high = None
-        if calibration is not None and carries_range(find_doubts(picture, density)):
+        if calibration is not None and carries_range(doubts):
             low, high = calibration.range(predicted, coverage, seen.kind)
         observed.append(seen)
         games.append(game)

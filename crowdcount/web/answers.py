@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.area.ground import read_ground
-from crowdcount.area.zones import read_zones
+from crowdcount.area.zone_files import read_zones
 from crowdcount.counting.pictures import count
 from crowdcount.counting.report import Entry, report_page, taken_at
 from crowdcount.counting.results import CountFailure, CountResult

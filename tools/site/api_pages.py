@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from pkgutil import iter_modules
 
 import crowdcount
 
-# What is no API: the command line, and what the course's notebooks keep for themselves.
-_LEFT_OUT = ("__main__", "cli", "notebook_", "figures_", "_")
+# What is no API: the command line, the pages in the browser, and what the course's notebooks keep for themselves.
+_LEFT_OUT = ("__main__", "cli", "web", "annotating", "notebook_", "figures_", "_")
 
 
 def modules(folder: Path) -> list[str]:
@@ -40,9 +41,15 @@ def _members(name: str) -> str:
     return f".. automodule:: {name}\n   :members:"
 
 
+def public_names() -> dict[str, str]:
+    """The names reached from `crowdcount` itself, each with the module that has it, as the package's stub has them."""
+    stub = ast.parse(Path(crowdcount.__file__).with_suffix(".pyi").read_text("utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom) and node.module]
+    return {alias.name: f"crowdcount.{node.module}" for node in imports for alias in node.names}
+
+
 def _index(pages: list[str]) -> str:
-    homes = crowdcount._HOMES
-    rows = "\n".join(f"| `crowdcount.{name}` | {{py:obj}}`crowdcount.{home}.{name}` |" for name, home in homes.items())
+    rows = "\n".join(f"| `crowdcount.{name}` | {{py:obj}}`{home}.{name}` |" for name, home in public_names().items())
     return (
         "# API reference\n\nMade from the docstrings. These names are reached from `crowdcount` itself:\n\n"
         f"| name | described at |\n|---|---|\n{rows}\n\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from crowdcount.data.exports import coco, cvat, label_studio, labelme, pictures, via, voc, yolo
-from crowdcount.data.exports.entries import Options, Pile
+from crowdcount.data.exports.entries import UNITS, Options, Pile
 from crowdcount.data.exports.table import decoded, read_table
 from crowdcount.data.records import Record, Report, files_by_number
 
@@ -68,7 +68,8 @@ def read_json(file: Path, report: Report, options: Options | None = None) -> lis
             return read(content, pile)
     items = pictures.listed(content)
     if items is not None:
-        return pictures.read(items, pile)
+        stated = content.get("unit") if isinstance(content, dict) else None
+        return pictures.read(items, pile, stated if stated in UNITS else None)
     report(
         file,
         f'has no list "pictures": {{"pictures": [{{"picture": "a.jpg", "points": [[x, y], ...]}}]}}, and is of no '

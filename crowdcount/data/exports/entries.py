@@ -79,7 +79,7 @@ class Pile:
         self.file, self.report, self.options = file, report, options
         self.entries: dict[Path, Entry] = {}
         self._places: dict[str, Path | None] = {}
-        self._guessed: dict[Path, str] = {}
+        self._names: dict[Path, list[tuple[str, bool]]] = {}
 
     def entry(self, name: object, where: str, *, once: bool = False) -> Entry | None:
         """The entry of the picture that is named, or None, which is reported.
@@ -98,10 +98,9 @@ class Pile:
             self._places[name] = picture
             if picture is None:
                 self.report(self.file, f"{where} ({name!r}): {self._missing()}.")
-            elif self._is_another(picture, name, guessed):
+            elif (other := self._other_name(picture, name, guessed)) is not None:
                 self._places[name] = None
-                earlier = self._guessed.get(picture) or self.entries[picture].name
-                self.report(self.file, f"{where}: {name!r} and {earlier!r} both seem to be {picture}. Tell them apart.")
+                self.report(self.file, f"{where}: {name!r} and {other!r} both seem to be {picture}. Tell them apart.")
         picture = self._places[name]
         if picture is None:
             return None
@@ -110,12 +109,12 @@ class Pile:
             return None
         return self.entries.setdefault(picture, Entry(name, picture))
 
-    def _is_another(self, picture: Path, name: str, guessed: bool) -> bool:
-        """Whether a picture that was found by a part of its name belongs to another name already."""
-        another = picture in self._guessed or (guessed and picture in self.entries)
-        if guessed:
-            self._guessed.setdefault(picture, name)
-        return another
+    def _other_name(self, picture: Path, name: str, guessed: bool) -> str | None:
+        """A name under which the picture is known that may be another's, if a part of a name was all that fitted."""
+        known = self._names.setdefault(picture, [])
+        others = [other for other, other_guessed in known if (guessed or other_guessed) and not _same_end(name, other)]
+        known.append((name, guessed))
+        return others[0] if others else None
 
     def _missing(self) -> str:
         folders = [self.options.images] if self.options.images else [self.file.parent, self.file.parent / "images"]
@@ -183,7 +182,7 @@ class Pile:
         self.report(
             self.file,
             f"all {heads} points lie between {between}: they look like shares of the picture's size. Say what they "
-            f"are: --unit {unit} or --unit pixels (crowdcount convert).",
+            f"are: crowdcount convert --to json --unit {unit} (or --unit pixels).",
         )
 
     def _chance(self) -> float:
@@ -272,6 +271,12 @@ def find_picture(file: Path, name: str, images: Path | None = None) -> tuple[Pat
         if len(found) == 1:
             return _tidy(found[0]), True
     return None, False
+
+
+def _same_end(one: str, other: str) -> bool:
+    """Whether one name is the other with more folders, or no suffix, around it."""
+    short, long = sorted((f"/{name.replace(chr(92), '/')}" for name in (one, other)), key=len)
+    return long.endswith(short) or Path(long).stem == Path(short).name == Path(short).stem
 
 
 def _is_picture(path: Path) -> bool:

@@ -33,8 +33,14 @@ def _name_of(item: Mapping) -> object:
     return next((item[key] for key in ("picture", "image", "img_id", "file_name", "filename") if key in item), None)
 
 
-def read(items: list, pile: Pile) -> list[Record]:
-    """Read the entries: `picture`, `points`, and if they are there `count`, `split`, `ignore`, `roi` and `labels`."""
+def read(items: list, pile: Pile, unit: str | None = None) -> list[Record]:
+    """Read the entries: `picture`, `points`, and if they are there `count`, `split`, `ignore`, `roi` and `labels`.
+
+    Args:
+        items: the entries.
+        pile: takes them.
+        unit: of the points, where the file says it.
+    """
     without_split = []
     for number, item in enumerate(items, start=1):
         name = _name_of(item) if isinstance(item, dict) else None
@@ -55,7 +61,7 @@ def read(items: list, pile: Pile) -> list[Record]:
         _read_regions(item, entry, where, pile)
     if 0 < len(without_split) < len(pile.entries):
         pile.report(pile.file, f'{without_split[0]!r} has no "split", others have: give every entry one, or none.')
-    return pile.records(unit=None)
+    return pile.records(unit=unit)
 
 
 def _read_points(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
@@ -77,10 +83,7 @@ def _read_regions(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
     """Boxes in which nothing is counted, polygons of what is counted, and labels of the picture."""
     try:
         for box in item.get("ignore") or []:
-            left, top, right, bottom = numbers(dict(zip("abcd", box, strict=True)), *"abcd")
-            if right < left or bottom < top:
-                raise NoHead(f"the box {box} ends before it begins")
-            entry.ignore.append((left, top, right, bottom))
+            entry.ignore.append(_box(box))
         for polygon in item.get("roi") or []:
             corners = np.array([pair(point) for point in polygon])
             if len(corners) < 3:
@@ -95,3 +98,24 @@ def _read_regions(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
     labels = item.get("labels")
     if isinstance(labels, dict):
         entry.described = {str(key): str(value) for key, value in labels.items()}
+
+
+def _box(box: object) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a box, given as these or by its corners.
+
+    Raises:
+        NoHead: if it is none.
+    """
+    if isinstance(box, list) and box and isinstance(box[0], (list, dict)):  # the page for dotting writes corners
+        corners = np.array([pair(corner) for corner in box])
+        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+        if (
+            len(corners) != 4
+            or not (np.isin(corners[:, 0], (left, right)) & np.isin(corners[:, 1], (top, bottom))).all()
+        ):
+            raise NoHead("a polygon whose sides are not upright is no box")
+        return float(left), float(top), float(right), float(bottom)
+    left, top, right, bottom = numbers(dict(zip("abcd", box, strict=True)), *"abcd")
+    if right < left or bottom < top:
+        raise NoHead(f"the box {box} ends before it begins")
+    return left, top, right, bottom

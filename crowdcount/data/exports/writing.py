@@ -59,7 +59,7 @@ def _write_json(records: Sequence[Record], out: Path) -> None:
         if with_split:
             item["split"] = record.split
         pictures.append(item | _extras(record, boxes=True))
-    _write_text(out, json.dumps({"pictures": pictures}, ensure_ascii=False, indent=1))
+    _write_text(out, json.dumps({"unit": "pixels", "pictures": pictures}, ensure_ascii=False, indent=1))
 
 
 def _write_coco(records: Sequence[Record], out: Path) -> None:
