@@ -127,7 +127,9 @@ def main() -> None:
         "blurred or enlarged": of_picture(doubts.blurred),
         "no people in sight": of_map(lambda picture, density: doubts.nobody(density)),
         "heads too small": of_map(
-            lambda picture, density: doubts.small(picture) or doubts.crowded(doubts.sample_blocks(picture), density)
+            lambda picture, density: (
+                doubts.small(picture.shape[:2]) or doubts.crowded(doubts.sample_blocks(picture), density)
+            )
         ),
     }
     good, plain = dict.fromkeys(looks, 0), []

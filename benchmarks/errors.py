@@ -2,6 +2,8 @@
 
     python benchmarks/errors.py --root FOLDER [--model NAME_OR_FILE]
 
+The page's last section, on the size of the file, stays as it is: `benchmarks/scale.py` measures it.
+
 Counts the validation pictures of both parts of ShanghaiTech, and the ten worst of them again for their maps. The
 figures show density maps alone: the pictures may not be passed on.
 """
@@ -45,6 +47,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 DATA = "shanghaitech_a+shanghaitech_b"
 PARTS = {"part A": look.VERMILLION, "part B": look.BLUE}
 WORST = 10
+LAST_SECTION = "## By the size of the file"
 
 # What a person sees in a picture that is among the worst: a sentence each.
 WORDS = {
@@ -80,8 +83,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     page += [*by(rows, "megapixels", "megapixels"), *table(worst)]
     for rank, row in enumerate(worst, start=1):
         page += one_picture(rank, row, samples[row["picture"]], trained, arguments.model)
+    text = "\n".join(page) + "\n" + last_section(DOCS / "errors.md")
     with atomic_path(DOCS / "errors.md") as temporary:
-        temporary.write_text("\n".join(page) + "\n", "utf-8")
+        temporary.write_text(text, "utf-8")
+
+
+def last_section(page: Path) -> str:
+    """What the page says of the size of the file, which is measured elsewhere; nothing where there is no page yet."""
+    _, heading, section = (page.read_text("utf-8") if page.is_file() else "").partition(LAST_SECTION)
+    return heading + section
 
 
 def megapixels(sample: Sample) -> float:
@@ -96,8 +106,8 @@ def summary(rows: Sequence[dict], worst: Sequence[dict], model: str) -> Iterator
     """The head of the page: what was measured, by part, and the error against the count."""
     yield from ("# Where the counts are wrong", "")
     yield f"`python benchmarks/errors.py --root FOLDER` writes this page: ShanghaiTech's {len(rows)} validation"
-    yield f"pictures, which the weights `{model}` never learned from but were chosen on, each counted whole. An error is"
-    yield "what was counted minus the number of head annotations. The figures show density maps alone: the pictures may"
+    yield f"pictures, which the weights `{model}` never learned from but were chosen on, each counted whole. An error"
+    yield "is what was counted minus the number of head annotations. The figures show density maps alone: the pictures may"
     yield "not be passed on."
     yield from ("", "| part | pictures | people | MAE | RMSE | bias |", "|---|---|---|---|---|---|")
     for part in PARTS:
@@ -161,7 +171,7 @@ def one_picture(rank: int, row: dict, sample: Sample, trained: Sequence[float], 
     yield from (f"### {rank}. {row['picture']}", "")
     yield f"- {abs(row['error']):.0f} too {word}: {row['predicted']:.0f} counted of {row['true']} ({error_share(row)})."
     yield f"- The {QUARTERS[at].name} quarter holds {share:.0%} of the quarters' errors: {there}."
-    yield f"- {row['density']:,.0f} people a megapixel, more than in {denser:.0%} of the training pictures of both parts."
+    yield f"- {row['density']:,.0f} people a megapixel, more than in {denser:.0%} of both parts' training pictures."
     if sample.count > 1:
         apart = np.median(cKDTree(sample.points).query(sample.points, 2)[0][:, 1])
         yield f"- From a head to the next: {apart:.1f} pixels in the median."

@@ -32,8 +32,8 @@ from crowdcount.network.csrnet import BACK_END_FILTERS, DESIGNS, FRONT_END, CSRN
 from crowdcount.network.prediction import predict_density
 from crowdcount.training.losses import EuclideanLoss
 from crowdcount.training.pipeline import training_dataset
-from crowdcount.training.recipes import RECIPES
-from crowdcount.training.run import build
+from crowdcount.training.plan import new_plan
+from crowdcount.training.start import build, freeze
 
 
 def torch_csrnet() -> torch.nn.Module:
@@ -115,9 +115,11 @@ def main() -> None:
 
 def waiting(scene, repeats: int) -> None:
     """Share of a training step of the default recipe that is spent waiting for its batch, from JPEG files to crops."""
-    plan = RECIPES["default"]
-    model = build(plan, "B", 1.0, "none")
-    model.compile(plan.optimizer(100), plan.loss(), jit_compile=False)
+    plan = new_plan("default", init="none")
+    phase = plan.recipe.phases[0]
+    model = build(plan)
+    freeze(model, phase.frozen)
+    model.compile(phase.optimizer(100, 0, 100), plan.recipe.loss(), jit_compile=False)
     waited, total = 0.0, 0.0
     with tempfile.TemporaryDirectory() as folder:
         samples = []
@@ -125,7 +127,7 @@ def waiting(scene, repeats: int) -> None:
             file = Path(folder) / f"scene-{number}.jpg"
             Image.fromarray(scene.picture).save(file, quality=90)
             samples.append(Sample(file.stem, file, scene.points))
-        batches = iter(training_dataset(samples, plan.crops, batch=plan.batch, sigma=plan.sigma))
+        batches = iter(training_dataset(samples, phase.crops, batch=phase.batch, sigma=plan.recipe.sigma))
         model.train_on_batch(*next(batches))
         for _ in range(repeats):
             start = time.perf_counter()

@@ -1,6 +1,7 @@
 """The public names and where they live, for the lazy `__init__.py` and for editors and type checkers alike."""
 
 from . import errors as errors
+from .annotating.widget import annotate as annotate
 from .area.ground import (
     Ground as Ground,
     level_of_service as level_of_service,
@@ -21,6 +22,7 @@ from .data.density import adaptive_sigma as adaptive_sigma, density_map as densi
 from .data.images import load_picture as load_picture
 from .drawn.crowds import draw_crowd as draw_crowd
 from .errors import CrowdCountError as CrowdCountError, VideoError as VideoError
+from .measuring.description import describe as describe
 from .measuring.evaluation import evaluate as evaluate
 from .network.cards import list_models as list_models
 from .network.csrnet import CSRNet as CSRNet

@@ -55,6 +55,21 @@ def middles(length: int, stride: int = STRIDE) -> np.ndarray:
     return (ends[:-1] + ends[1:]) / 2
 
 
+def shares(length: int, parts: int, stride: int = STRIDE) -> np.ndarray:
+    """Share of each cell of a side that lies in each of so many equal parts of it, (parts, cells); columns sum to 1.
+
+    The last cell ends with the picture where `length` is no multiple of `stride`.
+
+    Example:
+        >>> shares(20, 2).round(2).tolist()
+        [[1.0, 0.25, 0.0], [0.0, 0.75, 1.0]]
+    """
+    ends = edges(length, stride)
+    borders = np.arange(parts + 1) * length / parts
+    overlap = np.minimum(ends[1:], borders[1:, None]) - np.maximum(ends[:-1], borders[:-1, None])
+    return np.maximum(overlap, 0) / np.diff(ends)
+
+
 def check_map(density: np.ndarray, size: tuple[int, int], stride: int = STRIDE) -> np.ndarray:
     """The map as an array, if it is one of a picture of this height and width in pixels.
 

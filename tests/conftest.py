@@ -1,6 +1,8 @@
 """Shared fixtures. TensorFlow's chatter is silenced before anything imports it."""
 
 import os
+import shutil
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,6 +11,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+
+# `tools` lies beside the package and is not installed. At the end of the path: crowdcount itself is the installed one.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +53,20 @@ def weights(tmp_path_factory) -> str:
     keras.utils.set_random_seed(5)
     card = {"name": "tiny", "network": {"design": "B", "width": 1 / 16}}
     return str(save_weights(CSRNet(width=1 / 16), tmp_path_factory.mktemp("weights") / "tiny.weights.h5", card))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, driven by Playwright; skips where one of them is missing."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="driving a browser needs pip install playwright")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("there is no Chromium here (apt-get install chromium)")
+    with sync_api.sync_playwright() as driver:
+        # Containers run as root, where Chromium's own sandbox does not work.
+        running = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import re
+import shutil
 from itertools import islice
 from pathlib import Path
 
@@ -12,11 +13,15 @@ import pytest
 from PIL import Image
 
 from crowdcount.counting.pictures import count
+from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.files import data_folder
+from crowdcount.grid import map_shape
 from crowdcount.measuring.evaluation import evaluate
+from crowdcount.network import prediction
 from crowdcount.network.cards import model_card
 from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.loading import load_network
 from crowdcount.network.weight_files import save_weights
 
 
@@ -52,7 +57,7 @@ def release(tmp_path, monkeypatch, rng):
         module.main([str(run), name, "--root", "nowhere", *options])
         with open(tmp_path / "weights" / f"{name}.csv", newline="") as file:
             rows = list(csv.DictReader(file))
-        return model_card(tmp_path / "weights" / f"{name}.weights.h5"), rows, list(asked)
+        return model_card(tmp_path / "weights" / f"{name}.weights.h5").content, rows, list(asked)
 
     return call
 
@@ -97,7 +102,7 @@ def test_release_of_one_part_goes_on_with_the_curve_of_the_weights_before(releas
     assert [(run["epochs"], run["hours"]) for run in card["runs"]] == [(2, 1.0), (3, 1.5)]
     assert card["training_hours"] == 2.5
     assert card["runs"][0]["command"].startswith("crowdcount train shanghaitech_a+shanghaitech_b")
-    assert re.match("training pictures of ShanghaiTech A, .*in earlier runs also B$", card["dataset"])
+    assert re.match("training pictures of ShanghaiTech A, .*in earlier runs also ShanghaiTech B$", card["dataset"])
     assert Image.open(tmp_path / "weights" / "shanghaitech_a.png").width >= 600
 
     # Under the name that it went on from, twice: the run is in the curve once.
@@ -110,7 +115,35 @@ def test_release_for_one_part_of_what_was_learned_from(release, tmp_path):
     run = write_run(tmp_path / "both", "shanghaitech_a+shanghaitech_b", "imagenet", [9.5, 8.5], {2: 40.0})
     card, _, asked = release(run, "for_b", "--on", "shanghaitech_b")
     assert asked == [("shanghaitech_b", "val")] and set(card["metrics"]) == {"shanghaitech_b val"}
-    assert card["calibration"]["pictures"] == 18 and "ShanghaiTech A and B" in card["dataset"]
+    assert card["calibration"]["pictures"] == 18 and "ShanghaiTech A and ShanghaiTech B" in card["dataset"]
+
+
+def test_release_on_several_data_sets_of_a_run_without_validation(release, tmp_path, capsys):
+    """A run that validated nothing and does not know its command; released twice, the second time against the first."""
+    run = write_run(tmp_path / "run", "shanghaitech_a", "imagenet", [9.5, 8.5], {2: 40.0})
+    card = json.loads((run / "best.json").read_text())
+    (run / "best.json").write_text(json.dumps({**card, "command": None}))
+    history = (run / "history.csv").read_text().splitlines()
+    (run / "history.csv").write_text(
+        "\n".join([history[0], *(re.sub("40.0.*,900", ",,,", row) for row in history[1:])])
+    )
+    options = ["--on", "shanghaitech_a+nobody", "--split", "val29", "--command"]
+    options.append("crowdcount train shanghaitech_a*3+ucf_cc_50*2+nobody --recipe clear")
+    for _ in range(2):
+        card, rows, asked = release(run, "general", *options)
+    assert asked == [("shanghaitech_a", "val29"), ("nobody", "val29")]
+    assert card["dataset"].startswith("training pictures of ShanghaiTech A, UCF_CC_50 and photos of nobody, less")
+    assert "best_epoch" not in card and card["last_epoch"] == {"epoch": 2, "loss": 8.5}
+    assert [row["bias"] for row in rows] == ["", ""]  # it was a share then
+    metrics = card["metrics"]["nobody val29"]
+    assert {"log_ratio", "standard_error"} < set(metrics) and set(metrics["standard_error"]) > {"mae", "bias"}
+    ranges = card["calibration"]["cross_validated"]
+    assert set(ranges["parts"]) == {"shanghaitech_a", "nobody"} and ranges["pictures"] == 36
+    assert np.mean([part["held"] for part in ranges["parts"].values()]) == pytest.approx(ranges["held"], abs=1e-3)
+    printed = capsys.readouterr().out
+    assert "ranges at 0.9, nobody: " in printed and "less the general that ships: mae " in printed
+    kept = Calibration.from_card(card)
+    assert len(kept) == 36 and kept.kinds is not None and kept.quarters is not None
 
 
 def test_release_wants_to_know_what_was_before_and_what_was_learned_from(release, tmp_path):
@@ -133,9 +166,12 @@ def test_error_page_of_drawn_pictures(weights, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "WORST", 2)
     monkeypatch.setattr(module, "load_dataset", lambda data, root, split: load_dataset(data, root, "all"))
     drawn = data_folder("datasets") / "drawn"
+    section = f"{module.LAST_SECTION}\nmeasured elsewhere\n"
+    (tmp_path / "errors.md").write_text(f"# An older page\n\n{section}", "utf-8")
     with module.matplotlib.rc_context():
         module.main(["--root", str(drawn), "--model", weights])
     page = (tmp_path / "errors.md").read_text("utf-8")
+    assert page.endswith(section) and page.count("# An older page") == 0
     linked = re.findall(r"\]\(([^)]*)\)", page)
     names = ["by_count", "by_density", "by_megapixels", "worst_1", "worst_2"]
     assert linked == [f"errors_{name}.png" for name in names]
@@ -218,3 +254,42 @@ def test_real_parts_without_people_are_counted_as_nearly_empty(shanghaitech_root
         parts += islice(program("doubts").without_people(load_dataset(dataset, shanghaitech_root, "train")), 12)
     assert len(parts) >= 20
     assert np.mean([count(pixels).count for pixels in parts]) <= 2
+
+
+# --- scale --------------------------------------------------------------------------------------------------
+
+
+def test_sizes_are_fitted_written_and_measured(weights, tmp_path, monkeypatch, capsys):
+    module = program("scale")
+    monkeypatch.setattr(module, "load_dataset", lambda data, root, split: load_dataset(data, root, "all"))
+    monkeypatch.setattr(module, "SIZES", ((64, 80), (96, 128), (192, 256)))
+    monkeypatch.setattr(module, "FROM", 80)
+    monkeypatch.setattr(module, "TO", 256)
+    model = tmp_path / "tiny.weights.h5"
+    shutil.copy(weights, model)
+    shutil.copy(weights.replace(".weights.h5", ".json"), tmp_path / "tiny.json")
+    drawn = str(data_folder("datasets") / "drawn")
+    with pytest.raises(SystemExit, match="has no sizes"):
+        module.main(["drawn", "--model", str(model)])
+    module.main(["fit", "--root", drawn, "--model", str(model), "--pictures", "3", "--write"])
+    sizes = model_card(model).content["sizes"]
+    assert 0 < sizes["shrinks"] <= sizes["grows"] and model_card(model).width == 1 / 16
+    for what, scenes, columns in (("measure", 2, 4), ("drawn", 1, 3)):
+        capsys.readouterr()
+        module.main([what, "--root", drawn, "--model", str(model), "--pictures", str(scenes)])
+        text = capsys.readouterr().out
+        assert text.count("(x") == columns * scenes and f"{scenes} scenes, from" in text
+
+
+@pytest.mark.parametrize("size", [(96, 128), (1000, 4000)])
+def test_forward_pixels_are_those_that_the_network_sees(weights, monkeypatch, size):
+    seen = []
+
+    def forward(picture):
+        seen.append(picture.shape[0] * picture.shape[1])
+        return np.zeros(map_shape(picture.shape[:2]), np.float32)
+
+    monkeypatch.setattr(prediction, "compiled", lambda model: forward)
+    model = load_network(weights)[0]
+    prediction.predict_density(model, np.zeros((*size, 3), np.uint8))
+    assert program("scale").forward_pixels(size, prediction.margin_of(model)) == sum(seen)

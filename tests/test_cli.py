@@ -82,7 +82,7 @@ def test_count_json_has_the_promised_keys_and_goes_on_after_a_failure(capsys, ph
     status, lines, err = run(capsys, "count", photos, "--model", weights, "--json")
     first, second, third = map(json.loads, lines)
     assert status == 1
-    assert list(first) == ["picture", "count", "width", "height", "model", "seconds", "warnings"]
+    assert list(first) == ["picture", "count", "width", "height", "scale", "model", "seconds", "warnings"]
     assert first["picture"] == os.path.join(photos, "a.png")
     assert (first["width"], first["height"], first["model"], first["warnings"]) == (165, 134, weights, [])
     assert first["count"] == pytest.approx(count(photos / "a.png", model=weights).count, abs=1e-3)
@@ -122,8 +122,8 @@ def test_count_csv_holds_results_and_failures(capsys, photos, tmp_path, weights)
     with open(tmp_path / "new" / "counts.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
-        "error",
+        *("picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds"),
+        *("warnings", "error"),
     ]
     assert [row["picture"] for row in rows] == [str(photos / name) for name in ("a.png", "b.jpg", "c.jpg")]
     assert float(rows[0]["count"]) > 0 and rows[0]["error"] == ""
@@ -234,6 +234,34 @@ def test_evaluate_prints_what_json_holds(capsys, crowd, weights):
         assert value in text
 
 
+def test_evaluate_compares_with_a_table_or_a_model(capsys, crowd, weights, tmp_path):
+    argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights]
+    table = tmp_path / "scores.csv"
+    assert run(capsys, *argv, "--csv", table)[0] == 0
+    _, lines, _ = run(capsys, *argv, "--against", table)
+    assert lines[-1] == "nearer to the truth in 0 of 4 pictures, the other in 0"
+    assert sum("not told apart" in line for line in lines) == 5 and any(line.startswith("log ") for line in lines)
+    _, (line,), _ = run(capsys, *argv, "--against", weights, "--json")
+    found = json.loads(line)
+    assert found["against"]["differences"]["log_ratio"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert set(found["standard_error"]) == {"mae", "rmse", "nae", "log_ratio", "bias"} and found["parts"] == {}
+    assert_clean_error(*run(capsys, *argv, "--against", table, "--csv", table), f"--csv would replace {table}")
+
+
+def test_evaluate_scores_data_sets_apart(capsys, weights):
+    drawn = data_folder("datasets") / "drawn"
+    argv = ["evaluate", "shanghaitech_a+shanghaitech_b", "--root", drawn, "--split", "all", "--model", weights]
+    _, lines, _ = run(capsys, *argv)
+    heads = [line.split(",")[0] for line in lines if " pictures, model " in line]
+    assert heads == ["shanghaitech_a", "shanghaitech_b", "shanghaitech_a+shanghaitech_b"]
+    _, (line,), _ = run(capsys, *argv, "--json")
+    found = json.loads(line)
+    parts = found["parts"]
+    assert found["pictures"] == sum(part["pictures"] for part in parts.values())
+    weighed = sum(part["pictures"] * part["log_ratio"] for part in parts.values()) / found["pictures"]
+    assert found["log_ratio"] == pytest.approx(weighed)
+
+
 def test_evaluate_with_the_mirror_image_says_so(capsys, crowd, weights):
     argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights]
     (_, (alone,), _), (_, (both,), _) = run(capsys, *argv, "--json"), run(capsys, *argv, "--json", "--tta")
@@ -320,15 +348,29 @@ def test_train_writes_weights_that_count(capfd, tmp_path, crowd):
     out = tmp_path / "run"
     argv = ["train", "csv", "--root", crowd, "--out", out, "--epochs", 1, "--width", "1/64", "--init", "none"]
     argv += ["--recipe", "paper"]
-    assert run(capfd, "density", "csv", "--root", crowd, "--split", "train", "--out", tmp_path / "maps")[0] == 0
-    status, lines, _ = run(capfd, *argv, "--maps", tmp_path / "maps")
+    status, lines, _ = run(capfd, *argv)
     assert status == 0 and lines == []
     card = json.loads((out / "last.json").read_text())
-    wanted = "crowdcount train csv --recipe paper --epochs 1 --width 0.015625 --init none --maps maps --seed 0"
+    wanted = "crowdcount train csv --recipe paper --epochs 1 --width 0.015625 --init none"
     assert card["command"] == wanted
     assert count(crowd / "street1.png", model=out / "last.weights.h5").density.shape == (8, 9)
     status, lines, err = run(capfd, *argv)
     assert status == 1 and lines == [] and "--resume" in err
+
+
+def test_train_resumed_with_nothing_but_its_folder(capfd, tmp_path, crowd):
+    points = (crowd / "points.csv").read_text()
+    (crowd / "points.csv").write_text(points.replace("test", "train", 3).replace("test", "val"))
+    out = tmp_path / "run"
+    argv = ["train", "csv", "--root", crowd, "--epochs", 1, "--width", "1/64", "--init", "none", "--design", "A"]
+    assert_clean_error(*run(capfd, "train", "--out", tmp_path / "new"), "nothing to train on")
+    assert run(capfd, *argv, "--recipe", "wide", "--out", out)[0] == 0
+    assert run(capfd, "train", "--resume", "--out", out, "--epochs", 2)[0] == 0
+    card = json.loads((out / "last.json").read_text())
+    assert (card["kept_epoch"], card["network"]["design"], card["recipe"], card["data"]) == (2, "A", "wide", "csv")
+    assert card["command"].endswith("--init none") and str(tmp_path) not in json.dumps(card)
+    refused = run(capfd, "train", "--resume", "--out", out, "--seed", 3, "--design", "B")
+    assert_clean_error(*refused, "design was 'A', is 'B', seed was 0, is 3")
 
 
 def test_train_without_validation_pictures_is_one_clear_error(capsys, crowd, tmp_path):
@@ -412,7 +454,7 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
 
 def test_models_lists_weights_of_one_s_own(capsys, monkeypatch, tmp_path):
     """In the folder of the shipped weights they have a name; what training wrote in their card is enough."""
-    monkeypatch.setattr("crowdcount.network.weight_files.data_folder", lambda _: tmp_path)
+    monkeypatch.setattr("crowdcount.network.locate.data_folder", lambda _: tmp_path)
     (tmp_path / "mine.weights.h5").touch()
     assert run(capsys, "models")[1] == ["mine: trained on pictures that no card names, recipe unknown"]
     card = {"pictures": 24, "recipe": "finish", "validation": {"mae": 3.25}}

@@ -200,6 +200,31 @@ def test_count_has_a_range_from_the_card(rng, tmp_path):
     assert many.coverage == 0.5 and many.low <= many.count <= many.high
 
 
+def test_a_dark_picture_has_no_range_and_says_so(rng, tmp_path):
+    result = count(picture(rng) // 8, model=calibrated(tmp_path))
+    assert result.low is result.high is result.coverage is None
+    assert any("very dark" in text for text in result.warnings) and "no range" in result.warnings[-1]
+    assert result.zone_ranges(HALVES) == {"left": None, "right": None}
+
+
+HALVES = [
+    {"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},
+    {"name": "right", "polygon": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]},
+]
+
+
+def test_zones_have_ranges_of_their_own(rng, tmp_path):
+    quarters = ["20/10.0/1000 20/10.0/1000 20/10.0/1000 20/10.0/1000"] * 9
+    kinds = {"density": [1000.0] * 9, "fineness": [1.0] * 9, "brightness": [240.0] * 9}
+    result = count(picture(rng), model=calibrated(tmp_path, quarters=quarters, **kinds))
+    ranges, counts = result.zone_ranges(HALVES), result.zones(HALVES)
+    for name, (low, high) in ranges.items():
+        assert 0 <= low < counts[name] < high
+    speck = [{"name": "speck", "polygon": [[0, 0], [0.1, 0], [0.1, 0.1]]}]
+    assert result.zone_ranges(speck) == {"speck": None}
+    assert count(picture(rng), model=calibrated(tmp_path)).zone_ranges(HALVES) == {"left": None, "right": None}
+
+
 def test_count_has_no_range_where_the_card_cannot_carry_it(model, rng, tmp_path):
     for result in (
         count(picture(rng), model=model),

@@ -1,6 +1,7 @@
 """What the learner writes is used where it is right; what is passed is kept over restarts."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,3 +118,46 @@ def test_solutions_can_be_withheld(value, capsys, monkeypatch):
     monkeypatch.setenv("CROWDCOUNT_NO_SOLUTIONS", "0")
     course.solution("03.mae")
     assert "return" in capsys.readouterr().out
+
+
+def _run_with(function, *, until):
+    """Notebook 03 as far as `until`, with a learner's function in place of the blank one; what its cells define."""
+    nbformat = pytest.importorskip("nbformat", reason="the notebooks need pip install '.[test]'")
+    pytest.importorskip("IPython", reason="the notebooks need pip install '.[test]'")
+    path = Path(__file__).resolve().parents[1] / "notebooks" / "03_python_and_vectorization.ipynb"
+    space = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        source = cell.source
+        if "def forward(" in source:
+            source = function + "\n\n" + source[source.index("course.check(") :]
+        exec(source, space)
+        if until in source:
+            return space
+    raise AssertionError(f"no cell holds {until}")
+
+
+def test_what_a_learner_wrote_is_what_trains(capsys):
+    own = """
+called = []
+def forward(w, b, X):
+    called.append(X.shape)
+    return np.einsum("io,im->om", w, X) + b
+"""
+    space = _run_with(own, until="costs.append")
+    assert "03.forward: from here on yours." in capsys.readouterr().out
+    assert space["called"].count(space["X"].shape) >= 300 and space["costs"][-1] < space["costs"][0] / 1.1
+
+
+def test_a_notebook_goes_on_without_a_learners_mistake(capsys):
+    wrong = """
+called = []
+def forward(w, b, X):
+    called.append(X.shape)
+    return w.T @ X
+"""
+    space = _run_with(wrong, until="costs.append")
+    said = capsys.readouterr().out
+    assert "03.forward: from here on the reference" in said and "the bias b is missing" in said
+    assert space["X"].shape not in space["called"] and space["costs"][-1] < space["costs"][0] / 1.1

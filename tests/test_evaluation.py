@@ -51,6 +51,9 @@ def test_scores_by_hand(reader_of_red):
     assert result.rmse == pytest.approx(math.sqrt((1 + 1 + 4) / 3))
     assert result.nae == pytest.approx((1 / 3 + 2 / 4) / 2)
     assert result.bias == pytest.approx((1 + 1 - 2) / 3, abs=1e-6)
+    assert result.log_ratio == pytest.approx((math.log(14 / 13) + math.log(11 / 10) + math.log(14 / 12)) / 3, rel=1e-5)
+    assert result.standard_error["mae"] == pytest.approx(np.std([1, 1, 2], ddof=1) / math.sqrt(3), rel=1e-5)
+    assert result.parts == {} and result.against is None
     assert result.game[0] == pytest.approx(result.mae)
     assert result.game[1] == pytest.approx(((1 + 2) + 1 + 2) / 3)
     assert len(result.game) == 4 and result.game == sorted(result.game)
@@ -60,6 +63,40 @@ def test_scores_by_hand(reader_of_red):
     assert [row["predicted"] for row in result.rows] == pytest.approx([4, 1, 2])
     assert [row["error"] for row in result.rows] == pytest.approx([1, 1, -2])
     assert [row["game1"] for row in result.rows] == pytest.approx([3, 1, 2])
+
+
+def test_data_sets_are_scored_apart_and_together(reader_of_red):
+    groups = {
+        "left": [painted([[2, 0], [0, 0]], "a", [(1, 1)]), painted([[1, 0], [0, 0]], "b", [(1, 1)])],
+        "right": [painted([[0, 2.5], [0, 0]], "c", [(9, 1)])],
+    }
+    result = evaluate(reader_of_red, groups)
+    assert {name: part.mae for name, part in result.parts.items()} == pytest.approx({"left": 0.5, "right": 1.5})
+    assert (result.pictures, result.mae) == (3, pytest.approx(2.5 / 3))
+    assert [row["picture"] for row in result.rows] == ["a", "b", "c"]
+    assert math.isnan(result.parts["right"].standard_error["mae"])  # of one picture there is no telling
+    with pytest.raises(DataError, match="no pictures"):
+        evaluate(reader_of_red, {"left": groups["left"], "right": []})
+
+
+def test_two_networks_on_the_same_pictures(reader_of_red, looker_to_the_left, tmp_path):
+    samples = [painted([[number, 0], [0, 0]], f"{number}", [(1, 1)] * (number + 1)) for number in (1, 2, 2, 1)]
+    samples = [Sample(f"{i}", sample.picture, sample.points) for i, sample in enumerate(samples)]
+    # The looker to the left sees in the left column what would be in the cell beyond the edge: nobody, elsewhere all.
+    compared = evaluate(reader_of_red, samples, against=looker_to_the_left).against
+    evaluate(looker_to_the_left, samples).save_csv(tmp_path / "other.csv")
+    assert evaluate(reader_of_red, samples, against=tmp_path / "other.csv").against == compared
+    other = evaluate(looker_to_the_left, samples)
+    assert compared.differences["mae"].value == pytest.approx(1 - other.mae, abs=1e-6)
+    assert compared.pictures == 4 and compared.nearer + compared.other_nearer <= 4
+    with pytest.raises(DataError, match="no count of 1 of the 5 pictures; the first is 'new'"):
+        new = painted([[1, 0], [0, 0]], "new")
+        evaluate(reader_of_red, [*samples, new], against=tmp_path / "other.csv")
+    with pytest.raises(DataError, match="other annotations: '0' has 2 heads there, 1 here"):
+        evaluate(reader_of_red, [Sample("0", samples[0].picture, [(1, 1)])], against=tmp_path / "other.csv")
+    (tmp_path / "no.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="no table that crowdcount evaluate"):
+        evaluate(reader_of_red, samples, against=tmp_path / "no.csv")
 
 
 def test_csv_holds_a_line_a_picture(reader_of_red, tmp_path):
@@ -78,6 +115,7 @@ def test_coverage_and_width_of_the_ranges(reader_of_red, tmp_path, monkeypatch):
     # Nine pictures off by as much as the count and 30.
     calibration = Calibration([10 + (10 + 30)] * 9, [10] * 9)
     monkeypatch.setattr(evaluation, "usable_calibration", lambda model, coverage: calibration)
+    monkeypatch.setattr(evaluation, "find_doubts", lambda picture, density: [])  # of these painted squares
     # 10 people seen: from 0 to 50. A truth of 10 lies within, one of 60 does not.
     seen = [[2.5, 2.5], [2.5, 2.5]]
     heads = [(1.0, 1.0)] * 60

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import crowdcount
+from crowdcount.data.images import load_picture
 from crowdcount.files import data_folder
 from crowdcount.network.cards import model_card
 
@@ -30,6 +32,16 @@ def test_bundled_picture_is_counted_where_its_people_are():
     rows, columns = (np.arange(0, side, 16) for side in truth.shape)  # blocks of 128 x 128 pixels
     blocks = [np.add.reduceat(np.add.reduceat(each, rows, 0), columns, 1) for each in (truth, result.density)]
     assert np.corrcoef(blocks[0].ravel(), blocks[1].ravel())[0, 1] > 0.8
+
+
+def test_count_does_not_depend_on_the_size_of_the_file():
+    picture = load_picture(data_folder("datasets") / "sample.jpg")
+    height, width = picture.shape[:2]
+    large = Image.fromarray(picture).resize((4 * width, 4 * height), Image.Resampling.LANCZOS)
+    small, large = crowdcount.count(picture), crowdcount.count(large)
+    assert large.scale == pytest.approx(small.scale / 4, rel=0.05)
+    assert large.count == pytest.approx(small.count, rel=0.1)
+    assert large.density.shape == (-(-4 * height // 8), -(-4 * width // 8))
 
 
 def test_short_floats_count_the_same():

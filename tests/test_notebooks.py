@@ -3,10 +3,14 @@
 import ast
 import importlib
 import os
+import re
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from crowdcount.course.exercise import defined
 
 nbformat = pytest.importorskip("nbformat", reason="the notebooks need pip install '.[test]'")
 
@@ -76,7 +80,7 @@ def test_names_it_imports_exist(path):
 def test_exercises_are_checked(path):
     from crowdcount import course
 
-    number = path.name[:2]
+    number = path.name.split("_")[0] + "."
     checked = {name for name in course.names() if f'check("{name}"' in _code(path)}
     assert checked == {name for name in course.names() if name.startswith(number)}
     assert 3 <= len(checked) <= 5
@@ -89,13 +93,99 @@ def test_concepts_are_under_their_headings(path):
         for line in cell.source.splitlines()
         if line.startswith("#")
     }
-    rows = [line for line in (CONCEPTS / f"{path.name[:2]}.txt").read_text("utf-8").splitlines() if line.strip()]
+    rows = [
+        line for line in (CONCEPTS / f"{path.name.split('_')[0]}.txt").read_text("utf-8").splitlines() if line.strip()
+    ]
     assert rows
     for row in rows:
         concept, _, heading = row.rpartition("|")
         assert heading.strip() in headings, concept
 
 
-def test_header_says_what_time_it_takes(path):
-    first = _cells(path, "markdown")[0].source
-    assert first.startswith("# ") and "CPU" in first
+def test_header_and_ending_are_those_of_the_course(path):
+    cells = _cells(path, "markdown")
+    first, last = cells[0].source, cells[-1].source
+    assert first.startswith(f"# {path.name.split('_')[0]} · ") and "CPU" in first
+    assert all(f"**{each}**" in first for each in ("You will be able to", "You need", "Time"))
+    later = NOTEBOOKS[NOTEBOOKS.index(path) + 1 :]
+    assert not later or f"]({later[0].name})" in last
+
+
+def test_header_and_overview_agree_on_the_time(path):
+    header = re.search(r"(\d+) seconds of computing", _cells(path, "markdown")[0].source)
+    row = next(line for line in (FOLDER / "README.md").read_text("utf-8").splitlines() if f"]({path.name})" in line)
+    assert header and row.endswith(f"| {header[1]} s |")
+
+
+def test_lines_can_be_read(path):
+    """No line is cut off, or must be scrolled to: but for rows of tables, and links."""
+    for cell in _cells(path, "markdown") + _cells(path, "code"):
+        for line in cell.source.splitlines():
+            assert len(line) <= 110 or line.startswith("|") or "](" in line or "http" in line, line
+
+
+def test_figures_are_told_in_words(path):
+    for cell in _cells(path, "code"):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert output.metadata.get("image/png", {}).get("alt"), cell.source
+
+
+def test_folded_solutions_are_those_of_the_package(path):
+    from crowdcount import course
+
+    folded = [cell.source for cell in _cells(path, "markdown") if "solution" in cell.metadata.get("tags", [])]
+    assert folded
+    for source in folded:
+        name, code = re.fullmatch(
+            r"<details><summary>One solution of ([\w.]+)</summary>\n\n```python\n(.*)\n```\n\n</details>",
+            source,
+            re.DOTALL,
+        ).groups()
+        assert name.split(".")[0] == path.name.split("_")[0]
+        assert code == course.find(name).solution.strip()
+
+
+def test_what_the_learner_writes_goes_on(path):
+    from crowdcount import course
+
+    code = _code(path)
+    used = re.findall(r'^(\w+) = course\.use\("([\w.]+)", (\w+)\)$', code, re.MULTILINE)
+    assert used
+    for there, name, here in used:
+        assert there == here == course.find(name).answer
+        after = code.split(f'course.use("{name}", {here})')[1]
+        assert re.search(rf"\b{here}\b", after), name
+    for name in course.names():
+        if name.split(".")[0] == path.name.split("_")[0]:
+            assert f'# course.hint("{name}")' in code and f'# course.solution("{name}")' in code
+
+
+def _crowds_and_masks(path):
+    """What a notebook makes of the crowds of `head_patches`, with made-up crowds: names -> arrays of True and False."""
+    from crowdcount import course
+
+    space = {"np": np, "split": defined(course.find("05b.split").solution, "split")}
+    for node in ast.parse(_code(path)).body:
+        if not isinstance(node, ast.Assign):
+            continue
+        names = {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
+        into = [each.id for each in ast.walk(node.targets[0]) if isinstance(each, ast.Name)]
+        if "head_patches" in names and "crowds" in into:
+            space["crowds"] = np.random.default_rng(0).permutation(ast.literal_eval(node.value.args[0])) // 16
+        elif "crowds" in names and names <= {*space, "range"}:
+            exec(compile(ast.Module([node], []), str(path), "exec"), space)
+    crowds = space.get("crowds")
+    return crowds, {k: v for k, v in space.items() if isinstance(v, np.ndarray) and v.dtype == bool}
+
+
+def test_training_and_test_share_no_crowd(path):
+    if "head_patches(" not in _code(path):
+        return
+    crowds, masks = _crowds_and_masks(path)
+    assert masks, "the patches are not split by crowd"
+    for name, mask in masks.items():
+        for crowd in set(crowds):
+            assert len(set(mask[crowds == crowd])) == 1, f"crowd {crowd} is on both sides of {name}"
+    for one, other in ((a, b) for a in masks for b in masks if a < b and {a, b} <= {"learn", "validation", "test"}):
+        assert not (masks[one] & masks[other]).any(), f"{one} and {other} overlap"

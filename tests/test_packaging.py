@@ -89,11 +89,11 @@ def test_wheel_runs_from_another_folder(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     (tmp_path / "elsewhere").mkdir()
     program = (
-        "import crowdcount, sys; from crowdcount import files; from crowdcount.data import images, annotations; "
+        "import crowdcount, sys; from crowdcount import files; from crowdcount.data import dividing, images, datasets; "
         "assert crowdcount.__file__.startswith(sys.argv[1]), crowdcount.__file__; "
         "assert str(files.data_folder('weights')).startswith(sys.argv[1]); "
         "print(images.picture_size(files.data_folder('datasets') / 'sample.jpg'), "
-        "len(annotations.validation_names('A')))"
+        "len(dividing.listed_names('shanghaitech_a_val')))"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     done = subprocess.run(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from crowdcount.data.annotations import Sample
-from crowdcount.data.density import density_map, save_density_map
+from crowdcount.data.density import sum_pool
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE
 from crowdcount.training.mining import HardPlaces
@@ -18,7 +18,6 @@ from crowdcount.training.pipeline import (
     RandomCrops,
     epoch_steps,
     example,
-    sum_pool,
     training_dataset,
 )
 from crowdcount.training.recipes import RECIPES
@@ -164,22 +163,32 @@ def test_points_are_padded_to_the_batch(crowd):
     assert target[..., 2].sum(1).max() == target.shape[1]
 
 
-def test_prepared_maps_are_those_made_on_the_fly(crowd, tmp_path):
-    for sample in crowd:
-        save_density_map(
-            tmp_path / f"{sample.name}.h5", density_map(sample.points, sample.picture.shape[:2], sigma=6.0)
-        )
-    fresh = _batches(crowd, 3, batch=2, sigma=6.0)
-    prepared = _batches(crowd, 3, batch=2, maps=tmp_path)
-    for (a, b), (c, d) in zip(fresh, prepared):
-        np.testing.assert_array_equal(a, c)
-        np.testing.assert_allclose(b, d, atol=1e-5)
+def test_turned_crops_show_their_heads_where_they_are(rng):
+    """Heads are painted: each of the eight ways that a crop can lie shows them at its own points and cells."""
+    points = np.array([[8.5, 20.5], [40.5, 20.5], [44.5, 60.5]])
+    picture = np.zeros((72, 72, 3), np.uint8)
+    for x, y in points.astype(int):
+        picture[y, x] = 255
+    seen = set()
+    for epoch in range(60):
+        place = RandomCrops(64, turned=True).place(0, 72, 72, (3, 1), epoch)
+        seen.add((place.mirrored, place.turns))
+        pixels, target = example(picture, points, place, target="points")
+        assert all(pixels[int(y), int(x), 0] == 255 for x, y, _ in target)
+        _, cells = example(picture, points, place, sigma=0.5)
+        white = (pixels[..., 0] == 255).astype(float)
+        np.testing.assert_allclose(cells[..., 0], white.reshape(8, 8, 8, 8).sum(axis=(1, 3)), atol=0.2)
+    assert len(seen) == 8
 
 
-def test_prepared_map_of_another_size(crowd):
-    place = RandomCrops(32).place(0, 50, 80, (0,), 0)
-    with pytest.raises(DataError, match=r"\(51, 80\).*scale 1 only"):
-        example(crowd[0].picture, crowd[0].points, place, density=np.zeros((51, 80), "float32"))
+def test_soft_crops_lose_detail_and_keep_their_heads(crowd):
+    picture, points = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8), crowd[0].points
+    sharp = RandomCrops(64).place(0, 96, 96, (0, 0), 0)
+    soft = RandomCrops(64, soft=1.0).place(0, 96, 96, (0, 0), 0)
+    assert soft.soft and not sharp.soft
+    (a, one), (b, two) = (example(picture, points % 96, place) for place in (sharp, soft))
+    assert np.abs(np.diff(b.astype(int), axis=1)).mean() < 0.8 * np.abs(np.diff(a.astype(int), axis=1)).mean()
+    np.testing.assert_array_equal(one, two)
 
 
 def test_blank_crops_show_nothing_and_hold_nobody(crowd):
@@ -347,7 +356,7 @@ def test_preparing_is_quicker_than_the_recipe_needs(shanghaitech_root):
     for number, sample in enumerate(samples):
         start = time.thread_time()
         picture = sample.read()
-        place = replace(RECIPES["default"].crops, clutter=1.0).place(0, *picture.shape[:2], (number,), 0)
+        place = replace(RECIPES["wide"].phases[0].crops, clutter=1.0).place(0, *picture.shape[:2], (number,), 0)
         example(picture, sample.points, place, sigma=8.0)
         seconds.append(time.thread_time() - start)
     assert np.median(seconds) < 0.1

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from crowdcount.counting.ranges import Calibration, calibration_of, cross_validate, usable_calibration, why_no_range
+from crowdcount.counting.kinds import Kind, observe
+from crowdcount.counting.ranges import (
+    Calibration,
+    calibration_of,
+    leave_one_out,
+    leave_one_out_zones,
+    sum_range,
+    usable_calibration,
+    why_no_range,
+)
 from crowdcount.errors import DataError, WeightsError
 from crowdcount.files import data_folder
 
@@ -111,22 +120,91 @@ def test_weights_without_a_calibration_say_so(rng, tmp_path):
     assert calibration_of(object()) is None  # a network that may have learned since
 
 
-def test_cross_validation_never_tries_a_picture_that_it_calibrated_with(rng):
-    true = np.rint(10 ** rng.uniform(1, 3, 60))
-    right = cross_validate(true, true, splits=20)
-    assert right == (1.0, 0.0)
-    held, width = cross_validate(*crowds(rng, 70), splits=200)
-    assert 0.85 <= held <= 0.97 and width > 0
-    # One picture in ten is off by more than any other: calibration sets without such pictures miss them.
-    true, predicted = np.full(40, 100.0), np.full(40, 100.0)
-    predicted[:4] = [400, 800, 1600, 3200]
-    held, _ = cross_validate(true, predicted, 0.85, splits=200)
-    assert 0.8 < held < 0.99
+def mixed(rng, number):
+    """Sparse crowds counted to a twentieth and dense ones to a third, in equal parts, with quarters alike."""
+    density = np.where(np.arange(number) % 2, 1500.0, 100.0) * rng.lognormal(0, 0.3, number)
+    true = np.rint(density * 0.8)
+    off = np.where(density > 400, 0.33, 0.05)
+    predicted = np.maximum(0, true * (1 + off * rng.normal(0, 1, number)))
+    kinds = [Kind(count / 0.8, rng.uniform(0.5, 0.8), rng.uniform(140, 240)) for count in predicted]
+    quarters = [[(t / 4, p / 4, p / 0.8)] * 4 for t, p in zip(true, predicted, strict=True)]
+    return Calibration(true, predicted, kinds, quarters)
+
+
+def test_ranges_hold_in_dense_and_in_sparse_crowds_alike(rng):
+    held, widths, plain = [], [], []
+    for _ in range(12):
+        calibration = mixed(rng, 80)
+        each, width = leave_one_out(calibration)
+        held.append(each.reshape(-1, 2)), widths.append(width.reshape(-1, 2))
+        alone, _ = leave_one_out(Calibration(calibration.true, calibration.predicted))
+        plain.append(alone.reshape(-1, 2))
+    sparse, dense = np.mean(np.concatenate(held), axis=0)
+    assert 0.86 <= sparse <= 0.95 and 0.86 <= dense <= 0.95
+    # One calibration for both holds on the whole, and on neither.
+    sparse, dense = np.mean(np.concatenate(plain), axis=0)
+    assert sparse > 0.98 and dense < 0.85
+    sparse, dense = np.mean(np.concatenate(widths), axis=0)
+    assert sparse < 40 < dense
+
+
+def test_kinds_that_were_not_calibrated_with_have_wider_ranges(rng):
+    calibration = mixed(rng, 60)
+    known = Kind(100.0, 0.65, 200.0)
+    low, high = calibration.range(80, 0.9, known)
+    for changed in (Kind(100.0, 1.2, 200.0), Kind(100.0, 0.65, 20.0), Kind(100.0, 0.2, 200.0)):
+        wider = calibration.range(80, 0.9, changed)
+        assert wider[1] - 80 > 1.5 * (high - 80)
+    far = calibration.range(80, 0.9, Kind(50000.0, 0.65, 200.0))
+    dense = calibration.range(80, 0.9, Kind(max(kind.density for kind in calibration.kinds), 0.65, 200.0))
+    assert far[1] > dense[1] and far[0] <= dense[0]
+    assert Calibration(calibration.true, calibration.predicted).range(80, 0.9, known) == Calibration(
+        calibration.true, calibration.predicted
+    ).range(80, 0.9)
+
+
+def test_zones_have_ranges_where_quarters_give_ground_for_one(rng):
+    calibration = mixed(rng, 60)
+    held, width = leave_one_out_zones(calibration)
+    assert held.shape == width.shape == (60, 4) and 0.82 <= held.mean() <= 0.98
+    low, high = calibration.zone_range(40, 0.25, 160.0, 0.9, Kind(120.0, 0.65, 200.0))
+    assert 0 <= low < 40 < high
+    assert calibration.zone_range(40, 0.05, 160.0) is None  # smaller than any that was measured
+    assert Calibration(calibration.true, calibration.predicted).zone_range(40, 0.25, 160.0) is None
+
+
+def test_sum_of_ranges():
+    assert sum_range([(0, 10), (5, 9)]) == (5, 19)
+    assert sum_range([(0, 10), (None, None)]) is None and sum_range([]) is None
+
+
+def test_card_keeps_kinds_and_quarters(rng):
+    first = mixed(rng, 20)
+    second = Calibration.from_card(json.loads(json.dumps({"calibration": first.card()})))
+    kind = first.kinds[3]
+    assert second.range(80, 0.9, kind) == pytest.approx(first.range(80, 0.9, kind), abs=0.5)
+    zone = (20, 0.25, 90, 0.9, kind)
+    assert second.zone_range(*zone) == pytest.approx(first.zone_range(*zone), abs=0.5)
+    for key, value in (("quarters", ["1/2"] * 20), ("quarters", [7]), ("density", [1.0]), ("fineness", None)):
+        with pytest.raises(WeightsError, match="calibration in the model card"):
+            Calibration.from_card({"calibration": {**first.card(), key: value}})
+
+
+def test_observation_of_a_picture_and_its_quarters(rng):
+    picture = rng.integers(0, 256, (36, 44, 3), dtype=np.uint8)
+    density = rng.uniform(0, 1, (5, 6))
+    points = [(1, 1), (21.9, 17.9), (22, 17), (43, 35), (44, 36)]
+    seen = observe(picture, np.array(points), density)
+    assert [true for true, _, _ in seen.quarters] == [2, 1, 0, 2] and seen.true == 5
+    assert sum(counted for _, counted, _ in seen.quarters) == pytest.approx(seen.predicted) == density.sum()
+    assert seen.kind.density == pytest.approx(density.sum() / (36 * 44 / 1e6))
+    nobody = observe(picture, np.zeros((0, 2)), density)
+    assert nobody.true == 0 and len(Calibration.of([seen, nobody])) == 2
 
 
 def test_shipped_weights_keep_their_promise_on_pictures_that_they_were_not_calibrated_with():
     card = json.loads((data_folder("weights") / "general.json").read_text())
     calibration = Calibration.from_card(card)
     assert len(calibration) == sum(part["pictures"] for part in card["metrics"].values())
-    held, _ = cross_validate(calibration.true, calibration.predicted, 0.9)
-    assert 0.85 <= held <= 0.95
+    held, _ = leave_one_out(calibration, 0.9)
+    assert 0.85 <= held.mean() <= 0.95

@@ -175,19 +175,28 @@ def test_a_figure_is_rendered_once_however_it_is_used():
 
 
 def test_head_patches_are_heads_and_not_heads():
-    patches, labels = head_patches(31, size=24, seed=1)
+    patches, labels, crowds = head_patches(31, size=24, seed=1)
     assert patches.shape == (31, 24, 24, 3) and patches.dtype == np.uint8
     assert labels.sum() == 15 and set(labels) == {0, 1}
-    again, _ = head_patches(31, size=24, seed=1)
-    other, _ = head_patches(31, size=24, seed=2)
+    again, _, same_crowds = head_patches(31, size=24, seed=1)
+    other, _, _ = head_patches(31, size=24, seed=2)
+    assert np.array_equal(crowds, same_crowds)
     assert np.array_equal(patches, again) and not np.array_equal(patches, other)
     # A head patch has a middle that differs from its rim more than a patch of ground, wall or cloth has.
     gray = patches.mean(axis=3)
     contrast = np.abs(gray[:, 8:16, 8:16].mean((1, 2)) - np.median(gray.reshape(31, -1), axis=1))
     assert np.median(contrast[labels == 1]) > 1.3 * np.median(contrast[labels == 0])
-    for arguments in ({"n": 0}, {"n": 3, "size": 4}):
+    for arguments in ({"n": 0}, {"n": 3, "size": 4}, {"n": 3, "each": 0}):
         with pytest.raises(DataError):
             head_patches(**arguments)
+
+
+def test_every_crowd_gives_as_many_heads_as_others_and_few_of_either():
+    """So a split by crowd has half heads on each side, and no set hangs on one crowd."""
+    _, labels, crowds = head_patches(40, size=12, seed=3, each=6)
+    assert sorted(set(crowds)) == list(range(crowds.max() + 1)) and len(set(crowds)) >= 4
+    for crowd in set(crowds):
+        assert 2 * labels[crowds == crowd].sum() == (crowds == crowd).sum() <= 12
 
 
 def test_written_data_set_is_read_back(tmp_path):

@@ -1,5 +1,6 @@
 """Counting over time: which frames are counted, what is made of them, and what cameras and bad files do."""
 
+import contextlib
 import gc
 import itertools
 import os
@@ -237,6 +238,29 @@ def test_coverage_reaches_the_counting(tmp_path, by_level):
     assert (frame.low, frame.high) == pytest.approx((0.5 * frame.count, 1.5 * frame.count))
 
 
+@pytest.mark.parametrize("scale", [None, 0.5])
+def test_all_frames_are_counted_at_the_scale_of_the_first_with_people(tmp_path, by_level, monkeypatch, scale):
+    counting, asked = video.count, []
+
+    def at_scale(picture, *, scale, **options):
+        asked.append(scale)
+        result = counting(picture, **options)
+        result.scale = scale or result.count  # where it is free to choose, another one for each frame
+        return result
+
+    monkeypatch.setattr(video, "count", at_scale)
+    alone = [
+        round(frame.alone) for frame in count_video(write_video(tmp_path / "v.mp4", frames=20), every=0.3, scale=scale)
+    ]
+    settled = next(number for number, people in enumerate(alone) if people >= 10)
+    assert 0 < settled < len(alone) - 2
+    if scale is None:
+        assert asked[: settled + 1] == [None] * (settled + 1)
+        assert len(set(asked[settled + 1 :])) == 1 and round(asked[-1]) == alone[settled]
+    else:
+        assert set(asked) == {scale}
+
+
 @pytest.mark.parametrize("apart, share", [(1, 0.63), (3, 0.95)])
 def test_share_of_the_newest_count_by_how_far_they_lie_apart(apart, share):
     smoother = video._Smoother(5)
@@ -251,6 +275,7 @@ def test_share_of_the_newest_count_by_how_far_they_lie_apart(apart, share):
         ({"every": 0}, "every=0"),
         ({"every": float("nan")}, "every=nan"),
         ({"seconds": -1}, "seconds=-1"),
+        ({"scale": 20}, "scale=20"),
         ({"smooth": -0.1}, "smooth=-0.1"),
         ({"zones": "missing.json"}, "missing.json"),
         ({"annotated": "v.txt"}, "v.txt"),
@@ -608,10 +633,8 @@ class Camera:
             self.connections += 1
             with connection:
                 if self._refuse_from is None or self.connections < self._refuse_from:
-                    try:
+                    with contextlib.suppress(OSError):
                         self._talk(connection)
-                    except OSError:
-                        pass
 
     def _talk(self, connection):
         lines = connection.makefile("r", newline="\r\n")

@@ -13,7 +13,7 @@ from crowdcount.grid import STRIDE
 Size = tuple[int, int]
 """Height and width of a picture in pixels."""
 
-# Coordinates that other programs wrote may miss the picture's border: fractions by a rounding error, pixels by up to two.
+# Coordinates that other programs wrote may miss the picture's border: fractions by rounding, pixels by up to two.
 _SLACK, _PIXEL_SLACK = 1e-6, 2.0
 # Positions that all lie between these are no zone in pixels: a few pixels hold nobody.
 _SMALL = (-1, 2)
@@ -150,8 +150,9 @@ def on_picture(positions: np.ndarray, fractions: bool, size: Size, what: str, *,
     slack = _SLACK * max(size) if fractions else _PIXEL_SLACK
     if not (fractions or sure) and _like_percent(positions) and min(size) >= _PERCENT_SIDE:
         raise DataError(
-            f"{what} spans 0 to 100, as percent do, on a picture of {width}x{height} pixels. Divide by 100 for fractions "
-            'of its width and height; in a file of zones "unit": "percent" does that, and "unit": "pixels" keeps them.'
+            f"{what} spans 0 to 100, as percent do, on a picture of {width}x{height} pixels. Divide by 100 for "
+            'fractions of its width and height; in a file of zones "unit": "percent" does that, and "unit": "pixels" '
+            "keeps them."
         )
     outside = ((pixels < -slack) | (pixels > np.array([width, height]) + slack)).any(axis=1)
     if outside.any():

@@ -1,4 +1,5 @@
-"""The command line: `crowdcount count | video | evaluate | train | export | density | check | models | draw`.
+"""The command line: `crowdcount app | annotate | count | video | evaluate | train | export | density | describe |
+check | convert | models | draw`.
 
 Thin: each command calls what a Python user would call. Results go to standard output and nothing else does;
 errors, warnings and progress go to standard error. What a person can get wrong ends in one line and status 1
@@ -14,12 +15,26 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from crowdcount import __version__
-from crowdcount.cli import check, count, density, draw, evaluate, export, models, train, video
+from crowdcount.cli import (
+    annotate,
+    app,
+    check,
+    convert,
+    count,
+    density,
+    describe,
+    draw,
+    evaluate,
+    export,
+    models,
+    train,
+    video,
+)
 from crowdcount.cli.common import drop_output, fail
 from crowdcount.errors import CrowdCountError
 
 # In the order of the help. Each holds `add`, which makes its parser.
-_COMMANDS = (count, video, evaluate, train, export, density, check, models, draw)
+_COMMANDS = (app, annotate, count, video, evaluate, train, export, density, describe, check, convert, models, draw)
 
 _INTERRUPTED = 130  # 128 + the number of the signal, as shells report it
 _PIPE_CLOSED = 141

@@ -17,6 +17,7 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
+from crowdcount.data.dividing import OLDER_SPLITS, SPLITS
 from crowdcount.errors import CrowdCountError
 from crowdcount.files import is_stream, target_of, writing
 
@@ -25,9 +26,8 @@ FAILED = 1
 # Adds a parser for a command of this name, run by this function, with this description.
 Command = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 
-_DATASETS = "shanghaitech_a, shanghaitech_b, csv or json"
 _ROOT_HELP = (
-    "folder of the data: the one that holds part_A and part_B, or the one (or the file) of csv and json "
+    "folder of the data, which holds all the data sets, or the file of csv and json "
     "(default: the environment variable CROWDCOUNT_DATA, or else the package's folder datasets)"
 )
 
@@ -53,6 +53,16 @@ def add_coverage(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_scale(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scale",
+        metavar="FACTOR",
+        type=_scale,
+        help="count at so many times the size, 1/16 to 16: 1 as it is (default: at the size at which the network knows "
+        "the heads)",
+    )
+
+
 def add_zones(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--zones", metavar="FILE", help="count by zone too: named polygons in JSON, in pixels or fractions"
@@ -63,13 +73,18 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)")
 
 
-def add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", metavar="DATASET", help=f"{_DATASETS}, or several joined by +")
+def add_dataset(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    parser.add_argument(
+        "dataset",
+        metavar="DATASET",
+        nargs=nargs,
+        help="name of a data set, as shanghaitech_a, csv or json (docs/datasets.md lists them), or several joined by +",
+    )
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)
 
 
-def add_split(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--split", choices=("train", "val", "test", "all"), default="test", help="(default: test)")
+def add_split(parser: argparse.ArgumentParser, default: str = "test") -> None:
+    parser.add_argument("--split", choices=(*SPLITS, *OLDER_SPLITS), default=default, help=f"(default: {default})")
 
 
 def positive_int(text: str) -> int:
@@ -94,6 +109,10 @@ def not_negative(text: str) -> float:
 
 def _share(text: str) -> float:
     return _checked(text, _number, lambda value: 0 < value < 1, "a number between 0 and 1, as 0.9")
+
+
+def _scale(text: str) -> float:
+    return _checked(text, _number, lambda value: 1 / 16 <= value <= 16, "a number between 1/16 and 16")
 
 
 def _number(text: str) -> float:

@@ -16,6 +16,7 @@ from crowdcount.cli.common import (
     Command,
     add_coverage,
     add_model,
+    add_scale,
     add_zones,
     begin,
     check_outputs,
@@ -29,7 +30,6 @@ from crowdcount.cli.common import (
 from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 
 if TYPE_CHECKING:
-    from crowdcount.area.ground import Ground
     from crowdcount.area.zones import Zone
     from crowdcount.cli.count_outputs import Output
     from crowdcount.counting.counts_file import CountsFile
@@ -47,6 +47,7 @@ def add(command: Command) -> None:
     parser.add_argument("--demo", action="store_true", help="count the drawn picture that comes with crowdcount")
     add_model(parser)
     add_coverage(parser)
+    add_scale(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
     parser.add_argument("--csv", metavar="FILE", help="write a line a picture to this file")
     parser.add_argument(
@@ -79,9 +80,10 @@ def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
     from crowdcount.area.ground import read_ground
     from crowdcount.area.zone_files import read_zones
-    from crowdcount.counting.counts_file import CountsFile
+    from crowdcount.counting.counts_file import CountsFile, settings_of
     from crowdcount.counting.pictures import count_many
     from crowdcount.counting.results import CountFailure, CountResult
+    from crowdcount.counting.zone_records import zone_columns
 
     zones = read_zones(arguments.zones) if arguments.zones else []
     ground = read_ground(arguments.ground) if arguments.ground else None
@@ -94,7 +96,7 @@ def _count(arguments: argparse.Namespace) -> int:
     coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:
-        settings = {"model": arguments.model, "coverage": str(coverage)}
+        settings = settings_of(arguments.model, coverage, arguments.scale)
         if zones:
             settings["zones"] = _fingerprint(arguments.zones, arguments.ground)
         check_writable(Path(arguments.csv))
@@ -121,7 +123,7 @@ def _count(arguments: argparse.Namespace) -> int:
     if to_count:
         import_keras()
     begin()
-    counted = count_many(to_count, arguments.model, coverage=coverage)
+    counted = count_many(to_count, arguments.model, coverage=coverage, scale=arguments.scale)
     failed = False
     bar = tqdm(sources, unit=" pictures", file=sys.stderr, disable=hides_progress())
     with outputs, bar as shown:
@@ -129,7 +131,7 @@ def _count(arguments: argparse.Namespace) -> int:
             result = source if isinstance(source, CountFailure) else next(counted)
             row = result.to_dict()
             if zones and isinstance(result, CountResult):
-                _add_zones(row, result, zones, ground)
+                row |= zone_columns(result.density, zones, ground, (result.height, result.width))
             failed |= "error" in row
             _print(row, as_json=arguments.json)
             outputs.add(result, row)
@@ -192,8 +194,8 @@ class _Outputs:
                 if kind is not None and self._counts is not None and self._counts in self._outputs:
                     counts = self._counts.counts
                     print(
-                        f"crowdcount: {counts.path} holds {counts.pictures} picture{'s' * (counts.pictures != 1)}; --resume "
-                        "goes on with it",
+                        f"crowdcount: {counts.path} holds {counts.pictures} picture{'s' * (counts.pictures != 1)}; "
+                        "--resume goes on with it",
                         file=sys.stderr,
                     )
         finally:
@@ -242,7 +244,7 @@ def _fingerprint(*paths: str | None) -> str:
 
 def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
     """Warn where the weights are newer than the counts that are gone on with: their name alone is compared."""
-    from crowdcount.network.weight_files import find_weights
+    from crowdcount.network.locate import find_weights
 
     with suppress(WeightsError):  # which is told when it is loaded, if it is
         weights = find_weights(model)
@@ -282,26 +284,6 @@ def _print(row: dict, *, as_json: bool) -> None:
         fail(row["error"] if named else f"{row['picture']}: {row['error']}")
     for warning in row.get("warnings", ()):
         warn(f"{row['picture']}: {warning}")
-
-
-def _add_zones(row: dict, result: CountResult, zones: list[Zone], ground: Ground | None) -> None:
-    """Add what the zones hold to a picture's row; where they don't fit the picture, the reason."""
-    from crowdcount.area.ground import SERVICE_LEVELS, level_of_service, people_per_square_meter
-    from crowdcount.area.zones import count_zones
-
-    size = (result.height, result.width)
-    try:
-        counts = count_zones(result.density, zones, size)
-        # Digits enough to add up to the count.
-        row["zones"] = {name: round(people, 6) for name, people in counts.items()}
-        if ground is not None:
-            per_m2 = people_per_square_meter(counts, zones, ground, size)
-            row["per_m2"] = {name: round(people, 6) for name, people in per_m2.items()}
-            row["level_of_service"] = {
-                name: {use: level_of_service(people, use) for use in SERVICE_LEVELS} for name, people in per_m2.items()
-            }
-    except CrowdCountError as error:
-        row["error"] = str(error)
 
 
 def _zone_lines(row: dict) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from crowdcount.cli.common import (
 
 if TYPE_CHECKING:
     from crowdcount.measuring.evaluation import Evaluation
+    from crowdcount.measuring.uncertainty import Comparison
 
 
 def add(command: Command) -> None:
@@ -33,6 +35,12 @@ def add(command: Command) -> None:
     add_split(parser)
     add_model(parser)
     add_coverage(parser)
+    parser.add_argument(
+        "--against",
+        metavar="MODEL_OR_CSV",
+        help="compare with another network, or with the table that --csv wrote for it: which errs less on these "
+        "pictures, and how sure that is",
+    )
     parser.add_argument("--maps", action="store_true", help="compare the density maps too: PSNR and SSIM")
     parser.add_argument(
         "--tta", action="store_true", help="take the mean of each picture and its mirror image, at twice the time"
@@ -42,18 +50,28 @@ def add(command: Command) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from crowdcount.data.annotations import load_dataset
+    from crowdcount.data.annotations import dataset_files, load_dataset
     from crowdcount.measuring.evaluation import evaluate
 
     if arguments.csv:
         check_writable(Path(arguments.csv))
+    names = [name.strip() for name in arguments.dataset.split("+")]
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
+    groups = {name: load_dataset(name, arguments.root, arguments.split) for name in names} if names[1:] else samples
     if arguments.csv:
-        check_outputs({"--csv": arguments.csv}, [arguments.model, *_files_of(arguments.dataset, arguments.root)])
+        used = [arguments.model, arguments.against]
+        check_outputs({"--csv": arguments.csv}, [*used, *dataset_files(arguments.dataset, arguments.root)])
     import_keras()
     begin()
     coverage = coverage_of(arguments)
-    result = evaluate(arguments.model, samples, maps=arguments.maps, tta=arguments.tta, coverage=coverage)
+    result = evaluate(
+        arguments.model,
+        groups,
+        against=arguments.against,
+        maps=arguments.maps,
+        tta=arguments.tta,
+        coverage=coverage,
+    )
     _print(arguments, result, coverage)
     if arguments.csv:  # after the scores, which a full disk must not take along
         with writing(arguments.csv):
@@ -61,50 +79,82 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _files_of(dataset: str, root: str | None) -> Iterator[str]:
-    """Paths of a data set's pictures and annotations, in whatever split: nobody has them a second time."""
-    from crowdcount.data.annotation_files import find_annotation_file
-    from crowdcount.data.annotations import data_root, load_dataset, part_folders
-    from crowdcount.data.images import PICTURE_SUFFIXES
-
-    folder = data_root(root)
-    for name in (part.strip().lower() for part in dataset.split("+")):
-        if name in ("csv", "json"):
-            yield str(find_annotation_file(folder, f".{name}"))
-            yield from (str(sample.picture) for sample in load_dataset(name, folder, "all"))
-            continue
-        for part in part_folders(folder, name[-1].upper()):
-            yield from (str(file) for file in part.rglob("*") if file.suffix.lower() in {".mat", *PICTURE_SUFFIXES})
-
-
 def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -> None:
-    scores = {
-        "mae": result.mae,
-        "rmse": result.rmse,
-        "nae": result.nae,
-        "bias": result.bias,
-        "game": result.game,
-        "coverage": result.coverage,
-        "mean_width": result.mean_width,
-    }
-    if arguments.maps:
-        scores |= {"psnr": result.psnr, "ssim": result.ssim}
     if arguments.json:
         head = {name: getattr(arguments, name) for name in ("dataset", "split", "model", "tta")}
-        print(json.dumps(finite({**head, "pictures": result.pictures, **scores, "seconds": round(result.seconds, 3)})))
+        parts = {name: _scores(part, arguments.maps) for name, part in result.parts.items()}
+        content = {**head, **_scores(result, arguments.maps), "parts": parts, "seconds": round(result.seconds, 3)}
+        print(json.dumps(finite(content)))
         return
     mirrored = ", each with its mirror image" if arguments.tta else ""
-    print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{mirrored}, model {arguments.model}")
-    print(f"MAE   {result.mae:9.2f}  heads")
-    print(f"RMSE  {result.rmse:9.2f}  heads")
-    print(f"NAE   {result.nae:9.4f}")
-    print(f"bias  {result.bias:+9.2f}  heads (predicted minus true)")
+    model = f"{mirrored}, model {arguments.model}"
+    for name, part in result.parts.items():
+        print(f"{name}, {arguments.split}: {part.pictures} pictures{model}")
+        _print_scores(part, coverage, arguments)
+        print()
+    print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{model}")
+    _print_scores(result, coverage, arguments)
+
+
+def _scores(result: Evaluation, maps: bool) -> dict:
+    """An evaluation as JSON has it."""
+    from crowdcount.measuring.uncertainty import MEASURES
+
+    scores = {"pictures": result.pictures, **{name: getattr(result, name) for name in MEASURES}}
+    scores |= {"standard_error": result.standard_error, "game": result.game}
+    scores |= {"coverage": result.coverage, "mean_width": result.mean_width}
+    if result.by_label:
+        scores["by_label"] = result.by_label
+    if maps:
+        scores |= {"psnr": result.psnr, "ssim": result.ssim}
+    if result.against is not None:
+        scores["against"] = asdict(result.against)
+    return scores
+
+
+def _print_scores(result: Evaluation, coverage: float, arguments: argparse.Namespace) -> None:
+    from crowdcount.counting.words import PEOPLE, thing_of
+
+    thing = "heads" if (counted := thing_of(arguments.model)) == PEOPLE else counted
+    off = {name: "" if math.isnan(error) else f" +- {error:.4g}" for name, error in result.standard_error.items()}
+    print(f"MAE   {result.mae:9.2f}{off['mae']}  {thing}")
+    print(f"RMSE  {result.rmse:9.2f}{off['rmse']}  {thing}")
+    print(f"NAE   {result.nae:9.4f}{off['nae']}")
+    print(f"log   {result.log_ratio:9.4f}{off['log_ratio']}  (mean |log((predicted + 10) / (true + 10))|)")
+    print(f"bias  {result.bias:+9.2f}{off['bias']}  {thing} (predicted minus true)")
     print(f"GAME  {'  '.join(f'{value:.2f}' for value in result.game)}  (levels 0 to 3)")
     if result.coverage is not None:
         print(
             f"range {result.coverage:9.1%}  of the true numbers lie in theirs (asked for: {coverage:.4g}), "
-            f"mean width {result.mean_width:.2f} heads"
+            f"mean width {result.mean_width:.2f} {thing}"
         )
     if arguments.maps and result.psnr is not None:
         print(f"PSNR  {result.psnr:9.2f}  dB")
         print(f"SSIM  {result.ssim:9.4f}")
+    _print_by_label(result)
+    if result.against is not None:
+        _print_against(result.against, arguments.against)
+
+
+def _print_by_label(result: Evaluation) -> None:
+    """The errors of the pictures with each value of each label, and the mean of these errors, as protocols want it."""
+    for label, values in result.by_label.items():
+        for value, errors in values.items():
+            shown = f"MAE {errors['mae']:9.2f}  RMSE {errors['rmse']:9.2f}"
+            print(f"{label} {value:<12} {shown}  {errors['pictures']} pictures")
+        mean = sum(errors["mae"] for errors in values.values()) / len(values)
+        print(f"{label} {'mean':<12} MAE {mean:9.2f}  of the {len(values)} above")
+
+
+def _print_against(compared: Comparison, other: str) -> None:
+    print(f"less  {other}, on the same pictures, with 95 % intervals:")
+    for name, each in compared.differences.items():
+        digits = 2 if name in ("mae", "rmse", "bias") else 4
+        label = {"log_ratio": "log", "bias": "|bias|"}.get(name, name.upper())
+        numbers = " to ".join(f"{value:+.{digits}f}" for value in (each.low, each.high))
+        verdict = "fewer errors" if each.high < 0 else "more errors" if each.low > 0 else "not told apart"
+        print(f"{label:6}{each.value:+9.{digits}f}  ({numbers})  {verdict}")
+    print(
+        f"nearer to the truth in {compared.nearer} of {compared.pictures} pictures, the other in "
+        f"{compared.other_nearer}"
+    )

@@ -8,72 +8,97 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from crowdcount.cli.common import Command, add_dataset, add_seed, begin, check_folder, import_keras, positive_int, width
+from crowdcount.cli.common import Command, add_dataset, begin, check_folder, import_keras, positive_int, seed, width
+from crowdcount.errors import TrainingError
 
 
 def add(command: Command) -> None:
     parser = command("train", _train, "train a network on annotated pictures")
-    add_dataset(parser)
+    add_dataset(parser, nargs="?")  # a run that is resumed knows its own
     parser.add_argument(
         "--recipe",
         metavar="NAME",
-        default="default",
-        help="default or paper, or finish to go on from trained weights (default: default)",
+        help="default, or its phases alone: wide, and clear to go on from trained weights; finish, to go on where "
+        "these err; few, for a few dozen pictures of cells and the like; paper (default: default)",
     )
     parser.add_argument("--out", metavar="FOLDER", required=True, help="folder for weights, logs and checkpoints")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder of --out")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint in the folder of --out, with its own settings"
+    )
     parser.add_argument("--epochs", metavar="N", type=positive_int, help="number of epochs (default: the recipe's)")
-    parser.add_argument("--width", metavar="W", type=width, default=1.0, help="share of the filters (default: 1)")
+    parser.add_argument("--design", choices="ABCD", help="the paper's back end by its dilation rates (default: B)")
+    parser.add_argument("--width", metavar="W", type=width, help="share of the filters (default: 1)")
     parser.add_argument(
         "--init",
         metavar="imagenet|NAME|none",
-        default="imagenet",
-        help="start from VGG-16's ImageNet weights, from a model or file, or from random (default: imagenet)",
+        help="start from VGG-16's ImageNet weights, from a model or file, or from random (default: imagenet; for data "
+        "of your own general, where ImageNet's weights cannot be had)",
     )
     parser.add_argument("--imagenet-file", metavar="FILE", help="VGG-16's weights, where there is no network")
     parser.add_argument(
-        "--maps", metavar="FOLDER", help="read the targets that crowdcount density wrote to this folder"
+        "--thing",
+        metavar="WORD",
+        default="people",
+        help="what the annotations mark, in the plural, as cells: counts speak of it (default: people)",
     )
-    add_seed(parser)
+    parser.add_argument("--seed", metavar="N", type=seed, help="seed of the random numbers (default: 0)")
 
 
 def _train(arguments: argparse.Namespace) -> int:
     from crowdcount.data.annotations import load_dataset
 
     check_folder(Path(arguments.out))
-    # TensorFlow leaves oneDNN off on older x86 processors, where the matrix products of crowdcount.network.winograd take about
-    # half as long with it. It is read once, when TensorFlow is loaded.
+    # TensorFlow leaves oneDNN off on older x86 processors, where the matrix products of crowdcount.network.winograd
+    # take about half as long with it. It is read once, when TensorFlow is loaded.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    samples = load_dataset(arguments.dataset, arguments.root, "train")
-    validation = load_dataset(arguments.dataset, arguments.root, "val")
+    dataset, root = _pictures(arguments)
+    samples = load_dataset(dataset, root, "train")
+    validation = load_dataset(dataset, root, "val")
     import_keras()
     from crowdcount.training.run import train
 
     begin()
+    settings = {name: getattr(arguments, name) for name in ("recipe", "epochs", "design", "width", "init", "seed")}
     with redirect_stdout(sys.stderr):  # Keras's progress bar
         train(
             samples,
             validation,
-            recipe=arguments.recipe,
             out=arguments.out,
             resume=arguments.resume,
-            epochs=arguments.epochs,
-            width=arguments.width,
-            init=arguments.init,
             imagenet_file=arguments.imagenet_file,
-            maps=arguments.maps,
-            seed=arguments.seed,
+            dataset=dataset,
+            root=root,
             command=_command_line(arguments),
+            thing=arguments.thing,
+            **settings,
         )
     return 0
 
 
+def _pictures(arguments: argparse.Namespace) -> tuple[str, str | None]:
+    """Name and folder of the data set: as given, or as the run that is resumed has them."""
+    if not arguments.resume:
+        if arguments.dataset is None:
+            raise TrainingError("There is nothing to train on. Name a data set: crowdcount train csv --root FOLDER.")
+        return arguments.dataset, arguments.root
+    import_keras()
+    from crowdcount.training.state import read_state
+
+    state = read_state(arguments.out)
+    dataset = arguments.dataset or state.get("dataset")
+    if dataset is None:
+        raise TrainingError(
+            f"The run in {arguments.out} does not say which pictures it was started with: name the data set and --root."
+        )
+    return dataset, arguments.root or state.get("root")
+
+
 def _command_line(arguments: argparse.Namespace) -> str:
     """What the card keeps of the command: all that shapes the result, no folders of this machine."""
-    words = ["crowdcount train", arguments.dataset, "--recipe", arguments.recipe]
-    if arguments.epochs:
-        words += ["--epochs", str(arguments.epochs)]
-    words += ["--width", f"{arguments.width:g}", "--init", Path(arguments.init).name]
-    if arguments.maps:
-        words += ["--maps", Path(arguments.maps).name]
-    return " ".join([*words, "--seed", str(arguments.seed)])
+    words = ["crowdcount train", arguments.dataset or ""]
+    for name in ("recipe", "epochs", "design", "width", "init", "seed"):
+        value = getattr(arguments, name)
+        if value is not None:
+            value = Path(value).name if name == "init" else f"{value:g}" if name == "width" else value
+            words += [f"--{name}", str(value)]
+    return " ".join(words)

@@ -14,6 +14,7 @@ from crowdcount.cli.common import (
     Command,
     add_coverage,
     add_model,
+    add_scale,
     add_zones,
     begin,
     check_outputs,
@@ -67,17 +68,23 @@ def add(command: Command) -> None:
         help="average counts over about this time; 0 gives each frame's own count (default: 5)",
     )
     add_coverage(parser)
+    add_scale(parser)
     add_model(parser)
+
+
+def _check_files(arguments: argparse.Namespace, video: str | None) -> None:
+    """Find out before the work that what it writes has a place, and takes none of what it reads."""
+    outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
+    check_outputs(outputs, [video, arguments.zones, arguments.model])
+    for path in filter(None, outputs.values()):
+        check_writable(Path(path))
 
 
 def _video(arguments: argparse.Namespace) -> int:
     from crowdcount.video.frames import require_av, source_name, video_path
 
     require_av()
-    outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
-    check_outputs(outputs, [video_path(arguments.source), arguments.zones, arguments.model])
-    for path in filter(None, outputs.values()):
-        check_writable(Path(path))
+    _check_files(arguments, video_path(arguments.source))
 
     from crowdcount.area.zone_files import read_zones
 
@@ -107,6 +114,7 @@ def _video(arguments: argparse.Namespace) -> int:
         seconds=arguments.seconds,
         smooth=arguments.smooth,
         coverage=coverage_of(arguments),
+        scale=arguments.scale,
         annotated=arguments.annotated,
         report=warn,
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
 from crowdcount.counting.report import Entry, entry_of_file
-from crowdcount.counting.results import COLUMNS, CountFailure
+from crowdcount.counting.results import COLUMNS, CountFailure, rounded_scale
 from crowdcount.counting.sources import name_of
 from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.data.images import Source
@@ -80,7 +80,7 @@ class CountsFile:
         return left
 
     def add(self, row: Mapping) -> None:
-        """Take in a picture: `to_dict` of its result, with `zones`, `per_m2` and `level_of_service` where there are some.
+        """Take in a picture: `to_dict` of its result, with `zones`, `per_m2` and `level_of_service` if there are any.
 
         Raises:
             CrowdCountError: if the file cannot be written.
@@ -102,6 +102,17 @@ class CountsFile:
         self._table.close()
 
 
+def settings_of(model: str, coverage: float, scale: float | None) -> dict[str, str]:
+    """What the counts of one file have in common; the scale only where it was set by hand.
+
+    Example:
+        >>> settings_of("general", 0.9, 0.5)
+        {'model': 'general', 'coverage': '0.9', 'scale': '0.5'}
+    """
+    settings = {"model": model, "coverage": str(coverage)}
+    return settings if scale is None else {**settings, "scale": str(rounded_scale(scale))}
+
+
 def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
     """Whether it is a picture that a later run knows again."""
     return isinstance(source, (str, os.PathLike))
@@ -114,7 +125,7 @@ def _is_done(row: dict[str, str]) -> bool:
 def entry_of_row(row: dict[str, str]) -> Entry:
     """What the report tells of a picture that was counted in an earlier run, from its line of CSV."""
 
-    numbers = {key: float(row[key]) if row[key] else None for key in ("count", "low", "high", "coverage")}
+    numbers = {key: float(row[key]) if row[key] else None for key in ("count", "low", "high", "coverage", "scale")}
     zones, per_m2 = (
         {name[len(start) :]: float(cell) for name, cell in row.items() if name.startswith(start) and cell}
         for start in (_ZONE, _PER_M2)

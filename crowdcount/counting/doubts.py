@@ -8,6 +8,8 @@ than a small one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from crowdcount.grid import STRIDE
@@ -33,14 +35,32 @@ _NOBODY = 1.5
 # People a cell in the fullest tenth of the map, times the fineness of the picture: of 625 training pictures
 # 15 have more by their true maps. Pictures that were shrunk have both, dense maps and fine detail.
 _CROWDED = 0.36
+# How the doubts begin beside which no range stands: no validation picture has them.
+_NO_GROUND = (
+    _IS_BLANK := "There is hardly any contrast in the picture",
+    _IS_DARK := "The picture is very dark",
+    _IS_BLURRED := "The picture is blurred, or was enlarged",
+    _IS_CROWDED := "Heads are smaller and closer together",
+)
 
 
-def find_doubts(picture: np.ndarray, density: np.ndarray) -> list[str]:
+def carries_range(doubts: Sequence[str]) -> bool:
+    """Whether a picture with these doubts is like those that ranges come from: bright, sharp, with heads to be seen.
+
+    Example:
+        >>> carries_range([]), carries_range(["The picture is very dark: people in the dark are missed."])
+        (True, False)
+    """
+    return not any(doubt.startswith(_NO_GROUND) for doubt in doubts)
+
+
+def find_doubts(picture: np.ndarray, density: np.ndarray, *, size: tuple[int, int] | None = None) -> list[str]:
     """Reasons to doubt a count.
 
     Args:
         picture: uint8 RGB, shape (H, W, 3).
         density: people a cell at stride 8, shape (ceil(H / 8), ceil(W / 8)).
+        size: height and width in pixels of the picture that was resized to this one; None: it was not.
 
     Returns:
         One sentence each; usually none. Of a blank picture only that it is blank.
@@ -54,7 +74,7 @@ def find_doubts(picture: np.ndarray, density: np.ndarray) -> list[str]:
     if doubt:
         return [doubt]
     doubts = (
-        small(picture),
+        small(size or picture.shape[:2]),
         dark(blocks),
         blurred(blocks),
         nobody(density),
@@ -100,33 +120,30 @@ def fullest_block(density: np.ndarray) -> float:
 
 def blank(blocks: np.ndarray) -> str | None:
     """A covered lens, a wall, an empty sky: nothing but noise and slow changes of brightness."""
-    light = max(_BLACK, _brightness(blocks))
+    light = max(_BLACK, brightness(blocks))
     plain = np.percentile(blocks.std(axis=(1, 2)), 90) < _PLAIN * light
     if plain and np.percentile(_contrast(blocks), 90) < _BLANK * light:
-        return "There is hardly any contrast in the picture: it shows nothing to count."
+        return f"{_IS_BLANK}: it shows nothing to count."
     return None
 
 
 def dark(blocks: np.ndarray) -> str | None:
     """A picture taken with too little light."""
-    if _brightness(blocks) < _DARK:
-        return "The picture is very dark: people in the dark are missed. Brighten it, or use another one."
+    if brightness(blocks) < _DARK:
+        return f"{_IS_DARK}: people in the dark are missed. Brighten it, or use another one."
     return None
 
 
 def blurred(blocks: np.ndarray) -> str | None:
     """Out of focus, shaken, or enlarged: heads are larger and softer than any that were trained on."""
-    if _fineness(blocks) < _BLURRED:
-        return (
-            "The picture is blurred, or was enlarged: heads have no edges. "
-            "Use it as it came from the camera, or a sharper one."
-        )
+    if fineness(blocks) < _BLURRED:
+        return f"{_IS_BLURRED}: heads have no edges. Use it as it came from the camera, or a sharper one."
     return None
 
 
-def small(picture: np.ndarray) -> str | None:
+def small(size: tuple[int, int]) -> str | None:
     """A picture too small to hold heads of several pixels, a thumbnail for example."""
-    height, width = picture.shape[:2]
+    height, width = size
     if min(height, width) < _SMALLEST:
         return (
             f"The picture is very small ({width}x{height} pixels): heads need several pixels each. "
@@ -147,15 +164,15 @@ def nobody(density: np.ndarray) -> str | None:
 
 def crowded(blocks: np.ndarray, density: np.ndarray) -> str | None:
     """Heads smaller, and so closer together, than in nearly all training pictures: a shrunk picture."""
-    if np.percentile(density, 90) * _fineness(blocks) > _CROWDED:
+    if np.percentile(density, 90) * fineness(blocks) > _CROWDED:
         return (
-            "Heads are smaller and closer together than the network was trained on, and many are missed. "
+            f"{_IS_CROWDED} than the network was trained on, and many are missed. "
             "Use the picture at its original size, or count it in parts that were taken from nearer."
         )
     return None
 
 
-def _fineness(blocks: np.ndarray) -> float:
+def fineness(blocks: np.ndarray) -> float:
     """How much two pixels differ that are 2 apart, as a share of what two differ that are 8 apart.
 
     That of the finest tenth of the livelier blocks: a sharp crowd before a soft background is sharp. A slope
@@ -168,7 +185,7 @@ def _fineness(blocks: np.ndarray) -> float:
     return float(np.percentile(_difference(lively, 2) / np.maximum(_difference(lively, 8), 1e-3), 90))
 
 
-def _brightness(blocks: np.ndarray) -> float:
+def brightness(blocks: np.ndarray) -> float:
     """What the brightest twentieth of the pixels exceeds."""
     return float(np.percentile(blocks, 95))
 

@@ -32,12 +32,14 @@ def save_heads(path: str | os.PathLike, results: Iterable[CountResult]) -> None:
     if is_json(path):
         write_json(path, [(_name_in(path, result), result.heads()) for result in results])
         return
-    with atomic_path(path) as temporary:
-        with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.DictWriter(file, CSV_COLUMNS)
-            writer.writeheader()
-            for result in results:
-                writer.writerows(csv_rows(_name_in(path, result), result.heads()))
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.DictWriter(file, CSV_COLUMNS)
+        writer.writeheader()
+        for result in results:
+            writer.writerows(csv_rows(_name_in(path, result), result.heads()))
 
 
 def is_json(path: str | os.PathLike) -> bool:
@@ -95,4 +97,4 @@ def write_json(path: str | os.PathLike, pictures: Iterable[tuple[str, np.ndarray
     """Write pictures' names and heads as JSON: one object with the list `pictures`, see `read_json`."""
     entries = [{"picture": name, "points": heads.round(2).tolist()} for name, heads in pictures]
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps({"pictures": entries}) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps({"unit": "pixels", "pictures": entries}) + "\n", encoding="utf-8")

@@ -10,28 +10,53 @@ from typing import overload
 
 import numpy as np
 
-from crowdcount.counting.counts_file import CountsFile
-from crowdcount.counting.doubts import find_doubts
+from crowdcount.counting.counts_file import CountsFile, settings_of
+from crowdcount.counting.doubts import carries_range, find_doubts
+from crowdcount.counting.kinds import kind_of
 from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
 from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.scale import (
+    Look,
+    check_scale,
+    disagreement,
+    look,
+    on_grid,
+    other_count,
+    search,
+    sizes_of,
+)
 from crowdcount.counting.sources import expanded, is_folder, is_one, listed, name_of, pictures_in
+from crowdcount.counting.words import about, thing_of
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError
 from crowdcount.network.loading import Model, load_network
-from crowdcount.network.prediction import predict_density
-
-
-@overload
-def count(picture: Source, *, model: Model = ..., coverage: float = ..., progress: bool = ...) -> CountResult: ...
 
 
 @overload
 def count(
-    picture: Iterable[Source], *, model: Model = ..., coverage: float = ..., progress: bool = ...
+    picture: Source, *, model: Model = ..., coverage: float = ..., scale: float | None = ..., progress: bool = ...
+) -> CountResult: ...
+
+
+@overload
+def count(
+    picture: Iterable[Source],
+    *,
+    model: Model = ...,
+    coverage: float = ...,
+    scale: float | None = ...,
+    progress: bool = ...,
 ) -> list[CountResult]: ...
 
 
-def count(picture, *, model: Model = "general", coverage: float = COVERAGE, progress: bool = True):
+def count(
+    picture,
+    *,
+    model: Model = "general",
+    coverage: float = COVERAGE,
+    scale: float | None = None,
+    progress: bool = True,
+):
     """Count the people in a picture, or in each picture of a list or folder.
 
     Args:
@@ -43,6 +68,8 @@ def count(picture, *, model: Model = "general", coverage: float = COVERAGE, prog
             maps (batch, height, width, 3) RGB, 0..255, to a density map at an eighth of the size.
         coverage: share of the ranges `low` to `high` that are to hold the truth. Ranges need the calibration
             in a model card: a `keras.Model` has none, nor have weights trained without validation pictures.
+        scale: count each picture at so many times its size, 1/16 to 16. None: at the size at which the network
+            knows the heads, where its card says what it takes to find that, see `scale.search`; else as it is.
         progress: show a progress bar on the standard error, if that is a terminal, for a picture that is so
             large that it runs in tiles.
 
@@ -53,7 +80,8 @@ def count(picture, *, model: Model = "general", coverage: float = COVERAGE, prog
         PictureError: if a picture cannot be read, or a folder holds none. Of a list or a folder no count is
             kept then: `count_many` goes on after a picture that fails.
         WeightsError: if there is no such network, or its file is damaged.
-        DataError: if `coverage` is no share between 0 and 1.
+        DataError: if `coverage` is no share between 0 and 1, or `scale` is out of its range or makes a picture too
+            large.
 
     Example:
         >>> import crowdcount
@@ -62,7 +90,7 @@ def count(picture, *, model: Model = "general", coverage: float = COVERAGE, prog
         >>> result.density.shape, result.width, result.height
         ((6, 10), 80, 48)
     """
-    counter = _Counter(model, coverage, progress)
+    counter = _Counter(model, coverage, scale, progress)
     if is_one(picture) and not is_folder(picture):
         return counter(picture)
     results = []
@@ -76,6 +104,7 @@ def count_many(
     model: Model = "general",
     *,
     coverage: float = COVERAGE,
+    scale: float | None = None,
     progress: bool = True,
     csv: str | os.PathLike | None = None,
     resume: bool = False,
@@ -84,7 +113,7 @@ def count_many(
 
     Args:
         sources: pictures and paths of folders, as for `count`; or one of them.
-        model, coverage, progress: as for `count`.
+        model, coverage, scale, progress: as for `count`.
         csv: a file that gets a line a picture once all are counted, as with `crowdcount count --csv`; an existing one
             is replaced.
         resume: go on with the file of `csv`, if it is there: its rows stay, and their pictures are not counted
@@ -96,8 +125,8 @@ def count_many(
 
     Raises:
         WeightsError: if there is no such network, or its file is damaged.
-        DataError: if `coverage` is no share between 0 and 1; if the file of `csv` is to be gone on with and is no
-            such table, or holds counts by another model; for `resume` without `csv`.
+        DataError: if `coverage` is no share between 0 and 1, or `scale` out of its range; if the file of `csv` is to be
+            gone on with and is no such table, or holds counts by another model; for `resume` without `csv`.
         CrowdCountError: if the file of `csv` cannot be written.
 
     Example:
@@ -108,13 +137,13 @@ def count_many(
         CountResult
         CountFailure
     """
-    counter = _Counter(model, coverage, progress)
+    counter = _Counter(model, coverage, scale, progress)
     if resume and csv is None:
         raise DataError("There is nothing to go on with: resume=True needs csv, the file that holds the counts.")
     if csv is None:
         yield from map(counter.tried, expanded(listed(sources)))
         return
-    settings = {"model": counter.name, "coverage": str(coverage)}
+    settings = settings_of(counter.name, coverage, scale)
     counts = CountsFile(csv, resume=resume, settings=settings)
     with closing(counts):
         for source in counts.take_up(list(expanded(listed(sources)))):
@@ -127,35 +156,51 @@ def count_many(
 class _Counter:
     """A network with its calibration, loaded once, that turns pictures into results."""
 
-    def __init__(self, model: Model, coverage: float, progress: bool):
+    def __init__(self, model: Model, coverage: float, scale: float | None, progress: bool):
+        self.scale = None if scale is None else check_scale(scale)
         self.calibration: Calibration | None = usable_calibration(model, coverage)
+        self.sizes = sizes_of(model)
         self.network, self.name = load_network(model)
+        self.thing = thing_of(model)
         self.coverage, self.progress = coverage, progress
 
     def __call__(self, source: Source) -> CountResult:
         start = time.perf_counter()
         picture = load_picture(source)
-        density = predict_density(self.network, picture, progress=self.progress)
-        height, width = picture.shape[:2]
+        looks = self._looks(picture)
+        best, other, size = looks[-1], other_count(looks, self.sizes), picture.shape[:2]
+        density = on_grid(best.density, best.picture.shape[:2], size)
         people = float(density.sum(dtype=np.float64))
-        low = high = coverage = None
-        if self.calibration is not None:
-            (low, high), coverage = self.calibration.range(people, self.coverage), self.coverage
+        doubts = find_doubts(best.picture, best.density, size=size)
+        if other is not None:
+            doubts.append(disagreement(best.people, other))
+        low = high = coverage = kind = None
+        if self.calibration is not None and carries_range(doubts):
+            kind = kind_of(best.picture, people)  # as the network saw it: so were those that it was calibrated with
+            (low, high), coverage = self.calibration.range(people, self.coverage, kind), self.coverage
+            if other is not None:
+                high = max(high, self.calibration.range(other, self.coverage, kind)[1])
+        elif self.calibration is not None:
+            doubts.append("The count has no range: no picture like this one was calibrated with.")
         return CountResult(
             count=people,
             density=density,
             picture=name_of(source),
-            width=width,
-            height=height,
+            width=size[1],
+            height=size[0],
             model=self.name,
             seconds=time.perf_counter() - start,
-            warnings=find_doubts(picture, density),
+            warnings=[about(doubt, self.thing) for doubt in doubts],
             # A file is read again when it is shown: a folder's results would otherwise hold every picture in
             # memory.
             source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
             low=low,
             high=high,
             coverage=coverage,
+            thing=self.thing,
+            scale=best.scale,
+            calibration=self.calibration if low is not None else None,
+            kind=kind,
         )
 
     def tried(self, source: Source | CountFailure) -> CountResult | CountFailure:
@@ -168,3 +213,8 @@ class _Counter:
             return CountFailure(name_of(source), "There is not enough memory for this picture. Make it smaller.")
         except (CrowdCountError, OSError) as error:
             return CountFailure(name_of(source), str(error))
+
+    def _looks(self, picture: np.ndarray) -> list[Look]:
+        if self.sizes is None:
+            return [look(self.network, picture, self.scale or 1.0, progress=self.progress)]
+        return search(self.network, picture, self.sizes, scale=self.scale, progress=self.progress)

@@ -2,19 +2,21 @@
 
 Split-conformal prediction: how far the network was off on its validation pictures, as a share of what it
 counted, says how far off it may be on a new picture of the same sort. Nothing is assumed of how the errors
-are spread.
+are spread. Of the validation pictures those speak whose crowds are about as dense: far, dense crowds are counted
+worse than near ones, and one range for both would be too narrow for the first and too wide for the second.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crowdcount.counting.kinds import Kind, Observation
 from crowdcount.errors import DataError, WeightsError
 
 if TYPE_CHECKING:
@@ -27,6 +29,18 @@ COVERAGE = 0.9
 # scores are about as large for small counts as for large ones with 30 added (rank correlation -0.1; with the
 # square root of the count 0.2, with the plain error 0.4: ranges of small counts are far too wide then).
 _OFFSET = 30.0
+# Of a quarter of a picture.
+_QUARTER_OFFSET = _OFFSET / 4
+# Validation pictures that speak for a new one: enough for nine of ten, and few enough to be alike.
+_ALIKE = 20
+# People a megapixel that count as none: what densities are compared by is log(density + 10).
+_SPARSE = 10.0
+# A picture outside of all that were calibrated with, by as much as these lie apart, has a range of three times the
+# width. They count as so far apart at least: in log(density + 10), fineness, and levels of 255.
+_WIDER = 2.0
+_LEAST_APART = (0.5, 0.1, 30.0)
+# Part of a picture that a zone covers at least to have a range: half of the quarters that were calibrated with.
+_SMALLEST_ZONE = 1 / 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,18 +50,25 @@ class Calibration:
     The score of a picture is `|truth - count| / (count + 30)`: how far off the network was as a share of what
     it counted, with 30 people added, because errors are a share of a large count and a number of people at a
     small one. The range of a new count reaches as far to both sides as the `ceil((n + 1) * coverage)`-th
-    smallest score of the n pictures.
+    smallest score of the n pictures whose people a megapixel are nearest to the new picture's: 20 of them, more where
+    the coverage needs more, all where their kinds are not known.
+
+    A picture denser or sparser, finer or softer, brighter or darker than all of them has a wider range, the wider the
+    further outside it lies.
 
     Args:
         true: number of people in each picture.
         predicted: what the network counted in each.
+        kinds: the kind of each picture; None in cards that do not know it.
+        quarters: for each picture `true`, `predicted` and people a megapixel of its quarters, for ranges of zones.
 
     Raises:
-        DataError: if the two differ in length, are empty, negative or no finite numbers.
+        DataError: if these differ in length, are empty, negative or no finite numbers.
 
     Reference:
         Papadopoulos et al., "Inductive Confidence Machines for Regression", ECML 2002; Lei et al.,
-        "Distribution-Free Predictive Inference for Regression", JASA 2018 (arXiv 1604.04173), theorem 2.2.
+        "Distribution-Free Predictive Inference for Regression", JASA 2018 (arXiv 1604.04173), theorem 2.2; for the
+        nearest pictures Guan, "Localized Conformal Prediction", Biometrika 2023 (arXiv 2106.08460).
 
     Example:
         >>> calibration = Calibration([100] * 9, [110] * 9)
@@ -57,6 +78,12 @@ class Calibration:
 
     true: Sequence[float]
     predicted: Sequence[float]
+    kinds: Sequence[Kind] | None = None
+    quarters: Sequence[Sequence[Sequence[float]]] | None = None
+    _scores: np.ndarray = field(init=False, repr=False)
+    _features: np.ndarray = field(init=False, repr=False)
+    _quarter_scores: np.ndarray = field(init=False, repr=False)
+    _quarter_density: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self):
         true, predicted = (np.asarray(values, float) for values in (self.true, self.predicted))
@@ -65,19 +92,52 @@ class Calibration:
                 "A calibration needs the true and the predicted count of at least one picture. "
                 f"Received: shapes {true.shape} and {predicted.shape}"
             )
-        if not (np.isfinite([true, predicted]).all() and min(true.min(), predicted.min()) >= 0):
-            raise DataError("Counts to calibrate with must be finite and not negative.")
-        object.__setattr__(self, "_scores", np.sort(_scores(true, predicted)))
+        _check_counts(np.stack([true, predicted]))
+        object.__setattr__(self, "_scores", _scores(true, predicted, _OFFSET))
+        if self.kinds is not None:
+            features = np.array([_features(kind) for kind in self.kinds], float).reshape(-1, 3)
+            if len(features) != len(true) or not np.isfinite(features).all():
+                raise DataError(
+                    f"Each of the {len(true)} pictures to calibrate with needs its kind, in finite numbers. "
+                    f"Received: {len(features)} kinds"
+                )
+            object.__setattr__(self, "_features", features)
+        if self.quarters is not None:
+            quarters = np.asarray(self.quarters, float)
+            if quarters.shape != (len(true), 4, 3):
+                raise DataError(
+                    f"Quarters of {len(true)} pictures have the shape ({len(true)}, 4, 3). Received: {quarters.shape}"
+                )
+            _check_counts(quarters)
+            flat = quarters.reshape(-1, 3)
+            object.__setattr__(self, "_quarter_scores", _scores(flat[:, 0], flat[:, 1], _QUARTER_OFFSET))
+            object.__setattr__(self, "_quarter_density", np.log(flat[:, 2] + _SPARSE))
+
+    @classmethod
+    def of(cls, seen: Iterable[Observation]) -> Calibration:
+        """The calibration that some observed pictures make.
+
+        Raises:
+            DataError: where there are none.
+        """
+        seen = list(seen)
+        return cls(
+            [each.true for each in seen],
+            [each.predicted for each in seen],
+            [each.kind for each in seen],
+            [each.quarters for each in seen],
+        )
 
     def __len__(self) -> int:
         return len(self._scores)
 
-    def range(self, count: float, coverage: float = COVERAGE) -> tuple[float, float]:
+    def range(self, count: float, coverage: float = COVERAGE, kind: Kind | None = None) -> tuple[float, float]:
         """Where the truth lies with a probability of at least `coverage`, for pictures of the same sort.
 
         Args:
             count: what the network counted.
             coverage: between 0 and 1.
+            kind: of the picture; without it all pictures of the calibration speak for it.
 
         Returns:
             (low, high); low is never below 0, and the count lies between them.
@@ -85,15 +145,53 @@ class Calibration:
         Raises:
             DataError: for a coverage outside 0..1, or nearer to 1 than so few pictures can tell.
         """
-        check_coverage(coverage)
-        if coverage > self.most:
-            raise DataError(
-                f"{len(self)} calibration pictures carry a coverage of at most {self.most:.3f}. "
-                f"Received: coverage={coverage}. Ask for less."
-            )
-        rank = math.ceil((len(self) + 1) * coverage - 1e-9)  # 0.9 * 10 is a hair above 9
-        reach = float(self._scores[rank - 1]) * (count + _OFFSET)
+        self._check(coverage)
+        scores, wider = self._scores, 1.0
+        if kind is not None and self.kinds is not None:
+            features = _features(kind)
+            nearest = np.argsort(np.abs(self._features[:, 0] - features[0]), kind="stable")
+            scores, wider = scores[nearest[: self._alike(coverage)]], self._wider(features)
+        reach = wider * _quantile(scores, len(scores), coverage) * (count + _OFFSET)
         return max(0.0, count - reach), count + reach
+
+    def zone_range(
+        self, count: float, share: float, density: float, coverage: float = COVERAGE, kind: Kind | None = None
+    ) -> tuple[float, float] | None:
+        """Where the truth of a zone lies, from how far off the network was in quarters of pictures.
+
+        Args:
+            count: what the network counted in the zone.
+            share: part of the picture's area that the zone covers.
+            density: people a megapixel in the zone, as counted.
+            coverage: between 0 and 1.
+            kind: of the whole picture.
+
+        Returns:
+            (low, high); None where there is no ground for one: a zone of less than an eighth of the picture, or a
+            calibration that knows no quarters.
+
+        Raises:
+            DataError: as for `range`.
+        """
+        self._check(coverage)
+        if self.quarters is None or share < _SMALLEST_ZONE:
+            return None
+        pictures = self._alike(coverage)
+        apart = np.abs(self._quarter_density - math.log(density + _SPARSE))
+        # Quarters of one picture are alike: four of them count as one.
+        scores = self._quarter_scores[np.argsort(apart, kind="stable")[: 4 * pictures]]
+        wider = 1.0 if kind is None else self._wider(_features(kind))
+        reach = wider * _quantile(scores, pictures, coverage) * (count + _OFFSET * min(1.0, share))
+        return max(0.0, count - reach), count + reach
+
+    def without(self, number: int) -> Calibration:
+        """The calibration of all pictures but one."""
+        return Calibration(
+            *(
+                None if values is None else [value for each, value in enumerate(values) if each != number]
+                for values in (self.true, self.predicted, self.kinds, self.quarters)
+            )
+        )
 
     @property
     def most(self) -> float:
@@ -102,11 +200,21 @@ class Calibration:
 
     def card(self) -> dict:
         """What a model card keeps: `Calibration.from_card` makes it a calibration again."""
-        return {
+        card: dict = {
             "pictures": len(self),
             "true": [round(float(value), 2) for value in self.true],
             "predicted": [round(float(value), 2) for value in self.predicted],
         }
+        if self.kinds is not None:
+            card["density"] = [round(kind.density, 1) for kind in self.kinds]
+            card["fineness"] = [round(kind.fineness, 3) for kind in self.kinds]
+            card["brightness"] = [round(kind.brightness, 1) for kind in self.kinds]
+        if self.quarters is not None:
+            card["quarters"] = [
+                " ".join(f"{true:g}/{predicted:.1f}/{density:.0f}" for true, predicted, density in quarters)
+                for quarters in self.quarters
+            ]
+        return card
 
     @classmethod
     def from_card(cls, card: dict) -> Calibration | None:
@@ -119,12 +227,36 @@ class Calibration:
         if kept is None:
             return None
         try:
-            return cls(kept["true"], kept["predicted"])
-        except (TypeError, KeyError, ValueError) as error:
+            kinds = quarters = None
+            if "density" in kept:
+                columns = (kept["density"], kept["fineness"], kept["brightness"])
+                kinds = [Kind(*map(float, each)) for each in zip(*columns, strict=True)]
+            if "quarters" in kept:
+                quarters = [[tuple(map(float, q.split("/"))) for q in text.split()] for text in kept["quarters"]]
+            return cls(kept["true"], kept["predicted"], kinds, quarters)
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise WeightsError(
                 f"The calibration in the model card cannot be used ({error}). Take it out of the card, or "
                 "get the card again."
             ) from None
+
+    def _check(self, coverage: float) -> None:
+        check_coverage(coverage)
+        if coverage > self.most:
+            raise DataError(
+                f"{len(self)} calibration pictures carry a coverage of at most {self.most:.3f}. "
+                f"Received: coverage={coverage}. Ask for less."
+            )
+
+    def _alike(self, coverage: float) -> int:
+        """How many of the pictures speak for a new one: k of them carry a coverage of k / (k + 1)."""
+        return min(len(self), max(_ALIKE, math.ceil(coverage / (1 - coverage) - 1e-9)))
+
+    def _wider(self, features: np.ndarray) -> float:
+        """By what factor the range is wider of a picture that lies outside of all that were calibrated with."""
+        low, high = self._features.min(axis=0), self._features.max(axis=0)
+        outside = np.maximum(0, np.maximum(low - features, features - high))
+        return 1 + _WIDER * float(np.sum(outside / np.maximum(high - low, _LEAST_APART)))
 
 
 def calibration_of(model: str | os.PathLike | keras.Model) -> Calibration | None:
@@ -181,44 +313,88 @@ def check_coverage(coverage: float) -> None:
         raise DataError(f"coverage must lie between 0 and 1, as 0.9 for nine of ten. Received: coverage={coverage!r}")
 
 
-def cross_validate(
-    true: Sequence[float],
-    predicted: Sequence[float],
-    coverage: float = COVERAGE,
-    *,
-    splits: int = 1000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Calibrate on half of the pictures and try the ranges on the other half, many times.
+def leave_one_out(calibration: Calibration, coverage: float = COVERAGE) -> tuple[np.ndarray, np.ndarray]:
+    """Calibrate on all pictures but one and try the range on that one, each in turn.
 
     Args:
-        true, predicted: counts of the pictures, see `Calibration`.
+        calibration: the pictures.
         coverage: what the ranges promise.
-        splits: number of random halvings.
-        seed: of the halvings.
 
     Returns:
-        The share of the truths that lay in their ranges, and the mean width of the ranges in people.
+        Whether each picture's truth lay in its range, bool (n,), and the width of each range in people, (n,).
+
+    Raises:
+        DataError: where all but one are too few for the coverage.
 
     Example:
-        >>> rng = np.random.default_rng(0)
-        >>> true = rng.uniform(10, 2000, 80)
-        >>> held, width = cross_validate(true, true * rng.uniform(0.8, 1.3, 80), splits=200)
-        >>> 0.85 < held < 0.95
-        True
+        >>> held, width = leave_one_out(Calibration([10, 20, 40] * 5, [11, 19, 44] * 5))
+        >>> held.mean(), width.shape
+        (1.0, (15,))
     """
-    true, predicted = np.asarray(true, float), np.asarray(predicted, float)
-    rng = np.random.default_rng(seed)
     held, widths = [], []
-    for _ in range(splits):
-        order = rng.permutation(len(true))
-        chosen, tried = np.array_split(order, 2)
-        calibration = Calibration(true[chosen], predicted[chosen])
-        low, high = np.array([calibration.range(count, coverage) for count in predicted[tried]]).T
-        held.append(np.mean((low <= true[tried]) & (true[tried] <= high)))
-        widths.append(np.mean(high - low))
-    return float(np.mean(held)), float(np.mean(widths))
+    for number, (true, predicted) in enumerate(zip(calibration.true, calibration.predicted, strict=True)):
+        kind = None if calibration.kinds is None else calibration.kinds[number]
+        low, high = calibration.without(number).range(predicted, coverage, kind)
+        held.append(low <= true <= high)
+        widths.append(high - low)
+    return np.array(held), np.array(widths)
 
 
-def _scores(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    return np.abs(true - predicted) / (predicted + _OFFSET)
+def leave_one_out_zones(calibration: Calibration, coverage: float = COVERAGE) -> tuple[np.ndarray, np.ndarray]:
+    """As `leave_one_out`, for the quarters of each picture: (n, 4) both.
+
+    Raises:
+        DataError: where all but one are too few for the coverage, or the calibration knows no quarters.
+    """
+    if calibration.quarters is None:
+        raise DataError("The calibration knows no quarters of its pictures: measure it anew.")
+    held, widths = [], []
+    for number, quarters in enumerate(calibration.quarters):
+        others = calibration.without(number)
+        kind = None if calibration.kinds is None else calibration.kinds[number]
+        ends = [others.zone_range(counted, 0.25, density, coverage, kind) for _, counted, density in quarters]
+        held.append([low <= true <= high for (true, _, _), (low, high) in zip(quarters, ends, strict=True)])
+        widths.append([high - low for low, high in ends])
+    return np.array(held), np.array(widths)
+
+
+def sum_range(ranges: Iterable[tuple[float | None, float | None]]) -> tuple[float, float] | None:
+    """The range of the sum of several counts: the sum of their lows to that of their highs.
+
+    That is how wide it is if all are off in the same direction, as pictures of one camera are. If errors were
+    independent it would be narrower; nothing says that they are.
+
+    Args:
+        ranges: (low, high) of each count.
+
+    Returns:
+        (low, high); None where one of them has no range.
+
+    Example:
+        >>> sum_range([(10, 20), (30, 45)])
+        (40.0, 65.0)
+    """
+    ends = list(ranges)
+    if not ends or any(low is None or high is None for low, high in ends):
+        return None
+    return float(sum(low for low, _ in ends)), float(sum(high for _, high in ends))
+
+
+def _features(kind: Kind) -> np.ndarray:
+    """What kinds are compared by."""
+    return np.array([math.log(max(0.0, kind.density) + _SPARSE), kind.fineness, kind.brightness])
+
+
+def _scores(true: np.ndarray, predicted: np.ndarray, offset: float) -> np.ndarray:
+    return np.abs(true - predicted) / (predicted + offset)
+
+
+def _quantile(scores: np.ndarray, pictures: int, coverage: float) -> float:
+    """The smallest score that a share `coverage` of the scores, and of one more picture above all, does not exceed."""
+    rank = math.ceil((pictures + 1) * coverage * len(scores) / pictures - 1e-9)  # 0.9 * 10 is a hair above 9
+    return float(np.partition(scores, rank - 1)[rank - 1])
+
+
+def _check_counts(counts: np.ndarray) -> None:
+    if not (np.isfinite(counts).all() and counts.min() >= 0):
+        raise DataError("Counts to calibrate with must be finite and not negative.")

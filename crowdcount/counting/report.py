@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from html import escape
-from typing import Union
 
 import numpy as np
 from PIL import Image
@@ -23,6 +22,7 @@ from PIL import Image
 from crowdcount import __version__
 from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
 from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.words import PEOPLE, about, amount
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
@@ -56,6 +56,7 @@ class Entry:
         picture: its name.
         count: number of people; None where it could not be counted.
         low, high, coverage: the range of the count, or None.
+        scale: it was counted at so many times its size, or None.
         taken: when the picture was taken by its camera's clock, or None.
         thumbnail: JPEG of the picture, or None.
         heat: whether the thumbnail shows the density map.
@@ -64,6 +65,7 @@ class Entry:
         error: why there is no count, or not all that was asked for.
         zones: name of a zone -> people in it.
         per_m2: name of a zone -> people per square meter.
+        thing: what was counted, in the plural.
     """
 
     picture: str
@@ -71,6 +73,7 @@ class Entry:
     low: float | None = None
     high: float | None = None
     coverage: float | None = None
+    scale: float | None = None
     taken: datetime | None = None
     thumbnail: bytes | None = None
     heat: bool = True
@@ -79,19 +82,20 @@ class Entry:
     error: str | None = None
     zones: Mapping[str, float] = field(default_factory=dict)
     per_m2: Mapping[str, float] = field(default_factory=dict)
+    thing: str = PEOPLE
 
 
-Reportable = Union[CountResult, CountFailure, Entry]
+Reportable = CountResult | CountFailure | Entry
 
 
-def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, title: str = "People counted") -> None:
+def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, title: str | None = None) -> None:
     """Write a report on counted pictures as one HTML file.
 
     Args:
         path: the file to write; its name usually ends in `.html`.
         results: what `count` returned for a list or folder, or `counting.count_many` yields; or entries of
             your own. Of each only the thumbnail is kept: a generator over many pictures needs little memory.
-        title: heading of the report.
+        title: heading of the report; None for what was counted.
 
     Raises:
         OSError: if the file cannot be written.
@@ -105,7 +109,7 @@ def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, titl
     """
     entries = [result if isinstance(result, Entry) else entry_of(result) for result in results]
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.writelines(_page(entries, title))
+        file.writelines(report_page(entries, title or about("People counted", entries[0].thing if entries else PEOPLE)))
 
 
 def entry_of(
@@ -130,6 +134,7 @@ def entry_of(
         low=result.low,
         high=result.high,
         coverage=result.coverage,
+        scale=result.scale,
         taken=taken_at(result.source),
         thumbnail=_thumbnail(result.source, result.density),
         model=result.model,
@@ -137,6 +142,7 @@ def entry_of(
         error=error,
         zones=dict(zones or {}),
         per_m2=dict(per_m2 or {}),
+        thing=result.thing,
     )
 
 
@@ -152,8 +158,11 @@ def entry_of_file(picture: str, count: float, **details) -> Entry:
     return Entry(picture, count, taken=taken_at(picture), thumbnail=thumbnail, heat=False, **details)
 
 
-def taken_at(source: str | os.PathLike | np.ndarray | None) -> datetime | None:
+def taken_at(source: str | os.PathLike | io.BytesIO | np.ndarray | None) -> datetime | None:
     """When a picture was taken, by its camera's clock: EXIF's DateTimeOriginal.
+
+    Args:
+        source: path of a picture or the file in memory; of anything else nothing is known.
 
     Returns:
         A time without time zone; None where the file does not tell, or tells what is no time or cannot be one.
@@ -161,7 +170,7 @@ def taken_at(source: str | os.PathLike | np.ndarray | None) -> datetime | None:
     Reference:
         EXIF 2.32 (CIPA DC-008), tag 0x9003.
     """
-    if not isinstance(source, (str, os.PathLike)):
+    if not isinstance(source, (str, os.PathLike, io.BytesIO)):
         return None
     try:
         with warnings.catch_warnings():
@@ -256,8 +265,8 @@ footer p + p { margin-top: 8px; }
 """
 
 
-def _page(entries: Sequence[Entry], title: str) -> Iterator[str]:
-    """The parts of the page: put together they would be as large as all pictures."""
+def report_page(entries: Sequence[Entry], title: str) -> Iterator[str]:
+    """The parts of the page that `write_report` writes: put together they would be as large as all pictures."""
     counted = [entry for entry in entries if entry.count is not None]
     failed = [entry for entry in entries if entry.count is None]
     models = ", ".join(dict.fromkeys(entry.model for entry in counted if entry.model))
@@ -297,10 +306,11 @@ def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> str:
     tiles = []
     if counted:
         most = max(counted, key=lambda entry: entry.count)
-        tiles.append(("Most people in one picture", _number(most.count), os.path.basename(most.picture)))
+        tiles.append((f"Most {escape(most.thing)} in one picture", _number(most.count), os.path.basename(most.picture)))
         if len(counted) > 1:
             total = _number(sum(entry.count for entry in counted))
-            tiles.append(("Sum of all pictures", total, "people on several pictures count several times"))
+            note = about("people on several pictures count several times", most.thing)
+            tiles.append(("Sum of all pictures", total, note))
     doubtful = sum(1 for entry in counted if entry.warnings)
     tiles.append(("Pictures counted", f"{len(counted):,}", f"{doubtful} with warnings" if doubtful else "no warnings"))
     if failed:
@@ -324,14 +334,15 @@ def _card(number: int, entry: Entry) -> str:
         data = base64.b64encode(entry.thumbnail).decode()
         what = "with its heat map" if entry.heat else "(counted earlier: without heat map)"
         shown = f'<img loading="lazy" alt="{escape(name)} {what}" src="data:image/jpeg;base64,{data}">'
-    people = "1 person" if round(entry.count) == 1 else f"{_number(entry.count)} people"
-    lines = [f'<p class="count">{people}</p>']
+    lines = [f'<p class="count">{escape(amount(_number(entry.count), entry.thing))}</p>']
     if entry.low is not None and entry.high is not None:
         lines.append(f'<p class="soft">{_range(entry)}</p>')
     lines.append(f'<h3 class="name">{escape(name)}</h3>')
     about = [escape(folder)] if folder else []
     if entry.taken:
         about.append(f"taken {_moment(entry.taken)}")
+    if entry.scale not in (None, 1):
+        about.append(f"counted at {entry.scale:.3g} times its size")
     if about:
         lines.append(f'<p class="soft">{"<br>".join(about)}</p>')
     if entry.zones:
@@ -359,8 +370,9 @@ def _zone_table(entry: Entry) -> str:
 
 
 def _footer(counted: Sequence[Entry]) -> str:
+    thing = counted[0].thing if counted else PEOPLE
     texts = [
-        "Every count is an estimate by a neural network. The colors show where it sees people, from dark "
+        f"Every count is an estimate by a neural network. The colors show where it sees {escape(thing)}, from dark "
         "for few to bright for many."
     ]
     if any(entry.low is not None for entry in counted):

@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crowdcount.counting.words import PEOPLE, amount
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
+from crowdcount.grid import edges
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from crowdcount.area.ground import Ground
     from crowdcount.area.zone_files import ZoneSource
+    from crowdcount.counting.kinds import Kind
+    from crowdcount.counting.ranges import Calibration
 
 COLUMNS = (
-    *("picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings"),
-    "error",
+    *("picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds"),
+    *("warnings", "error"),
 )
 """What a picture gives in JSON and CSV, in this order; a CSV file's columns of zones come behind."""
 
@@ -48,6 +52,10 @@ class CountResult:
             that the network was validated on; None where its card has no calibration (see `ranges`).
         high: upper end of the range, or None.
         coverage: that share, or None.
+        thing: what was counted, in the plural, as the network's card says.
+        scale: the picture was counted at so many times its size, see `scale.search`; `density` is of its own size.
+        calibration: where the range comes from, or None.
+        kind: of the picture, where it has a range.
     """
 
     count: float
@@ -62,6 +70,10 @@ class CountResult:
     low: float | None = None
     high: float | None = None
     coverage: float | None = None
+    thing: str = PEOPLE
+    scale: float = 1.0
+    calibration: Calibration | None = None
+    kind: Kind | None = None
 
     def to_dict(self) -> dict:
         """What the command line prints of the picture with `--json`: plain numbers and texts, without what it lacks.
@@ -76,6 +88,7 @@ class CountResult:
         row = {key: getattr(self, key, None) for key in COLUMNS}
         for key in ("count", "low", "high", "seconds"):
             row[key] = None if row[key] is None else round(row[key], 3)
+        row["scale"] = rounded_scale(self.scale)
         return {key: value for key, value in row.items() if value is not None}
 
     def to_json(self) -> str:
@@ -98,6 +111,44 @@ class CountResult:
         from crowdcount.area.zones import count_zones
 
         return count_zones(self.density, read_zones(zones), (self.height, self.width))
+
+    def zone_ranges(self, zones: ZoneSource) -> dict[str, tuple[float, float] | None]:
+        """The range of each zone's count, from how far off the network was in quarters of the validation pictures.
+
+        Args:
+            zones: as for `zones`.
+
+        Returns:
+            Zone's name -> (low, high), of the same `coverage` as the picture's range; None where there is no ground for
+            one: the picture has none, its weights know no quarters, or the zone is less than an eighth of the picture.
+
+        Raises:
+            DataError: as for `zones`.
+
+        Example:
+            >>> result = CountResult(64.0, np.ones((8, 8)), "square.jpg", 64, 64, "general", 0.1)
+            >>> result.zone_ranges([{"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}])
+            {'left': None}
+        """
+        from crowdcount.area.zone_files import read_zones
+        from crowdcount.area.zones import zone_shares
+        from crowdcount.counting.ranges import COVERAGE
+
+        size = (self.height, self.width)
+        read = read_zones(zones, size)
+        if self.calibration is None:
+            return {zone.name: None for zone in read}
+        pixels = np.outer(*(np.diff(edges(side)) for side in size))
+        megapixels = self.height * self.width * self.scale**2 / 1e6  # of the picture as the network saw it
+        ranges = {}
+        for zone in read:
+            inside = zone_shares(zone, size)
+            share, people = float(np.sum(inside * pixels) / np.sum(pixels)), float(np.sum(inside * self.density))
+            density = people / max(share * megapixels, 1e-6)
+            ranges[zone.name] = self.calibration.zone_range(
+                people, share, density, self.coverage or COVERAGE, self.kind
+            )
+        return ranges
 
     def per_square_meter(self, zones: ZoneSource, ground: ZoneSource | Ground) -> dict[str, float]:
         """How dense the crowd is on the ground of each of several zones.
@@ -210,8 +261,7 @@ class CountResult:
         return add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
 
     def _people(self) -> str:
-        people = round(self.count)
-        text = f"about {people} {'person' if people == 1 else 'people'}"
+        text = f"about {amount(str(round(self.count)), self.thing)}"
         if self.low is None:
             return text
         return f"{text} ({round(self.low)} to {round(self.high)}, {100 * self.coverage:.3g} % range)"
@@ -234,3 +284,13 @@ class CountFailure:
     def to_json(self) -> str:
         """`to_dict` as one line of JSON."""
         return json.dumps(self.to_dict())
+
+
+def rounded_scale(scale: float) -> float:
+    """A scale as JSON and CSV tell it.
+
+    Example:
+        >>> rounded_scale(0.254001)
+        0.254
+    """
+    return round(float(scale), 4)

@@ -14,7 +14,7 @@ from crowdcount.errors import PictureError
 
 
 def is_one(items: object) -> bool:
-    """Whether something to count is one picture or folder, not several: the one rule for `count`, `count_many`, `compare`.
+    """Whether something to count is one picture or folder, not several: one rule for all that count.
 
     Example:
         >>> is_one("march.jpg"), is_one(["march.jpg"]), is_one(name for name in ["a.jpg", "b.jpg"])

@@ -76,7 +76,11 @@ def use(name: str, answer: Any = _KEPT) -> Any:
     try:
         exercise.examine(own)
     except Wrong:
-        why = f"none of yours is kept from notebook {name[:2]}" if own is None else "yours is blank or not right yet"
+        why = (
+            f"none of yours is kept from notebook {name.split('.')[0]}"
+            if own is None
+            else "yours is blank or not right yet"
+        )
         print(f"{name}: from here on the reference ({why}).")
         return defined(exercise.solution, exercise.answer)
     print(f"{name}: from here on yours.")

@@ -23,13 +23,13 @@ def truth(scenes: Sequence[Scene], guesses: Sequence[float]) -> None:
     """The same pictures, a dot on every head."""
     _, axes = look.canvas(1, len(scenes), height=3.5)
     for number, (ax, scene, guessed) in enumerate(zip(axes, scenes, guesses), start=1):
-        look.picture(ax, scene.picture // 2 + 96, f"Picture {number}: {scene.count} people (you: {guessed:g})")
+        look.picture(ax, scene.picture // 3 + 150, f"Picture {number}: {scene.count} people (you: {guessed:g})")
         ax.scatter(*scene.points.T, s=7, color=look.VERMILLION, edgecolor="white", linewidth=0.3)
 
 
 def areas(scene: Scene, rows: int, columns: int, marked: Sequence[tuple[int, int]]) -> None:
     """A picture cut into equal areas, some of them framed and numbered."""
-    _, ax = look.canvas(height=4.7, width=6.3)
+    _, ax = look.canvas(height=3.8, width=5)
     look.picture(ax, scene.picture, f"{rows} x {columns} areas of equal size")
     height, width = scene.picture.shape[0] / rows, scene.picture.shape[1] / columns
     for row in range(rows):
@@ -124,7 +124,7 @@ def families(
         drawn: density map of the truth at stride 8.
         found: density map of a network at stride 8.
     """
-    _, axes = look.canvas(2, 2, height=3.5)
+    _, axes = look.canvas(2, 2, height=2.9)
     look.picture(axes[0, 0], scene.picture, "1 Detection: a box around everybody")
     for (x, y), side in zip(scene.points, 1.6 * head_sizes):
         corner = x - side / 2, y - side / 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -77,13 +77,35 @@ def ladder(scores: dict[str, tuple[Sequence[float], Sequence[float]]]) -> Figure
     figure, axes = look.canvas()
     for place, (train, test) in enumerate(scores.values()):
         for shift, values, color, name in (
-            (-0.18, train, look.SKY, "learned from"),
-            (0.18, test, look.ORANGE, "new"),
+            (-0.18, train, look.SKY, "training set"),
+            (0.18, test, look.ORANGE, "test set"),
         ):
             axes.bar(place + shift, 100 * np.mean(values), 0.34, color=color, label=None if place else name)
             axes.scatter([place + shift] * len(values), 100 * np.array(values), color="black", s=14, zorder=3)
     axes.set_xticks(range(len(scores)), list(scores))
     axes.set_ylim(50, 102)
-    look.label(axes, "", "patches told right (%)", "One data set, three networks (a dot for each start)")
-    figure.legend(loc="outside right upper", title="patches")
+    look.label(axes, "", "accuracy (%)", "One data set, three networks (a dot for each start)")
+    figure.legend(loc="outside right upper", title="patches of the")
+    return figure
+
+
+def boards(points: tuple[np.ndarray, np.ndarray], answers: dict[str, Callable[[np.ndarray], np.ndarray]]) -> Figure:
+    """Points X (2, m) with classes Y (1, m), and beside them what networks answer at every place.
+
+    Args:
+        points: X and Y.
+        answers: name -> function from X (2, n) to probabilities (1, n).
+    """
+    X, Y = points
+    figure, axes = look.canvas(1, 1 + len(answers), height=2.9)
+    axes[0].scatter(*X, c=np.where(Y[0] > 0.5, look.BLACK, look.ORANGE), s=5)
+    axes[0].set_title("800 points to learn from")
+    side = np.linspace(X.min(), X.max(), 120)
+    everywhere = np.stack(np.meshgrid(side, side)).reshape(2, -1)
+    for each, (name, answer) in zip(axes[1:], answers.items(), strict=True):
+        map_of = answer(everywhere).reshape(len(side), len(side))
+        look.picture(each, map_of, f"{name}: answer everywhere", cmap="gray_r", vmin=0, vmax=1, origin="lower")
+    axes[0].set_aspect("equal")
+    axes[0].set_xticks([])
+    axes[0].set_yticks([])
     return figure

@@ -113,7 +113,7 @@ def shifts(offsets: Sequence[int], scores: dict[str, Sequence[Sequence[float]]])
         runs = 100 * np.asarray(runs)
         axes.plot(offsets, runs.mean(0), marker="os^"[index], linestyle=("-", "--", ":")[index], label=name)
         axes.fill_between(offsets, runs.min(0), runs.max(0), alpha=0.15)
-    look.label(axes, "patches moved to the right (pixels of 16)", "new patches told right (%)", "What a shift costs")
+    look.label(axes, "patches moved to the right (pixels of 16)", "accuracy on other crowds (%)", "What a shift costs")
     axes.legend()
     return figure
 

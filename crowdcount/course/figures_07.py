@@ -77,16 +77,17 @@ def cells(picture: np.ndarray, points: np.ndarray, strides: Sequence[int]) -> No
 
 
 def filters(kernels: np.ndarray) -> None:
-    """The first layer's filters (k, k, 3, n) as small pictures, each stretched to its own range."""
+    """The first layer's filters (k, k, 3, n) as small pictures with their numbers, each stretched to its own range."""
     columns = 16
     rows = -(-kernels.shape[-1] // columns)
-    _, axes = look.canvas(rows, columns, height=0.56, squeeze=False)
+    _, axes = look.canvas(rows, columns, height=0.72, squeeze=False)
     for number, ax in enumerate(axes.flat):
         ax.set_axis_off()
         if number < kernels.shape[-1]:
             kernel = kernels[..., number]
             low, high = kernel.min(), kernel.max()
             ax.imshow((kernel - low) / (high - low), interpolation="nearest")
+            ax.set_title(str(number), fontsize=8, pad=2)
 
 
 def activations(picture: np.ndarray, panels: Mapping[str, np.ndarray]) -> None:
@@ -154,7 +155,7 @@ def transfer(numbers: Sequence[int], results: Mapping[str, np.ndarray]) -> None:
     ax.set_xscale("log")
     ax.set_xticks(list(numbers), [str(number) for number in numbers])
     ax.minorticks_off()
-    look.label(ax, "labeled patches to learn from", "right on new patches (%)", "Bars: worst and best seed")
+    look.label(ax, "labeled patches to learn from", "accuracy on other crowds (%)", "Bars: worst and best seed")
     ax.legend(loc="lower right")
 
 

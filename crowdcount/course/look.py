@@ -42,6 +42,7 @@ SIGNED = "PuOr"
 WIDTH = 8.6
 _DOTS_PER_INCH = 120
 _COLORS = 256
+_MANY_COLORS = 8192
 _HEIGHT = 3.1
 
 
@@ -101,9 +102,10 @@ def png(figure: Figure) -> tuple[bytes, dict[str, str]]:
 
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", facecolor="white", bbox_inches="tight")
-    Image.open(drawn).convert("RGB").quantize(_COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True
-    )
+    image = Image.open(drawn).convert("RGB")
+    # The octree is made for pictures; it shifts the few colors of a chart a little, which median cut keeps.
+    method = Image.Quantize.FASTOCTREE if image.getcolors(_MANY_COLORS) is None else Image.Quantize.MEDIANCUT
+    image.quantize(_COLORS, method=method, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue(), {"alt": alt.text(figure)}
 
 

@@ -78,6 +78,7 @@ EXERCISES = [
                 (12, 2.0, 48.0),
                 (7, 2.0, 5.0),
                 (7, 1.0, 1.0),
+                (np.array([3.0, 8.0]), np.array([2.0, 4.0]), 48.0),
                 (int(_RNG.integers(3, 90)), 3.5, float(_RNG.uniform(20, 90))),
             ],
             [

@@ -12,7 +12,7 @@ from crowdcount.course.exercise import Exercise, examine_function
 
 
 def parameters(layers, side, channels):
-    """Weights and biases of a network on square pictures; its convolutions keep the size, its pools halve it."""
+    """Weights and biases of a network on square pictures; convolutions keep the size, pools halve it."""
     total = 0
     for kind, *numbers in layers:
         if kind == "conv":
@@ -42,11 +42,12 @@ def map_size(height, width, pools):
 
 def train_step(weights, gradients, rate, frozen):
     """One step of gradient descent that leaves the layers named in `frozen` as they are."""
-    return {name: value if name in frozen else value - rate * gradients[name] for name, value in weights.items()}
+    step = {name: 0 if name in frozen else rate * gradients[name] for name in weights}
+    return {name: weights[name] - step[name] for name in weights}
 
 
 def dense_to_conv(w, height, width, channels):
-    """The kernel (height, width, channels, units) of the convolution that is a dense layer's w behind Flatten."""
+    """Kernel (height, width, channels, units) of the convolution that is a dense layer's w behind Flatten."""
     return w.reshape(height, width, channels, w.shape[1])
 
 

@@ -1,17 +1,15 @@
-"""Pictures with their head annotations: `Sample`, the readers by format and the splits.
+"""Pictures with their head annotations: `Sample`, and the readers by name.
 
-Three layouts are read:
+`load_dataset` reads the data sets of `crowdcount.data.datasets` by their names, and files of one's own:
 
-* **ShanghaiTech** parts A and B: `part_A/train_data/images/IMG_1.jpg` with
-  `part_A/train_data/ground-truth/GT_IMG_1.mat`. Copies in the wild also write `part_A_final` and
-  `ground_truth`; both are found.
-* **CSV**: the columns `picture,x,y`, one row a head. Empty `x` and `y` mean a picture with nobody in it.
-* **JSON**: `{"pictures": [{"picture": "a.jpg", "points": [[x, y], ...], "count": 2, "split":
-  "train"}, ...]}`; `count` and `split` may be left out.
+* **csv**: the columns `picture,x,y`, one row a head. Empty `x` and `y` mean a picture with nobody in it. Spreadsheets'
+  ways are understood: semicolons, tabs, decimal commas, UTF-16, other usual names of the columns, boxes.
+* **json**: `{"pictures": [{"picture": "a.jpg", "points": [[x, y], ...], "count": 2, "split": "train"}, ...]}`; `count`
+  and `split` may be left out. The JSON of annotation tools is understood, too.
+* **export**: a file or a folder of an annotation tool.
 
-In CSV and JSON a picture is named relative to the folder of the file, or to the folder `images` beside the
-file. An optional column (field) `split` with the values `train`, `val` and `test` decides which picture
-belongs where.
+In CSV and JSON a picture is named relative to the folder of the file, or to the folder `images` beside it. An optional
+column (field) `split` with the values `train`, `val` and `test` decides which picture belongs where.
 
 Coordinates are pixels of the upright picture, x to the right and y down. A picture of width `w` spans the `x`
 from 0 to `w`.
@@ -19,31 +17,25 @@ from 0 to `w`.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from crowdcount.data.annotation_files import Record, find_annotation_file, parse_csv, parse_json, parse_shanghaitech
+from crowdcount.data.datasets import DATASETS
+from crowdcount.data.dividing import OLDER_SPLITS, SPLITS, hashed_split
+from crowdcount.data.exports import detect
+from crowdcount.data.exports.entries import find_annotation_file
+from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import load_picture
+from crowdcount.data.records import Record, raise_fault
+from crowdcount.data.regions import Region, boxes_mask
 from crowdcount.errors import AnnotationError
 from crowdcount.files import data_folder
 
-SPLITS = ("train", "val", "test", "all")
-DATASETS = ("shanghaitech_a", "shanghaitech_b", "csv", "json")
-
-# Training pictures of part A that show the same scene as a test picture, nearly pixel by pixel: a network
-# that trained on them has seen a part of the test. They stay out of "train" and "val" unless somebody asks
-# for them.
-NEAR_COPIES = {
-    "A": frozenset({"IMG_2", "IMG_60", "IMG_97", "IMG_121", "IMG_139", "IMG_154"}),
-    "B": frozenset(),
-}
-
-_SPLIT_LISTS = Path(__file__).resolve().parent / "splits"
+NAMES = (*DATASETS, "csv", "json", "export")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +47,9 @@ class Sample:
         picture: path of the picture file, or the picture itself, uint8 RGB of shape (H, W, 3).
         points: head positions in pixels of the upright picture, shape (N, 2), x then y; (0, 2) or an empty
             list when nobody is there. Kept as a read-only float64 copy.
+        roi: the only part of the picture in which is counted; None for all of it.
+        ignore: boxes in which nothing is counted, shape (M, 4): left, top, right, bottom in pixels.
+        labels: what else the data set says of the picture, such as `{"weather": "fog"}`.
 
     Raises:
         AnnotationError: if the points are not N pairs of finite numbers.
@@ -70,6 +65,9 @@ class Sample:
     name: str
     picture: Path | np.ndarray
     points: np.ndarray
+    roi: Region | None = None
+    ignore: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         if isinstance(self.picture, str):
@@ -91,8 +89,30 @@ class Sample:
 
     @property
     def count(self) -> int:
-        """Number of annotated heads."""
+        """Number of annotated heads, wherever they are."""
         return len(self.points)
+
+    def counted(self, size: tuple[int, int]) -> np.ndarray | None:
+        """Where in the picture is counted: inside `roi` and outside every box of `ignore`.
+
+        Args:
+            size: height and width of the picture in pixels.
+
+        Returns:
+            bool (height, width), or None where all of the picture counts.
+
+        Raises:
+            AnnotationError: if the region's file cannot be read or is that of another picture.
+
+        Example:
+            >>> sample = Sample("a", np.zeros((4, 6, 3), np.uint8), [], ignore=[[0, 0, 6, 1]])
+            >>> int(sample.counted((4, 6)).sum())
+            18
+        """
+        if self.roi is None and not len(self.ignore):
+            return None
+        inside = np.ones(size, bool) if self.roi is None else self.roi.mask(size)
+        return inside & ~boxes_mask(self.ignore, size)
 
     def read(self) -> np.ndarray:
         """The picture as uint8 RGB, shape (H, W, 3), turned upright.
@@ -104,22 +124,23 @@ class Sample:
 
 
 def read_shanghaitech(
-    root: str | os.PathLike | None, part: str, split: str = "train", *, near_copies: bool = False
+    root: str | os.PathLike | None, part: str, split: str = "train", *, everything: bool = False
 ) -> list[Sample]:
     """Read part A or B of ShanghaiTech.
 
-    `"val"` is a fixed tenth of the training pictures, listed by name in `crowdcount/splits` (by
-    `hashed_split` where none of the listed pictures is there, as in the drawn set); `"train"` is the rest.
-    The training pictures of part A that are near-copies of test pictures belong to neither, unless
-    `near_copies` puts them back into `"train"`, as the literature does. `"test"` is the folder `test_data`,
-    `"all"` every picture there is.
+    `"val"` is a fixed list of training pictures in `crowdcount/data/splits` (60 of part A's 300, 40 of part B's 400;
+    by `hashed_split` where none of the listed pictures is there, as in the drawn set); `"train"` is the rest.
+    `"val29"` is the list of part A that the first networks were chosen on, a part of today's. Left out of both
+    are the training pictures of part A that are near-copies of test pictures, and the one of part B that has the
+    points of another scene, unless `everything` puts them back into `"train"`, as the literature does. `"test"` is
+    the folder `test_data`, `"all"` every picture there is.
 
     Args:
-        root: folder that holds `part_A` or `part_A_final`, or holds a folder `ShanghaiTech` that does. None:
-            the environment variable `CROWDCOUNT_DATA`, or else the package's folder `datasets`.
+        root: folder that holds `part_A` or `part_A_final`, at most three folders below. None: the environment
+            variable `CROWDCOUNT_DATA`, or else the package's folder `datasets`.
         part: `"A"` or `"B"`.
-        split: one of `SPLITS`.
-        near_copies: whether the near-copies of test pictures are among the training pictures.
+        split: one of `SPLITS`, or `"val29"`.
+        everything: whether what is left out is among the training pictures.
 
     Returns:
         Samples in the order of their numbers, named `"part_A/IMG_1"`, those of the test half
@@ -132,43 +153,11 @@ def read_shanghaitech(
     Reference:
         Zhang et al., Single-Image Crowd Counting via Multi-Column Convolutional Neural Network, CVPR 2016.
     """
-    part = _one_of(part, tuple(NEAR_COPIES), "part")
-    split = _one_of(split, SPLITS, "split")
+    part = _one_of(part, ("A", "B"), "part")
+    split = _one_of(split, (*SPLITS, *OLDER_SPLITS), "split")
     root = data_root(root)
-    folders = part_folders(root, part)
-    if not folders:
-        raise AnnotationError(
-            f"ShanghaiTech part {part} is not here: looked in {root} and {root / 'ShanghaiTech'} for "
-            f"part_{part} and part_{part}_final. Name the folder that holds it, or set the environment "
-            "variable CROWDCOUNT_DATA to it."
-        )
-    folder = folders[0]
-    train_half, test_half = folder / "train_data", folder / "test_data"
-    if split == "test" and not test_half.is_dir():
-        raise AnnotationError(
-            f"The test pictures of ShanghaiTech part {part} are not here: looked for the folder {test_half}. "
-            "Put the data set's test_data there, or use another split."
-        )
-    if split != "test" and not train_half.is_dir():
-        raise AnnotationError(
-            f"The training pictures of ShanghaiTech part {part} are not here: looked for the folder "
-            f"{train_half}. Put the data set's train_data there."
-        )
-    if split == "test":
-        records = parse_shanghaitech(test_half, f"part_{part}/test", raise_fault)
-    else:
-        records = parse_shanghaitech(train_half, f"part_{part}", raise_fault)
-        stems = {record.picture.stem for record in records}
-        # A folder with none of the listed pictures holds others under such names: the drawn set, say.
-        validation = validation_names(part) & stems or {stem for stem in stems if hashed_split(stem) == "val"}
-        if split == "train":
-            left_out = validation if near_copies else validation | NEAR_COPIES[part]
-            records = [record for record in records if record.picture.stem not in left_out]
-        elif split == "val":
-            records = [record for record in records if record.picture.stem in validation]
-        elif test_half.is_dir():
-            records += parse_shanghaitech(test_half, f"part_{part}/test", raise_fault)
-    return _samples(records, f"{folder}, split {split!r}")
+    records = DATASETS[f"shanghaitech_{part.lower()}"].records(root, split, raise_fault, everything=everything)
+    return _samples(records, f"{root}, split {split!r}")
 
 
 def read_csv(file_or_folder: str | os.PathLike, split: str = "all") -> list[Sample]:
@@ -201,7 +190,7 @@ def read_csv(file_or_folder: str | os.PathLike, split: str = "all") -> list[Samp
     """
     split = _one_of(split, SPLITS, "split")
     file = find_annotation_file(file_or_folder, ".csv")
-    records = _of_split(parse_csv(file, raise_fault), split, file, "column")
+    records = _of_split(read_table(file, raise_fault), split, file, "column")
     return _samples(records, f"{file}, split {split!r}")
 
 
@@ -226,42 +215,133 @@ def read_json(file_or_folder: str | os.PathLike, split: str = "all") -> list[Sam
     """
     split = _one_of(split, SPLITS, "split")
     file = find_annotation_file(file_or_folder, ".json")
-    records = _of_split(parse_json(file, raise_fault), split, file, "field")
+    records = _of_split(detect.read_json(file, raise_fault), split, file, "field")
     return _samples(records, f"{file}, split {split!r}")
+
+
+def read_export(file_or_folder: str | os.PathLike, split: str = "all") -> list[Sample]:
+    """Read what an annotation tool exported: Label Studio, CVAT, LabelMe, VIA, COCO, Pascal VOC, YOLO, JSON lines, CSV.
+
+    What it is, is told by what is inside. Of boxes, circles and ellipses the middle is the head. What the files leave
+    unclear (the unit of the coordinates, which of several labels) is refused; `crowdcount convert` takes the answer.
+
+    Args:
+        file_or_folder: the file, or the folder that the tool made.
+        split: one of `SPLITS`; without splits in the files the pictures are divided as `read_csv` divides them.
+
+    Returns:
+        Samples in the order of the files.
+
+    Raises:
+        AnnotationError: with file, place and value, if something is malformed, unclear, or a picture is missing; if
+            the split is empty.
+    """
+    split = _one_of(split, SPLITS, "split")
+    path = Path(file_or_folder)
+    records = _of_split(detect.read_any(path, raise_fault), split, path, "field")
+    return _samples(records, f"{path}, split {split!r}")
 
 
 def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = "train") -> list[Sample]:
     """Read a data set by name, or several joined by `+`.
 
     Args:
-        spec: `"shanghaitech_a"`, `"shanghaitech_b"`, `"csv"`, `"json"`, or several such as
-            `"shanghaitech_a+shanghaitech_b"`.
-        root: folder of the data; for `csv` and `json` also the file itself. None: the environment variable
-            `CROWDCOUNT_DATA`, or else the package's folder `datasets`.
-        split: one of `SPLITS`.
+        spec: a name of `crowdcount.data.datasets.DATASETS`, `"csv"`, `"json"`, or several such as
+            `"shanghaitech_a+shanghaitech_b"`. Of a data set that is tested in turns, `NAME:TURN` is one turn, as
+            `"ucf_cc_50:1"` for the first fold. `NAME*3` has its training pictures three times.
+        root: folder of the data, which holds all the data sets, at most three folders below; for `csv` and `json` also
+            the file itself. None: the environment variable `CROWDCOUNT_DATA`, or else the package's folder `datasets`.
+        split: one of `SPLITS`, or `"val29"`, see `read_shanghaitech`.
 
     Returns:
-        Samples of every data set, in the order of `spec`; no name and no file is there twice.
+        Samples of every data set, in the order of `spec`; no name and no file is there twice, unless it is asked for.
 
     Raises:
         AnnotationError: if a name is unknown, a data set cannot be read, or one picture is in two of them.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> folder = Path(tempfile.mkdtemp()) / "nobody"
+        >>> folder.mkdir()
+        >>> for name in ("wall.png", "tree.png"):
+        ...     Image.new("RGB", (32, 32)).save(folder / name)
+        >>> [(sample.name, sample.count) for sample in load_dataset("nobody", folder.parent, "all")]
+        [('nobody/tree', 0), ('nobody/wall', 0)]
+        >>> len(load_dataset("nobody*2", folder, "train"))
+        4
     """
+    split = _one_of(split, (*SPLITS, *OLDER_SPLITS), "split")
     root = data_root(root)
     samples: list[Sample] = []
-    for name in spec.split("+"):
-        name = _one_of(name.strip().lower(), DATASETS, "dataset")
-        if name == "csv":
-            samples += read_csv(root, split)
-        elif name == "json":
-            samples += read_json(root, split)
-        else:
-            samples += read_shanghaitech(root, name[-1].upper(), split)
-    seen = set()
-    for sample in samples:
-        if sample.picture in seen:
-            raise AnnotationError(f"{spec!r} has the picture {sample.name!r} twice: leave one of the data sets out.")
-        seen.add(sample.picture)
+    seen: set[Path | str] = set()
+    for name, part, times in parse_spec(spec):
+        found = _named(name, part, root, split)
+        for sample in found:
+            if seen & {sample.picture, sample.name}:
+                raise AnnotationError(
+                    f"{spec!r} has the picture {sample.name!r} twice: leave one of the data sets out, or write NAME*2 "
+                    "to train on one twice as often."
+                )
+            seen |= {sample.picture, sample.name}
+        samples += found * (times if split == "train" else 1)
     return samples
+
+
+def _named(name: str, part: str | None, root: Path, split: str) -> list[Sample]:
+    """The samples of one data set."""
+    if name in DATASETS:
+        return _samples(DATASETS[name].records(root, split, raise_fault, part=part), f"{root}, {name}, split {split!r}")
+    split = "val" if split in OLDER_SPLITS else split
+    return {"csv": read_csv, "json": read_json, "export": read_export}[name](root, split)
+
+
+def dataset_files(spec: str, root: str | os.PathLike | None = None) -> list[str]:
+    """The files of data sets, pictures and annotations of all splits: what must not be written over.
+
+    Faults in the data are passed over.
+
+    Raises:
+        AnnotationError: as `load_dataset`, if a data set is not there.
+    """
+    root = data_root(root)
+    files: dict[str, None] = {}
+    for name, _, _ in parse_spec(spec):
+        if name in DATASETS:
+            records = DATASETS[name].records(root, "all", lambda file, problem: None)
+        else:
+            file = root if name == "export" else find_annotation_file(root, f".{name}")
+            records = detect.read_any(file, lambda file, problem: None)
+        files |= dict.fromkeys(str(file) for record in records for file in (record.picture, record.source))
+    return list(files)
+
+
+def parse_spec(spec: str) -> list[tuple[str, str | None, int]]:
+    """Name, turn and number of repetitions of each data set that is asked for.
+
+    Raises:
+        AnnotationError: if there is no such data set or turn, or the repetition is no number from 1 up.
+
+    Example:
+        >>> parse_spec("shanghaitech_a*3 + ucf_cc_50:1")
+        [('shanghaitech_a', None, 3), ('ucf_cc_50', '1', 1)]
+    """
+    parsed = []
+    for word in spec.split("+"):
+        rest, star, times = word.strip().lower().partition("*")
+        name, colon, part = rest.strip().partition(":")
+        name, part, times = name.strip(), part.strip() if colon else None, times.strip() if star else "1"
+        _one_of(name, NAMES, "dataset")
+        parts = DATASETS[name].parts if name in DATASETS else ()
+        if part is not None and part not in parts:
+            wanted = f"choose {', '.join(parts)}" if parts else "it is not tested in turns"
+            raise AnnotationError(f"Unknown turn of {name}: {wanted}. Received: {word.strip()!r}")
+        if not (times.isascii() and times.isdigit() and int(times) >= 1):
+            raise AnnotationError(
+                f"How often a data set is used is a whole number from 1 up. Received: {word.strip()!r}"
+            )
+        parsed.append((name, part, int(times)))
+    return parsed
 
 
 def data_root(root: str | os.PathLike | None = None) -> Path:
@@ -281,51 +361,13 @@ def data_root(root: str | os.PathLike | None = None) -> Path:
     return folder
 
 
-def validation_names(part: str) -> frozenset[str]:
-    """Names (`"IMG_7"`) of the training pictures of ShanghaiTech's part that are kept for validation.
-
-    Example:
-        >>> len(validation_names("A")), len(validation_names("B"))
-        (29, 40)
-    """
-    text = (_SPLIT_LISTS / f"shanghaitech_{part.lower()}_val.txt").read_text(encoding="utf-8")
-    return frozenset(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
-
-
-def hashed_split(name: str) -> str:
-    """`"val"` for about a tenth of all names, `"train"` for the others: for one name always the same.
-
-    A picture keeps its split when others are added, which no draw by rank or by random numbers would ensure.
-    The folder `images` in front does not count, because the same picture may be named with it or without.
-
-    Example:
-        >>> hashed_split("street.jpg") == hashed_split("images/street.jpg")
-        True
-    """
-    name = str(PurePosixPath(name.replace("\\", "/")))
-    digest = hashlib.sha256(name.removeprefix("images/").encode("utf-8", "surrogatepass")).digest()
-    return "val" if int.from_bytes(digest[:8], "big") % 10 == 0 else "train"
-
-
-def part_folders(root: Path, part: str) -> list[Path]:
-    """The folders of ShanghaiTech's part `"A"` or `"B"` in `root`, by the names that copies of it have."""
-    names = (f"part_{part}", f"part_{part}_final")
-    return [base / name for base in (root, root / "ShanghaiTech") for name in names if (base / name).is_dir()]
-
-
-def raise_fault(file: Path, problem: str) -> None:
-    """The readers' way to deal with a fault.
-
-    Raises:
-        AnnotationError: always.
-    """
-    raise AnnotationError(f"{file}: {problem}")
-
-
 def _samples(records: Sequence[Record], what: str) -> list[Sample]:
     if not records:
         raise AnnotationError(f"{what}: no picture there. Use another split or another folder.")
-    return [Sample(record.name, record.picture, record.points) for record in records]
+    return [
+        Sample(record.name, record.picture, record.points, record.roi, record.ignore, record.labels)
+        for record in records
+    ]
 
 
 def _one_of(value: str, allowed: Sequence[str], what: str) -> str:
@@ -341,8 +383,8 @@ def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[
     if marked:
         if split not in marked:
             raise AnnotationError(
-                f"{file}: its {what} 'split' marks no picture {split!r}, only {' and '.join(sorted(marked))}. Mark some, "
-                "or use another split."
+                f"{file}: its {what} 'split' marks no picture {split!r}, only {' and '.join(sorted(marked))}. "
+                "Mark some, or use another split."
             )
         return [record for record in records if record.split == split]
     if split == "test":
@@ -354,7 +396,8 @@ def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[
     if records and not chosen:
         share = {"train": "nine tenths", "val": "a tenth"}[split]
         raise AnnotationError(
-            f"{file}: none of its pictures ({len(records)}) is in the split {split!r}, which takes about {share} of them, by "
-            f"their names. Annotate more, or add a {what} 'split' with train or val for each picture."
+            f"{file}: none of its pictures ({len(records)}) is in the split {split!r}, which takes about "
+            f"{share} of them, by their names. Annotate more, or add a {what} 'split' with train or val for each "
+            "picture."
         )
     return chosen

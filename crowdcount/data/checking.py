@@ -9,17 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from crowdcount.data.annotation_files import Record, Report, files_by_number, parse_csv, parse_json, parse_shanghaitech
-from crowdcount.data.annotations import NEAR_COPIES, part_folders
+from crowdcount.data.datasets import DATASETS, HALVES, DataSet, named
+from crowdcount.data.exports import detect
 from crowdcount.data.images import list_pictures, load_picture
-from crowdcount.errors import PictureError
-
-_PARSERS = {".csv": parse_csv, ".json": parse_json}
+from crowdcount.data.readers import shanghaitech
+from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.errors import AnnotationError, PictureError
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,26 @@ class Fault:
         return f"{self.file}: {self.problem}"
 
 
-def check_folder(folder: str | os.PathLike) -> list[Fault]:
+def check_folder(folder: str | os.PathLike, dataset: str | None = None) -> list[Fault]:
     """Check the annotated pictures in a folder.
 
-    The layout is recognized: ShanghaiTech's (the folder that holds `part_A` or `part_B`, one of these, or one
-    of its halves `train_data` and `test_data`), a CSV file, a JSON file, or several of these at once. Found
-    are: annotation files and pictures that cannot be read, pictures without annotation and annotations
-    without picture, malformed entries, points that are not finite, outside their picture or there twice,
-    counts that contradict the points, the same picture under two names, and folders with nothing to check.
+    The layout is recognized: those of the data sets that are read by name (the folder of one of them, a folder that
+    holds them, or one of ShanghaiTech's halves `train_data` and `test_data`), a CSV file, a JSON file, what an
+    annotation tool exported, or several of these at once. Found are: annotation files and pictures that cannot be read,
+    pictures without annotation and annotations without picture, malformed entries, points that are not finite, outside
+    their picture or there twice, x and y in each other's place, coordinates that look like shares of the picture's
+    size, counts that contradict the points, the same picture under two names, and folders with nothing to check.
     Every picture is decoded: 700 take some seconds.
 
     Args:
-        folder: the folder to check, or the `.csv` or `.json` file of annotations in it.
+        folder: the folder to check, or the file of annotations in it.
+        dataset: a name of `crowdcount.data.datasets.DATASETS`, where only this one is to be checked.
 
     Returns:
         Every fault, in the order of the files; an empty list if there is none.
+
+    Raises:
+        AnnotationError: if there is no data set of this name, or it is not in the folder.
 
     Example:
         >>> import tempfile
@@ -67,8 +72,11 @@ def check_folder(folder: str | os.PathLike) -> list[Fault]:
     def report(file: Path, problem: str) -> None:
         faults.append(Fault(file, problem))
 
-    if folder.is_file() and folder.suffix.lower() in _PARSERS:
-        places = iter([(folder, _list_parser(folder.suffix.lower(), report))])
+    if dataset is not None:
+        found = named(dataset)
+        places = iter([(found.find(folder), lambda place: _halves(found, place, report))])
+    elif folder.is_file():
+        places = iter([(folder, lambda file: _parse_list(file, report))])
     elif folder.is_dir():
         places = _layouts(folder, report)
     else:
@@ -77,15 +85,16 @@ def check_folder(folder: str | os.PathLike) -> list[Fault]:
     records: list[Record] = []
     for place, parse in places:
         known = len(faults)
-        found = parse(place)
-        if not found and len(faults) == known:
+        read = parse(place)
+        if not read and len(faults) == known:
             report(place, "holds no annotated picture.")
-        records += found
+        records += read
     if not records and not faults:
         report(
             folder,
-            "holds no annotations in a known layout: looked for part_A, part_B, train_data, test_data, "
-            "ground-truth, *.csv and *.json.",
+            "holds no annotations in a known layout: looked for the data sets that are read by name, CSV, JSON, XML "
+            "and "
+            "YOLO's text files.",
         )
     _check_pictures(records, report)
     return faults
@@ -93,39 +102,52 @@ def check_folder(folder: str | os.PathLike) -> list[Fault]:
 
 def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Path], list[Record]]]]:
     """Yield every place in a folder that holds annotations, with the function that parses it."""
-    parts = [path for part in NEAR_COPIES for path in part_folders(folder, part)] or [folder]
-    halves = []
-    for part in parts:
-        found = [part / half for half in ("train_data", "test_data") if (part / half).is_dir()]
-        if part != folder and not found:
-            report(part, "holds neither train_data nor test_data.")
-        halves += found
-    if any((folder / name).is_dir() for name in ("ground-truth", "ground_truth")):
-        halves.append(folder)
-    for half in halves:
-        yield half, lambda half: parse_shanghaitech(half, half.name, report)
+    known = [
+        (place, lambda place, found=found: _halves(found, place, report))
+        for found in DATASETS.values()
+        if (place := found.here(folder)) is not None
+    ]
+    half = any((folder / name).is_dir() for name in shanghaitech.TRUTHS)
+    if half:
+        known.append((folder, lambda half: shanghaitech.read_half(half, f"{half.name}/", report)))
+    elif not known and any((folder / name).is_dir() for name in shanghaitech.HALVES.values()):
+        part = replace(DATASETS["shanghaitech_a"], left_out=frozenset())
+        known.append((folder, lambda place: _halves(part, place, report)))
+    yield from known
+    if any(place == folder for place, _ in known) and not half:
+        return
 
     # Beside another layout only a file with the name that the readers prefer is surely an annotation file.
-    preferred = {suffix: folder / f"points{suffix}" for suffix in _PARSERS}
-    only_preferred = halves or parts != [folder] or any(file.is_file() for file in preferred.values())
-    for suffix in _PARSERS:
+    preferred = {suffix: folder / f"points{suffix}" for suffix in (".csv", ".json")}
+    only_preferred = known or any(file.is_file() for file in preferred.values())
+    for suffix, file in preferred.items():
         files = files_by_number(folder, (suffix,))
         if only_preferred:
-            files = [file for file in files if file == preferred[suffix]]
-        if len(files) > 1:
+            files = [other for other in files if other == file]
+        if len(files) == 1:
+            yield files[0], lambda file: _parse_list(file, report)
+        elif files and suffix == ".csv":
             names = ", ".join(file.name for file in files[:5])
             report(folder, f"holds several {suffix} files: {names}. Call the one to check points{suffix}.")
-        elif files:
-            yield files[0], _list_parser(suffix, report)
+            return
+    if not only_preferred and len(files_by_number(folder, (".csv", ".json"))) != 1:
+        faulty: list[Path] = []
+        records = detect.read_any(folder, lambda file, problem: faulty.append(file))
+        if records or any(file != folder for file in faulty):
+            yield folder, lambda folder: detect.read_any(folder, report)
 
 
-def _list_parser(suffix: str, report: Report) -> Callable[[Path], list[Record]]:
-    return lambda file: _parse_list(file, _PARSERS[suffix], report)
+def _halves(found: DataSet, place: Path, report: Report) -> list[Record]:
+    """All pictures of a data set; a half that is not there is none to check."""
+    read = [found.read(place, half, report) for half in HALVES]
+    if all(records is None for records in read):
+        report(place, f"holds nothing of {found.title}. Wanted: {found.layout}.")
+    return [record for records in read for record in records or ()]
 
 
-def _parse_list(file: Path, parse: Callable[[Path, Report], list[Record]], report: Report) -> list[Record]:
-    """Parse a CSV or JSON file, and report the pictures beside it (in `images`) that it never names."""
-    records = parse(file, report)
+def _parse_list(file: Path, report: Report) -> list[Record]:
+    """Parse an annotation file, and report the pictures beside it (in `images`) that it never names."""
+    records = detect.read_any(file, report)
     if not records:  # then the file itself is at fault, not each of the pictures
         return records
     named = {record.picture.resolve() for record in records}
@@ -140,6 +162,7 @@ def _check_pictures(records: Iterable[Record], report: Report) -> None:
     """Report what shows only when the pictures are open; a picture in two annotation files is opened once."""
     sizes: dict[Path, tuple[int, int] | None] = {}
     first_with: dict[bytes, Path] = {}
+    swapped = _Swapped()
     for record in records:
         picture = record.picture
         if picture not in sizes:
@@ -155,17 +178,63 @@ def _check_pictures(records: Iterable[Record], report: Report) -> None:
                 if twin != picture:
                     report(picture, f"is the same picture, pixel by pixel, as {twin}.")
         _check_points(record, sizes[picture], report)
+        if (size := sizes[picture]) is not None:
+            swapped.look(record, size)
+            _check_region(record, size, report)
+    swapped.tell(report)
+
+
+def _check_region(record: Record, size: tuple[int, int], report: Report) -> None:
+    try:
+        inside = record.roi is None or record.roi.mask(size).any()
+    except AnnotationError as error:
+        file, _, problem = str(error).partition(": ")
+        report(Path(file), problem)
+        return
+    if not inside:
+        report(record.source, f"the region of interest of {record.picture.name} covers nothing of the picture.")
+
+
+class _Swapped:
+    """Notices that x and y stand in each other's place: many points outside, none if they are exchanged."""
+
+    def __init__(self):
+        self.points = self.outside = self.outside_exchanged = 0
+        self.source: Path | None = None
+
+    def look(self, record: Record, size: tuple[int, int]) -> None:
+        points = record.points[np.isfinite(record.points).all(axis=1)]
+        outside = _outside(points, size)
+        self.points += len(points)
+        self.outside += len(outside)
+        self.outside_exchanged += len(_outside(points[:, ::-1], size))
+        if len(outside) and self.source is None:
+            self.source = record.source
+
+    def tell(self, report: Report) -> None:
+        if self.outside and not self.outside_exchanged and self.points > 1:
+            report(
+                self.source,
+                f"x and y seem to be in each other's place: of {self.points} points in all pictures {self.outside} lie "
+                "outside, with x and y exchanged none.",
+            )
+
+
+def _outside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    height, width = size
+    return points[((points < 0) | (points > (width, height))).any(axis=1)]
 
 
 def _check_points(record: Record, size: tuple[int, int] | None, report: Report) -> None:
     points = record.points[np.isfinite(record.points).all(axis=1)]  # the others are reported already
     if size is not None:
         height, width = size
-        outside = points[((points < 0) | (points > (width, height))).any(axis=1)]
+        outside = _outside(points, size)
         if len(outside):
             report(
                 record.source,
-                f"{len(outside)} of {len(points)} points lie outside {record.picture.name} "
+                f"{record.places + ': ' if record.places else ''}{len(outside)} of {len(points)} points lie outside "
+                f"{record.picture.name} "
                 f"({width} x {height} pixels): {_pairs(outside)}.",
             )
     places, times = np.unique(points, axis=0, return_counts=True)

@@ -16,14 +16,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Union
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from crowdcount.errors import PictureError
 
-Source = Union[str, os.PathLike, bytes, bytearray, memoryview, BinaryIO, Image.Image, np.ndarray]
+Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
 
 #: Width times height above which a file is taken for a decompression bomb. The largest phone cameras take 200
 #: megapixels; a picture of this size needs about 2 GB while it is read.
@@ -414,8 +414,8 @@ def _rgb_image(image: Image.Image, name: str) -> Image.Image:
         if image.mode == "F":
             gray = _to_uint8(samples, name)
         else:
-            # Mode I is 32 bits wide, but holds 16-bit samples where a file or a uint16 array was its source; TIFF's tags
-            # tell of 12 bits.
+            # Mode I is 32 bits wide, but holds 16-bit samples where a file or a uint16 array was its source; TIFF's
+            # tags tell of 12 bits.
             low, high = samples.min(), samples.max()
             if low < 0 or high > 65535:
                 raise PictureError(f"{name} has values from {low} to {high}; 16-bit gray is 0 to 65535. Save it so.")

@@ -408,10 +408,9 @@ def _place(people, camera, scene, seated, level, farthest, density, rng) -> _Cro
         & mapped[row - 1]
         & mapped[row + 1]
     )
+    chosen = np.flatnonzero(inside)
     if scene == "stands":  # the keenest take seats, and a few spare ones in case that a head cannot be seen
-        chosen = np.flatnonzero(inside)[: int(1.3 * people) + 5]
-    else:
-        chosen = np.flatnonzero(inside)
+        chosen = chosen[: int(1.3 * people) + 5]
     crowd = crowd.take(chosen)
     crowd = crowd.take(np.argsort(-crowd.scale, kind="stable"))
     spacing = 0.0 if scene == "stands" else min(0.46, 0.8 / math.sqrt(density))
@@ -616,11 +615,7 @@ def _tone_curve(contrast: np.float32) -> np.ndarray:
     return np.clip(levels, 0, 255).astype(np.uint8)
 
 
-# Of one crowd at most so many patches with a head, and as many without.
-_PATCHES_OF_EACH_KIND = 8
-
-
-def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def head_patches(n: int, size: int = 32, seed: int = 0, each: int = 8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut square patches with and without a head in the middle from drawn crowds, for learning to classify.
 
     A head patch is centered on a head (give or take a tenth of its side), whose length is about half the
@@ -633,6 +628,7 @@ def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.
         n: number of patches, at least 1; half of them (rounded down) are heads.
         size: side in pixels, 8 to 256.
         seed: the same seed gives the same patches.
+        each: of one crowd at most so many patches with a head, and as many without.
 
     Returns:
         uint8 (n, size, size, 3) RGB patches in random order, int64 (n,) labels, 1 for a head and 0 for none, and
@@ -651,11 +647,13 @@ def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.
         raise DataError(f"n must be a whole number of at least 1. Received: n={n!r}")
     if not isinstance(size, (int, np.integer)) or not 8 <= size <= 256:
         raise DataError(f"size must be a whole number of pixels from 8 to 256. Received: size={size!r}")
+    if not isinstance(each, (int, np.integer)) or each < 1:
+        raise DataError(f"each must be a whole number of at least 1. Received: each={each!r}")
     rng = np.random.default_rng([seed, 1803])
     found: list[tuple[np.ndarray, int, int]] = []
     crowd, heads = 0, 0
     while len(found) < n:
-        with_head, without = _patches_of_one_crowd(size, rng)
+        with_head, without = _patches_of_one_crowd(size, each, rng)
         pairs = min(len(with_head), len(without), n // 2 - heads)
         # The odd one out has no head.
         odd = int(heads + pairs == n // 2 and n % 2 == 1 and len(without) > pairs)
@@ -667,8 +665,8 @@ def head_patches(n: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.
     return np.stack(patches), np.array(labels, np.int64), np.array(crowds, np.int64)
 
 
-def _patches_of_one_crowd(size: int, rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Patches with and without a head of one newly drawn crowd, at most `_PATCHES_OF_EACH_KIND` of either."""
+def _patches_of_one_crowd(size: int, each: int, rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Patches with and without a head of one newly drawn crowd, at most `each` of either."""
     shape = (480, 640) if size <= 48 else (768, 1024)
     scene = draw_crowd(int(rng.integers(30, 110)), size=shape, seed=int(rng.integers(2**31)))
     picture = Image.fromarray(scene.picture)
@@ -677,7 +675,7 @@ def _patches_of_one_crowd(size: int, rng: np.random.Generator) -> tuple[list[np.
     # Blown-up specks teach nothing, so the nearer people only.
     clear = np.flatnonzero((scene.visible > 0.6) & (2 * HEAD_LENGTH * scale >= np.clip(0.6 * size, 8, 48)))
     with_head, without = [], []
-    for i in rng.permutation(clear)[: 3 * _PATCHES_OF_EACH_KIND]:
+    for i in rng.permutation(clear)[: 3 * each]:
         side = 2 * HEAD_LENGTH * scale[i] * rng.uniform(0.85, 1.2)
         shift = rng.uniform(-0.1, 0.1, 2) * side
         if _inside(scene.points[i] + shift, side, shape):
@@ -688,7 +686,7 @@ def _patches_of_one_crowd(size: int, rng: np.random.Generator) -> tuple[list[np.
         far = np.abs(scene.points - center).max(1) > 0.5 * side + 0.3 * HEAD_LENGTH * scale
         if _inside(center, side, shape) and far.all():
             without.append(_cut(picture, center, side, size))
-    return with_head[:_PATCHES_OF_EACH_KIND], without[:_PATCHES_OF_EACH_KIND]
+    return with_head[:each], without[:each]
 
 
 def _inside(center: np.ndarray, side: float, shape: tuple[int, int]) -> bool:

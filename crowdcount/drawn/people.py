@@ -321,6 +321,11 @@ def _add_head(parts: _Parts, rng: np.random.Generator, center: np.ndarray, turn:
     ball((0, 0.094, -0.012), (0.014, 0.022, 0.026), SKIN)  # nose
     for side in (-1, 1):
         ball((side * 0.077, -0.008, -0.006), (0.012, 0.02, 0.03), SKIN)
+    _add_hair(ball, rng, style)
+
+
+def _add_hair(ball: Callable, rng: np.random.Generator, style: str) -> None:
+    """Hair or headwear of a style; `ball` adds an ellipsoid to the turned head."""
     thick = rng.uniform(0.011, 0.024) if style != "crop" else 0.006
     front, nape = rng.uniform(0.035, 0.062), rng.uniform(-0.085, -0.05)
 
@@ -341,7 +346,12 @@ def _add_head(parts: _Parts, rng: np.random.Generator, center: np.ndarray, turn:
         ball((0, -0.09, 0.085), (0.045, 0.045, 0.04), HAIR)
     elif style == "ring":
         ball((0, -0.005, 0.0), _SKULL + 0.008, HAIR, lambda x, y, z: (z < 0.045) & hairline(x, y + 0.02, z))
-    elif style == "cap":
+    else:
+        _add_headwear(ball, rng, style, hairline)
+
+
+def _add_headwear(ball: Callable, rng: np.random.Generator, style: str, hairline: Callable) -> None:
+    if style == "cap":
         ball((0, -0.006, 0.0), _SKULL + 0.010, HAIR, hairline)
         ball((0, -0.002, 0.012), _SKULL + 0.017, HAT, lambda x, y, z: z > 0.022)
         facing = 1 if rng.random() < 0.85 else -1
@@ -447,20 +457,10 @@ class _Body:
     stripes: float
 
 
-@lru_cache(maxsize=2 * SHAPES)
-def _body(shape: int, seated: bool) -> _Body:
-    rng = np.random.default_rng([shape, 1800])
-    parts = _Parts()
-    woman = rng.random() < 0.45
-    build = rng.uniform(0.9, 1.12)
-    lift = -SEATED_DROP if seated else 0.0
-    stride = 0.0 if seated or rng.random() < 0.4 else rng.uniform(0.05, 0.15) * rng.choice([-1, 1])
-    sleeve = rng.choice(["short", "long", "none"], p=[0.5, 0.44, 0.06])
-    bottom = rng.choice(["trousers", "shorts", "skirt"], p=[0.55, 0.2, 0.25] if woman else [0.8, 0.19, 0.01])
-    thick = rng.uniform(1.0, 1.25) if sleeve == "long" else 1.0
-    shoulders = (0.148 if woman else 0.172) * build
-
-    # Legs and feet.
+def _add_legs(
+    parts: _Parts, rng: np.random.Generator, seated: bool, build: float, lift: float, stride: float, bottom: str
+) -> None:
+    """Legs, feet and what covers them."""
     for side in (-1, 1):
         swing = stride * side
         hip = np.array([side * 0.085, 0, 0.9 + lift], np.float32)
@@ -482,6 +482,22 @@ def _body(shape: int, seated: bool) -> _Body:
     if bottom == "skirt" and not seated:
         hem, flare = rng.uniform(0.4, 0.62), rng.uniform(0.17, 0.24)
         parts.ellipsoid((0, 0, hem), (flare, flare * 0.85, 1.12 - hem), BOTTOM, keep=lambda x, y, z: z > 0)
+
+
+@lru_cache(maxsize=2 * SHAPES)
+def _body(shape: int, seated: bool) -> _Body:
+    rng = np.random.default_rng([shape, 1800])
+    parts = _Parts()
+    woman = rng.random() < 0.45
+    build = rng.uniform(0.9, 1.12)
+    lift = -SEATED_DROP if seated else 0.0
+    stride = 0.0 if seated or rng.random() < 0.4 else rng.uniform(0.05, 0.15) * rng.choice([-1, 1])
+    sleeve = rng.choice(["short", "long", "none"], p=[0.5, 0.44, 0.06])
+    bottom = rng.choice(["trousers", "shorts", "skirt"], p=[0.55, 0.2, 0.25] if woman else [0.8, 0.19, 0.01])
+    thick = rng.uniform(1.0, 1.25) if sleeve == "long" else 1.0
+    shoulders = (0.148 if woman else 0.172) * build
+
+    _add_legs(parts, rng, seated, build, lift, stride, bottom)
 
     # Trunk.
     parts.ellipsoid((0, -0.01, 0.93 + lift), (0.165 * build, 0.125 * build, 0.14), BOTTOM)

@@ -1,7 +1,8 @@
 """Scoring a network on annotated pictures.
 
 Counts are scored against the number of head annotations, whole pictures at their own size, nothing cropped or
-shrunk.
+shrunk. Where a data set has regions of interest, or boxes to ignore, only what lies inside and outside of them is
+counted, in the truth and in the map.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import csv
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from crowdcount.counting.doubts import carries_range, find_doubts
+from crowdcount.counting.kinds import Observation, observe
 from crowdcount.counting.ranges import COVERAGE, usable_calibration
 from crowdcount.data.annotations import Sample
 from crowdcount.data.density import density_map, paper_sigma
+from crowdcount.data.regions import within
 from crowdcount.errors import DataError
 from crowdcount.files import atomic_path
 from crowdcount.grid import STRIDE, edges
-from crowdcount.measuring import metrics
+from crowdcount.measuring import metrics, uncertainty
 from crowdcount.network.loading import Model, load_network
 from crowdcount.network.prediction import predict_density
 
@@ -37,30 +41,46 @@ class Evaluation:
         mae: mean absolute error of the counts, in heads.
         rmse: root mean squared error of the counts (the literature's tables call it "MSE").
         nae: mean absolute error as a share of the true count, over the pictures with heads; NaN if none has.
+        log_ratio: mean of |log((predicted + 10) / (true + 10))|: by what factor counts are off, each picture with the
+            same say. Of two networks the one with less of it is the better, see `metrics.log_ratio`.
         bias: mean of predicted minus true: negative where the network counts too few.
+        standard_error: of `mae`, `rmse`, `nae`, `log_ratio` and `bias`: how far chance in the choice of pictures moves
+            each, see `uncertainty.standard_errors`.
         game: grid average mean absolute error at levels 0 to 3; level 0 is the MAE.
         psnr: mean peak signal-to-noise ratio of the maps in decibels over the pictures with heads, or None.
         ssim: mean structural similarity of the maps over the pictures with heads, or None.
         seconds: time for all pictures, reading and scoring included.
         rows: for each picture `picture`, `true`, `predicted`, `error` (predicted minus true), `game1`,
-            `game2`, `game3`, `low`, `high` (None where the network has no calibration).
-        coverage: share of the true counts that lie between `low` and `high`, or None. On the pictures that
-            the network was calibrated with it says nothing: it is what was asked for.
+            `game2`, `game3`, `low`, `high` (None where the network has no calibration, and of dark, blurred and
+            other pictures that have no range).
+        observed: what a calibration of ranges can be made from, see `crowdcount.counting.ranges.Calibration.of`.
+        coverage: share of the true counts that lie between `low` and `high`, where there are ranges, or None. On the
+            pictures that the network was calibrated with it says nothing: it is what was asked for.
         mean_width: mean of `high` minus `low` in people, or None.
+        against: this network beside another on the same pictures, or None.
+        parts: where several data sets were evaluated, each one's own `Evaluation` by its name.
+        by_label: the pictures apart by what the data set says of them, as `by_label["weather"]["fog"]`, each with
+            `pictures`, `mae` and `rmse`; empty where it says nothing.
     """
 
     pictures: int
     mae: float
     rmse: float
     nae: float
+    log_ratio: float
     bias: float
+    standard_error: dict[str, float]
     game: list[float]
     psnr: float | None
     ssim: float | None
     seconds: float
     rows: list[dict]
+    observed: list[Observation]
     coverage: float | None = None
     mean_width: float | None = None
+    against: uncertainty.Comparison | None = None
+    parts: dict[str, Evaluation] = field(default_factory=dict)
+    by_label: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     def save_csv(self, path: str | os.PathLike) -> None:
         """Write `rows` as CSV, a line a picture.
@@ -68,17 +88,20 @@ class Evaluation:
         Raises:
             OSError: if the file cannot be written.
         """
-        with atomic_path(path) as temporary:
-            with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-                writer = csv.DictWriter(file, list(self.rows[0]))
-                writer.writeheader()
-                writer.writerows(self.rows)
+        with (
+            atomic_path(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
+            writer = csv.DictWriter(file, list(self.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.rows)
 
 
 def evaluate(
     model: Model,
-    samples: Sequence[Sample],
+    samples: Sequence[Sample] | Mapping[str, Sequence[Sample]],
     *,
+    against: Model | None = None,
     maps: bool = False,
     sigma: float | str | Callable[[Sample], float | str] = paper_sigma,
     tta: bool = False,
@@ -89,7 +112,10 @@ def evaluate(
 
     Args:
         model: name of a network that comes with the package, a `.weights.h5` file, or a `keras.Model`.
-        samples: the pictures with their head annotations.
+        samples: the pictures with their head annotations; or several such lists by name, which are scored each
+            apart, too.
+        against: what to compare the network with: another network, or a table that `Evaluation.save_csv` (`crowdcount
+            evaluate --csv`) has written from the same pictures.
         maps: compare the density maps too, by PSNR and SSIM.
         sigma: kernel of the true maps, as for `density_map`, or a function that gives a sample's.
         tta: test-time augmentation: take the mean of the maps of each picture and of its mirror image, at twice
@@ -101,7 +127,8 @@ def evaluate(
         An `Evaluation`.
 
     Raises:
-        DataError: if there are no samples, or `coverage` is no share between 0 and 1.
+        DataError: if there are no samples, `coverage` is no share between 0 and 1, or the table `against` is not of
+            these pictures.
         PictureError: if a picture cannot be read.
         WeightsError: if there is no such network, or its file is damaged.
 
@@ -116,14 +143,53 @@ def evaluate(
         >>> result.pictures, result.mae == result.rows[0]["predicted"]
         (1, True)
     """
+    groups = dict(samples) if isinstance(samples, Mapping) else {"": samples}
+    if not groups or not all(groups.values()):
+        raise DataError("There are no pictures to evaluate. Received: an empty list of samples")
+    others = None
+    if isinstance(against, (str, os.PathLike)) and os.fspath(against).lower().endswith(".csv"):
+        others = uncertainty.read_counts(against)
+    options = {"sigma": sigma, "tta": tta, "progress": progress}
+    scored = {name: _score(model, group, maps=maps, coverage=coverage, **options) for name, group in groups.items()}
+    if against is not None and others is None:
+        pictures = [sample for group in groups.values() for sample in group]
+        rows = _score(against, pictures, maps=False, coverage=coverage, **options).rows
+        others = {row["picture"]: (row["true"], row["predicted"]) for row in rows}
+    told = (others, os.fspath(against) if isinstance(against, (str, os.PathLike)) else "The other network")
+    parts = {name: _summary([each], told) for name, each in scored.items()}
+    whole = _summary(list(scored.values()), told)
+    return whole if len(parts) == 1 else replace(whole, parts=parts)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """What was measured in each of some pictures."""
+
+    samples: Sequence[Sample]
+    rows: list[dict]
+    games: list[list[float]]
+    maps: list[tuple[float, float]]
+    observed: list[Observation]
+    seconds: float
+
+
+def _score(
+    model: Model,
+    samples: Sequence[Sample],
+    *,
+    maps: bool,
+    sigma: float | str | Callable[[Sample], float | str],
+    tta: bool,
+    coverage: float,
+    progress: bool,
+) -> _Scored:
+    """Run a network over pictures; arguments as for `evaluate`."""
     from tqdm import tqdm
 
-    if not samples:
-        raise DataError("There are no pictures to evaluate. Received: an empty list of samples")
     calibration = usable_calibration(model, coverage)
     network, _ = load_network(model)
     start = time.perf_counter()
-    rows, games, map_scores = [], [], []
+    rows, games, map_scores, observed = [], [], [], []
     shown = tqdm(samples, unit="picture", file=sys.stderr, disable=not (progress and sys.stderr.isatty()))
     for sample in shown:
         picture = sample.read()
@@ -132,41 +198,82 @@ def evaluate(
         if tta:
             mirrored = predict_density(network, picture[:, ::-1])
             density = (density + _mirrored_back(mirrored, size[1])) / 2
-        game = [metrics.game(density, sample.points, size, level) for level in _GAME_LEVELS]
+        doubts = find_doubts(picture, density)  # of the whole picture, as they are when it is counted
+        counted = sample.counted(size)
+        density, heads = within(counted, density, sample.points)
+        game = [metrics.game(density, heads, size, level) for level in _GAME_LEVELS]
         predicted = float(density.sum(dtype=np.float64))
-        low, high = (None, None) if calibration is None else calibration.range(predicted, coverage)
+        seen = observe(picture, heads, density)
+        low = high = None
+        if calibration is not None and carries_range(doubts):
+            low, high = calibration.range(predicted, coverage, seen.kind)
+        observed.append(seen)
         games.append(game)
         rows.append(
             {
                 "picture": sample.name,
-                "true": sample.count,
+                "true": len(heads),
                 "predicted": predicted,
-                "error": predicted - sample.count,
+                "error": predicted - len(heads),
                 **{f"game{level}": game[level] for level in _GAME_LEVELS[1:]},
                 "low": low,
                 "high": high,
             }
         )
-        if maps and sample.count:  # a map without heads has no peak to measure by
+        if maps and len(heads):  # a map without heads has no peak to measure by
             kernel = sigma(sample) if callable(sigma) else sigma
             truth = density_map(sample.points, size, sigma=kernel, stride=STRIDE)
+            truth, _ = within(counted, truth, sample.points)
             map_scores.append((metrics.psnr(truth, density), metrics.ssim(truth, density)))
-    true, predicted_counts = [row["true"] for row in rows], [row["predicted"] for row in rows]
+    return _Scored(samples, rows, games, map_scores, observed, time.perf_counter() - start)
+
+
+def _summary(groups: Sequence[_Scored], against: tuple[Mapping[str, tuple[float, float]] | None, str]) -> Evaluation:
+    """The measures over some groups of pictures together, and beside the counts of another network."""
+    rows = [row for group in groups for row in group.rows]
+    map_scores = [scores for group in groups for scores in group.maps]
+    true, predicted = [row["true"] for row in rows], [row["predicted"] for row in rows]
     psnr, ssim = np.mean(map_scores, axis=0).tolist() if map_scores else (None, None)
+    ranged = [row for row in rows if row["low"] is not None]
+    others, where = against
     return Evaluation(
         pictures=len(rows),
-        mae=metrics.mae(true, predicted_counts),
-        rmse=metrics.rmse(true, predicted_counts),
-        nae=metrics.nae(true, predicted_counts),
+        mae=metrics.mae(true, predicted),
+        rmse=metrics.rmse(true, predicted),
+        nae=metrics.nae(true, predicted),
+        log_ratio=metrics.log_ratio(true, predicted),
         bias=float(np.mean([row["error"] for row in rows])),
-        game=np.mean(games, axis=0).tolist(),
+        standard_error=uncertainty.standard_errors(true, predicted),
+        game=np.mean([game for group in groups for game in group.games], axis=0).tolist(),
         psnr=psnr,
         ssim=ssim,
-        seconds=time.perf_counter() - start,
+        seconds=sum(group.seconds for group in groups),
         rows=rows,
-        coverage=calibration and float(np.mean([row["low"] <= row["true"] <= row["high"] for row in rows])),
-        mean_width=calibration and float(np.mean([row["high"] - row["low"] for row in rows])),
+        observed=[seen for group in groups for seen in group.observed],
+        coverage=float(np.mean([row["low"] <= row["true"] <= row["high"] for row in ranged])) if ranged else None,
+        mean_width=float(np.mean([row["high"] - row["low"] for row in ranged])) if ranged else None,
+        against=others and uncertainty.compare_counts(true, predicted, uncertainty.counts_of(rows, others, where)),
+        by_label=_by_label([sample for group in groups for sample in group.samples], rows),
     )
+
+
+def _by_label(samples: Sequence[Sample], rows: Sequence[dict]) -> dict[str, dict[str, dict[str, float]]]:
+    """Errors of the pictures with each value of each label, the values in alphabetical order."""
+    groups: dict[str, dict[str, list[dict]]] = {}
+    for sample, row in zip(samples, rows, strict=True):
+        for label, value in sample.labels.items():
+            groups.setdefault(label, {}).setdefault(value, []).append(row)
+    return {
+        label: {
+            value: {
+                "pictures": len(found),
+                "mae": metrics.mae([row["true"] for row in found], [row["predicted"] for row in found]),
+                "rmse": metrics.rmse([row["true"] for row in found], [row["predicted"] for row in found]),
+            }
+            for value, found in sorted(values.items())
+        }
+        for label, values in groups.items()
+    }
 
 
 def _mirrored_back(density: np.ndarray, width: int) -> np.ndarray:

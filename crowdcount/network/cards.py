@@ -21,12 +21,14 @@ class ModelCard:
         design: back end of the network, a key of `DESIGNS`.
         width: share of the filters, see `CSRNet`; None where the card does not say it.
         sha256: checksum of the weight file, hexadecimal; None where the card does not say it.
+        thing: what the network counts, in the plural.
         content: the card as it is in the file: training, measured errors, licence, calibration.
     """
 
     design: str = "B"
     width: float | None = None
     sha256: str | None = None
+    thing: str = "people"
     content: Mapping = field(default_factory=dict)
 
     @classmethod
@@ -47,8 +49,8 @@ class ModelCard:
 
         def refuse(what: str, wanted: str, value: object) -> WeightsError:
             return WeightsError(
-                f"The model card {os.fspath(where)}: {what} must be {wanted}. Received: {repr(value)[:80]}. Get the card "
-                "again, or take the field out."
+                f"The model card {os.fspath(where)}: {what} must be {wanted}. Received: {repr(value)[:80]}. Get the "
+                "card again, or take the field out."
             )
 
         if not isinstance(content, dict):
@@ -68,7 +70,10 @@ class ModelCard:
         digest = content.get("sha256")
         if digest is not None and not isinstance(digest, str):
             raise refuse("'sha256'", "a text of hexadecimal digits", digest)
-        return cls(design, width, digest, content)
+        thing = content.get("thing", "people")
+        if not isinstance(thing, str) or not thing.strip():
+            raise refuse("'thing'", "a word for what is counted", thing)
+        return cls(design, width, digest, thing, content)
 
 
 def list_models() -> list[dict]:

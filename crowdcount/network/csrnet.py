@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 
 import keras
 
-from crowdcount.errors import NetworkError, WeightsError
+from crowdcount.errors import NetworkError, TrainingError, WeightsError
 from crowdcount.network.designs import BACK_END_FILTERS, DESIGNS, FRONT_END, filters_of, is_width
 from crowdcount.network.layers import Convolution
 from crowdcount.network.precision import choose_precision
@@ -118,6 +119,7 @@ def CSRNet(
         dtype="float32",
     )(x)
     model = keras.Model(inputs, outputs, name=name)
+    _refuse_other_maps(model)
 
     if weights == "imagenet":
         load_imagenet(model, imagenet_file)
@@ -126,6 +128,28 @@ def CSRNet(
 
         load_weights(model, weights)
     return model
+
+
+def _refuse_other_maps(model: keras.Model) -> None:
+    """Let `fit` and `evaluate` say what is wrong with maps that are not of the network's size, in place.
+
+    Set on the model itself, not in a class of ours: a saved model opens with Keras alone.
+    """
+    network = weakref.ref(model)
+
+    def compute_loss(x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        true, predicted = (tuple(getattr(each, "shape", ())) for each in (y, y_pred))
+        sides = list(zip(true[1:3], predicted[1:3], strict=True)) if len(true) in (3, 4) and len(predicted) == 4 else []
+        # (batch, N, 3) are head annotations, for losses that take these.
+        if len(true) == 4 and any(None not in side and side[0] != side[1] for side in sides):
+            raise TrainingError(
+                f"The density maps to learn from have {true[1]} x {true[2]} cells, the network's {predicted[1]} x "
+                f"{predicted[2]}: an eighth of the picture's size. Make them with "
+                "crowdcount.density_map(points, (height, width), stride=8)."
+            )
+        return keras.Model.compute_loss(network(), x, y, y_pred, sample_weight, training)
+
+    model.compute_loss = compute_loss
 
 
 def load_imagenet(model: keras.Model, imagenet_file: str | os.PathLike | None = None) -> None:

@@ -17,8 +17,9 @@ class Convolution(keras.layers.Conv2D):
     subsamplings of its input (Yu and Koltun 2016, the "algorithme a trous"), so on a CPU the input is rearranged,
     convolved plainly and rearranged back: the same numbers, everywhere, at the speed of a plain convolution.
 
-    In training, many channels in float32 on a CPU go through `crowdcount.network.winograd`: about half the time of a step. The
-    sizes of the examples must be known, since each is compiled for; predictions, of any size, are computed directly.
+    In training, many channels in float32 on a CPU go through `crowdcount.network.winograd`: about half the time of a
+    step. The sizes of the examples must be known, since each is compiled for; predictions, of any size, are computed
+    directly.
 
     It differs from `keras.layers.Conv2D` in nothing that a saved model could hold, so it is saved as one: a `.keras`
     file of CSRNet opens with Keras alone.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from crowdcount.errors import WeightsError
 from crowdcount.network.cards import model_card
+from crowdcount.network.kinds import kind_of
 from crowdcount.network.locate import find_weights
+from crowdcount.network.prediction import check_network
+from crowdcount.network.torch_weights import read_state, stored_width as torch_width
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +35,7 @@ def load_network(model: Model) -> tuple[keras.Model, str]:
             "A model is a name, the path of a weight file or a keras.Model. Received: "
             f"{type(model).__name__} {repr(model)[:80]}"
         )
+    check_network(model, f"The model {model.name!r}")
     return model, model.name
 
 
@@ -41,7 +44,7 @@ def load_model(name_or_file: str | os.PathLike = "general", *, precision: str | 
 
     Args:
         name_or_file: name of a shipped model, a `.weights.h5` file (its card beside it says the design; without a
-            card design B), or a `.keras` file.
+            card design B), weights of PyTorch's CSRNet (`.pth`, `.npz`), or a `.keras` file.
         precision: see `crowdcount.CSRNet`; a `.keras` file holds its own.
 
     Returns:
@@ -65,16 +68,8 @@ def shared_model(name_or_file: str | os.PathLike) -> keras.Model:
 
 
 def _model_path(name_or_file: str | os.PathLike) -> Path:
-    path = Path(os.fspath(name_or_file))
-    if path.suffix == ".keras":
-        if not path.is_file():
-            raise WeightsError(f"There is no file {path}.")
-        if not zipfile.is_zipfile(path):  # of which Keras says that it is not found
-            raise WeightsError(f"{path} is cut off or no model that Keras has saved. Get it again.")
-    else:
-        path = find_weights(name_or_file)
     # Not where a link leads: the card and the name's ending are beside the link.
-    return Path(os.path.abspath(path))
+    return Path(os.path.abspath(find_weights(name_or_file)))
 
 
 @functools.lru_cache(maxsize=4)
@@ -84,25 +79,30 @@ def _load_once(path: Path, stamp: tuple[int, int]) -> keras.Model:
 
 
 def _load(path: Path, precision: str | None) -> keras.Model:
-    import keras
-
-    if path.suffix == ".keras":
-        try:
-            model = keras.models.load_model(path, compile=False)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise WeightsError(f"{path} is not a model that Keras can open: {error}") from None
-        if len(model.inputs) != 1 or model.input_shape[-1] != 3 or model.output_shape[-1] != 1:
-            raise WeightsError(
-                f"{path} is no crowd counter: it takes {model.input_shape} and gives {model.output_shape}, wanted are "
-                "(batch, height, width, 3) and (batch, rows, columns, 1)."
-            )
-        return model
     from crowdcount.network.csrnet import CSRNet
     from crowdcount.network.weight_files import load_weights
 
+    kind = kind_of(path)
+    if kind == "keras":
+        return _keras_model(path)
     card = model_card(path)
-    model = CSRNet(card.design, _stored_width(path) if card.width is None else card.width, precision=precision)
+    width = card.width
+    if width is None:
+        width = torch_width(read_state(path), path) if kind == "torch" else _stored_width(path)
+    model = CSRNet(card.design, width, precision=precision)
     load_weights(model, path)
+    return model
+
+
+def _keras_model(path: Path) -> keras.Model:
+    import keras
+
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever the layers of the file met
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"{path} is not a model that Keras can open: {first_line}") from None
+    check_network(model, str(path))
     return model
 
 

@@ -6,13 +6,14 @@ Tiles overlap by more than the network can see, so that tiling changes memory an
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crowdcount.errors import CrowdCountError
+from crowdcount.errors import CrowdCountError, WeightsError
 from crowdcount.grid import STRIDE, map_shape
 
 if TYPE_CHECKING:
@@ -27,7 +28,14 @@ TILE = 896
 # design (D: 476 pixels), rounded up to whole cells.
 _MARGIN = 240
 
+# More heads than this on a pixel are none: the smallest that anybody annotates have four.
+_MOST_A_PIXEL = 0.25
+# PyTorch's CSRNet has no ReLU at its end and gives a few negative cells where nobody is: this share of what it sees.
+_MOST_NEGATIVE = 0.25
+
 _compiled: weakref.WeakKeyDictionary[keras.Model, Callable] = weakref.WeakKeyDictionary()
+_checked: weakref.WeakSet[keras.Model] = weakref.WeakSet()
+_lock = threading.Lock()  # several threads may count at once
 
 
 def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool = False) -> np.ndarray:
@@ -47,7 +55,7 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
         float32 density map (ceil(H / 8), ceil(W / 8)), people a cell.
 
     Raises:
-        CrowdCountError: if the network gives numbers that are not finite.
+        CrowdCountError: if the network gives numbers that are not finite, negative, or more than one head on 4 pixels.
     """
     height, width = picture.shape[:2]
     forward = compiled(model)
@@ -71,12 +79,7 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
                 (top - y) // STRIDE : (top - y) // STRIDE + rows.stop - rows.start,
                 (left - x) // STRIDE : (left - x) // STRIDE + columns.stop - columns.start,
             ]
-    if not np.isfinite(density).all():
-        raise CrowdCountError(
-            f"The network {model.name!r} gave a density map with NaN or infinite values. "
-            "Its weights are damaged, or its precision is too low: load it with precision='float32'."
-        )
-    return density
+    return _checked_map(density, model.name)
 
 
 def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
@@ -86,14 +89,76 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         CrowdCountError: if the network's weights are not all finite. Its map need not show it: on some processors
             a ReLU makes 0 of NaN.
     """
-    if model not in _compiled:
-        if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-            raise CrowdCountError(
-                f"The network {model.name!r} has weights that are NaN or infinite: it is damaged, or its training "
-                "went wrong. Use other weights."
-            )
-        _compiled[model] = _compile(model)
-    return _compiled[model]
+    with _lock:
+        if model not in _compiled:
+            if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+                raise CrowdCountError(
+                    f"The network {model.name!r} has weights that are NaN or infinite: it is damaged, or its training "
+                    "went wrong. Use other weights."
+                )
+            _compiled[model] = _compile(model)
+        return _compiled[model]
+
+
+def check_network(model: keras.Model, what: str) -> None:
+    """Find out whether a network counts: one picture of 3 colors in, one map at an eighth of its size out.
+
+    Args:
+        model: any Keras model.
+        what: how the message calls it.
+
+    Raises:
+        WeightsError: if it takes or gives something else.
+    """
+    if model in _checked:
+        return
+    wanted = "a crowd counter takes (batch, height, width, 3) and gives (batch, height / 8, width / 8, 1)"
+    shapes = f"it takes {_shapes(model.inputs)} and gives {_shapes(model.outputs)}"
+    taken, given = model.inputs[0].shape, model.outputs[0].shape
+    if (len(model.inputs), len(model.outputs), len(taken), taken[-1], len(given), given[-1]) != (1, 1, 4, 3, 4, 1):
+        raise WeightsError(f"{what} is no crowd counter: {shapes}; {wanted}.")
+    if taken[1] is not None or taken[2] is not None:
+        raise WeightsError(f"{what} takes pictures of one size alone: {shapes}; {wanted}, for any height and width.")
+    size = (8 * STRIDE, 10 * STRIDE)
+    found = model.compute_output_shape((1, *size, 3))[1:3]
+    if tuple(found) != map_shape(size):
+        raise WeightsError(
+            f"{what} is no crowd counter: of a picture of {size[1]}x{size[0]} pixels it makes a map of {found[0]} rows "
+            f"and {found[1]} columns; {wanted}."
+        )
+    _checked.add(model)
+
+
+def _shapes(tensors: list) -> str:
+    return " and ".join(str(tuple(tensor.shape)) for tensor in tensors)
+
+
+def _checked_map(density: np.ndarray, name: str) -> np.ndarray:
+    """The map, if it can be one of people; without the negative cells that a network without a ReLU at its end gives.
+
+    Raises:
+        CrowdCountError: if it holds numbers that are not finite, more than one head on 4 pixels, or less than nobody.
+    """
+    advice = "Its weights are damaged, or it was trained for something else."
+    if not np.isfinite(density).all():
+        raise CrowdCountError(
+            f"The network {name!r} gave a density map with NaN or infinite values. "
+            "Its weights are damaged, or its precision is too low: load it with precision='float32'."
+        )
+    total, seen = (float(values.sum(dtype=np.float64)) for values in (density, np.maximum(density, 0)))
+    if total > _MOST_A_PIXEL * density.size * STRIDE**2:
+        raise CrowdCountError(
+            f"The network {name!r} counts {total:.0f} people on {density.size * STRIDE**2} pixels, more than one on "
+            f"four. {advice}"
+        )
+    if seen - total > max(1.0, _MOST_NEGATIVE * seen):
+        raise CrowdCountError(f"The network {name!r} gave a map with {total - seen:.1f} people in it. {advice}")
+    # The sum stays: what was negative is taken from where people are seen.
+    return (
+        density
+        if total == seen
+        else (np.maximum(density, 0) * (max(total, 0.0) / seen if seen else 0.0)).astype(np.float32)
+    )
 
 
 def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:

@@ -18,7 +18,9 @@ from crowdcount.errors import WeightsError
 from crowdcount.files import atomic_path
 from crowdcount.network.cards import model_card
 from crowdcount.network.designs import dilation_rates, filters_of
+from crowdcount.network.kinds import kind_of
 from crowdcount.network.locate import SUFFIX, find_weights
+from crowdcount.network.torch_weights import load_state, read_state
 
 if TYPE_CHECKING:
     import h5py
@@ -28,10 +30,21 @@ if TYPE_CHECKING:
 def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
     """Load a weight file into a model of the same design and width, in place.
 
+    Args:
+        model: a CSRNet.
+        name_or_file: name of a shipped model, a `.weights.h5` file, or weights of PyTorch's CSRNet (`.pth`, `.npz`),
+            see `crowdcount.network.torch_weights`.
+
     Raises:
         WeightsError: for a file that is missing, cut off, changed or made for another network.
     """
     path = find_weights(name_or_file)
+    kind = kind_of(path)
+    if kind == "torch":
+        load_state(model, read_state(path), path)
+        return
+    if kind == "keras":
+        raise WeightsError(f"{path} is a whole model, not weights: open it with crowdcount.load_model.")
     if not path.name.endswith(SUFFIX):
         raise WeightsError(f"A weight file's name ends in {SUFFIX}. Received: {path}")
     card = model_card(path)

@@ -1,11 +1,13 @@
 """3x3 convolutions in fewer multiplications, for training on processors that have no fast short floats.
 
-Winograd's minimal filtering F(4 x 4, 3 x 3): a tile of 4 x 4 outputs costs 36 multiplications a pair of channels instead of
-144. The transforms around them are additions on every channel, which pay where there are many channels, and only fused
-into few passes over memory: XLA does that. TensorFlow's own convolutions multiply directly on such processors.
+Winograd's minimal filtering F(4 x 4, 3 x 3): a tile of 4 x 4 outputs costs 36 multiplications a pair of channels
+instead of 144. The transforms around them are additions on every channel, which pay where there are many channels, and
+only fused into few passes over memory: XLA does that. TensorFlow's own convolutions multiply directly on such
+processors.
 
 Reference:
-    Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, sections 4.1 and 4.3 (arXiv 1509.09308).
+    Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, sections 4.1 and 4.3
+    (arXiv 1509.09308).
 """
 
 from __future__ import annotations
@@ -152,7 +154,7 @@ def _both(matrix: Sequence[Sequence[float]], x: tf.Tensor, first: int, second: i
 
 
 def _combine(matrix: Sequence[Sequence[float]], parts: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Weighted sums of `parts`, one a row of the matrix. Written out: XLA fuses sums, not products of small matrices."""
+    """Weighted sums of `parts`, one a row of the matrix. Written out: XLA fuses sums, not small matrices' products."""
     sums = []
     for row in matrix:
         terms = [part if weight == 1 else part * float(weight) for weight, part in zip(row, parts) if weight]

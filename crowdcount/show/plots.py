@@ -51,18 +51,13 @@ def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | Non
         >>> np.array_equal(overlay(picture, np.zeros((3, 4), np.float32)), picture)
         True
     """
-    from matplotlib import colormaps
-
     height, width = picture.shape[:2]
     density = check_map(density, (height, width))
     scale = 1.0 if longest_side is None else min(1.0, longest_side / max(height, width))
     shown_width, shown_height = max(1, round(width * scale)), max(1, round(height * scale))
     people = Image.fromarray(density.astype(np.float32))
-    if scale == 1.0:
-        shown = picture.copy()
-    else:
-        shown = np.array(Image.fromarray(picture).resize((shown_width, shown_height)))
-    top, heat_of = _top(density), colormaps[HEAT]
+    shown = picture.copy() if scale == 1.0 else np.array(Image.fromarray(picture).resize((shown_width, shown_height)))
+    top = _top(density)
     # The cells cover whole multiples of 8 pixels, a little more than the picture: `box` cuts the rest off.
     cells_wide, cells_a_row = width / STRIDE, height / STRIDE / shown_height
     for start in range(0, shown_height, _ROWS):
@@ -73,11 +68,35 @@ def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | Non
             Image.Resampling.BILINEAR,
             box=(0, start * cells_a_row, cells_wide, min(end * cells_a_row, density.shape[0])),
         )
-        part = np.maximum(np.asarray(part)[..., np.newaxis], 0)
-        heat = heat_of(np.minimum(part[..., 0] / top, 1) ** _EXPONENT, bytes=True)[..., :3]
-        opacity = _OPACITY * part / (part + _HALF_OPAQUE)
+        heat, opacity = _heat(np.asarray(part), top)
         rows[:] = np.rint(rows * (1 - opacity) + heat * opacity)
     return shown
+
+
+def heat_layer(density: np.ndarray) -> np.ndarray:
+    """What `overlay` lays over a picture, by itself: for a page that lays it over with a slider.
+
+    Args:
+        density: people a cell, shape (rows, columns).
+
+    Returns:
+        uint8 RGBA, shape (rows, columns, 4), a pixel a cell.
+
+    Example:
+        >>> heat_layer(np.array([[0.0, 1.0]], np.float32))[..., 3].tolist()
+        [[0, 210]]
+    """
+    heat, opacity = _heat(density, _top(density))
+    return np.concatenate([heat, np.rint(255 * opacity).astype(np.uint8)], axis=-1)
+
+
+def _heat(density: np.ndarray, top: float) -> tuple[np.ndarray, np.ndarray]:
+    """The color of each place, uint8 (..., 3), and how much of the picture it hides, 0..1, (..., 1)."""
+    from matplotlib import colormaps
+
+    people = np.maximum(density, 0)[..., np.newaxis]
+    color = colormaps[HEAT](np.minimum(people[..., 0] / top, 1) ** _EXPONENT, bytes=True)[..., :3]
+    return color, _OPACITY * people / (people + _HALF_OPAQUE)
 
 
 def add_caption(picture: np.ndarray, text: str) -> np.ndarray:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 from keras import ops
 from tqdm import tqdm
 
+from crowdcount.counting.kinds import observe
 from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample
+from crowdcount.data.regions import within
 from crowdcount.errors import TrainingError
-from crowdcount.files import atomic_path, clear_leftovers
+from crowdcount.files import atomic_path
 from crowdcount.measuring import metrics
 from crowdcount.network.prediction import predict_density
+from crowdcount.training import losses
 
-HISTORY_FIELDS = ("epoch", "loss", "mae", "bias", "val_mae", "val_rmse", "val_bias", "val_sum", "seconds")
+# Errors and biases are in heads: of a crop in `mae` and `bias`, of a whole picture in those that begin with `val_`.
+HISTORY_FIELDS = (
+    *("epoch", "loss", "mae", "bias"),
+    *("val_log_ratio", "val_nae", "val_mae", "val_rmse", "val_bias", "val_sum", "seconds"),
+)
 
 
 @keras.saving.register_keras_serializable("crowdcount")
@@ -41,13 +45,25 @@ class CropMAE(keras.metrics.Mean):
 
 
 @keras.saving.register_keras_serializable("crowdcount")
-class CropBias(keras.metrics.Metric):
+class CropBias(keras.metrics.Mean):
+    """Mean of predicted minus true heads of the crops, from maps or padded points."""
+
+    def __init__(self, name="bias", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        true, predicted = _counts(y_true, y_pred)
+        return super().update_state(predicted - true)
+
+
+@keras.saving.register_keras_serializable("crowdcount")
+class Drift(keras.metrics.Metric):
     """Relative error of the summed counts of the last hundred or so steps: -0.1 is a tenth too few.
 
     The map's sum runs away before the loss shows it, so this stands in the progress line.
     """
 
-    def __init__(self, name="bias", **kwargs):
+    def __init__(self, name="drift", **kwargs):
         super().__init__(name=name, **kwargs)
         self.true = self.add_variable((), "zeros", name="true")
         self.predicted = self.add_variable((), "zeros", name="predicted")
@@ -66,6 +82,8 @@ class CropBias(keras.metrics.Metric):
 
 def _counts(y_true, y_pred):
     """Heads a crop, true and predicted; points are (B, N, 3) with a flag last, maps (B, h, w, 1)."""
+    if len(y_true.shape) == 4:
+        y_true, y_pred = losses.known_cells(y_true, y_pred)
     predicted = ops.sum(y_pred, axis=(1, 2, 3))
     true = ops.sum(y_true[..., 2], axis=1) if len(y_true.shape) == 3 else ops.sum(y_true, axis=(1, 2, 3))
     return ops.cast(true, predicted.dtype), predicted
@@ -74,52 +92,59 @@ def _counts(y_true, y_pred):
 class Validation(keras.callbacks.Callback):
     """Keeps the last weights, counts whole validation pictures, keeps the best weights.
 
-    Adds `val_mae`, `val_rmse`, `val_bias` and `val_sum` (heads counted in all) to the epoch's logs. Counts are scored
-    against the number of head annotations.
+    Adds `val_log_ratio`, `val_nae`, `val_mae`, `val_rmse`, `val_bias` and `val_sum` (heads counted in all) to the
+    epoch's logs. Counts are scored against the number of head annotations. The best are those of the lowest mean log
+    ratio (`crowdcount.measuring.metrics.log_ratio`): over a few dozen pictures the MAE is that of the few densest.
 
     Args:
         samples: validation pictures.
         every: epochs between two validations; the last epoch is always validated.
+        epochs: of the whole run.
         keep: called with `"best"` or `"last"`, the epoch's results and the calibration of ranges (none without
             validation pictures) while the validated weights are in the model.
-        best: lowest MAE so far, for a resumed run.
+        best: lowest mean log ratio so far, for a resumed run.
     """
 
     def __init__(
         self,
         samples: Sequence[Sample],
         every: int,
+        epochs: int,
         keep: Callable[[str, dict, Calibration | None], None],
         best: float = math.inf,
     ):
         super().__init__()
-        self.samples, self.every, self.keep, self.best = samples, every, keep, best
+        self.samples, self.every, self.epochs, self.keep, self.best = samples, every, epochs, keep, best
 
     def on_epoch_end(self, epoch, logs=None):
-        due = epoch + 1 == self.params["epochs"] or (epoch + 1) % self.every == 0
+        due = epoch + 1 == self.epochs or (epoch + 1) % self.every == 0
         with averaged_weights(self.model):
             results, calibration = self._validate(epoch) if self.samples and due else ({}, None)
             logs.update(results)
-            if results and results["val_mae"] < self.best:
-                self.best = results["val_mae"]
+            if results and results["val_log_ratio"] < self.best:
+                self.best = results["val_log_ratio"]
                 self.keep("best", {"epoch": epoch + 1, **results}, calibration)
             self.keep("last", {"epoch": epoch + 1, **results}, calibration)
 
     def _validate(self, epoch: int) -> tuple[dict[str, float], Calibration]:
-        true, predicted = [], []
+        seen = []
         for sample in tqdm(
             self.samples, f"validation {epoch + 1}", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr
         ):
-            true.append(sample.count)
-            predicted.append(predict_density(self.model, sample.read()).sum(dtype=np.float64))
-        true, predicted = np.array(true, float), np.array(predicted)
+            picture = sample.read()
+            density = predict_density(self.model, picture)
+            density, heads = within(sample.counted(picture.shape[:2]), density, sample.points)
+            seen.append(observe(picture, heads, density))
+        true, predicted = (np.array([getattr(each, key) for each in seen]) for key in ("true", "predicted"))
         results = {
-            "val_mae": float(metrics.mae(true, predicted)),
-            "val_rmse": float(metrics.rmse(true, predicted)),
+            "val_log_ratio": metrics.log_ratio(true, predicted),
+            "val_nae": metrics.nae(true, predicted),
+            "val_mae": metrics.mae(true, predicted),
+            "val_rmse": metrics.rmse(true, predicted),
             "val_bias": float(np.mean(predicted - true)),
             "val_sum": float(np.sum(predicted)),
         }
-        return results, Calibration(true, predicted)
+        return results, Calibration.of(seen)
 
 
 @contextmanager
@@ -135,71 +160,6 @@ def averaged_weights(model: keras.Model):
     finally:
         for variable, value in zip(model.trainable_variables, raw):
             variable.assign(value)
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Writes everything that a run needs to go on, each epoch, in one file that replaces the one before.
-
-    The file holds the weights, the optimizer's state (moments, averages, step), the epoch and `state`, as float32 and
-    JSON. The data need no state of their own: example n is a function of the seed and n.
-    """
-
-    def __init__(self, path: Path, state: dict, bias: CropBias):
-        super().__init__()
-        self.path, self.state, self.bias = path, state, bias
-
-    def on_train_begin(self, logs=None):
-        clear_leftovers(self.path.parent)  # up to a whole checkpoint a kill
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.state["epoch"] = epoch + 1
-        with atomic_path(self.path) as temporary, h5py.File(temporary, "w") as file:
-            for group, variables in _groups(self.model, self.bias).items():
-                for index, variable in enumerate(variables):
-                    file[f"{group}/{index}"] = ops.convert_to_numpy(variable)
-            file.attrs["state"] = json.dumps(self.state)
-
-
-def read_checkpoint(path: str | os.PathLike) -> dict:
-    """The state that a checkpoint was written with: epoch, recipe, seed, history and so on.
-
-    Raises:
-        TrainingError: for a file that is missing or damaged.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            return json.loads(file.attrs["state"])
-    except FileNotFoundError:
-        raise TrainingError(f"There is nothing to resume: {path} does not exist. Start without --resume.") from None
-    except (OSError, KeyError, ValueError) as error:
-        raise TrainingError(
-            f"The checkpoint {path} is damaged ({error}). Start another run in another folder; --init takes "
-            "the weights that this one kept."
-        ) from None
-
-
-def restore_checkpoint(path: str | os.PathLike, model: keras.Model, bias: CropBias) -> None:
-    """Load a checkpoint's weights and optimizer state into a compiled model, in place.
-
-    Raises:
-        TrainingError: for a checkpoint of another network or optimizer.
-    """
-    model.optimizer.build(model.trainable_variables)
-    with h5py.File(path, "r") as file:
-        for group, variables in _groups(model, bias).items():
-            stored = file[group]
-            shapes = [stored[str(index)].shape for index in range(len(stored))]
-            if shapes != [tuple(variable.shape) for variable in variables]:
-                raise TrainingError(
-                    f"The checkpoint {path} was written by another network or optimizer ({group} differ): resume with "
-                    "the design, width and recipe that the run began with."
-                )
-            for index, variable in enumerate(variables):
-                variable.assign(stored[str(index)][()])
-
-
-def _groups(model: keras.Model, bias: CropBias) -> dict[str, list]:
-    return {"model": model.variables, "optimizer": model.optimizer.variables, "bias": bias.variables}
 
 
 class History(keras.callbacks.Callback):
@@ -261,7 +221,7 @@ class RunawayWatch:
         self.settled = False
 
     def __call__(self, bias: float) -> bool:
-        """Take a step's `CropBias` and say whether to warn now."""
+        """Take a step's `Drift` and say whether to warn now."""
         self.step += 1
         if self.step >= self.WINDOW and abs(bias) < self.SETTLED:
             self.settled = True
@@ -272,22 +232,27 @@ class RunawayWatch:
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar for the whole run on a terminal, a line each minute elsewhere: loss, error, bias, time left.
+    """A bar for the whole run on a terminal, a line each minute elsewhere: loss, error, drift, time left.
 
-    Above it a line an epoch, and a warning when the bias runs away.
+    Above it a line an epoch, and a warning when the map's sum runs away.
+
+    Args:
+        done: steps that the run has behind it.
+        total: steps of the run.
+        epochs: of the run.
     """
 
-    def __init__(self, steps: int, first_epoch: int):
+    def __init__(self, done: int, total: int, epochs: int):
         super().__init__()
-        self.steps, self.first_epoch = steps, first_epoch
+        self.done, self.total, self.epochs = done, total, epochs
         self.runs_away = RunawayWatch()
         self.bar = None
 
     def on_train_begin(self, logs=None):
         terminal = sys.stderr.isatty()
         self.bar = tqdm(
-            total=self.params["epochs"] * self.steps,
-            initial=self.first_epoch * self.steps,
+            total=self.total,
+            initial=self.done,
             desc="training",
             unit="step",
             file=sys.stderr,
@@ -298,21 +263,22 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.bar.set_postfix(
-            loss=f"{logs['loss']:.4g}", mae=f"{logs['mae']:.1f}", bias=f"{logs['bias']:+.0%}", refresh=False
+            loss=f"{logs['loss']:.4g}", mae=f"{logs['mae']:.1f}", drift=f"{logs['drift']:+.0%}", refresh=False
         )
         self.bar.update()
-        if self.runs_away(logs["bias"]):
+        if self.runs_away(logs["drift"]):
             self.bar.write(
-                f"warning: the map's sum runs away: {logs['bias']:+.0%} over the last hundred steps, which the loss "
+                f"warning: the map's sum runs away: {logs['drift']:+.0%} over the last hundred steps, which the loss "
                 "may not show. If it does not come back, start again with a smaller learning rate.",
                 file=sys.stderr,
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        parts = [f"epoch {epoch + 1}/{self.params['epochs']}: loss {logs['loss']:.4g}, bias {logs['bias']:+.1%}"]
+        parts = [f"epoch {epoch + 1}/{self.epochs}: loss {logs['loss']:.4g}, bias {logs['bias']:+.2f} a crop"]
         if "val_mae" in logs:
             parts.append(
-                f"validation MAE {logs['val_mae']:.2f}, RMSE {logs['val_rmse']:.2f}, bias {logs['val_bias']:+.2f}, "
+                f"validation log ratio {logs['val_log_ratio']:.4f}, NAE {logs['val_nae']:.4f}, "
+                f"MAE {logs['val_mae']:.2f}, RMSE {logs['val_rmse']:.2f}, bias {logs['val_bias']:+.2f}, "
                 f"sum {logs['val_sum']:.0f}"
             )
         self.bar.write("; ".join(parts), file=sys.stderr)

@@ -2,7 +2,7 @@
 
 All are registered under `crowdcount`, so a model compiled with one of them is saved and loaded without naming
 it. Each returns one value a crop, and Keras averages over the batch. Maps have the shape (B, h, w, 1), and a
-map's sum is a count of heads.
+map's sum is a count of heads. Cells of a target map that are NaN (outside a region of interest) have no part in it.
 
 | loss | `y_true` | for |
 |---|---|---|
@@ -29,17 +29,29 @@ def _positive(name: str, value: float) -> float:
     return float(value)
 
 
-def _check_maps(y_true, y_pred) -> None:
-    """Refuse maps that would broadcast: (B, h, w) against (B, h, w, 1) gives a finite, meaningless loss."""
+def known_cells(y_true, y_pred):
+    """Both maps with 0 in the cells of which the target says nothing (NaN): outside a region of interest.
+
+    There the difference is 0 whatever is predicted, and so is its gradient.
+
+    Args:
+        y_true: target maps (B, h, w, 1) in heads a cell, NaN where nothing is known.
+        y_pred: predicted maps of the same shape.
+
+    Raises:
+        TrainingError: if the shapes differ: (B, h, w) against (B, h, w, 1) would broadcast to a meaningless loss.
+    """
     true_shape, pred_shape = tuple(y_true.shape), tuple(y_pred.shape)
     agree = len(true_shape) == len(pred_shape) == 4 and all(
-        a is None or b is None or a == b for a, b in zip(true_shape, pred_shape)
+        a is None or b is None or a == b for a, b in zip(true_shape, pred_shape, strict=True)
     )
     if not agree:
         raise TrainingError(
             "The target and the predicted density map must have the same shape (batch, height, width, 1), "
             f"received {true_shape} and {pred_shape}."
         )
+    unknown = ops.isnan(y_true)
+    return ops.where(unknown, ops.zeros_like(y_true), y_true), ops.where(unknown, ops.zeros_like(y_pred), y_pred)
 
 
 @keras.saving.register_keras_serializable("crowdcount")
@@ -70,7 +82,7 @@ class EuclideanLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction)
 
     def call(self, y_true, y_pred):
-        _check_maps(y_true, y_pred)
+        y_true, y_pred = known_cells(y_true, y_pred)
         return 0.5 * ops.sum(ops.square(y_true - y_pred), axis=(1, 2, 3))
 
 
@@ -228,7 +240,7 @@ class PoissonLoss(keras.losses.Loss):
         self.epsilon = _positive("epsilon", epsilon)
 
     def call(self, y_true, y_pred):
-        _check_maps(y_true, y_pred)
+        y_true, y_pred = known_cells(y_true, y_pred)
         # The docstring's formula, arranged so that rounding cannot make it negative where the maps are close.
         scale = y_true + self.epsilon
         excess = (y_pred - y_true) / scale
@@ -283,7 +295,7 @@ class MultiScaleLoss(keras.losses.Loss):
         self.count_weight = float(count_weight)
 
     def call(self, y_true, y_pred):
-        _check_maps(y_true, y_pred)
+        y_true, y_pred = known_cells(y_true, y_pred)
         error = y_true - y_pred  # sums are linear: pool the difference once, not both maps
         loss = self.count_weight * ops.abs(ops.sum(error, axis=(1, 2, 3)))
         for scale in self.scales:

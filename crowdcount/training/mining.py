@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from crowdcount.data.annotations import Sample
 from crowdcount.data.density import density_map, sum_pool
+from crowdcount.data.regions import cell_shares
 from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path
 from crowdcount.grid import STRIDE
@@ -120,7 +121,8 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
     )
     for number, sample in enumerate(shown):
         picture = sample.read()
-        true, predicted, corner = _look(network, picture, sample.points, np.random.default_rng(number))
+        counted = sample.counted(picture.shape[:2])
+        true, predicted, corner = _look(network, picture, sample.points, counted, np.random.default_rng(number))
         weight = (predicted - true) ** 2 / (true + 1)
         down, across = np.mgrid[: weight.shape[0], : weight.shape[1]]
         center = (corner + (np.stack([across, down], axis=-1) + 0.5) * _SIDE) / (picture.shape[1], picture.shape[0])
@@ -149,7 +151,11 @@ def _limited(weight: np.ndarray, picture: np.ndarray, most: float) -> np.ndarray
 
 
 def _look(
-    network: keras.Model, picture: np.ndarray, points: np.ndarray, rng: np.random.Generator
+    network: keras.Model,
+    picture: np.ndarray,
+    points: np.ndarray,
+    counted: np.ndarray | None,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """People in each square of a picture, annotated and predicted, and x and y of the first square's corner."""
     height, width = picture.shape[:2]
@@ -157,6 +163,7 @@ def _look(
         shrink, left, top = 2, 0, 0
         seen = np.asarray(Image.fromarray(picture).reduce(shrink))
         true = density_map(points / shrink, seen.shape[:2], sigma=_SIGMA / shrink, stride=STRIDE)
+        inside = None if counted is None else cell_shares(counted[::shrink, ::shrink])
     else:
         shrink = 1
         left, top = (STRIDE * int(rng.integers(0, side // 2 // STRIDE + 1)) for side in (width, height))
@@ -165,5 +172,9 @@ def _look(
         # The map is made for the whole picture and cut, as it is in training.
         true = density_map(points, (height, width), sigma=_SIGMA, stride=STRIDE)
         true = true[top // STRIDE :, left // STRIDE :][:rows, :columns]
+        inside = None if counted is None else cell_shares(counted)[top // STRIDE :, left // STRIDE :][:rows, :columns]
     cells = _SIDE // shrink // STRIDE
-    return sum_pool(true, cells), sum_pool(predict_density(network, seen), cells), (left, top)
+    predicted = predict_density(network, seen)
+    if inside is not None:  # outside a region of interest nothing is known
+        true, predicted = true * inside, predicted * inside
+    return sum_pool(true, cells), sum_pool(predicted, cells), (left, top)

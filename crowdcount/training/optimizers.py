@@ -1,10 +1,46 @@
-"""Keras optimizers with a rate of its own for each layer."""
+"""Keras optimizers with a rate of its own for each layer, and the rate that falls over a run of several phases."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import keras
+from keras import ops
+
+
+class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that rises from 0 over the first hundred steps of a phase, then falls by one cosine over the whole run.
+
+    A run of one phase has Keras's `CosineDecay` with a warm-up.
+
+    Args:
+        peak: the highest rate of a run that had this phase alone.
+        steps: steps of the phase; a tenth of them at most warms up.
+        before: steps of the run before the phase.
+        total: steps of the run.
+
+    Reference:
+        Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5.
+
+    Example:
+        >>> rate = WarmCosine(2e-5, 1000, before=1000, total=2000)
+        >>> [round(float(rate(step)) * 1e5, 2) for step in (0, 100, 1000)]
+        [0.0, 0.92, 0.0]
+    """
+
+    def __init__(self, peak: float, steps: int, *, before: int, total: int):
+        self.peak, self.before, self.total = peak, before, total
+        self.warmup = min(100, max(1, steps // 10))
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        along = (self.before + ops.maximum(step - self.warmup, 0.0)) / max(1, self.total - self.warmup)
+        falling = 0.5 * self.peak * (1 + ops.cos(math.pi * ops.minimum(along, 1.0)))
+        return falling * ops.minimum(step / self.warmup, 1.0)
+
+    def get_config(self) -> dict:
+        return {"peak": self.peak, "steps": self.warmup * 10, "before": self.before, "total": self.total}
 
 
 class _LayerRates:

@@ -6,17 +6,17 @@ uninterrupted one would have read, however many threads prepare it.
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from crowdcount.data.annotations import Sample
-from crowdcount.data.density import density_map, load_density_map, sum_pool
+from crowdcount.data.density import density_map
+from crowdcount.data.regions import cell_shares
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE
 from crowdcount.training.nobody import draw_nothing, strew
@@ -31,7 +31,7 @@ PADDING_COLOR = (124, 117, 104)
 
 @dataclass(frozen=True)
 class RandomCrops:
-    """Square crops at random places, mirrored half of the time, optionally at a random scale, in other light or weather.
+    """Square crops at random places, mirrored half of the time, optionally of other size, light, weather, sharpness.
 
     Attributes:
         size: side in pixels, a multiple of 8.
@@ -46,6 +46,9 @@ class RandomCrops:
         haze: largest share of a light gray that is mixed into the pixels; less is drawn more often.
         clutter: share of the crops over which scraps as small as far heads are strewn, thickly where the crop is blank.
             Without them a network counts confetti, leaves and litter.
+        soft: share of the crops that look as from a cheap or far camera: shrunk to 0.45 to 1 of their size and
+            enlarged again, then stored as a JPEG.
+        turned: whether crops are turned by quarters, too: for things that have no upright, as cells.
     """
 
     size: int = 256
@@ -56,6 +59,8 @@ class RandomCrops:
     gray: float = 0.0
     haze: float = 0.0
     clutter: float = 0.0
+    soft: float = 0.0
+    turned: bool = False
 
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
@@ -66,7 +71,7 @@ class RandomCrops:
         for name, share in {"blank": self.blank, "haze": self.haze}.items():
             if not 0 <= share < 1:
                 raise DataError(f"`{name}` is a share, from 0 to below 1. Received: {name}={share}")
-        for name, share in {"gray": self.gray, "clutter": self.clutter}.items():
+        for name, share in {"gray": self.gray, "clutter": self.clutter, "soft": self.soft}.items():
             if not 0 <= share <= 1:
                 raise DataError(f"`{name}` is a share, from 0 to 1. Received: {name}={share}")
 
@@ -95,7 +100,10 @@ class RandomCrops:
         gray = bool(rng.random() < self.gray)
         haze = self.haze * float(rng.random()) ** 2, int(rng.integers(128, 256))
         clutter = int(rng.integers(1, 2**31)) if rng.random() < self.clutter else 0
-        return Place(height, width, top, left, self.size, self.size, mirrored, blank, gamma, gray, haze, clutter)
+        soft = int(rng.integers(1, 2**31)) if rng.random() < self.soft else 0
+        turns = int(rng.integers(4)) if self.turned else 0
+        side = self.size
+        return Place(height, width, top, left, side, side, mirrored, blank, gamma, gray, haze, clutter, soft, turns)
 
     def _offset(self, rng: np.random.Generator, side: int, point: float | None) -> int:
         """Where a crop begins along one side of the picture, in cells; `point` comes to lie in its middle half."""
@@ -135,7 +143,8 @@ class Place:
 
     With a `blank` other than 0 the example shows nothing instead, drawn with that seed. `gamma`, `gray` and `haze`
     (a share, and the level of the gray that is mixed in) change the light and the colors; a `clutter` other than 0 is
-    the seed of scraps strewn over it all, see `RandomCrops`.
+    the seed of scraps strewn over it all, one of `soft` that of how soft it is, see `RandomCrops`.
+    `turns` quarters to the left come last; a place that is turned is square.
     """
 
     picture_height: int
@@ -150,6 +159,8 @@ class Place:
     gray: bool = False
     haze: tuple[float, int] = (0.0, 255)
     clutter: int = 0
+    soft: int = 0
+    turns: int = 0
 
     def cut_picture(self, picture: np.ndarray) -> np.ndarray:
         """The example's pixels, uint8 (height, width, 3), from the whole picture, uint8 (H, W, 3)."""
@@ -176,11 +187,13 @@ class Place:
             pixels = _levels(self.gamma, *self.haze)[pixels]
         if self.gray:
             pixels = np.asarray(Image.fromarray(pixels).convert("L").convert("RGB"))
+        if self.soft:
+            pixels = _soften(pixels, self.soft)
         if pixels.shape[:2] != (self.height, self.width):
             whole = np.full((self.height, self.width, 3), PADDING_COLOR, np.uint8)
             whole[: pixels.shape[0], : pixels.shape[1]] = pixels
             pixels = whole
-        return pixels[:, ::-1] if self.mirrored else pixels
+        return np.rot90(pixels[:, ::-1] if self.mirrored else pixels, self.turns)
 
     def cut_map(self, density: np.ndarray) -> np.ndarray:
         """The example's cells, float32 (height / 8, width / 8), from the resized picture's map at stride 8."""
@@ -191,7 +204,7 @@ class Place:
         if self.blank:
             return whole
         whole[: cells.shape[0], : cells.shape[1]] = cells
-        return whole[:, ::-1] if self.mirrored else whole
+        return np.rot90(whole[:, ::-1] if self.mirrored else whole, self.turns)
 
     def cut_points(self, points: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
         """The heads inside the box, (N, 2) x y in its pixels; `scale` is (across, down) of the resizing."""
@@ -201,7 +214,22 @@ class Place:
         inside = inside[np.all((inside >= 0) & (inside < (self.width, self.height)), axis=1)]
         if self.mirrored:
             inside = inside * (-1, 1) + (self.width, 0)
+        for _ in range(self.turns):
+            inside = inside[:, ::-1] * (1, -1) + (0, self.width)
         return inside
+
+
+def _soften(pixels: np.ndarray, seed: int) -> np.ndarray:
+    """The pixels as a cheap camera gives them: shrunk to 0.45 to 1 of their size and enlarged again, then as a JPEG."""
+    rng = np.random.default_rng(seed)
+    factor = float(np.exp(rng.uniform(np.log(0.45), 0.0)))
+    height, width = pixels.shape[:2]
+    small = (max(1, round(width * factor)), max(1, round(height * factor)))
+    image = Image.fromarray(pixels).resize(small, Image.Resampling.BICUBIC)
+    image = image.resize((width, height), Image.Resampling.BICUBIC)
+    stored = io.BytesIO()
+    image.save(stored, "JPEG", quality=int(rng.integers(20, 81)))
+    return np.asarray(Image.open(stored).convert("RGB"))
 
 
 def _levels(gamma: float, haze: float, gray: int) -> np.ndarray:
@@ -217,7 +245,7 @@ def example(
     *,
     sigma: float | str = 15.0,
     target: str = "map",
-    density: np.ndarray | None = None,
+    counted: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One training example: the picture's and the target's pixels at the same place.
 
@@ -230,29 +258,29 @@ def example(
         place: what to cut, see `RandomCrops.place`.
         sigma: kernel of the map in pixels of the resized picture, see `crowdcount.data.density.density_map`.
         target: `"map"`, or `"points"` for losses that take heads.
-        density: the picture's map at stride 1, (H, W), where it has been prepared; it cannot be resized.
+        counted: bool (H, W), where in the picture is counted; None for everywhere. Cells that lie outside for more
+            than a half are NaN in the map: neither the target nor the loss knows them. The pixels stay.
 
     Returns:
         uint8 (height, width, 3), and float32 (height / 8, width / 8, 1) or (N, 3) with x, y and 1 for each head.
 
     Raises:
-        DataError: where a prepared map does not fit its picture.
+        DataError: where points are asked for and only a part is counted.
     """
     pixels = place.cut_picture(picture)
     size = (place.picture_height, place.picture_width)
     scale = (size[1] / picture.shape[1], size[0] / picture.shape[0])
     if target == "points":
+        if counted is not None:
+            raise DataError(
+                "Heads as the target cannot leave out a region. Train on maps where a data set has regions."
+            )
         heads = place.cut_points(points, scale)
         return pixels, np.concatenate([heads, np.ones((len(heads), 1))], axis=1).astype(np.float32)
-    if density is None:
-        cells = density_map(points * scale, size, sigma=sigma, stride=STRIDE)
-    elif density.shape == picture.shape[:2] == size:
-        cells = sum_pool(density)
-    else:
-        raise DataError(
-            f"A prepared density map has shape {density.shape}, its picture {picture.shape[:2]}, and it is asked for at "
-            f"{size}. Prepared maps train at scale 1 only; make them anew with `crowdcount density`."
-        )
+    cells = density_map(points * scale, size, sigma=sigma, stride=STRIDE)
+    if counted is not None:
+        resized = np.asarray(Image.fromarray(counted).resize(size[::-1], Image.Resampling.NEAREST))
+        cells = np.where(cell_shares(resized) < 0.5, np.float32(np.nan), cells)
     return pixels, place.cut_map(cells)[..., None]
 
 
@@ -263,7 +291,6 @@ def training_dataset(
     batch: int,
     sigma: float | str | Callable[[Sample], float | str] = 15.0,
     target: str = "map",
-    maps: str | os.PathLike | None = None,
     seed: int = 0,
     first_example: int = 0,
     hard: tuple[HardPlaces, float] | None = None,
@@ -278,7 +305,6 @@ def training_dataset(
         batch: examples a batch; 1 where examples differ in size.
         sigma: kernel in pixels, `"adaptive"`, or a function that gives a sample's.
         target: `"map"` or `"points"` (padded to the batch's most heads; the third column tells heads from padding).
-        maps: folder of prepared HDF5 maps at stride 1, one `<name>.h5` a sample; `None` to make maps on the fly.
         seed: the same seed gives the same examples in the same order.
         first_example: number of examples that an earlier part of this run has read.
         hard: places, and the share of the examples that shows one of them, drawn by weight, in place of a crop of the
@@ -288,8 +314,8 @@ def training_dataset(
         Batches of uint8 (batch, height, width, 3) and float32 (batch, height / 8, width / 8, 1) or (batch, N, 3).
 
     Raises:
-        DataError: for no samples, patches of different sizes in a batch of more than one, or hard places with the paper's
-            patches, which lie where the paper cuts them.
+        DataError: for no samples, patches of different sizes in a batch of more than one, or hard places with the
+            paper's patches, which lie where the paper cuts them.
     """
     import tensorflow as tf
 
@@ -326,9 +352,9 @@ def training_dataset(
         sample = samples[index]
         picture = sample.read()
         place = crops.place(crop, *picture.shape[:2], key, epoch, **options)
-        density = load_density_map(Path(maps) / f"{sample.name}.h5") if maps is not None else None
         kernel = sigma(sample) if callable(sigma) else sigma
-        return example(picture, sample.points, place, sigma=kernel, target=target, density=density)
+        counted = sample.counted(picture.shape[:2])
+        return example(picture, sample.points, place, sigma=kernel, target=target, counted=counted)
 
     def load(number):
         pixels, wanted = tf.numpy_function(make, [number], (tf.uint8, tf.float32))

@@ -1,30 +1,35 @@
-"""Training with `model.fit`, from a recipe's name to weights with a card."""
+"""Training with `model.fit`, from a recipe to weights with a card: `train`."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import platform
 import re
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
 from crowdcount import errors
 from crowdcount.counting.ranges import Calibration
-from crowdcount.data.annotations import Sample
+from crowdcount.data.annotations import Sample, parse_spec
+from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
-from crowdcount.network import weight_files as model_files
+from crowdcount.measuring.metrics import log_ratio
+from crowdcount.network.cards import model_card
 from crowdcount.network.csrnet import CSRNet
-from crowdcount.network.designs import DESIGNS
-from crowdcount.training import callbacks, mining, pipeline
-from crowdcount.training.recipes import Recipe, find_recipe
+from crowdcount.network.locate import SUFFIX
+from crowdcount.network.weight_files import save_weights
+from crowdcount.training import callbacks, mining, pipeline, start
+from crowdcount.training.card import run_card
+from crowdcount.training.plan import Plan, Stretch, new_plan, resumed_plan
+from crowdcount.training.recipes import Recipe
+from crowdcount.training.state import NAME, Checkpoint, check_pictures, new_state, read_state, restore_checkpoint
+
+BEST, LAST = f"best{SUFFIX}", f"last{SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class TrainingResult:
         model: the network with its last weights (averaged ones where the recipe averages), not compiled: `compile`
             it to train on in Python, or `save` it.
         history: one dictionary an epoch, as in `history.csv`.
-        best: weight file of the lowest validation MAE, `None` without validation pictures.
+        best: weight file of the lowest mean log ratio on validation, `None` without validation pictures.
         last: weight file of the last epoch.
     """
 
@@ -50,44 +55,53 @@ def train(
     validation: Sequence[Sample] = (),
     *,
     out: str | os.PathLike,
-    recipe: str = "default",
+    recipe: str | Recipe | None = None,
     resume: bool = False,
     epochs: int | None = None,
-    design: str = "B",
-    width: float = 1.0,
-    init: str = "imagenet",
+    design: str | None = None,
+    width: float | None = None,
+    init: str | None = None,
     imagenet_file: str | os.PathLike | None = None,
-    maps: str | os.PathLike | None = None,
-    seed: int = 0,
+    seed: int | None = None,
+    dataset: str | None = None,
+    root: str | os.PathLike | None = None,
     command: str | None = None,
+    thing: str = "people",
 ) -> TrainingResult:
     """Train CSRNet on head annotations.
 
     `out` receives `best.weights.h5` and `last.weights.h5` with their cards, `history.csv`, TensorBoard's log and, for
-    `resume`, one checkpoint that each epoch replaces.
+    `resume`, one checkpoint that each epoch replaces. The best weights are those of the lowest mean log ratio on the
+    validation pictures, see `crowdcount.measuring.metrics.log_ratio`.
 
     Args:
         samples: pictures to learn from.
         validation: pictures to choose the best epoch on, counted whole and never learned from.
         out: folder to write to.
-        recipe: `"default"`, `"paper"`, or `"finish"` to go on from trained weights, see `crowdcount.training.recipes`.
-        resume: go on with the run whose checkpoint lies in `out`, to the result that it would have had.
-        epochs: instead of the recipe's. The learning rate of `"default"` decays over all of them: another number on
-            resuming is another result.
-        design, width: see `crowdcount.CSRNet`.
-        init: `"imagenet"`, `"none"` for random weights, or the name or file of weights to start from.
+        recipe: name of a recipe (`"default"`; `"clear"` or `"finish"` to go on from trained weights; `"wide"`;
+            `"few"` for a few pictures of things that have no upright; `"paper"`), or a `Recipe` of your own, see
+            `crowdcount.training.recipes`.
+        resume: go on with the run whose checkpoint lies in `out`, to the result that it would have had. Its settings
+            are known: what is given besides must be what it was.
+        epochs: instead of the recipe's, its phases stretched alike. The learning rate decays over all of them: another
+            number on resuming is another result.
+        design, width: see `crowdcount.CSRNet`; B and 1 where they are not given.
+        init: `"imagenet"`, `"none"` for random weights, or the name or file of weights to start from. Not given: as
+            `"imagenet"`, but `"general"` where these cannot be had and `dataset` says that the pictures are your own.
         imagenet_file: see `crowdcount.CSRNet`.
-        maps: folder of density maps prepared by `crowdcount density --stride 1`; made on the fly without it. Prepared
-            maps are not resized, so pictures are not either.
-        seed: of the first weights, the crops and their order.
+        seed: of the first weights, the crops and their order; 0 where it is not given.
+        dataset, root: name and folder that the pictures were read from by `crowdcount.load_dataset`, for the card and
+            for `crowdcount train --resume`.
         command: the command line, for the card.
+        thing: what the annotations mark, in the plural, for the card: captions, warnings and reports of counts speak
+            of it.
 
     Returns:
         A `TrainingResult`.
 
     Raises:
         TrainingError: where the run cannot start, be resumed, or its loss is no number any more.
-        DataError: where `samples` are empty or a prepared map does not fit.
+        DataError: where `samples` are empty.
         WeightsError: where the first weights are missing or do not fit.
 
     Example:
@@ -98,141 +112,156 @@ def train(
         >>> result.last.name
         'last.weights.h5'
     """
-    plan = find_recipe(recipe)
     out = Path(out)
-    checkpoint = out / "checkpoint.h5"
-    state = callbacks.read_checkpoint(checkpoint) if resume else None
-    if state is None and checkpoint.exists():
-        raise TrainingError(
-            f"{out} holds a run already. Go on with it (resume=True, --resume) or choose another folder."
-        )
-    settings = {
-        "recipe": recipe,
-        "design": design,
-        "width": width,
-        "seed": seed,
-        "pictures": len(samples),
-        "annotations": _fingerprint(samples, validation),
-        "maps": None if maps is None else Path(maps).name,
-    }
-    if state is not None:
-        changed = {key: (state[key], value) for key, value in settings.items() if state.get(key) != value}
-        if changed:
-            text = ", ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
-            raise TrainingError(f"The run in {out} was started otherwise: {text}. Resume it as it was started.")
+    asked = {"recipe": recipe, "epochs": epochs, "design": design, "width": width, "init": init, "seed": seed}
+    if resume:
+        state = read_state(out)
+        plan = resumed_plan(state, **asked)
+        check_pictures(state, samples, validation)
+        state["epochs"] = plan.epochs
     else:
-        state = {**settings, "init": init, "epoch": 0, "history": [], "best": None}
-    epochs = epochs or state.get("epochs") or plan.epochs
-    if epochs < 1:
-        raise TrainingError(f"At least one epoch is needed. Received: epochs={epochs}")
-    state["epochs"] = epochs
+        if (out / NAME).exists():
+            raise TrainingError(
+                f"{out} holds a run already. Go on with it (resume=True, --resume) or choose another folder."
+            )
+        plan = _begin(asked, dataset, imagenet_file)
+        source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
+        source["thing"] = thing
+        state = new_state(plan, samples, validation, **source)
+    return _Run(out, plan, state, samples, validation, imagenet_file)()
 
-    if plan.goes_on and state["init"] in ("imagenet", "none"):
-        raise TrainingError(
-            f"The recipe {recipe!r} goes on from trained weights. Received: init={state['init']!r}. Give the name or the "
-            "file of weights (init=, --init), or begin with the recipe 'default'."
+
+def _begin(asked: dict, dataset: str | None, imagenet_file: str | os.PathLike | None) -> Plan:
+    """The plan of a new run, with first weights that can be had."""
+    plan = new_plan(**asked)
+    if asked["init"] is not None:
+        return plan
+    init = start.first_weights(plan.design, plan.width, imagenet_file, own_data=_is_own(dataset))
+    if init != plan.init:
+        print(f"ImageNet's weights cannot be had: training goes on from {init!r}.", file=sys.stderr)
+    return new_plan(**{**asked, "init": init})
+
+
+def _is_own(dataset: str | None) -> bool:
+    """Whether a data set's name says that its pictures are the user's own."""
+    return dataset is not None and all(name not in DATASETS for name, _, _ in parse_spec(dataset))
+
+
+class _Run:
+    """A run from where its state says that it is to its end."""
+
+    def __init__(
+        self,
+        out: Path,
+        plan: Plan,
+        state: dict,
+        samples: Sequence[Sample],
+        validation: Sequence[Sample],
+        imagenet_file: str | os.PathLike | None,
+    ):
+        self.out, self.plan, self.state = out, plan, state
+        self.samples, self.validation, self.imagenet_file = samples, validation, imagenet_file
+        self.history = callbacks.History(out / "history.csv", state["history"])
+
+    def __call__(self) -> TrainingResult:
+        plan, begun = self.plan, self.state["epoch"] > 0
+        keras.utils.set_random_seed(plan.seed)
+        # Of a run that is resumed the weights are in the checkpoint.
+        self.model = CSRNet(plan.design, plan.width) if begun else start.build(plan, self.imagenet_file)
+        self.hard = self._hard_places(begun)
+        for stretch in plan.stretches(self.samples):
+            if self.state["epoch"] <= stretch.end:
+                self._stretch(stretch)
+        # Without the recipe's optimizer, whose rates are functions: a saved model could not name them.
+        plain = CSRNet(plan.design, plan.width)
+        plain.set_weights(self.model.get_weights())
+        best = self.out / BEST
+        return TrainingResult(plain, self.state["history"], best if best.exists() else None, self.out / LAST)
+
+    def _stretch(self, stretch: Stretch) -> None:
+        """One phase, or what is left of it; its averaged weights are in the model afterwards."""
+        phase, epoch = stretch.phase, self.state["epoch"]
+        start.freeze(self.model, phase.frozen)
+        drift = callbacks.Drift()
+        self.model.compile(
+            phase.optimizer((stretch.end - stretch.first) * stretch.steps, stretch.before, stretch.total),
+            self.plan.recipe.loss(),
+            metrics=[callbacks.CropMAE(), callbacks.CropBias(), drift],
+            jit_compile=False,  # XLA compiles anew for every size of crop, and its CPU convolutions are slower
         )
+        if epoch > stretch.first:
+            if self.state["phase"] not in (None, phase.name):
+                raise TrainingError(
+                    f"The run ended its epoch {epoch} in the phase {self.state['phase']!r}; with epochs="
+                    f"{self.plan.epochs} that is in {phase.name!r}. Resume it with the epochs that it began with."
+                )
+            restore_checkpoint(self.out / NAME, self.model, drift)
+        if epoch < stretch.end:
+            self.state["phase"] = phase.name
+            self._fit(stretch, drift)
+        if self.model.optimizer.use_ema:
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
-    keras.utils.set_random_seed(seed)
-    model = build(plan, design, width, init if state["epoch"] == 0 else "none", imagenet_file)
-    crops = plan.crops
-    if maps is not None and isinstance(crops, pipeline.RandomCrops):
-        crops = replace(crops, scale=(1.0, 1.0))
-    steps = pipeline.epoch_steps(samples, crops, plan.batch)
-    hard = None
-    if plan.hard:
-        start = time.monotonic()
-        hard = _hard_places(out, model, samples, found=state["epoch"] > 0), plan.hard
-        state["looked"] = state.get("looked", 0.0) + time.monotonic() - start
-    bias = callbacks.CropBias()
-    model.compile(
-        plan.optimizer(steps * epochs),
-        plan.loss(),
-        metrics=[callbacks.CropMAE(), bias],
-        jit_compile=False,  # XLA compiles anew for every size of crop, and its CPU convolutions are slower
-    )
-    if state["epoch"]:
-        callbacks.restore_checkpoint(checkpoint, model, bias)
+    def _fit(self, stretch: Stretch, drift: callbacks.Drift) -> None:
+        phase, recipe, epoch = stretch.phase, self.plan.recipe, self.state["epoch"]
+        done = (epoch - stretch.first) * stretch.steps
+        examples = pipeline.training_dataset(
+            self.samples,
+            phase.crops,
+            batch=phase.batch,
+            sigma=recipe.sigma,
+            seed=self.plan.seed,
+            first_example=stretch.examples + done * phase.batch,
+            hard=self.hard,
+        )
+        with _readable_errors():
+            self.model.fit(
+                examples,
+                steps_per_epoch=stretch.steps,
+                initial_epoch=epoch,
+                epochs=stretch.end,
+                shuffle=False,  # the data set has its own order
+                verbose=0,
+                callbacks=[
+                    callbacks.StopOnNaN(),
+                    callbacks.Validation(
+                        self.validation, recipe.validate_every, self.plan.epochs, self._keep, self._best()
+                    ),
+                    self.history,
+                    Checkpoint(self.out / NAME, self.state, drift),
+                    callbacks.Progress(stretch.before + done, stretch.total, self.plan.epochs),
+                    keras.callbacks.TensorBoard(self.out / "tensorboard", write_graph=False),
+                ],
+            )
 
-    history = callbacks.History(out / "history.csv", state["history"])
-
-    def keep(which: str, results: dict, calibration: Calibration | None) -> None:
-        card = {
-            "network": network_card(design, width),
-            "recipe": recipe,
-            "init": Path(state["init"]).name,
-            "seed": seed,
-            "pictures": len(samples),
-            "validation_pictures": len(validation),
-            "epochs": epochs,
-            "kept_epoch": results["epoch"],
-            "validation": {key.removeprefix("val_"): value for key, value in results.items() if key != "epoch"},
-            "training_hours": round((state.get("looked", 0.0) + history.seconds()) / 3600, 2),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.python_implementation()} "
-            f"{platform.python_version()}, Keras {keras.version()} on {keras.backend.backend()}",
-            "command": command,
-            "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "license": "MIT for the weights; the pictures they were trained on have terms of their own",
-        }
-        if calibration is not None:
-            card["calibration"] = calibration.card()
+    def _keep(self, which: str, results: dict, calibration: Calibration | None) -> None:
+        """Write the model's weights, with a card, as the best or the last ones."""
+        seconds = self.state.get("looked", 0.0) + self.history.seconds()
+        card = run_card(self.plan, self.state, results, calibration, validation=len(self.validation), seconds=seconds)
         if which == "best":
-            state["best"] = results["val_mae"]
-        model_files.save_weights(model, out / f"{which}.weights.h5", card)
+            self.state["best"] = results["val_log_ratio"]
+        save_weights(self.model, self.out / (BEST if which == "best" else LAST), card)
 
-    dataset = pipeline.training_dataset(
-        samples,
-        crops,
-        batch=plan.batch,
-        sigma=plan.sigma,
-        maps=maps,
-        seed=seed,
-        first_example=state["epoch"] * steps * plan.batch,
-        hard=hard,
-    )
-    best = float("inf") if state["best"] is None else state["best"]
-    with _readable_errors():
-        model.fit(
-            dataset,
-            steps_per_epoch=steps,
-            initial_epoch=state["epoch"],
-            epochs=epochs,
-            shuffle=False,  # the data set has its own order
-            verbose=0,
-            callbacks=[
-                callbacks.StopOnNaN(),
-                callbacks.Validation(validation, plan.validate_every, keep, best),
-                history,
-                callbacks.Checkpoint(checkpoint, state, bias),
-                callbacks.Progress(steps, state["epoch"]),
-                keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
-            ],
-        )
-    if model.optimizer.use_ema:
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-    # Without the recipe's optimizer, whose rates are functions: a saved model could not name them, and would not open.
-    plain = CSRNet(design, width)
-    plain.set_weights(model.get_weights())
-    best_file = out / f"best{model_files.SUFFIX}"
-    return TrainingResult(
-        plain, state["history"], best_file if best_file.exists() else None, out / f"last{model_files.SUFFIX}"
-    )
+    def _best(self) -> float:
+        """The lowest mean log ratio so far."""
+        if self.state["best"] is None and self.state["epoch"] and (self.out / BEST).exists():
+            # A run of before kept the best by another measure: its card has the counts.
+            kept = Calibration.from_card(model_card(self.out / BEST).content)
+            self.state["best"] = kept and log_ratio(kept.true, kept.predicted)
+        return float("inf") if self.state["best"] is None else self.state["best"]
 
-
-def _hard_places(out: Path, model: keras.Model, samples: Sequence[Sample], found: bool) -> mining.HardPlaces:
-    """The places that the run's first weights have trouble with, found once and kept for resuming."""
-    file = out / "hard.npz"
-    if found:
-        return mining.load_hard_places(file, len(samples))
-    places = mining.find_hard_places(model, samples)
-    places.save(file)
-    return places
-
-
-def _fingerprint(*groups: Sequence[Sample]) -> str:
-    """Digits that change with the pictures' names, their number of heads, and which of them are for validation."""
-    names = [[(sample.name, sample.count) for sample in samples] for samples in groups]
-    return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
+    def _hard_places(self, begun: bool) -> tuple[mining.HardPlaces, float] | None:
+        """The places that the run's first weights have trouble with, found once and kept for resuming."""
+        share, file = self.plan.recipe.hard, self.out / "hard.npz"
+        if not share:
+            return None
+        if begun:
+            return mining.load_hard_places(file, len(self.samples)), share
+        began = time.monotonic()
+        places = mining.find_hard_places(self.model, self.samples)
+        places.save(file)
+        self.state["looked"] = time.monotonic() - began
+        return places, share
 
 
 @contextmanager
@@ -249,21 +278,3 @@ def _readable_errors() -> Iterator[None]:
         if not any(kind in vars(errors) for kind, _ in reasons):
             raise
         raise TrainingError(f"A picture cannot be trained on. {reasons[0][1]}") from None
-
-
-def build(
-    plan: Recipe, design: str, width: float, init: str, imagenet_file: str | os.PathLike | None = None
-) -> keras.Model:
-    """The network as a recipe starts it: first weights, frozen layers."""
-    model = CSRNet(design, width, weights=None if init == "none" else init, imagenet_file=imagenet_file)
-    if init in ("imagenet", "none"):
-        plan.start(model)
-    for layer in model.layers:
-        layer.trainable = not layer.name.startswith(plan.frozen)
-    return model
-
-
-def network_card(design: str, width: float) -> dict:
-    """The part of a card that says which network the weights fit."""
-    rates = {f"dilated{position}": rate for position, rate in enumerate(DESIGNS[design], start=1)}
-    return {"design": design, "width": width, "rates": rates}

@@ -20,6 +20,7 @@ from crowdcount.area.zones import count_zones
 from crowdcount.counting.pictures import count
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.results import CountResult
+from crowdcount.counting.scale import check_scale
 from crowdcount.errors import DataError, VideoError
 from crowdcount.network.loading import Model, load_network
 from crowdcount.video.files import AnnotatedVideo
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 SMOOTH = 5.0
 """Seconds over which counts are smoothed, unless others are asked for."""
 
+# People in the frame that settles the scale: of fewer the sizes tell little.
+_SETTLED = 10
 # Times that should be whole multiples of the interval miss them by a rounding error of the video's clock.
 _SLACK = 1e-3
 
@@ -46,6 +49,7 @@ def count_video(
     seconds: float | None = None,
     smooth: float = SMOOTH,
     coverage: float = COVERAGE,
+    scale: float | None = None,
     annotated: str | os.PathLike | None = None,
     timeout: float = 10.0,
     patience: float = 600.0,
@@ -70,6 +74,8 @@ def count_video(
         seconds: stop after so many seconds of the video or the camera.
         smooth: time constant of the smoothing in seconds; 0 for none.
         coverage: as for `counting.count`. The range is one for single pictures.
+        scale: as for `counting.count`. None: the first frame with ten people or more chooses, and all that follow
+            are counted at its scale: a camera's heads stay as large as they are, and counts don't jump.
         annotated: write a video with the density map over every frame, the count, the time and the zones to
             this file (`.mp4`, `.mov` or `.mkv`). It is whole once the iteration has ended, in whatever way:
             at the video's end, by an error, by `close()` or by Ctrl-C. Until then `.mp4` and `.mov` hold 72
@@ -103,17 +109,19 @@ def count_video(
         allowed = value is None or value > 0 or value == 0 and least == "0 or more"
         if not allowed or value is not None and not math.isfinite(value):
             raise DataError(f"{name} must be a number of seconds {least}. Received: {name}={value}")
+    if scale is not None:
+        check_scale(scale)
     require_av()
     source_name(source)  # raises for what is no source
     path = video_path(source)
-    if annotated is not None and path is not None and os.path.isfile(path):
-        if os.path.realpath(annotated) == os.path.realpath(path):
-            raise DataError(f"The annotated video would replace the source, {path}. Choose another file.")
+    replaced = annotated is not None and path is not None and os.path.isfile(path)
+    if replaced and os.path.realpath(annotated) == os.path.realpath(path):
+        raise DataError(f"The annotated video would replace the source, {path}. Choose another file.")
     named = read_zones(zones) if zones is not None else []
     film = None if annotated is None else AnnotatedVideo(annotated, named, report or _warn)
     load_network(model)  # before a camera is kept waiting
     moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, report=report or _warn)
-    return _counted(moments, film, every, named, model, coverage, _Smoother(smooth))
+    return _counted(moments, film, every, named, model, coverage, scale, _Smoother(smooth))
 
 
 def _counted(
@@ -123,6 +131,7 @@ def _counted(
     zones: list[Zone],
     model: Model,
     coverage: float,
+    scale: float | None,
     smoother: _Smoother,
 ) -> Iterator[FrameCount]:
     due = 0.0
@@ -133,7 +142,9 @@ def _counted(
             if is_due:
                 due = (math.floor((moment.time + _SLACK) / every) + 1) * every
                 picture = moment.picture()
-                result = count(picture, model=model, coverage=coverage, progress=False)
+                result = count(picture, model=model, coverage=coverage, scale=scale, progress=False)
+                if scale is None and result.count >= _SETTLED:
+                    scale = result.scale
                 frame = _frame_count(moment, result, zones, smoother)
             if film is not None:
                 film.add(moment.time, picture if is_due else moment.picture(), frame)
@@ -148,7 +159,8 @@ def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], sm
     has_range = result.low is not None
     smoothed, low, high, *shares = smoother(
         moment.time,
-        [result.count, *((result.low, result.high) if has_range else (0.0, 0.0)), *by_zone.values()],
+        # A frame without a range, a dark one say, does not draw those of its neighbors to 0.
+        [result.count, *((result.low, result.high) if has_range else (result.count,) * 2), *by_zone.values()],
     )
     return FrameCount(
         time=moment.time,

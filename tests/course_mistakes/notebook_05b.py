@@ -31,9 +31,7 @@ def adam(w, slope, mean, square, t, rate):
 _RIGHT = "mean / (1 - 0.9**t), square / (1 - 0.999**t)"
 
 
-def _adam(
-    a=0.9, b=0.999, squared="slope**2", now=_RIGHT, w="w - rate * m / (np.sqrt(s) + 1e-8)", kept="mean, square"
-):
+def _adam(a=0.9, b=0.999, squared="slope**2", now=_RIGHT, w="w - rate * m / (np.sqrt(s) + 1e-8)", kept="mean, square"):
     return _ADAM.format(a=a, b=b, squared=squared, now=now, w=w, kept=kept)
 
 

@@ -1,0 +1,168 @@
+"""Fit the sizes in a network's card, and measure how the count of a scene changes with the size of its file.
+
+    python benchmarks/scale.py fit --root FOLDER [--dataset DATASET] [--model NAME_OR_FILE] [--pictures N] [--write]
+    python benchmarks/scale.py measure --root FOLDER [--dataset DATASET] [--model NAME_OR_FILE] [--pictures N]
+    python benchmarks/scale.py drawn [--model NAME_OR_FILE] [--pictures N]
+
+`fit` counts training pictures at half and at their own size, and prints the pixels of all but the largest tenth and the
+factors between which the counts of nine of ten grow; `--write` writes them into the card beside the weights. `measure`
+counts validation pictures as they are and resized (Lanczos) to longest sides of 512, 1024, 2048 and 4032 pixels,
+`drawn` the same scenes drawn so wide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable, Sequence
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from crowdcount.counting.scale import Sizes, growth, look, search, sizes_of
+from crowdcount.data.annotations import Sample, load_dataset
+from crowdcount.data.images import picture_size
+from crowdcount.drawn.crowds import draw_crowd
+from crowdcount.files import atomic_path
+from crowdcount.network.loading import load_network
+from crowdcount.network.locate import SUFFIX, find_weights
+from crowdcount.network.prediction import TILE, WHOLE_PIXELS, margin_of, spans
+
+SIZES = ((384, 512), (768, 1024), (1536, 2048), (3024, 4032))
+# Between these two the count of a scene should stay.
+FROM, TO = 1024, 4032
+# A count of few people may change by one or two without the size being wrong.
+FEW = 10
+
+Scene = tuple[str, int, list[np.ndarray]]
+
+
+def fit(network, samples: Sequence[Sample], most: int) -> dict:
+    """What the card says: pixels of all training pictures but the largest tenth, and how nine of ten counts grow."""
+    pixels = int(np.percentile([np.prod(picture_size(sample.picture)) for sample in samples], 90))
+    grown = []
+    for sample in tqdm(evenly(samples, most), "training pictures"):
+        picture = sample.read()
+        grown.append(growth([look(network, picture, scale) for scale in (0.5, 1)]))
+    shrinks, grows = np.percentile(grown, (5, 95))
+    return {"pixels": pixels, "shrinks": round(shrinks, 3), "grows": round(grows, 3)}
+
+
+def write(model: str, sizes: dict) -> None:
+    path = find_weights(model)
+    path = path.with_name(path.name.removesuffix(SUFFIX) + ".json")
+    card = json.loads(path.read_text("utf-8"))
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(card | {"sizes": sizes}, indent=2) + "\n", "utf-8")
+    print(f"{path} has them")
+
+
+def resized(picture: np.ndarray, longest: int) -> np.ndarray:
+    height, width = (round(side * longest / max(picture.shape[:2])) for side in picture.shape[:2])
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def forward_pixels(shape: Sequence[int], margin: int) -> int:
+    """Pixels that go through the network for one prediction: in tiles more than the picture has."""
+    height, width = shape[:2]
+    if height * width <= WHOLE_PIXELS:
+        return height * width
+    rows, columns = (
+        [min(side, end + margin) - max(0, start - margin) for start, end in spans(side, TILE)]
+        for side in (height, width)
+    )
+    return sum(rows) * sum(columns)
+
+
+def measure(network, sizes: Sizes, scenes: Iterable[Scene], widths: Sequence[int], *, plain: bool) -> None:
+    """Print a table of counts, a scene a line, and how much they change with the size of the file.
+
+    Args:
+        network: what counts.
+        sizes: from its card.
+        scenes: name, people, and the picture at each of the widths; before these as it is, if `plain`.
+        widths: in pixels.
+        plain: whether the first picture of a scene is the data set's own, at its own size.
+    """
+    names = ["as it is"] * plain + [f"{width} px" for width in widths]
+    print(f"| scene | people | {' | '.join(names)} |\n|{'---|' * (len(names) + 2)}")
+    margin = margin_of(network)
+    true, counts, plainly, cost = [], [], [], []
+    for name, people, pictures in scenes:
+        found, spent = [], []
+        for picture in pictures:
+            looks = search(network, picture, sizes)
+            found.append(looks[-1])
+            seen = sum(forward_pixels(each.picture.shape, margin) for each in looks)
+            spent.append(seen / forward_pixels(picture.shape, margin))
+            if plain and len(found) == 1:
+                own = [each.people for each in looks if each.scale == 1]
+                plainly.append(own[0] if own else look(network, picture, 1).people)
+        cells = [f"{each.people:.0f} (x{each.scale:.2g})" for each in found]
+        print(f"| {name} | {people} | {' | '.join(cells)} |", flush=True)
+        true.append(people)
+        counts.append([each.people for each in found])
+        cost.append(spent)
+    table = np.array(counts)
+    first, last = (table[:, names.index(f"{width} px")] for width in (FROM, TO))
+    change = np.abs(last - first) / (first + FEW)
+    print(
+        f"\n{len(true)} scenes, from {FROM} to {TO} pixels: the count changes by {np.median(change):.1%} in the median"
+    )
+    print(f"and {np.percentile(change, 95):.1%} in the worst twentieth (as a share of the count and {FEW})")
+    if plain:
+        chosen, own = (np.abs(np.array(found) - true).mean() for found in (table[:, 0], plainly))
+        print(f"MAE as they are: {chosen:.2f}, counted plainly {own:.2f}")
+    shares = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, np.mean(cost, axis=0)))
+    print(f"pixels through the network, as a multiple of one plain prediction of the same file: {shares}")
+
+
+def evenly(items: Sequence, most: int) -> list:
+    return [items[index * len(items) // most] for index in range(most)] if len(items) > most else list(items)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("fit", "measure", "drawn"))
+    parser.add_argument("--root", help="folder of the data, for fit and measure")
+    parser.add_argument("--dataset", default="shanghaitech_a+shanghaitech_b")
+    parser.add_argument("--model", default="general")
+    parser.add_argument("--pictures", type=int, default=40, help="most pictures, evenly by their counts (default: 40)")
+    parser.add_argument("--write", action="store_true", help="write what is fitted into the card")
+    arguments = parser.parse_args(argv)
+    network, _ = load_network(arguments.model)
+    if arguments.what != "drawn":
+        split = "train" if arguments.what == "fit" else "val"
+        samples = sorted(load_dataset(arguments.dataset, arguments.root, split), key=lambda sample: sample.count)
+    if arguments.what == "fit":
+        sizes = fit(network, samples, arguments.pictures)
+        print(f"sizes: {json.dumps(sizes)}, from {min(len(samples), arguments.pictures)} training pictures")
+        if arguments.write:
+            write(arguments.model, sizes)
+        return
+    sizes = sizes_of(arguments.model)
+    if sizes is None:
+        raise SystemExit(f"The card of {arguments.model} has no sizes. Run `fit --write` first.")
+    widths = [width for _, width in SIZES]
+    if arguments.what == "measure":
+        pictures = ((sample, sample.read()) for sample in evenly(samples, arguments.pictures))
+        scenes = (
+            (sample.name, sample.count, [picture, *(resized(picture, width) for width in widths)])
+            for sample, picture in pictures
+        )
+        measure(network, sizes, scenes, widths, plain=True)
+        return
+    crowds = [(people, seed) for seed in range(10) for people in (40, 100, 200, 400)][: arguments.pictures]
+    scenes = (
+        (f"{people} people, seed {seed}", people, [draw_crowd(people, size=size, seed=seed).picture for size in SIZES])
+        for people, seed in crowds
+    )
+    measure(network, sizes, scenes, widths, plain=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""A folder of pictures that are being annotated, and the file that holds what was done.
+
+`points.json` in the folder is the JSON of head annotations that `train` reads: the pictures that are done stand in
+`"pictures"`. What was begun stands in `"unfinished"`, which no reader takes for annotations. Both have one field more,
+`"ignore"`: polygons, corners [x, y] in pixels, in which nothing is counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from crowdcount.counting.head_files import CSV_COLUMNS, csv_rows
+from crowdcount.data.annotations import read_csv, read_json
+from crowdcount.data.images import list_pictures, picture_size
+from crowdcount.errors import AnnotationError, CrowdCountError, PictureError
+from crowdcount.files import atomic_path
+
+FILE = "points.json"
+
+_DONE, _BEGUN = "pictures", "unfinished"
+# More than any picture has heads: a request cannot fill the disk.
+_MOST_POINTS = 100_000
+_MOST_BOXES = 1000
+# Pixels; no picture is as wide.
+_FARTHEST = 1e9
+
+Points = list[list[float]]
+
+
+class Conflict(CrowdCountError):
+    """A picture's annotation was changed elsewhere since it was read; `entry` is what it is now."""
+
+    def __init__(self, entry: Entry):
+        super().__init__("This picture was changed elsewhere meanwhile. Nothing was saved.")
+        self.entry = entry
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is annotated in one picture.
+
+    Args:
+        points: heads, [x, y] in pixels.
+        ignore: polygons of corners [x, y] in pixels, in which nothing is to be counted.
+        done: whether the picture is finished.
+    """
+
+    points: Points = field(default_factory=list)
+    ignore: list[Points] = field(default_factory=list)
+    done: bool = False
+
+    @property
+    def version(self) -> str:
+        """A word that is another one when anything is; empty where nothing has been annotated."""
+        if not (self.points or self.ignore or self.done):
+            return ""
+        text = json.dumps([self.points, self.ignore, self.done])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Folder:
+    """The pictures of a folder and its subfolders, with their annotation file.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        PictureError: if the folder cannot be read or holds no pictures.
+        AnnotationError: if it has an annotation file that cannot be read; it is not written over.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        pictures = list_pictures(self.path, recursive=True)
+        if not pictures:
+            raise PictureError(f"The folder {os.fspath(path)!r} holds no pictures. Name a folder of JPEG or PNG files.")
+        self.file = self.path / FILE
+        self._pictures = {picture.relative_to(self.path).as_posix(): picture for picture in pictures}
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+        self._check()
+
+    @property
+    def names(self) -> list[str]:
+        """The pictures' names: their paths in the folder, with slashes, sorted."""
+        return list(self._pictures)
+
+    def picture(self, name: str) -> Path:
+        """Path of a picture.
+
+        Raises:
+            PictureError: if the folder has no such picture.
+        """
+        if not isinstance(name, str) or name not in self._pictures:
+            raise PictureError(f"The folder holds no picture {name!r:.80}.")
+        return self._pictures[name]
+
+    def size(self, name: str) -> tuple[int, int]:
+        """(height, width) of a picture in pixels.
+
+        Raises:
+            PictureError: if there is no such picture, or it cannot be read.
+        """
+        if name not in self._sizes:
+            self._sizes[name] = picture_size(self.picture(name))
+        return self._sizes[name]
+
+    def entries(self) -> dict[str, Entry]:
+        """Name -> what is annotated, for the pictures that are begun or done.
+
+        Raises:
+            AnnotationError: if the file cannot be read any more.
+        """
+        content = self._content()
+        found = {}
+        for kind in (_BEGUN, _DONE):
+            for item in content[kind]:
+                found[self._name_of(item)] = Entry(item["points"], item.get("ignore", []), done=kind == _DONE)
+        return {name: entry for name, entry in found.items() if name in self._pictures}
+
+    def save(self, name: str, entry: Entry, version: str) -> str:
+        """Write what is annotated in a picture; all else in the file stays.
+
+        Args:
+            name: the picture.
+            entry: all that is annotated in it.
+            version: the version that was changed into this.
+
+        Returns:
+            The new version.
+
+        Raises:
+            Conflict: if the file holds another version; nothing is written.
+            PictureError: if there is no such picture.
+            AnnotationError: if points or polygons are no places in the picture, or the file cannot be read any more.
+        """
+        self._check_places(name, entry)
+        with self._lock:
+            content = self._content()
+            there = self.entries().get(name, Entry())
+            if there.version != version:
+                raise Conflict(there)
+            items = [each for kind in (_DONE, _BEGUN) for each in content[kind]]
+            item: dict = next((each for each in items if self._name_of(each) == name), {})
+            for kind in (_DONE, _BEGUN):
+                content[kind] = [each for each in content[kind] if each is not item]
+            if entry.version:
+                # What else the entry holds, as its split, stays with it.
+                kept = {key: value for key, value in item.items() if key not in ("points", "ignore", "count")}
+                made = {"picture": name, **kept, "points": entry.points}
+                if entry.ignore:
+                    made["ignore"] = entry.ignore
+                content[_DONE if entry.done else _BEGUN].append(made)
+            self._write(content)
+        return entry.version
+
+    def csv(self) -> str:
+        """The pictures that are done as CSV, `picture,x,y`. It has no place for what is not to be counted."""
+        lines = [",".join(CSV_COLUMNS)]
+        for name, entry in self.entries().items():
+            if entry.done:
+                rows = csv_rows(name, np.array(entry.points).reshape(-1, 2))
+                lines += [",".join(_cell(row[column]) for column in CSV_COLUMNS) for row in rows]
+        return "\r\n".join(lines) + "\r\n"
+
+    def _check(self) -> None:
+        """Read what is there by the readers that everybody uses, who say what is wrong with it."""
+        if self.file.is_file():
+            read_json(self.file)
+            self._content()
+            return
+        earlier = self.path / "points.csv"
+        if earlier.is_file():  # begun in another program: taken over, and left as it is
+            by_picture = {os.path.realpath(picture): name for name, picture in self._pictures.items()}
+            done = []
+            for sample in read_csv(earlier):
+                name = by_picture.get(os.path.realpath(str(sample.picture)))
+                if name is not None:
+                    done.append({"picture": name, "points": sample.points.tolist()})
+            self._write({_DONE: done, _BEGUN: []})
+
+    def _content(self) -> dict:
+        """What the file holds, with both lists."""
+        try:
+            content = json.loads(self.file.read_text(encoding="utf-8-sig"))
+        except FileNotFoundError:
+            content = {}
+        except (OSError, ValueError, RecursionError) as error:
+            raise AnnotationError(f"{self.file.name} is not a readable JSON file in UTF-8: {error}.") from error
+        lists = [content.get(kind, []) for kind in (_DONE, _BEGUN)] if isinstance(content, dict) else [None]
+        for entries in lists:
+            if not isinstance(entries, list) or not all(map(_is_item, entries)):
+                raise AnnotationError(f"{self.file.name} is no file of head annotations. Mend it, or move it away.")
+        return {"unit": "pixels", **content, _DONE: lists[0], _BEGUN: lists[1]}
+
+    def _write(self, content: dict) -> None:
+        order = {name: place for place, name in enumerate(self._pictures)}
+        for kind in (_DONE, _BEGUN):
+            content[kind].sort(key=lambda item: order.get(self._name_of(item), len(order)))
+        text = io.StringIO()
+        json.dump(content, text, ensure_ascii=False, allow_nan=False)
+        with atomic_path(self.file) as temporary:
+            temporary.write_text(text.getvalue() + "\n", encoding="utf-8")
+
+    def _name_of(self, item: Mapping) -> str:
+        """The name that we give an entry's picture; the file may spell it as Windows does, or without `images`."""
+        spelled = item["picture"].strip().replace("\\", "/")
+        names = (spelled, f"images/{spelled}")
+        return next((name for name in names if name in self._pictures), item["picture"])
+
+    def _check_places(self, name: str, entry: Entry) -> None:
+        height, width = self.size(name)
+        if len(entry.points) > _MOST_POINTS or len(entry.ignore) > _MOST_BOXES:
+            raise AnnotationError(f"{name}: more than {_MOST_POINTS:,} points or {_MOST_BOXES:,} boxes.")
+        if any(len(polygon) < 3 for polygon in entry.ignore):
+            raise AnnotationError(f"{name}: what is not to be counted is bounded by three corners or more.")
+        for x, y in [*entry.points, *(corner for polygon in entry.ignore for corner in polygon)]:
+            if not (0 <= x <= width and 0 <= y <= height):
+                raise AnnotationError(f"{name}: ({x:g}, {y:g}) lies outside the picture of {width}x{height} pixels.")
+
+
+def points_of(value: object) -> Points:
+    """Points as lists of two numbers.
+
+    Raises:
+        AnnotationError: if they are no such lists, or not finite.
+
+    Example:
+        >>> points_of([[1, 2.5]])
+        [[1.0, 2.5]]
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str) and all(map(_is_point, value)):
+        return [[float(x), float(y)] for x, y in value]
+    raise AnnotationError(f"Points should be a list of [x, y], finite numbers. Received: {value!r:.80}")
+
+
+def _is_point(value: object) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return False
+    return all(type(at) in (int, float) and abs(at) < _FARTHEST for at in value)  # which NaN is not
+
+
+def _is_item(item: object) -> bool:
+    if not isinstance(item, dict) or not isinstance(item.get("picture"), str):
+        return False
+    try:
+        points_of(item.get("points"))
+        return all(points_of(polygon) is not None for polygon in item.get("ignore", []))
+    except (AnnotationError, TypeError):
+        return False
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    return '"' + text.replace('"', '""') + '"' if any(letter in text for letter in ',"\r\n') else text

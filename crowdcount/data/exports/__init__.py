@@ -1,0 +1,1 @@
+"""Readers of annotation files that people bring: CSV, JSON and what annotation tools export, told apart by content."""

@@ -1,0 +1,101 @@
+"""COCO: keypoints, or boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from crowdcount.data.exports.entries import Entry, Pile, set_split
+from crowdcount.data.exports.shapes import NoHead, middle, numbers, pair
+from crowdcount.data.records import Record, short
+
+# Keypoints of a person's skeleton that lie on the head.
+_ON_HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+
+
+def is_coco(content: object) -> bool:
+    """Whether a JSON document has COCO's lists."""
+    return (
+        isinstance(content, dict)
+        and isinstance(content.get("images"), list)
+        and isinstance(content.get("annotations"), list)
+    )
+
+
+def read(content: dict, pile: Pile) -> list[Record]:
+    """Read pictures with their annotations: the keypoint, the mean of those on the head, or the middle of the box."""
+    entries: dict[object, Entry | None] = {}
+    for number, image in enumerate(content["images"], start=1):
+        where = f"image {number}"
+        image = image if isinstance(image, dict) else {}
+        if image.get("id") in entries:
+            pile.report(pile.file, f"{where}: an earlier one has the same id, {image.get('id')!r}.")
+            continue
+        entry = entries[image.get("id")] = pile.entry(image.get("file_name"), where, once=True)
+        if entry is not None:
+            _describe(image, entry, where, pile)
+    categories = {item.get("id"): item for item in content.get("categories") or [] if isinstance(item, dict)}
+    for number, item in enumerate(content["annotations"], start=1):
+        where = f"annotation {number}"
+        item = item if isinstance(item, dict) else {}
+        if item.get("image_id") not in entries:
+            pile.report(pile.file, f"{where}: there is no image with the id {item.get('image_id')!r}.")
+            continue
+        entry = entries[item["image_id"]]
+        if entry is not None:
+            _add(item, categories.get(item.get("category_id"), {}), entry, where, pile)
+    return pile.records()
+
+
+def _describe(image: Mapping, entry: Entry, where: str, pile: Pile) -> None:
+    """What our own COCO files say besides: split, labels and region of interest."""
+    if "split" in image:
+        set_split(entry, image["split"], pile, where)
+    try:
+        entry.roi = [np.array([pair(point) for point in polygon]) for polygon in image.get("roi", [])]
+    except (NoHead, TypeError) as error:
+        pile.report(pile.file, f"{where}: roi should be a list of polygons: {error}.")
+    if isinstance(image.get("labels"), dict):
+        entry.described = {str(key): str(value) for key, value in image["labels"].items()}
+
+
+def _add(item: Mapping, category: Mapping, entry: Entry, where: str, pile: Pile) -> None:
+    label = category.get("name")
+    try:
+        if item.get("iscrowd"):
+            left, top, width, height = _box(item)
+            entry.ignore.append((left, top, left + width, top + height))
+            return
+        for place in _places(item, category):
+            entry.add(*place, label if isinstance(label, str) else None)
+    except NoHead as error:
+        pile.report(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(item))}.")
+
+
+def _places(item: Mapping, category: Mapping) -> list[tuple[float, float]]:
+    """Where the head or the heads of an annotation are."""
+    flat = item.get("keypoints")
+    if not flat:
+        return [middle(*_box(item))]
+    if not isinstance(flat, list) or len(flat) % 3:
+        raise NoHead("keypoints should be a list of x, y, visibility")
+    points = [(pair(flat[i : i + 2]), flat[i + 2]) for i in range(0, len(flat), 3)]
+    seen = [place for place, visible in points if visible]
+    names = category.get("keypoints") or []
+    if len(points) == 1 or len(names) <= 1:  # a dot each
+        return seen
+    for wanted in (("head",), _ON_HEAD):
+        on_head = [place for name, (place, visible) in zip(names, points, strict=False) if name in wanted and visible]
+        if on_head:
+            return [tuple(np.mean(on_head, axis=0).tolist())]
+    if set(names) & {"head", *_ON_HEAD}:
+        raise NoHead("none of the keypoints on the head is visible")
+    raise NoHead("it is not clear which of its keypoints is the head")
+
+
+def _box(item: Mapping) -> list[float]:
+    box = item.get("bbox")
+    if not isinstance(box, list) or len(box) != 4:
+        raise NoHead("bbox should be left, top, width, height")
+    return numbers(dict(zip("abcd", box, strict=True)), *"abcd")

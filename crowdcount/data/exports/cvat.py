@@ -1,0 +1,46 @@
+"""CVAT for images: one XML file with all pictures; points, boxes and ellipses."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from crowdcount.data.exports.entries import Entry, Pile
+from crowdcount.data.exports.shapes import NoHead, middle, numbers, pair
+from crowdcount.data.records import Record, short
+
+
+def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
+    """Read every picture; a shape of several points marks a head with each."""
+    if root.find("track") is not None:
+        pile.report(pile.file, "holds tracks of a video. Export it as 'CVAT for images'.")
+        return []
+    for number, image in enumerate(root.iter("image"), start=1):
+        where = f"image {number}"
+        entry = pile.entry(image.get("name"), where, once=True)
+        if entry is None:
+            continue
+        if image.get("subset", "").lower() in ("train", "val", "test"):
+            entry.split = image.get("subset").lower()
+        for shape in image:
+            _add(shape, entry, where, pile)
+    return pile.records()
+
+
+def _add(shape: ElementTree.Element, entry: Entry, where: str, pile: Pile) -> None:
+    if shape.tag == "tag":  # of the whole picture
+        return
+    try:
+        if shape.tag == "points":
+            places = [pair(point.split(",")) for point in shape.get("points", "").split(";")]
+        elif shape.tag == "box":
+            left, top, right, bottom = numbers(shape.attrib, "xtl", "ytl", "xbr", "ybr")
+            places = [middle(left, top, right - left, bottom - top)]
+        elif shape.tag == "ellipse":
+            places = [numbers(shape.attrib, "cx", "cy")]
+        else:
+            raise NoHead("only points, boxes and ellipses mark a head")
+    except NoHead as error:
+        pile.report(pile.file, f"{where} ({entry.name!r}): {error}. Received {shape.tag} {short(dict(shape.attrib))}.")
+        return
+    for place in places:
+        entry.add(*place, shape.get("label"))

@@ -1,0 +1,160 @@
+"""What kind of annotation file it is, told by what is inside."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+from crowdcount.data.exports import coco, cvat, label_studio, labelme, pictures, via, voc, yolo
+from crowdcount.data.exports.entries import UNITS, Options, Pile
+from crowdcount.data.exports.table import decoded, read_table
+from crowdcount.data.records import Record, Report, files_by_number
+
+_JSON = (
+    (via.is_via, via.read_json),
+    (labelme.is_labelme, labelme.read),
+    (coco.is_coco, coco.read),
+    (label_studio.is_full, label_studio.read_full),
+    (label_studio.is_minimal, label_studio.read_minimal),
+)
+_JSON_KINDS = "ours, Label Studio, COCO, LabelMe, VIA, NWPU-Crowd"
+_TABLES, _DOCUMENTS = (".csv", ".tsv", ".txt"), (".json", ".jsonl", ".ndjson", ".xml")
+# Where tools put their files, below the folder that is named.
+_FOLDERS = ("", "annotations", "Annotations", "labels", "labels/train", "labels/val", "labels/test", "images", "jsons")
+_SUBSETS = ("train/labels", "valid/labels", "val/labels", "test/labels")
+
+
+def read_any(path: Path, report: Report, options: Options | None = None) -> list[Record]:
+    """Read annotations of whatever kind.
+
+    Args:
+        path: a file, or the folder that a tool exported.
+        report: called with file and problem for each fault.
+        options: answers to what the files leave unclear.
+
+    Returns:
+        The pictures that are named and there.
+    """
+    options = options or Options()
+    if path.is_file():
+        return _reader(path)(path, report, options)
+    if not path.is_dir():
+        report(path, "is no file or folder. Name the annotation file, or the folder with the annotations.")
+        return []
+    for name in _FOLDERS:
+        place = path / name
+        if place.is_dir() and (records := _read_folder(place, report, options)) is not None:
+            return _with_other_subsets(records, path, name, report, options)
+    subsets = [path / name for name in _SUBSETS if (path / name).is_dir()]
+    if subsets:
+        return [record for place in subsets for record in yolo.read(place, report, options)]
+    report(path, "holds no annotations that are known: looked for CSV, JSON, XML and YOLO's text files.")
+    return []
+
+
+def read_json(file: Path, report: Report, options: Options | None = None) -> list[Record]:
+    """Read a JSON document or JSON lines of whatever kind."""
+    pile = Pile(file, report, options or Options())
+    try:
+        content = _parsed(decoded(file.read_bytes()))
+    except (OSError, ValueError, RecursionError) as error:
+        report(file, f"is not a readable JSON file in UTF-8: {error}.")
+        return []
+    for is_kind, read in _JSON:
+        if is_kind(content):
+            return read(content, pile)
+    items = pictures.listed(content)
+    if items is not None:
+        stated = content.get("unit") if isinstance(content, dict) else None
+        return pictures.read(items, pile, stated if stated in UNITS else None)
+    report(
+        file,
+        f'has no list "pictures": {{"pictures": [{{"picture": "a.jpg", "points": [[x, y], ...]}}]}}, and is of no '
+        f"other kind that is known ({_JSON_KINDS}).",
+    )
+    return []
+
+
+def read_xml(file: Path, report: Report, options: Options | None = None) -> list[Record]:
+    """Read an XML file of CVAT or Pascal VOC."""
+    pile = Pile(file, report, options or Options())
+    try:
+        data = file.read_bytes()
+        if b"<!ENTITY" in data:  # may grow without end; no tool writes them
+            raise ValueError("it declares entities")
+        root = ElementTree.fromstring(data)
+    except (OSError, ValueError, ElementTree.ParseError) as error:
+        report(file, f"is not a readable XML file: {error}.")
+        return []
+    kinds = {"annotations": cvat.read, "annotation": voc.read}
+    if root.tag not in kinds:
+        report(file, f"is neither CVAT's (annotations) nor Pascal VOC's (annotation). Received <{root.tag}>.")
+        return []
+    return kinds[root.tag](root, pile)
+
+
+def _parsed(text: str) -> object:
+    """A JSON document, or a list of the objects that stand on a line each."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2:
+            raise
+        objects = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                objects.append(json.loads(line))
+            except ValueError:
+                # Of JSON lines each is an object; anything else is one broken document.
+                raise error if number == 1 else ValueError(f"line {number}: {line[:60]!r}") from None
+        return objects
+
+
+def _reader(file: Path) -> Callable[[Path, Report, Options], list[Record]]:
+    if file.suffix.lower() == ".xml":
+        return read_xml
+    return read_json if file.suffix.lower() in _DOCUMENTS else read_table
+
+
+def _read_folder(folder: Path, report: Report, options: Options) -> list[Record] | None:
+    """The annotations right in a folder, or None where there are none: one file for all pictures, or one for each."""
+    documents = files_by_number(folder, _DOCUMENTS)
+    tables = files_by_number(folder, (".csv", ".tsv"))
+    for file in (*tables, *documents):
+        if file.stem == "points" or len(tables) + len(documents) == 1:
+            return _reader(file)(file, report, options)
+    if documents and len({file.suffix.lower() for file in documents}) == 1 and not tables:
+        return _read_many(documents, report, options)
+    if tables or documents:
+        names = ", ".join(file.name for file in (*tables, *documents)[:5])
+        report(folder, f"holds several annotation files: {names}. Name the one to read.")
+        return []
+    return yolo.read(folder, report, options) if yolo.label_files(folder) else None
+
+
+def _read_many(files: list[Path], report: Report, options: Options) -> list[Record]:
+    """Read files with a picture each; no picture is in two of them."""
+    records: list[Record] = []
+    seen: dict[Path, Path] = {}
+    for file in files:
+        for record in _reader(file)(file, report, options):
+            first = seen.setdefault(record.picture, file)
+            if first != file:
+                report(file, f"{record.name!r} is in {first.name} already: name the one file to read.")
+            else:
+                records.append(record)
+    return records
+
+
+def _with_other_subsets(records: list[Record], path: Path, name: str, report: Report, options: Options) -> list[Record]:
+    """YOLO's other folders beside `labels/train`."""
+    if not name.startswith("labels/"):
+        return records
+    for other in _FOLDERS[_FOLDERS.index(name) + 1 :]:
+        if other.startswith("labels/") and os.path.isdir(path / other):
+            records += _read_folder(path / other, report, options) or []
+    return records

@@ -1,0 +1,329 @@
+"""What the readers of annotation files share: the entries of the pictures, their numbers, units and labels."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+
+from crowdcount.data.images import PICTURE_SUFFIXES, picture_size
+from crowdcount.data.records import Record, Report, files_by_number, short
+from crowdcount.data.regions import Region
+from crowdcount.errors import AnnotationError, PictureError
+
+UNITS = ("pixels", "fraction", "percent")
+COLUMNS = ("picture", "x", "y", "xmin", "ymin", "xmax", "ymax", "label", "split", "ignore", "-")
+# That all heads of a data set lie in the first 100 pixels by chance is less likely than this, or it is asked about.
+_CHANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Options:
+    """The answers to what a file itself leaves unclear.
+
+    Args:
+        unit: one of `UNITS`: of the coordinates of a CSV or plain JSON file; None where the file shows it.
+        label: the label that is counted, or several with commas between, or `"*"` for all; None where there is one.
+        columns: what each column of a CSV file holds, names of `COLUMNS`; None where its header says it.
+        images: folder of the pictures; None to look beside the file.
+    """
+
+    unit: str | None = None
+    label: str | None = None
+    columns: tuple[str, ...] | None = None
+    images: Path | None = None
+
+    def __post_init__(self):
+        if self.unit not in (None, *UNITS):
+            raise AnnotationError(f"unit must be one of {', '.join(UNITS)}. Received: unit={self.unit!r}")
+        unknown = [name for name in self.columns or () if name not in COLUMNS]
+        if unknown:
+            raise AnnotationError(f"columns must be of {', '.join(COLUMNS)}. Received: {unknown[0]!r}")
+
+
+@dataclass
+class Entry:
+    """What an annotation file says about one picture, while the file is being read."""
+
+    name: str
+    picture: Path
+    points: list[tuple[float, float]] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)
+    ignore: list[tuple[float, float, float, float]] = field(default_factory=list)
+    roi: list[np.ndarray] = field(default_factory=list)
+    split: str | None = None
+    empty: str = ""
+    described: Mapping[str, str] = field(default_factory=dict)
+
+    def add(self, x: float, y: float, label: str | None = None) -> None:
+        """One head, in the unit of the file."""
+        self.points.append((x, y))
+        self.labels.append(label)
+
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture in pixels."""
+        return picture_size(self.picture)
+
+
+class Pile:
+    """The entries of an annotation file, one a picture, in the order in which the file names them."""
+
+    def __init__(self, file: Path, report: Report, options: Options):
+        self.file, self.report, self.options = file, report, options
+        self.entries: dict[Path, Entry] = {}
+        self._places: dict[str, Path | None] = {}
+        self._names: dict[Path, list[tuple[str, bool]]] = {}
+
+    def entry(self, name: object, where: str, *, once: bool = False) -> Entry | None:
+        """The entry of the picture that is named, or None, which is reported.
+
+        Args:
+            name: as the file spells it.
+            where: for the report, as `"line 3"`.
+            once: whether naming a picture twice is a fault.
+        """
+        if not isinstance(name, str) or not name.strip():
+            self.report(self.file, f"{where}: the name of the picture is missing. Received {short(name)}.")
+            return None
+        name = name.strip()
+        if name not in self._places:
+            picture, guessed = find_picture(self.file, name, self.options.images)
+            self._places[name] = picture
+            if picture is None:
+                self.report(self.file, f"{where} ({name!r}): {self._missing()}.")
+            elif (other := self._other_name(picture, name, guessed)) is not None:
+                self._places[name] = None
+                self.report(self.file, f"{where}: {name!r} and {other!r} both seem to be {picture}. Tell them apart.")
+        picture = self._places[name]
+        if picture is None:
+            return None
+        if once and picture in self.entries:
+            self.report(self.file, f"{where} ({name!r}): an earlier entry has the same picture.")
+            return None
+        return self.entries.setdefault(picture, Entry(name, picture))
+
+    def _other_name(self, picture: Path, name: str, guessed: bool) -> str | None:
+        """A name under which the picture is known that may be another's, if a part of a name was all that fitted."""
+        known = self._names.setdefault(picture, [])
+        others = [other for other, other_guessed in known if (guessed or other_guessed) and not _same_end(name, other)]
+        known.append((name, guessed))
+        return others[0] if others else None
+
+    def _missing(self) -> str:
+        folders = [self.options.images] if self.options.images else [self.file.parent, self.file.parent / "images"]
+        return f"the picture is missing: looked for it in {' and '.join(map(str, folders))}"
+
+    def number(self, value: object) -> float | None:
+        """A finite number, or a text that spells one; None for anything else."""
+        return number(value) if isinstance(value, str) else float(value) if is_finite_number(value) else None
+
+    def records(self, *, unit: str | None = "pixels") -> list[Record]:
+        """What has been gathered.
+
+        Args:
+            unit: of the points; None where the file does not say it.
+        """
+        self._choose_labels()
+        unit = unit or self.options.unit or self._plain_unit()
+        for entry in self.entries.values():
+            if unit != "pixels" and entry.points:
+                self._scale(entry, 1.0 if unit == "fraction" else 100.0)
+        return [
+            Record(
+                entry.name,
+                entry.picture,
+                np.array(entry.points, np.float64).reshape(-1, 2),
+                self.file,
+                entry.split,
+                Region(entry.roi) if entry.roi else None,
+                np.array(entry.ignore, np.float64).reshape(-1, 4),
+                entry.described,
+            )
+            for entry in self.entries.values()
+        ]
+
+    def _choose_labels(self) -> None:
+        """Keep the points of the label that is asked for, and ask where there are several and none is."""
+        counted = Counter(label for entry in self.entries.values() for label in entry.labels)
+        wanted = self.options.label
+        if wanted == "*":
+            return
+        shown = ", ".join(f"{label or 'no label'} ({times})" for label, times in counted.most_common(8))
+        if wanted is None:
+            if len(counted) > 1:
+                self.report(self.file, f"has several labels: {shown}. Say which one is counted: --label NAME.")
+            return
+        names = {name.strip() for name in wanted.split(",")}
+        if lost := sorted(names - set(counted)):
+            self.report(self.file, f"has no label {lost[0]!r}, only: {shown or 'none'}.")
+        for entry in self.entries.values():
+            kept = [(point, label) for point, label in zip(entry.points, entry.labels, strict=True) if label in names]
+            entry.points, entry.labels = [point for point, _ in kept], [label for _, label in kept]
+
+    def _plain_unit(self) -> str:
+        """Pixels, unless the numbers look like shares of the picture, which is reported."""
+        every = np.array([point for entry in self.entries.values() for point in entry.points]).reshape(-1, 2)
+        if not len(every) or every.min() < 0 or every.max() > 100:
+            return "pixels"
+        if every.max() <= 1 and (every != np.round(every)).any():
+            self._ask(len(every), "0 and 1", "fraction")
+        elif self._chance() < _CHANCE:
+            self._ask(len(every), "0 and 100", "percent")
+        return "pixels"
+
+    def _ask(self, heads: int, between: str, unit: str) -> None:
+        self.report(
+            self.file,
+            f"all {heads} points lie between {between}: they look like shares of the picture's size. Say what they "
+            f"are: crowdcount convert --to json --unit {unit} (or --unit pixels).",
+        )
+
+    def _chance(self) -> float:
+        """The chance that points strewn over the pictures all lie in the corner of 100 x 100 pixels."""
+        chance = 1.0
+        for entry in self.entries.values():
+            if entry.points:
+                try:
+                    height, width = entry.size()
+                except PictureError:
+                    continue
+                share = min(1.0, 100 / height) * min(1.0, 100 / width)
+                chance *= share ** len(entry.points)
+        return chance
+
+    def _scale(self, entry: Entry, whole: float) -> None:
+        try:
+            height, width = entry.size()
+        except PictureError as error:
+            self.report(entry.picture, str(error).removeprefix(f"{str(entry.picture)!r} "))
+            return
+        outside = [point for point in entry.points if not all(0 <= value <= whole for value in point)]
+        if outside:
+            self.report(self.file, f"{entry.name!r}: {outside[0]} is no share of its size between 0 and {whole:g}.")
+        entry.points = [(x * width / whole, y * height / whole) for x, y in entry.points]
+
+
+def set_split(entry: Entry, value: object, pile: Pile, where: str) -> None:
+    """Take the split that a line or an entry gives, or report that it is unknown or contradicts."""
+    split = value.strip().lower() if isinstance(value, str) else value
+    if split not in ("train", "val", "test"):
+        pile.report(pile.file, f"{where}: the split should be train, val or test. Received {short(value)}.")
+    elif entry.split not in (None, split):
+        pile.report(pile.file, f"{where}: {entry.name!r} is in split {split!r}, but in {entry.split!r} further up.")
+    else:
+        entry.split = split
+
+
+def number(text: str) -> float | None:
+    """The finite number that a text spells, or None. `float` alone would read 1_5 as 15."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and "_" not in text else None
+
+
+def is_finite_number(value: object) -> bool:
+    """Whether a value of a JSON file is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer too large for a float
+        return False
+
+
+def find_picture(file: Path, name: str, images: Path | None = None) -> tuple[Path | None, bool]:
+    """The picture that an annotation file names, and whether only a part of the name was used to find it.
+
+    Args:
+        file: the annotation file.
+        name: as the file spells it: beside it, in the folder `images` beside it or above it, with a backslash for a
+            slash as Windows writes it, from another machine, as a web address of a tool, or without its suffix.
+        images: the only folder to look in, where it is known.
+    """
+    above = file.parent.parent
+    folders = [images] if images else [file.parent, file.parent / "images", above / "images", above / "JPEGImages"]
+    for spelled in (name, name.replace("\\", "/")):
+        for folder in folders:
+            # False, where Path.is_file raises: for a name that is too long or holds a NUL.
+            if os.path.isfile(folder / spelled):
+                return _tidy(folder / spelled), False
+    for spelled in _parts_of_names(name):
+        for folder in folders:
+            if os.path.isfile(folder / spelled):
+                return _tidy(folder / spelled), True
+    if (
+        os.path.splitext(name)[1].lower() not in PICTURE_SUFFIXES
+        and not set(name) & set("/\\*?[\0")
+        and len(name) < 200
+    ):
+        found = [
+            path for folder in folders if folder.is_dir() for path in folder.glob(f"{name}.*") if _is_picture(path)
+        ]
+        if len(found) == 1:
+            return _tidy(found[0]), True
+    return None, False
+
+
+def _same_end(one: str, other: str) -> bool:
+    """Whether one name is the other with more folders, or no suffix, around it."""
+    short, long = sorted((f"/{name.replace(chr(92), '/')}" for name in (one, other)), key=len)
+    return long.endswith(short) or Path(long).stem == Path(short).name == Path(short).stem
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _parts_of_names(name: str) -> Iterator[str]:
+    """Other names under which the picture may lie here: its last part, decoded, without a tool's prefix."""
+    address = urlsplit(name) if name.isprintable() else None
+    inner = parse_qs(address.query).get("d", [""])[0] if address else ""  # Label Studio's local files
+    for spelled in dict.fromkeys((inner, unquote(address.path) if address else "", name)):
+        last = spelled.replace("\\", "/").rsplit("/", 1)[-1]
+        if last not in ("", ".", ".."):
+            yield last
+            # Label Studio puts some digits before the name of a file that is uploaded.
+            yield re.sub(r"^[0-9a-f]{4,8}-", "", last)
+
+
+def _tidy(path: Path) -> Path:
+    """The same file without `.` and `..`: one spelling for each picture."""
+    tidy, real = os.path.normpath(path), os.path.realpath(path)
+    # Up out of a folder that is a link leads elsewhere than its name says.
+    return Path(tidy if os.path.realpath(tidy) == real else real)
+
+
+def find_annotation_file(file_or_folder: str | os.PathLike, suffix: str) -> Path:
+    """The annotation file that a path means: itself, or in a folder the one file of this kind.
+
+    Of several the one named `points.csv` (`points.json`) counts.
+
+    Args:
+        file_or_folder: path of a file or a folder.
+        suffix: `".csv"` or `".json"`.
+
+    Raises:
+        AnnotationError: if there is no such file, or several and none is named `points`.
+    """
+    path = Path(file_or_folder)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise AnnotationError(f"There is no file or folder {path}. Name the annotation file or its folder.")
+    found = files_by_number(path, (suffix,))
+    for file in found:
+        if file.name == f"points{suffix}" or len(found) == 1:
+            return file
+    names = ", ".join(file.name for file in found[:5]) or "none"
+    raise AnnotationError(
+        f"{path} should hold one {suffix} file, or one named points{suffix}. Found: {names}. Name the file itself."
+    )

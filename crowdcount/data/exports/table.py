@@ -1,0 +1,276 @@
+"""CSV files of points or boxes, as people and spreadsheets write them: one row a head."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from crowdcount.data.exports import via
+from crowdcount.data.exports.entries import Entry, Options, Pile, find_picture, number, set_split
+from crowdcount.data.images import picture_size
+from crowdcount.data.records import Record, Report, short
+
+# Usual names of the columns, the surest first.
+_NAMES = {
+    "picture": ("picture", "image", "filename", "file_name", "image_name", "imagename", "img", "file", "image_path")
+    + ("img_path", "filepath", "path", "photo", "image_id", "img_id", "imageid", "name", "bild", "datei", "label"),
+    "x": ("x", "cx", "x_center", "center_x", "xcenter", "point_x", "pos_x", "x_px", "px_x", "head_x", "col", "column"),
+    "y": ("y", "cy", "y_center", "center_y", "ycenter", "point_y", "pos_y", "y_px", "px_y", "head_y", "row"),
+    "xmin": ("xmin", "x_min", "x1", "left", "xtl", "bbox_x1"),
+    "ymin": ("ymin", "y_min", "y1", "top", "ytl", "bbox_y1"),
+    "xmax": ("xmax", "x_max", "x2", "right", "xbr", "bbox_x2"),
+    "ymax": ("ymax", "y_max", "y2", "bottom", "ybr", "bbox_y2"),
+    "label": ("label", "class", "category", "class_name", "label_name"),
+    "split": ("split", "subset", "set"),
+    "ignore": ("ignore",),
+    "width": ("width", "w", "image_width", "img_width"),
+    "height": ("height", "h", "image_height", "img_height"),
+}
+_BOX = ("xmin", "ymin", "xmax", "ymax")
+_COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
+_SEPARATORS = (",", ";", "\t", "|")
+
+
+class _Unclear(Exception):
+    """What the file leaves unclear, as the end of a message."""
+
+
+def read_table(file: Path, report: Report, options: Options | None = None) -> list[Record]:
+    """Read a CSV file of head annotations, see `crowdcount.data.annotations.read_csv`.
+
+    Args:
+        file: the CSV file.
+        report: called with file and problem for each fault; the row is then left out.
+        options: answers to what the file leaves unclear.
+
+    Returns:
+        Every picture that is named in the file and exists.
+    """
+    pile = Pile(file, report, options or Options())
+    try:
+        text = decoded(file.read_bytes())
+        lines = _rows(text)
+    except (OSError, UnicodeError, csv.Error) as error:
+        report(file, f"is not a readable CSV file in UTF-8 or UTF-16: {error}.")
+        return []
+    if lines and "region_shape_attributes" in [value.strip() for value in lines[0][1]]:
+        return via.read_rows(lines, pile)
+    try:
+        columns, rows = _columns(lines, pile.options)
+        table = _Table(columns, lines[0][0], len(lines[0][1]), _numbers(rows, columns), pile)
+        table.check_sizes(rows)
+    except _Unclear as error:
+        report(file, str(error))
+        return []
+    for line, row in rows:
+        table.read_row(line, row)
+    table.check_empty()
+    return pile.records(unit=None)
+
+
+def decoded(data: bytes) -> str:
+    """Text in UTF-8, UTF-16 or, where neither fits, in Windows' Western European letters.
+
+    Raises:
+        UnicodeError: if it is none of these.
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    if b"\0" in data[:200]:  # UTF-16 without a mark: letters have a zero after or before them
+        return data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-16-be")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252")
+        if not text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
+            raise
+        return text
+
+
+def _rows(text: str) -> list[tuple[int, list[str]]]:
+    """The rows that hold something, with the numbers of their lines."""
+    first, _, rest = text.partition("\n")
+    stated = (
+        re.fullmatch(r"\"?sep=(.)\"?;*,*", first.strip("\r\n "))
+        if first.lower().startswith(("sep=", '"sep='))
+        else None
+    )
+    if first.strip("\r ").lower() == "sep=":  # a tab, which strip takes away
+        stated, separator = None, "\t"
+    else:
+        separator = stated[1] if stated else _separator(text)
+    skipped = 1 if stated or first.lower().startswith("sep=") else 0
+    rows = csv.reader(io.StringIO(rest if skipped else text, newline=""), delimiter=separator, strict=True)
+    return [(rows.line_num + skipped, row) for row in rows if any(value.strip() for value in row)]
+
+
+def _separator(text: str) -> str:
+    """The separator that divides the first line into the most columns; in doubt the comma."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    outside = re.sub(r'"[^"]*"', "", first)
+    if "\t" in outside:
+        return "\t"
+    # With semicolons between, commas are decimal ones.
+    return ";" if ";" in outside else max(_SEPARATORS, key=outside.count)
+
+
+def _columns(
+    lines: list[tuple[int, list[str]]], options: Options
+) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
+    """Position of each kind of column, and the rows without the header."""
+    first, header = lines[0] if lines else (1, [])
+    values = [value.strip() for value in header]
+    headless = sum(number(value.replace(",", ".")) is not None for value in values) >= 2 or (
+        len(values) == 3 and values[0] != "" and values[1:] == ["", ""]
+    )
+    if options.columns:
+        columns = {name: at for at, name in enumerate(options.columns) if name != "-"}
+        if len(options.columns) != len(values):
+            raise _Unclear(f"line {first}: has {len(values)} columns, but {len(options.columns)} are named.")
+        return columns, lines if headless else lines[1:]
+    if headless:
+        if len(values) == 3 and number(values[0].replace(",", ".")) is None:
+            return {"picture": 0, "x": 1, "y": 2}, lines
+        raise _Unclear(
+            f"line {first}: should name the columns picture, x, y once, or say what they hold: --columns picture,x,y. "
+            f"Received {short(values)}."
+        )
+    columns = _named_columns(values)
+    if not ({"picture", "x", "y"} <= set(columns) or {"picture", *_BOX} <= set(columns)):
+        raise _Unclear(
+            f"line {first}: should name the columns picture, x, y once, or say what they hold: --columns picture,x,y. "
+            f"Received {short(values)}."
+        )
+    return columns, lines[1:]
+
+
+def _named_columns(header: list[str]) -> dict[str, int]:
+    """Position of each kind of column by the usual names; a name that is there twice is none."""
+    plain = [re.sub(r"\W+", "_", re.sub(r"\(.*\)|\[.*\]", "", value.lower()).strip()).strip("_") for value in header]
+    columns: dict[str, int] = {}
+    for kind, names in _NAMES.items():
+        for name in names:
+            if plain.count(name) == 1 and plain.index(name) not in columns.values():
+                columns[kind] = plain.index(name)
+                break
+            if plain.count(name) > 1:
+                break
+    # Pictures may be called labels (ImageJ), but only where nothing else can be the picture: the names are in order.
+    if set(_BOX) <= set(columns):
+        columns.pop("x", None), columns.pop("y", None)
+    else:
+        for name in _BOX:
+            columns.pop(name, None)
+    return columns
+
+
+def _numbers(lines: list[tuple[int, list[str]]], columns: dict[str, int]) -> Callable[[str], float | None]:
+    """A function that reads the numbers of this file, with points or commas before their fractions.
+
+    Raises:
+        _Unclear: where a comma may be either.
+    """
+    at = [columns[name] for name in ("x", "y", *_BOX) if name in columns]
+    texts = [row[i].strip() for _, row in lines for i in at if i < len(row)]
+    commas = [text for text in texts if _COMMA_NUMBER.fullmatch(text)]
+    if not commas:
+        return number
+    if all(len(text.rpartition(",")[2]) == 3 for text in commas):
+        raise _Unclear(
+            f"{commas[0]!r}: the comma may stand before thousands or before a fraction. Write it with a point."
+        )
+    if any("." in text for text in texts):
+        raise _Unclear(
+            f"has numbers with a comma ({commas[0]!r}) and others with a point. Write them all with a point."
+        )
+    return lambda text: number(text.replace(",", ".")) if text.count(",") <= 1 else None
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A CSV file whose columns are known: position of each, line and length of its first row."""
+
+    columns: dict[str, int]
+    first: int
+    length: int
+    number: Callable[[str], float | None]
+    pile: Pile
+
+    def read_row(self, line: int, row: list[str]) -> None:
+        """Take one row into the pile, or report what is wrong with it."""
+        where = f"line {line}"
+        if len(row) < self.length or any(value.strip() for value in row[self.length :]):
+            self._report(f"{where}: should have {self.length} values, as line {self.first} has. Received {short(row)}.")
+            return
+        values = {name: row[at].strip() for name, at in self.columns.items()}
+        entry = self.pile.entry(values["picture"], where)
+        if entry is None:
+            return
+        if "split" in values:
+            set_split(entry, values["split"], self.pile, where)
+        if values.get("ignore"):
+            self._read_ignored(values["ignore"], entry, where)
+        names = ("x", "y") if "x" in values else _BOX
+        if any(values[name] for name in names):
+            self._read_head([values[name] for name in names], values.get("label"), entry, where)
+        elif not values.get("ignore"):
+            entry.empty = entry.empty or where
+
+    def _read_head(self, texts: list[str], label: str | None, entry: Entry, where: str) -> None:
+        numbers = [self.number(text) for text in texts]
+        if None in numbers:
+            wanted = "x and y" if len(texts) == 2 else "the sides of a box"
+            empty = "both" if len(texts) == 2 else "all"
+            received = ", ".join(map(repr, texts))
+            self._report(
+                f"{where}: {wanted} should be finite numbers, or {empty} empty where nobody is. Received {received}."
+            )
+            return
+        if len(numbers) == 4:
+            left, top, right, bottom = numbers
+            if right < left or bottom < top:
+                self._report(f"{where}: the box ends before it begins. Received {', '.join(texts)}.")
+                return
+            numbers = [(left + right) / 2, (top + bottom) / 2]
+        entry.add(*numbers, label or None)
+
+    def _read_ignored(self, text: str, entry: Entry, where: str) -> None:
+        sides = [self.number(side) for side in text.split()]
+        if len(sides) != 4 or None in sides or sides[2] < sides[0] or sides[3] < sides[1]:
+            self._report(f"{where}: ignore should be a box: left top right bottom, spaces between. Received {text!r}.")
+        else:
+            entry.ignore.append(tuple(sides))
+
+    def check_empty(self) -> None:
+        """Report pictures that hold nobody in one row and somebody in another."""
+        for entry in self.pile.entries.values():
+            if entry.empty and entry.points:
+                self._report(
+                    f"{entry.empty}: says that nobody is in {entry.name!r}, but other lines have "
+                    f"{len(entry.points)} heads in it."
+                )
+
+    def check_sizes(self, rows: list[tuple[int, list[str]]]) -> None:
+        """Width and height beside x and y are the picture's, or those of a box, whose x and y may be a corner.
+
+        Raises:
+            _Unclear: if they are not the picture's.
+        """
+        if "x" not in self.columns or not {"width", "height"} <= set(self.columns) or self.pile.options.columns:
+            return
+        for line, row in rows:
+            values = {name: row[at].strip() for name, at in self.columns.items() if at < len(row)}
+            sides = [self.number(values.get(name, "")) for name in ("height", "width")]
+            picture = find_picture(self.pile.file, values.get("picture", ""), self.pile.options.images)[0]
+            if picture is not None and sides != [None, None] and sides != list(picture_size(picture)):
+                raise _Unclear(
+                    f"line {line}: x and y with a width and a height may be the middle or a corner of a box. Name the "
+                    "columns: --columns with x and y where they are the middle, and - for width and height."
+                )
+
+    def _report(self, problem: str) -> None:
+        self.pile.report(self.pile.file, problem)

@@ -1,0 +1,83 @@
+"""VGG Image Annotator (VIA) 1 and 2: JSON (annotations, or a whole project) and CSV."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from crowdcount.data.exports.entries import Entry, Pile
+from crowdcount.data.exports.shapes import NoHead, middle, numbers
+from crowdcount.data.records import Record, short
+
+
+def is_via(content: object) -> bool:
+    """Whether a JSON document is VIA's: a project, or an object with an entry a picture."""
+    if not isinstance(content, dict):
+        return False
+    entries = content.get("_via_img_metadata", content)
+    return (
+        isinstance(entries, dict)
+        and bool(entries)
+        and all(isinstance(item, dict) and "filename" in item and "regions" in item for item in entries.values())
+    )
+
+
+def read_json(content: dict, pile: Pile) -> list[Record]:
+    """Read VIA's JSON."""
+    for key, item in content.get("_via_img_metadata", content).items():
+        where = f"entry {key!r}"
+        entry = pile.entry(item["filename"], where, once=True)
+        if entry is None:
+            continue
+        regions = item["regions"]
+        listed = list(regions.values()) if isinstance(regions, dict) else regions  # VIA 1 numbers them
+        if not isinstance(listed, list):
+            pile.report(pile.file, f"{where}: regions should be a list. Received {short(regions)}.")
+            continue
+        for region in listed:
+            region = region if isinstance(region, dict) else {}
+            _add(region.get("shape_attributes"), region.get("region_attributes"), entry, where, pile)
+    return pile.records()
+
+
+def read_rows(lines: list[tuple[int, list[str]]], pile: Pile) -> list[Record]:
+    """Read VIA's CSV: a row a region, or a row with `region_count` 0."""
+    header = [value.strip().lstrip("#") for value in lines[0][1]]
+    for line, row in lines[1:]:
+        where = f"line {line}"
+        if len(row) != len(header):
+            pile.report(pile.file, f"{where}: should have {len(header)} values. Received {short(row)}.")
+            continue
+        values = dict(zip(header, row, strict=True))
+        entry = pile.entry(values.get("filename"), where)
+        if entry is None or values.get("region_count", "").strip() == "0":
+            continue
+        try:
+            shape = json.loads(values["region_shape_attributes"])
+            attributes = json.loads(values.get("region_attributes") or "{}")
+        except ValueError as error:
+            pile.report(pile.file, f"{where}: its attributes are no JSON: {error}.")
+            continue
+        _add(shape, attributes, entry, where, pile)
+    return pile.records()
+
+
+def _add(shape: object, attributes: object, entry: Entry, where: str, pile: Pile) -> None:
+    shape = shape if isinstance(shape, Mapping) else {}
+    try:
+        if shape.get("name") in ("point", "circle", "ellipse"):
+            place = numbers(shape, "cx", "cy")
+        elif shape.get("name") == "rect":
+            place = middle(*numbers(shape, "x", "y", "width", "height"))
+        else:
+            raise NoHead("only points, circles, ellipses and rectangles mark a head")
+    except NoHead as error:
+        pile.report(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(shape))}.")
+        return
+    entry.add(*place, _label(attributes))
+
+
+def _label(attributes: object) -> str | None:
+    """The one attribute of a region, if there is one and it is a word."""
+    values = list(attributes.values()) if isinstance(attributes, Mapping) else []
+    return values[0] if len(values) == 1 and isinstance(values[0], str) and values[0] else None

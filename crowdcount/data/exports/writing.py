@@ -1,0 +1,180 @@
+"""Annotations written in four layouts, so that nothing is lost: reading them again gives the same heads."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+
+from crowdcount.data.images import picture_size
+from crowdcount.data.records import Record
+from crowdcount.errors import AnnotationError
+from crowdcount.files import atomic_path
+
+
+def convert(records: Sequence[Record], kind: str, out: str | os.PathLike) -> None:
+    """Write annotations.
+
+    Args:
+        records: the pictures, each once.
+        kind: one of `KINDS`. `"csv"`, `"json"` and `"coco"` write one file, which names the pictures where they lie;
+            `"shanghaitech"` makes the folder with copies of the pictures.
+        out: the file, or the folder, which must not exist yet or be empty.
+
+    Raises:
+        AnnotationError: if there is no picture, or the layout cannot hold what the annotations say.
+        OSError: if it cannot be written.
+    """
+    if not records:
+        raise AnnotationError("There is no picture to write. Name a file or folder with annotations.")
+    KINDS[kind](records, Path(out))
+
+
+def _write_csv(records: Sequence[Record], out: Path) -> None:
+    _refuse(records, "CSV", roi=True, labels=True)
+    with_split = _whole_split(records)
+    boxes = any(len(record.ignore) for record in records)
+    columns = ["picture", "x", "y", *(["ignore"] if boxes else []), *(["split"] if with_split else [])]
+    with atomic_path(out) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        for record in records:
+            row = {"picture": _name(record, out), **({"split": record.split} if with_split else {})}
+            heads = [{**row, "x": repr(x), "y": repr(y)} for x, y in record.points.tolist()]
+            ignored = [{**row, "ignore": " ".join(map(repr, box))} for box in record.ignore.tolist()]
+            writer.writerows(heads + ignored or [row])
+
+
+def _write_json(records: Sequence[Record], out: Path) -> None:
+    with_split = _whole_split(records)
+    pictures = []
+    for record in records:
+        item = {"picture": _name(record, out), "points": record.points.tolist(), "count": len(record.points)}
+        if with_split:
+            item["split"] = record.split
+        pictures.append(item | _extras(record, boxes=True))
+    _write_text(out, json.dumps({"unit": "pixels", "pictures": pictures}, ensure_ascii=False, indent=1))
+
+
+def _write_coco(records: Sequence[Record], out: Path) -> None:
+    """A keypoint a head, with a box of one pixel around it; boxes to ignore as crowds."""
+    with_split = _whole_split(records)
+    images, annotations = [], []
+
+    def add(**fields) -> None:
+        annotations.append({"id": len(annotations) + 1, "image_id": len(images), "category_id": 1, **fields})
+
+    for record in records:
+        height, width = picture_size(record.picture)
+        image = {"id": len(images) + 1, "file_name": _name(record, out), "width": width, "height": height}
+        if with_split:
+            image["split"] = record.split
+        images.append(image | _extras(record, boxes=False))
+        for x, y in record.points.tolist():
+            box = [x - 0.5, y - 0.5, 1.0, 1.0]
+            add(keypoints=[x, y, 2], num_keypoints=1, bbox=box, area=1.0, iscrowd=0)
+        for left, top, right, bottom in record.ignore.tolist():
+            box = [left, top, right - left, bottom - top]
+            add(bbox=box, area=box[2] * box[3], iscrowd=1, keypoints=[0, 0, 0], num_keypoints=0)
+    categories = [{"id": 1, "name": "head", "supercategory": "person", "keypoints": ["head"], "skeleton": []}]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    _write_text(out, json.dumps(content, ensure_ascii=False))
+
+
+def _write_shanghaitech(records: Sequence[Record], out: Path) -> None:
+    """`train_data` and, for the pictures of the split test, `test_data`, each with `images` and `ground-truth`."""
+    _refuse(records, "ShanghaiTech's layout", roi=True, labels=True, ignore=True)
+    if any(record.split == "val" for record in records):
+        raise AnnotationError(
+            "ShanghaiTech's layout has no pictures for validation, the annotations have. Write json, csv or coco."
+        )
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise AnnotationError(f"{out} holds something already. Name a folder that is empty or not there yet.")
+    stems: dict[tuple[str | None, str], Path] = {}
+    for record in records:
+        first = stems.setdefault((record.split, record.picture.stem), record.picture)
+        if first != record.picture:
+            raise AnnotationError(f"{first} and {record.picture} would have the same name. Rename one of them.")
+    for record in records:
+        half = out / ("test_data" if record.split == "test" else "train_data")
+        for folder in ("images", "ground-truth"):
+            (half / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(record.picture, half / "images" / record.picture.name)
+        with atomic_path(half / "ground-truth" / f"GT_{record.picture.stem}.mat") as temporary:
+            scipy.io.savemat(temporary, {"image_info": _image_info(record.points)})
+
+
+def _image_info(points: np.ndarray) -> np.ndarray:
+    """The points as ShanghaiTech nests them: a cell with a structure of location and number."""
+    inner = np.empty((1, 1), dtype=[("location", object), ("number", object)])
+    inner[0, 0] = (points, np.array([[len(points)]], np.uint16 if len(points) < 2**16 else np.uint32))
+    outer = np.empty((1, 1), dtype=object)
+    outer[0, 0] = inner
+    return outer
+
+
+KINDS: dict[str, Callable[[Sequence[Record], Path], None]] = {
+    "csv": _write_csv,
+    "json": _write_json,
+    "coco": _write_coco,
+    "shanghaitech": _write_shanghaitech,
+}
+
+
+def _write_text(out: Path, text: str) -> None:
+    with atomic_path(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _name(record: Record, out: Path) -> str:
+    """The picture as seen from the file's folder, with slashes."""
+    return Path(os.path.relpath(os.path.abspath(record.picture), os.path.abspath(out.parent))).as_posix()
+
+
+def _whole_split(records: Sequence[Record]) -> bool:
+    """Whether the pictures have splits, all of them or none.
+
+    Raises:
+        AnnotationError: if some have one.
+    """
+    with_split = [record.split is not None for record in records]
+    if any(with_split) and not all(with_split):
+        raise AnnotationError(
+            f"{records[with_split.index(False)].name!r} has no split, others have. Give all one or none."
+        )
+    return any(with_split)
+
+
+def _extras(record: Record, *, boxes: bool) -> dict:
+    """What else a JSON entry says of a picture."""
+    extras: dict = {}
+    if boxes and len(record.ignore):
+        extras["ignore"] = record.ignore.tolist()
+    if record.roi is not None:
+        if record.roi.file is not None:
+            raise AnnotationError(
+                f"The region of {record.name!r} is a mask of pixels, which no JSON holds. Read the data set by name."
+            )
+        extras["roi"] = [np.asarray(polygon).tolist() for polygon in record.roi.polygons]
+    if record.labels:
+        extras["labels"] = dict(record.labels)
+    return extras
+
+
+def _refuse(records: Sequence[Record], what: str, **lost: bool) -> None:
+    """Raises AnnotationError if a layout would lose something that the annotations say."""
+    holds = {
+        "roi": lambda record: record.roi is not None,
+        "labels": lambda record: bool(record.labels),
+        "ignore": lambda record: bool(len(record.ignore)),
+    }
+    names = {"roi": "regions of interest", "labels": "labels of pictures", "ignore": "boxes to ignore"}
+    for key in lost:
+        if any(holds[key](record) for record in records):
+            raise AnnotationError(f"{what} cannot hold the {names[key]} that the annotations have. Write json instead.")

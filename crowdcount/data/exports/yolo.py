@@ -1,0 +1,84 @@
+"""YOLO boxes: one text file a picture, a line a box: class, middle and size as shares of the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crowdcount.data.exports.entries import Options, Pile
+from crowdcount.data.images import PICTURE_SUFFIXES
+from crowdcount.data.records import Record, Report, files_by_number, numbered_lines, short
+
+_NO_LABELS = {"classes.txt", "obj.names", "readme.txt", "notes.txt", "train.txt", "val.txt", "test.txt"}
+
+
+def label_files(folder: Path) -> list[Path]:
+    """The text files of boxes in a folder: those whose first line is five or six numbers, and empty ones."""
+    files = []
+    for file in files_by_number(folder, (".txt",)):
+        if file.name.lower() not in _NO_LABELS:
+            first = next(numbered_lines(file, lambda file, problem: None), (0, ""))[1]
+            if not first or _numbers(first):
+                files.append(file)
+    return files
+
+
+def read(folder: Path, report: Report, options: Options) -> list[Record]:
+    """Read all label files of a folder, the pictures in the folder `images` at the place of `labels`, or beside them.
+
+    A picture without a file is reported: it may hold nobody, which an empty file says, or be left undone.
+    """
+    images = options.images or _images_of(folder)
+    names = _class_names(folder)
+    records, done = [], set()
+    for file in label_files(folder):
+        pile = Pile(file, report, Options("fraction", options.label, None, images))
+        entry = pile.entry(file.stem, "the picture")
+        if entry is None:
+            continue
+        done.add(entry.picture.resolve())
+        for number, line in numbered_lines(file, report):
+            values = _numbers(line)
+            if values is None:
+                report(
+                    file, f"line {number}: should be class, x, y, width, height as shares of 1. Received {short(line)}."
+                )
+                continue
+            kind = int(values[0])
+            entry.add(values[1], values[2], names[kind] if kind < len(names) else str(kind))
+        records += pile.records(unit="fraction")
+    for picture in files_by_number(images, PICTURE_SUFFIXES):
+        if picture.resolve() not in done:
+            report(
+                picture,
+                f"has no labels: looked for {folder / picture.stem}.txt. An empty one says that nobody is there.",
+            )
+    return records
+
+
+def _images_of(folder: Path) -> Path:
+    """`images/train` for `labels/train`, or the folder itself."""
+    parts = list(folder.parts)
+    for at in range(len(parts) - 1, -1, -1):
+        if parts[at] == "labels":
+            parts[at] = "images"
+            break
+    return Path(*parts) if Path(*parts).is_dir() else folder
+
+
+def _class_names(folder: Path) -> list[str]:
+    for place in (folder, folder.parent):
+        file = place / "classes.txt"
+        if file.is_file():
+            return [line for _, line in numbered_lines(file, lambda file, problem: None)]
+    return []
+
+
+def _numbers(line: str) -> list[float] | None:
+    """Class and box of a line, with or without a confidence; None where it is no such line."""
+    try:
+        values = [float(word) for word in line.split()]
+    except ValueError:
+        return None
+    shares = values[1:5]
+    fits = len(values) in (5, 6) and values[0] >= 0 and values[0].is_integer()
+    return values if fits and all(0 <= share <= 1 for share in shares) else None

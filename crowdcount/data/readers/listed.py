@@ -1,0 +1,36 @@
+"""Folders of pictures with one CSV file of points, and folders of pictures that hold nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from crowdcount.data.exports.table import read_table
+from crowdcount.data.images import PICTURE_SUFFIXES
+from crowdcount.data.records import Record, Report, files_by_number
+
+
+def is_brt(folder: Path) -> bool:
+    """Whether a folder holds frames of Beijing-BRT with one list of points."""
+    return (folder / "points.csv").is_file() and any((folder / "images").glob("brt_*"))
+
+
+def read_brt(folder: Path, half: str, report: Report) -> list[Record] | None:
+    """Read the frames that the folder's `points.csv` names, as `BRT/brt_1-20160620091226.jpg`."""
+    if half != "train":
+        return None
+    records = read_table(folder / "points.csv", report)
+    return [replace(record, name=f"BRT/{record.picture.name}") for record in records]
+
+
+def read_nobody(folder: Path, half: str, report: Report) -> list[Record] | None:
+    """Read every picture of a folder, each with no head in it, named by the folder: `nobody/100007`."""
+    del report  # a picture without annotation is what is asked for
+    if half != "train":
+        return None
+    return [
+        Record(f"{folder.name}/{picture.stem}", picture, np.zeros((0, 2)), picture)
+        for picture in files_by_number(folder, PICTURE_SUFFIXES)
+    ]

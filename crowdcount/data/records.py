@@ -1,0 +1,111 @@
+"""What a reader says about one picture, and what the readers share.
+
+A reader does not raise for a fault in the data: it calls `report` with the file and the problem, and goes on. Who
+wants the pictures passes `raise_fault`; the checker passes a `report` that writes the fault down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from crowdcount.data.regions import Region
+from crowdcount.errors import AnnotationError
+
+Report = Callable[[Path, str], None]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture as an annotation file names it, before anything promises that its points are good.
+
+    Args:
+        name: name of the picture, unique in its data set.
+        picture: path of the picture file.
+        points: heads in pixels, float64 (N, 2), x then y.
+        source: the file that holds the annotation.
+        split: `"train"`, `"val"` or `"test"` where the data set gives it, or None.
+        roi: the only part of the picture in which is counted, or None for all of it.
+        ignore: boxes in which nothing is counted, float64 (M, 4): left, top, right, bottom in pixels.
+        labels: what else the data set says of the picture, such as `{"weather": "fog"}`.
+        places: where in `source` the record stands, such as `"line 7"`; empty where it is the whole file.
+    """
+
+    name: str
+    picture: Path
+    points: np.ndarray
+    source: Path
+    split: str | None = None
+    roi: Region | None = None
+    ignore: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    labels: Mapping[str, str] = field(default_factory=dict)
+    places: str = ""
+
+
+def raise_fault(file: Path, problem: str) -> None:
+    """The way of those who want the pictures to deal with a fault.
+
+    Raises:
+        AnnotationError: always.
+    """
+    raise AnnotationError(f"{file}: {problem}")
+
+
+def by_number(file: Path) -> list[str | int]:
+    """Key that sorts `IMG_2` before `IMG_10`."""
+    return [int(bit) if bit.isdecimal() else bit for bit in re.split(r"(\d+)", file.name)]
+
+
+def files_by_number(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Files of a folder by suffix, `IMG_2` before `IMG_10`, without hidden ones (macOS's `._IMG_1.jpg`)."""
+    visible = (file for file in folder.iterdir() if not file.name.startswith("."))
+    return sorted((file for file in visible if file.suffix.lower() in suffixes), key=by_number)
+
+
+def folders_below(root: Path, depth: int) -> Iterator[Path]:
+    """The folder itself, then those in it by name, then those in these: `depth` levels, without hidden ones."""
+    level = [root]
+    for remaining in range(depth, -1, -1):
+        yield from level
+        if remaining:
+            level = [
+                folder
+                for above in level
+                for folder in sorted(above.iterdir())
+                if folder.is_dir() and not folder.name.startswith(".")
+            ]
+
+
+def short(value: object) -> str:
+    """A value as a message shows it: 80 characters at most."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def numbered_lines(file: Path, report: Report) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that hold something, with their numbers from 1 up."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        report(file, f"is not a readable text file in UTF-8: {error}.")
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield number, line.strip()
+
+
+def points_array(points: object) -> np.ndarray:
+    """Pairs of finite numbers as float64 (N, 2).
+
+    Raises:
+        ValueError: if they are none.
+    """
+    array = np.asarray(points, np.float64)
+    array = array if array.size else array.reshape(0, 2)
+    if array.ndim != 2 or array.shape[1] != 2 or not np.isfinite(array).all():
+        raise ValueError(f"points should be pairs of finite numbers, received an array of shape {array.shape}")
+    return array

@@ -1,0 +1,195 @@
+"""How much an error measured on so many pictures says: its standard error, and differences between two networks.
+
+An MAE over a few dozen pictures of crowds follows the two or three densest of them. Whoever chooses by it chooses by
+these: compare on the same pictures, and look at the interval.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from crowdcount.errors import DataError
+from crowdcount.measuring import metrics
+
+_RESAMPLES = 10_000
+_SEED = 1
+
+MEASURES = ("mae", "rmse", "nae", "log_ratio", "bias")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A measure of one network minus that of another on the same pictures.
+
+    Attributes:
+        value: the difference; below 0 the first one's is smaller. Of `bias` it is that of the sizes, |bias|.
+        low, high: ends of the 95 % interval; where 0 lies outside, the pictures tell the two apart.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two networks on the same pictures.
+
+    Attributes:
+        pictures: how many.
+        differences: the name of each measure (`MEASURES`) -> its `Difference`, the network minus the other.
+        nearer: pictures in which the network's count is nearer to the truth.
+        other_nearer: pictures in which the other's is.
+    """
+
+    pictures: int
+    differences: dict[str, Difference]
+    nearer: int
+    other_nearer: int
+
+
+def standard_errors(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
+    """Standard errors of the measures, as far as the pictures are a random choice of all such pictures.
+
+    Args:
+        truth: numbers of heads, one a picture, shape (P,).
+        predicted: predicted counts, shape (P,).
+
+    Returns:
+        The name of each measure -> its standard error, in the measure's unit: the standard deviation of what each
+        picture adds, by the square root of their number; for the RMSE by the delta method. NaN of a single picture.
+
+    Raises:
+        DataError: as for `crowdcount.measuring.metrics.mae`.
+
+    Reference:
+        Wasserman, All of Statistics, Springer 2004, sections 7.2 and 9.9.
+
+    Example:
+        >>> errors = standard_errors([10, 20, 30, 40], [12, 20, 28, 44])
+        >>> round(errors["mae"], 3), round(errors["bias"], 3)
+        (0.816, 1.291)
+    """
+    rmse = metrics.rmse(truth, predicted)  # checks both
+    true, counted = np.asarray(truth, float), np.asarray(predicted, float)
+    error = counted - true
+    peopled = true > 0
+    squared = _standard_error(np.square(error))
+    return {
+        "mae": _standard_error(np.abs(error)),
+        "rmse": squared / (2 * rmse) if rmse else squared,
+        "nae": _standard_error(np.abs(error)[peopled] / true[peopled]),
+        "log_ratio": _standard_error(np.abs(metrics.log_ratios(true, counted))),
+        "bias": _standard_error(error),
+    }
+
+
+def compare_counts(truth: ArrayLike, predicted: ArrayLike, other: ArrayLike) -> Comparison:
+    """Which of two networks errs less on the same pictures, and how sure that is.
+
+    The interval is a bootstrap's: 10,000 times as many pictures as there are are drawn from them, some more than once,
+    and both networks are measured on the same draw. What both find hard drops out.
+
+    Args:
+        truth: numbers of heads, one a picture, shape (P,).
+        predicted: the network's counts, shape (P,).
+        other: the other's counts of the same pictures, shape (P,).
+
+    Returns:
+        A `Comparison`.
+
+    Raises:
+        DataError: as for `crowdcount.measuring.metrics.mae`.
+
+    Reference:
+        Efron and Tibshirani, An Introduction to the Bootstrap, Chapman & Hall 1993, chapter 13 (percentile intervals).
+
+    Example:
+        >>> compared = compare_counts([10, 20, 30, 40], [11, 21, 31, 41], [13, 23, 33, 43])
+        >>> compared.differences["mae"], compared.nearer
+        (Difference(value=-2.0, low=-2.0, high=-2.0), 4)
+    """
+    metrics.mae(truth, predicted), metrics.mae(truth, other)  # check all three
+    true, first, second = (np.asarray(values, float) for values in (truth, predicted, other))
+    # How often each picture is in each draw, as a share of the draw; the first row is the pictures as they are.
+    drawn = np.random.default_rng(_SEED).multinomial(len(true), np.full(len(true), 1 / len(true)), size=_RESAMPLES)
+    weights = np.concatenate([np.ones((1, len(true))), drawn]) / len(true)
+    ours, theirs = _measured(true, first, weights), _measured(true, second, weights)
+    differences = {}
+    for name in MEASURES:
+        value, *resampled = np.abs(ours[name]) - np.abs(theirs[name])
+        resampled = np.array(resampled)[np.isfinite(resampled)]  # a draw of empty pictures alone has no NAE
+        low, high = np.percentile(resampled, [2.5, 97.5]) if resampled.size else (np.nan, np.nan)
+        differences[name] = Difference(float(value), float(low), float(high))
+    off, other_off = np.abs(first - true), np.abs(second - true)
+    return Comparison(len(true), differences, int((off < other_off).sum()), int((other_off < off).sum()))
+
+
+def read_counts(path: str | os.PathLike) -> dict[str, tuple[float, float]]:
+    """True and predicted counts of each picture, from a table that `crowdcount evaluate --csv` wrote.
+
+    Returns:
+        The picture's name -> (true, predicted).
+
+    Raises:
+        DataError: where the file cannot be read or is another table.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+            rows = list(csv.DictReader(file))
+        return {row["picture"]: (float(row["true"]), float(row["predicted"])) for row in rows}
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise DataError(
+            f"{path} is no table that crowdcount evaluate --csv has written ({error!r}). Name a model or such a table."
+        ) from None
+
+
+def counts_of(rows: Sequence[Mapping], table: Mapping[str, tuple[float, float]], where: str) -> list[float]:
+    """A table's predicted counts in the order of an evaluation's rows.
+
+    Args:
+        rows: `picture` and `true` of each.
+        table: see `read_counts`.
+        where: what to call the table in a message.
+
+    Raises:
+        DataError: where a picture is missing in the table, or has another true count there.
+    """
+    missing = [row["picture"] for row in rows if row["picture"] not in table]
+    if missing:
+        raise DataError(
+            f"{where} has no count of {len(missing)} of the {len(rows)} pictures; the first is {missing[0]!r}. Make "
+            "the table from the same data set and split."
+        )
+    for row in rows:
+        if table[row["picture"]][0] != row["true"]:
+            raise DataError(
+                f"{where} was made from other annotations: {row['picture']!r} has {table[row['picture']][0]:g} heads "
+                f"there, {row['true']:g} here."
+            )
+    return [table[row["picture"]][1] for row in rows]
+
+
+def _measured(true: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Each measure over weighed pictures: (draws, P) weights whose rows sum to 1 give (draws,) values."""
+    error, peopled = predicted - true, true > 0
+    share = np.where(peopled, np.abs(error) / np.where(peopled, true, 1), 0)
+    with np.errstate(invalid="ignore"):
+        nae = weights @ share / (weights @ peopled)
+    return {
+        "mae": weights @ np.abs(error),
+        "rmse": np.sqrt(weights @ np.square(error)),
+        "nae": nae,
+        "log_ratio": weights @ np.abs(metrics.log_ratios(true, predicted)),
+        "bias": weights @ error,
+    }
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")

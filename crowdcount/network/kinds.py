@@ -1,0 +1,83 @@
+"""What kind of file holds a network, told by what is inside; files that could harm are not opened."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from crowdcount.errors import WeightsError
+from crowdcount.network.torch_weights import SUFFIXES as TORCH_SUFFIXES
+
+# CSRNet has 65 MB in float32; a network four times as wide, with the optimizer's state, some 3 GB.
+MOST_UNPACKED = 4 << 30
+
+
+def kind_of(path: Path) -> str:
+    """`"weights"` (Keras's `.weights.h5`), `"keras"` (a model that Keras 3 saved) or `"torch"` (weights of PyTorch).
+
+    Raises:
+        WeightsError: for any other kind, named for what it is, with what to do; for an archive that would unpack to
+            more than 4 GiB, and for an HDF5 file that points into other files.
+    """
+    with open(path, "rb") as file:
+        start = file.read(16)
+    if start.startswith(b"PK"):
+        return _kind_of_archive(path)
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return _kind_of_hdf5(path)
+    if path.suffix == ".keras":
+        raise WeightsError(f"{path} is cut off or no model that Keras has saved. Get it again.")
+    if path.suffix.lower() in TORCH_SUFFIXES:
+        return "torch"  # the older format of torch.save, which only PyTorch can tell
+    if path.suffix.lower() == ".onnx" or b"onnx" in start:
+        raise WeightsError(f"{path} is an ONNX model. Counting takes the weights it was exported from (.weights.h5).")
+    if start[4:8] == b"TFL3":
+        raise WeightsError(f"{path} is a LiteRT model. Counting takes the weights it was exported from (.weights.h5).")
+    return "weights"  # damaged, most likely: its reader says so
+
+
+def _kind_of_archive(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise WeightsError(f"{path} is cut off: its archive cannot be read ({error}). Get it again.") from None
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > MOST_UNPACKED:
+        raise WeightsError(f"{path} would unpack to {unpacked / 2**30:.1f} GiB, which no CSRNet has. It is not opened.")
+    names = [member.filename for member in members]
+    if "config.json" in names or path.suffix == ".keras":
+        return "keras"
+    if any(name.endswith(("data.pkl", ".npy")) for name in names):
+        return "torch"
+    raise WeightsError(f"{path} is an archive without a network in it. Received: {', '.join(names[:3]) or 'nothing'}")
+
+
+def _kind_of_hdf5(path: Path) -> str:
+    import h5py
+
+    def check(group: h5py.Group) -> None:
+        for name in group:
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise WeightsError(f"{path} points into another file, {link.filename!r}. It is not opened.")
+            if isinstance(link, h5py.SoftLink):
+                continue
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                check(item)
+            elif item.external:
+                raise WeightsError(f"{path} keeps arrays in other files. It is not opened.")
+
+    try:
+        with h5py.File(path, "r") as file:
+            check(file)
+            old = "model_config" in file.attrs or "layer_names" in file.attrs
+    except (OSError, RuntimeError, KeyError):
+        return "weights"  # cut off: its reader says so
+    if old:
+        raise WeightsError(
+            f"{path} was saved by Keras 2, whose files this version does not open. Save it with Keras 3 as "
+            "model.save('name.keras')."
+        )
+    return "weights"

@@ -1,0 +1,183 @@
+"""What a run is to do, settled before its first step: recipe, network, epochs, and where each phase begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from crowdcount.data.annotations import Sample
+from crowdcount.errors import TrainingError
+from crowdcount.network.designs import DESIGNS
+from crowdcount.training.pipeline import epoch_steps
+from crowdcount.training.recipes import RECIPES, Phase, Recipe, find_recipe
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A phase within a run.
+
+    Attributes:
+        phase: of the recipe.
+        first, end: it has the epochs `first` to `end - 1`, the run's first epoch being 0.
+        steps: steps an epoch.
+        before: steps of the run before it.
+        examples: examples of the run before it.
+        total: steps of the whole run.
+    """
+
+    phase: Phase
+    first: int
+    end: int
+    steps: int
+    before: int
+    examples: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do.
+
+    Attributes:
+        recipe: how the network is trained.
+        epochs: of the whole run.
+        design, width: see `crowdcount.CSRNet`.
+        init: `"imagenet"`, `"none"`, or the name or file of the weights that it starts from.
+        seed: of the first weights, the crops and their order.
+    """
+
+    recipe: Recipe
+    epochs: int
+    design: str = "B"
+    width: float = 1.0
+    init: str = "imagenet"
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.epochs < 1:
+            raise TrainingError(f"At least one epoch is needed. Received: epochs={self.epochs}")
+        if self.design not in DESIGNS:
+            raise TrainingError(f"`design` must be one of {', '.join(DESIGNS)}. Received: design={self.design!r}")
+        if self.recipe.goes_on and self.init in ("imagenet", "none"):
+            raise TrainingError(
+                f"The recipe {self.recipe.name!r} goes on from trained weights. Received: init={self.init!r}. Give the "
+                "name or the file of weights (init=, --init), or begin with the recipe 'default'."
+            )
+
+    def settings(self) -> dict:
+        """What a run that is resumed must not change, as a checkpoint keeps it."""
+        return {
+            "recipe": self.recipe.name,
+            "phases": self.recipe.digest,
+            "design": self.design,
+            "width": self.width,
+            "init": self.init,
+            "seed": self.seed,
+        }
+
+    def stretches(self, samples: Sequence[Sample]) -> list[Stretch]:
+        """The recipe's phases, stretched alike to the run's epochs; a phase that gets no epoch is left out.
+
+        Example:
+            >>> import numpy as np
+            >>> from crowdcount.training.recipes import RECIPES
+            >>> samples = [Sample(str(number), np.zeros((8, 8, 3), np.uint8), []) for number in range(8)]
+            >>> stretches = Plan(RECIPES["default"], 6).stretches(samples)
+            >>> [(s.phase.name, s.first, s.end, s.steps, s.before) for s in stretches]
+            [('wide', 0, 4, 2, 0), ('clear', 4, 6, 4, 8)]
+        """
+        phases = self.recipe.phases
+        ends = [round(self.epochs * done / self.recipe.epochs) for done in accumulate(phase.epochs for phase in phases)]
+        parts = [
+            (phase, first, end, epoch_steps(samples, phase.crops, phase.batch))
+            for phase, first, end in zip(phases, [0, *ends], ends)
+            if first < end
+        ]
+        total = sum((end - first) * steps for _, first, end, steps in parts)
+        stretches, before, examples = [], 0, 0
+        for phase, first, end, steps in parts:
+            stretches.append(Stretch(phase, first, end, steps, before, examples, total))
+            before += (end - first) * steps
+            examples += (end - first) * steps * phase.batch
+        return stretches
+
+
+def new_plan(
+    recipe: str | Recipe | None = None,
+    epochs: int | None = None,
+    design: str | None = None,
+    width: float | None = None,
+    init: str | None = None,
+    seed: int | None = None,
+) -> Plan:
+    """The plan of a new run; what is None is as the recipe, or the paper's network from ImageNet's weights, has it.
+
+    Raises:
+        TrainingError: for an unknown recipe or design, no epochs, or a recipe that must go on from weights without any.
+    """
+    recipe = find_recipe("default" if recipe is None else recipe)
+    return Plan(
+        recipe,
+        recipe.epochs if epochs is None else epochs,
+        "B" if design is None else design,
+        1.0 if width is None else width,
+        "imagenet" if init is None else init,
+        0 if seed is None else seed,
+    )
+
+
+def resumed_plan(
+    state: dict,
+    recipe: str | Recipe | None = None,
+    epochs: int | None = None,
+    design: str | None = None,
+    width: float | None = None,
+    init: str | None = None,
+    seed: int | None = None,
+) -> Plan:
+    """The plan of the run that a checkpoint's state describes.
+
+    Args:
+        state: see `crowdcount.training.state.read_state`.
+        recipe, design, width, init, seed: the run's own where they are None; anything else must be what it was.
+        epochs: another number is another length of the run.
+
+    Raises:
+        TrainingError: where a setting contradicts the run's.
+    """
+    if recipe is None:
+        recipe = state["recipe"]
+    if recipe == "default" and state["recipe"] == "wide" and state.get("formerly_default"):
+        recipe = "wide"  # what the recipe default was when the run began
+    if recipe == state["recipe"] and recipe not in RECIPES:
+        raise TrainingError(f"The run was trained by a recipe of your own, {recipe!r}: give it again (recipe=).")
+    found = find_recipe(recipe) if recipe == state["recipe"] or isinstance(recipe, Recipe) else None
+    given = {
+        "recipe": recipe if found is None else found.name,
+        "design": design,
+        "width": width,
+        "init": init and Path(init).name,
+        "seed": seed,
+    }
+    was = {**state, "init": Path(state["init"]).name}
+    changed = {key: (was[key], value) for key, value in given.items() if value is not None and value != was[key]}
+    if found is not None and state.get("phases") not in (None, found.digest):
+        changed["phases of the recipe"] = (state["phases"], found.digest)
+    refuse_changes(changed)
+    return Plan(
+        found,
+        state["epochs"] if epochs is None else epochs,
+        state["design"],
+        state["width"],
+        state["init"],
+        state["seed"],
+    )
+
+
+def refuse_changes(changed: dict[str, tuple]) -> None:
+    """Raise a TrainingError where settings of a run, name -> (what it was, what it is to be), have changed."""
+    if changed:
+        text = ", ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
+        raise TrainingError(f"The run was started otherwise: {text}. Resume it as it was started, or leave these out.")

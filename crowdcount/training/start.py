@@ -1,0 +1,58 @@
+"""The network as a run starts it: its first weights, and which of its layers a phase trains."""
+
+from __future__ import annotations
+
+import os
+
+import keras
+
+from crowdcount.errors import WeightsError
+from crowdcount.network.csrnet import CSRNet
+from crowdcount.training.plan import Plan
+
+
+def build(plan: Plan, imagenet_file: str | os.PathLike | None = None) -> keras.Model:
+    """A new network with the plan's first weights.
+
+    Raises:
+        WeightsError: where these are missing or do not fit.
+    """
+    weights = None if plan.init == "none" else plan.init
+    model = CSRNet(plan.design, plan.width, weights=weights, imagenet_file=imagenet_file)
+    if plan.init in ("imagenet", "none"):
+        plan.recipe.start(model)
+    return model
+
+
+def freeze(model: keras.Model, frozen: tuple[str, ...]) -> None:
+    """Let those layers learn whose names begin otherwise, in place; takes effect when the model is compiled."""
+    for layer in model.layers:
+        layer.trainable = not layer.name.startswith(frozen)
+
+
+def first_weights(design: str, width: float, imagenet_file: str | os.PathLike | None, own_data: bool) -> str:
+    """What a run starts from where nobody says it: ImageNet's weights, or where these cannot be had `general`.
+
+    Args:
+        design, width: of the network.
+        imagenet_file: see `crowdcount.CSRNet`.
+        own_data: whether the pictures are the user's own. `general` has learned from ShanghaiTech: whoever trains on
+            that wants to choose.
+
+    Returns:
+        `"imagenet"` or `"general"`.
+
+    Raises:
+        WeightsError: where ImageNet's weights cannot be had and `general` is no start for this; says what is.
+    """
+    try:
+        CSRNet(design, width, weights="imagenet", imagenet_file=imagenet_file)
+        return "imagenet"
+    except WeightsError as error:
+        asked = imagenet_file is not None or width != 1
+        if own_data and design == "B" and not asked:
+            return "general"
+        raise WeightsError(
+            f"{error} Or start otherwise: --init general (init='general') goes on from the weights that come with "
+            "crowdcount, --init none from random ones."
+        ) from None

@@ -1,0 +1,142 @@
+"""What a run leaves to be resumed: one checkpoint with weights, optimizer and settings, that each epoch replaces."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import keras
+from keras import ops
+
+from crowdcount.data.annotations import Sample
+from crowdcount.errors import TrainingError
+from crowdcount.files import atomic_path, clear_leftovers
+from crowdcount.training.plan import Plan, refuse_changes
+
+NAME = "checkpoint.h5"
+_FORMAT = 2
+
+
+def new_state(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample], **source: str | None) -> dict:
+    """The state of a run before its first epoch.
+
+    Args:
+        plan: what it is to do.
+        samples, validation: its pictures.
+        source: `dataset` and `root` that the pictures were read from, and the `command`, where they are known.
+    """
+    pictures = {"pictures": len(samples), "annotations": _fingerprint(samples, validation)}
+    return {
+        "format": _FORMAT,
+        **plan.settings(),
+        **pictures,
+        **source,
+        "epochs": plan.epochs,
+        "epoch": 0,
+        "phase": plan.recipe.phases[0].name,
+        "history": [],
+        "best": None,
+    }
+
+
+def check_pictures(state: dict, samples: Sequence[Sample], validation: Sequence[Sample]) -> None:
+    """Raise a TrainingError where a run is to be resumed with other pictures than it began with."""
+    now = {"pictures": len(samples), "annotations": _fingerprint(samples, validation)}
+    refuse_changes({key: (state[key], value) for key, value in now.items() if state[key] != value})
+
+
+def _fingerprint(*groups: Sequence[Sample]) -> str:
+    """Digits that change with the pictures' names, their number of heads, and which of them are for validation."""
+    names = [[(sample.name, sample.count) for sample in samples] for samples in groups]
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
+
+
+def read_state(out: str | os.PathLike) -> dict:
+    """What the checkpoint in a run's folder says of the run: settings, epoch, history, where its pictures lie.
+
+    Raises:
+        TrainingError: where there is no checkpoint, it is damaged, or of a run that can no longer be gone on with.
+    """
+    path = Path(out) / NAME
+    try:
+        with h5py.File(path, "r") as file:
+            state = json.loads(file.attrs["state"])
+    except FileNotFoundError:
+        raise TrainingError(f"There is nothing to resume: {path} does not exist. Start without --resume.") from None
+    except (OSError, KeyError, ValueError) as error:
+        raise TrainingError(
+            f"The checkpoint {path} is damaged ({error}). Start another run in another folder; --init takes "
+            "the weights that this one kept."
+        ) from None
+    return state if state.get("format") == _FORMAT else _upgraded(state, path)
+
+
+def _upgraded(state: dict, path: Path) -> dict:
+    """The state of a run that began before recipes had phases, as such a run's is now."""
+    if state.get("maps"):
+        raise TrainingError(
+            f"The run in {path.parent} was trained on prepared maps, which is no longer done. Start another run in "
+            "another folder; --init takes the weights that this one kept."
+        )
+    state = {key: value for key, value in state.items() if key != "maps"}
+    if state["recipe"] == "default":
+        state |= {"recipe": "wide", "formerly_default": True}
+    # The bias of the crops was a share then, and the best weights were those of the lowest MAE.
+    history = [{**row, "bias": ""} for row in state["history"]]
+    return {**state, "format": _FORMAT, "phases": None, "phase": None, "history": history, "best": None}
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes everything that a run needs to go on, each epoch, in one file that replaces the one before.
+
+    The file holds the weights, the optimizer's state (moments, averages, step), the epoch and `state`, as float32 and
+    JSON. The data need no state of their own: example n is a function of the seed and n.
+    """
+
+    def __init__(self, path: Path, state: dict, metric: keras.metrics.Metric):
+        super().__init__()
+        self.path, self.state, self.metric = path, state, metric
+
+    def on_train_begin(self, logs=None):
+        clear_leftovers(self.path.parent)  # up to a whole checkpoint a kill
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.state["epoch"] = epoch + 1
+        with atomic_path(self.path) as temporary, h5py.File(temporary, "w") as file:
+            for group, variables in _groups(self.model, self.metric).items():
+                for index, variable in enumerate(variables):
+                    file[f"{group}/{index}"] = ops.convert_to_numpy(variable)
+            file.attrs["state"] = json.dumps(self.state)
+
+
+def restore_checkpoint(path: str | os.PathLike, model: keras.Model, metric: keras.metrics.Metric) -> None:
+    """Load a checkpoint's weights and optimizer state into a compiled model, in place.
+
+    Args:
+        path: the file.
+        model: compiled as the run's was.
+        metric: the one whose window goes on over epochs, `crowdcount.training.callbacks.Drift`.
+
+    Raises:
+        TrainingError: for a checkpoint of another network or optimizer.
+    """
+    model.optimizer.build(model.trainable_variables)
+    with h5py.File(path, "r") as file:
+        for group, variables in _groups(model, metric).items():
+            stored = file[group]
+            shapes = [stored[str(index)].shape for index in range(len(stored))]
+            if shapes != [tuple(variable.shape) for variable in variables]:
+                raise TrainingError(
+                    f"The checkpoint {path} was written by another network or optimizer ({group} differ): resume with "
+                    "the design, width, recipe and number of epochs that the run began with."
+                )
+            for index, variable in enumerate(variables):
+                variable.assign(stored[str(index)][()])
+
+
+def _groups(model: keras.Model, metric: keras.metrics.Metric) -> dict[str, list]:
+    return {"model": model.variables, "optimizer": model.optimizer.variables, "bias": metric.variables}

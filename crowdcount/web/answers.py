@@ -1,0 +1,232 @@
+"""What the server of `crowdcount app` answers: pictures and maps in, records out. It keeps nothing.
+
+Everything here is ordinary work, run in the line's one thread; it knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from crowdcount.area.ground import read_ground
+from crowdcount.area.zone_files import read_zones
+from crowdcount.counting.pictures import count
+from crowdcount.counting.report import Entry, report_page, taken_at
+from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.zone_records import zone_columns
+from crowdcount.data.images import picture_size
+from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
+from crowdcount.files import data_folder
+from crowdcount.grid import STRIDE
+from crowdcount.network.cards import list_models, model_card
+from crowdcount.network.locate import SUFFIX
+from crowdcount.show.plots import heat_layer
+
+MOST_PIXELS = 100_000_000
+"""Width times height of a picture: 100 megapixels take about 1 GB while they are counted."""
+
+_MOST_ENTRIES = 2000
+# Of a model's card, what says where it comes from; nothing that names files or machines.
+_TOLD = ("dataset", "recipe", "pictures", "thing", "license")
+
+
+class Models:
+    """The networks that may be asked for, by name: those with a name, and the one the server was started with.
+
+    Args:
+        default: name or file of the one that counts where none is asked for. A file goes by its name, without its
+            folder and ending.
+
+    Raises:
+        WeightsError: if there is no such network.
+    """
+
+    def __init__(self, default: str):
+        cards: dict[str, Mapping] = {card["name"]: card for card in list_models()}
+        self._places: dict[str, str] = {name: name for name in cards}
+        self.default = default
+        if default not in cards:
+            self.default = Path(default).name.removesuffix(SUFFIX).removesuffix(".keras")
+            self._places[self.default] = default
+            cards[self.default] = {} if default.endswith(".keras") else model_card(default).content
+        self.cards = [
+            {**{key: card[key] for key in _TOLD if key in card}, "name": name, "default": name == self.default}
+            for name, card in cards.items()
+        ]
+
+    def place(self, name: str) -> str:
+        """What `count` takes as its model.
+
+        Raises:
+            WeightsError: if no network goes by this name.
+        """
+        if name not in self._places:
+            raise WeightsError(f"There is no model {name!r:.80}. Received one of: {', '.join(self._places)}.")
+        return self._places[name]
+
+
+def count_picture(
+    data: bytes, name: str, models: Models, model: str, coverage: float, *, details: bool = False
+) -> tuple[dict, bool]:
+    """Count one picture.
+
+    Args:
+        data: the bytes of its file.
+        name: what it is called in the answer.
+        models: the networks.
+        model: name of the one to count with.
+        coverage: of the range.
+        details: add `density`, the map as base64 of little-endian float32, row by row, with `rows` and `columns`;
+            `heat`, a PNG of it to lay over the picture, as base64; `heads`, approximate positions [x, y] in pixels;
+            and `taken`, when the picture was taken by its camera's clock.
+
+    Returns:
+        The record, as `crowdcount count --json` prints it, and whether the picture was counted.
+    """
+    file = io.BytesIO(data)
+    file.name = name  # which messages call it by
+    try:
+        height, width = picture_size(file)
+        if height * width > MOST_PIXELS:
+            raise PictureError(
+                f"{name!r} has {width} x {height} pixels, more than {MOST_PIXELS:,}. Shrink it, or count it with the "
+                "command crowdcount count."
+            )
+        result = count(file, model=models.place(model), coverage=coverage, progress=False)
+    except MemoryError:
+        return CountFailure(name, "There is not enough memory for this picture. Make it smaller.").to_dict(), False
+    except CrowdCountError as error:
+        return CountFailure(name, str(error)).to_dict(), False
+    result.model = model  # by its name: a file's path is nobody's business
+    return result.to_dict() | (_details(result, data) if details else {}), True
+
+
+def count_in_zones(content: Mapping) -> dict:
+    """Count by zone in a map that was given out before.
+
+    Args:
+        content: `width` and `height` of the picture, `density` as `count_picture` gives it, `zones` as
+            `crowdcount.read_zones` takes them, and `ground`, as for `--ground`, or None.
+
+    Returns:
+        See `counting.zone_records.zone_columns`.
+
+    Raises:
+        DataError: if something is missing or not what it should be.
+    """
+    size = (_whole(content, "height"), _whole(content, "width"))
+    shape = tuple(-(-side // STRIDE) for side in size)
+    raw = _base64(content.get("density"), "density")
+    if len(raw) != 4 * shape[0] * shape[1]:
+        raise DataError(f"The density of a picture of {size[1]}x{size[0]} pixels has {shape} cells of 4 bytes.")
+    density = np.frombuffer(raw, "<f4").reshape(shape)
+    if not (np.isfinite(density).all() and density.min() >= 0):
+        raise DataError("The density must hold finite numbers, none below 0.")
+    ground = content.get("ground")
+    if not isinstance(content.get("zones"), (list, dict)) or not isinstance(ground, (list, dict, type(None))):
+        raise DataError("zones and ground must be lists or objects.")  # a text would be the path of a file
+    zones = read_zones(content["zones"], size)
+    return zone_columns(density, zones, None if ground is None else read_ground(ground, size), size)
+
+
+def report(content: Mapping) -> str:
+    """A report, as `--report` writes it, on pictures that were counted before.
+
+    Args:
+        content: `title`, and `entries`: records with, where there is one, `thumbnail`, a JPEG in base64.
+
+    Raises:
+        DataError: if something is missing or not what it should be.
+    """
+    entries, title = content.get("entries"), content.get("title", "People counted")
+    if not isinstance(title, str) or not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
+        raise DataError(f"A report needs a title and entries, {_MOST_ENTRIES} at most.")
+    try:
+        return "".join(report_page([_entry(item) for item in entries], title[:200]))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"The entries of a report are records of counted pictures ({error}).") from error
+
+
+def tidy_name(text: str) -> str:
+    """A picture's name without folders and control characters.
+
+    Example:
+        >>> tidy_name("../../etc/march.jpg"), tidy_name("")
+        ('march.jpg', 'picture')
+    """
+    name = "".join(letter for letter in re.split(r"[/\\]", text)[-1] if letter.isprintable()).strip()
+    return name[-120:] if name.strip(".") else "picture"
+
+
+def _details(result: CountResult, data: bytes) -> dict:
+    heat = io.BytesIO()
+    Image.fromarray(heat_layer(result.density)).save(heat, format="PNG")
+    rows, columns = result.density.shape
+    taken = taken_at(io.BytesIO(data))
+    return {
+        "rows": rows,
+        "columns": columns,
+        "density": base64.b64encode(result.density.astype("<f4").tobytes()).decode(),
+        "heat": base64.b64encode(heat.getvalue()).decode(),
+        "heads": np.round(result.heads(), 1).tolist(),
+        "taken": taken.isoformat() if taken else None,
+    }
+
+
+def _entry(item: Mapping) -> Entry:
+    def by_zone(key: str) -> dict[str, float]:
+        return {str(name): float(people) for name, people in (item.get(key) or {}).items()}
+
+    def text(key: str) -> str | None:
+        return None if item.get(key) is None else str(item[key])
+
+    return Entry(
+        picture=text("picture") or "picture",
+        count=_number(item.get("count")),
+        low=_number(item.get("low")),
+        high=_number(item.get("high")),
+        coverage=_number(item.get("coverage")),
+        taken=datetime.fromisoformat(item["taken"]) if item.get("taken") else None,
+        thumbnail=_base64(item["thumbnail"], "thumbnail") if item.get("thumbnail") else None,
+        model=text("model"),
+        warnings=tuple(map(str, item.get("warnings") or ())),
+        error=text("error"),
+        zones=by_zone("zones"),
+        per_m2=by_zone("per_m2"),
+    )
+
+
+def _number(value: object) -> float | None:
+    if value is None:
+        return None
+    number = float(value)  # type: ignore[arg-type]
+    if not np.isfinite(number):
+        raise ValueError("a number is not finite")
+    return number
+
+
+def _whole(content: Mapping, key: str) -> int:
+    value = content.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_PIXELS:
+        raise DataError(f"{key} must be a number of pixels. Received: {value!r:.40}")
+    return value
+
+
+def _base64(value: object, what: str) -> bytes:
+    try:
+        return base64.b64decode(str(value), validate=True)
+    except binascii.Error as error:
+        raise DataError(f"{what} is not base64: {error}.") from error
+
+
+def example_picture() -> bytes:
+    """The drawn picture that comes with crowdcount."""
+    return (data_folder("datasets") / "sample.jpg").read_bytes()

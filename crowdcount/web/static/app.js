@@ -1,0 +1,316 @@
+// The page of `crowdcount app`: photos in, numbers out.
+import { h, Texts, download } from "./dom.js";
+import { Stage } from "./stage.js";
+import { Dots } from "./dots.js";
+import { Zones, COLORS } from "./zones.js";
+import { Counts, drawHeat, isPicture } from "./counts.js";
+
+const $ = (id) => document.getElementById(id);
+const texts = new Texts(await (await fetch("/texts")).json());
+const { models } = await (await fetch("/api/models")).json();
+const t = (key, values) => texts.t(key, values);
+
+const counts = new Counts((item) => (item === shown ? show() : rows()));
+const stage = new Stage();
+const dots = new Dots(stage, () => {
+  if (shown) shown.dots = { points: dots.points, ignore: dots.ignore };
+  tools();
+});
+const zones = new Zones(stage, zonesChanged, (number) => t("zone_name", { number }));
+let shown = null; // the item on the stage
+let onStage = null; // the item whose picture is decoded
+let mode = "look";
+
+$("stage").prepend(stage.element);
+stage.layers = [paintHeat, (context) => zones.layer(context), (context) => mode === "dots" && dots.layer(context)];
+
+function paintHeat(context) {
+  const opacity = $("heat").value / 100;
+  if (!shown?.heat || !opacity || onStage !== shown || mode === "dots") return;
+  const { scale, x, y } = stage.view;
+  context.save();
+  context.beginPath();
+  context.rect(x, y, stage.size[0] * scale, stage.size[1] * scale);
+  context.clip();
+  context.globalAlpha = opacity;
+  drawHeat(context, shown.heat, shown.record, scale, x, y);
+  context.restore();
+}
+
+// --- Photos in ------------------------------------------------------------------------------------------------
+
+function add(files) {
+  const pictures = [...files];
+  if (!pictures.length) return;
+  $("welcome").hidden = true;
+  $("work").hidden = false;
+  const added = counts.add(pictures);
+  pick(added[0]);
+}
+
+// The files of what was dropped, those in folders too.
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
+  const files = [];
+  async function take(entry, within) {
+    if (entry.isFile) {
+      const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+      if (!within || isPicture(file)) files.push(file);
+      return;
+    }
+    const reader = entry.createReader();
+    for (let part; (part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length; )
+      for (const inside of part) await take(inside, true);
+  }
+  for (const entry of entries) await take(entry, false);
+  return files;
+}
+
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("over");
+});
+document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("over"));
+document.addEventListener("drop", async (event) => {
+  event.preventDefault();
+  document.body.classList.remove("over");
+  add(await dropped(event.dataTransfer));
+});
+document.addEventListener("paste", (event) => add([...event.clipboardData.files]));
+for (const id of ["choose", "more"]) $(id).addEventListener("click", () => $("files").click());
+$("choose-folder").addEventListener("click", () => $("folder").click());
+$("files").addEventListener("change", () => (add($("files").files), ($("files").value = "")));
+$("folder").addEventListener("change", () => (add([...$("folder").files].filter(isPicture)), ($("folder").value = "")));
+$("example").addEventListener("click", async () => {
+  const picture = await (await fetch("/example.jpg")).blob();
+  add([new File([picture], `${t("example_name")}.jpg`, { type: "image/jpeg" })]);
+});
+
+// --- One picture ----------------------------------------------------------------------------------------------
+
+async function pick(item) {
+  shown = item;
+  zones.load(item?.shapes ?? [], item?.ground ?? []);
+  if (!item) {
+    $("welcome").hidden = false;
+    $("work").hidden = true;
+    return rows();
+  }
+  dots.load(item.dots?.points ?? [], item.dots?.ignore ?? []);
+  show();
+  await put(item);
+}
+
+async function put(item) {
+  onStage = null;
+  const { width, height } = item.record ?? {};
+  const done = await stage.show(item.file, width, height).catch(() => item.record && stage.show(null, width, height));
+  if (done && item === shown) onStage = item;
+  stage.element.style.setProperty("--shape", stage.size[0] / stage.size[1]);
+  stage.draw();
+}
+
+function show() {
+  const { record, problem, state } = shown;
+  $("name").textContent = shown.name;
+  $("busy").hidden = state !== "counting" && state !== "waiting";
+  $("busy").textContent = t("counting");
+  $("number").textContent = record ? texts.n(record.count) : problem ? "–" : "…";
+  $("about").textContent = record ? t("about") : "";
+  // Weights may be of something else than people; then their card's word stands here, in whatever language.
+  const thing = models.find(({ name }) => name === record?.model)?.thing;
+  const word = thing && thing !== "people" ? thing : t("unit", { number: Math.round(record?.count ?? 0) });
+  $("unit").textContent = record ? word : "";
+  $("range").textContent = record?.low === undefined ? "" : t("between", {
+    low: Math.round(record.low), high: Math.round(record.high), share: texts.n(100 * record.coverage),
+  });
+  $("notes").replaceChildren(
+    ...(record?.warnings ?? []).map((text) => h("p", { className: "cc-note cc-warning" }, texts.sentence(text))),
+    ...(problem ? [h("p", { className: "cc-note cc-error", dir: "auto" }, told(problem))] : []),
+  );
+  if (record && shown.dots && !dots.past.length) dots.load(shown.dots.points, shown.dots.ignore);
+  // What the browser cannot decode, and the server could, is shown by its heat map alone.
+  if (record && !stage.levels.length && onStage !== shown) put(shown);
+  tools();
+  zoneCard();
+  rows();
+  stage.draw();
+}
+
+function told({ code, text }) {
+  return texts.has(`error.${code}`) ? t(`error.${code}`) : text;
+}
+
+// --- Tools ----------------------------------------------------------------------------------------------------
+
+function setMode(wanted) {
+  mode = wanted;
+  stage.tool = { look: null, zone: zones, ground: zones, dots }[mode];
+  if (mode === "zone" || mode === "ground") zones.mode = mode;
+  stage.marks.style.cursor = mode === "look" ? "grab" : "crosshair";
+  tools();
+  stage.draw();
+}
+
+for (const button of $("modes").children) button.addEventListener("click", () => setMode(button.dataset.mode));
+$("heat").addEventListener("input", () => stage.draw());
+$("plus").addEventListener("click", () => stage.zoom(1.5));
+$("minus").addEventListener("click", () => stage.zoom(1 / 1.5));
+$("fit").addEventListener("click", () => stage.fit());
+stage.marks.addEventListener("keydown", (event) => {
+  if (stage.tool?.key(event)) event.preventDefault();
+});
+
+const button = (key, work, enabled = true) => h("button", { className: "cc-button", onclick: work, disabled: !enabled }, t(key));
+
+function tools() {
+  for (const each of $("modes").children) each.setAttribute("aria-pressed", String(each.dataset.mode === mode));
+  stage.marks.setAttribute("aria-label", `${t("picture")}. ${t(`hint.${mode}`)}`);
+  $("hint").textContent = t(`hint.${mode}`);
+  // Fields stay while they are typed in.
+  if (mode === "ground" && $("actions").dataset.mode === "ground" && $("actions").dataset.code === texts.code) return;
+  [$("actions").dataset.mode, $("actions").dataset.code] = [mode, texts.code];
+  const made = {
+    look: () => [],
+    zone: () => [
+      button("close_zone", () => zones.finish(), zones.corners.length > 2),
+      button("undo_corner", () => zones.undo(), zones.corners.length > 0),
+    ],
+    ground: () => [
+      side("side_1", 0),
+      side("side_2", 1),
+      button("clear_ground", () => zones.clearGround()),
+    ],
+    dots: () => [
+      h("strong", {}, t("dots", { number: dots.points.length })),
+      button("undo", () => dots.undo(), dots.past.length > 0),
+      button("delete", () => dots.removeChosen(), dots.chosen !== null),
+      button("no_dots", () => dots.replace([]), dots.points.length > 0),
+      button("model_dots", () => dots.replace(shown.record.heads), Boolean(shown?.record)),
+      button("save_dots", saveDots, dots.points.length > 0),
+    ],
+  }[mode]();
+  $("actions").replaceChildren(...made);
+}
+
+function side(key, index) {
+  const field = h("input", { type: "number", min: "0", step: "any", value: shown?.sides[index] ?? "" });
+  field.addEventListener("input", () => {
+    shown.sides = shown.sides.map((value, at) => (at === index ? field.value : value));
+    counts.countZones(shown);
+  });
+  return h("label", {}, t(key), field, t("meters"));
+}
+
+function saveDots() {
+  const name = /[",]/.test(shown.name) ? `"${shown.name.replaceAll('"', '""')}"` : shown.name;
+  const lines = dots.points.map(([x, y]) => `${name},${x},${y}\r\n`);
+  download(`${shown.name.replace(/\.\w+$/, "")}.csv`, `picture,x,y\r\n${lines.join("")}`, "text/csv");
+}
+
+function zonesChanged(whole) {
+  if (!shown) return;
+  [shown.shapes, shown.ground] = [zones.shapes, zones.ground];
+  if (whole) counts.countZones(shown);
+  tools();
+  zoneCard();
+}
+
+function zoneCard() {
+  const { shapes, zones: found } = shown;
+  $("zones").hidden = !shapes.length;
+  const focused = document.activeElement?.dataset?.zone;
+  const onGround = Boolean(found?.per_m2);
+  const head = h("tr", {}, h("th"), h("th", {}, t("zone")), h("th", { className: "figure" }, t("people")),
+    onGround ? h("th", { className: "figure" }, t("per_m2")) : null, h("th"));
+  const lines = shapes.map(({ name }, index) => {
+    const swatch = h("span", { className: "swatch" });
+    swatch.style.background = COLORS[index % COLORS.length];
+    const field = h("input", { type: "text", value: name, ariaLabel: t("zone_label") });
+    field.dataset.zone = index;
+    field.addEventListener("change", () => zones.rename(index, field.value.trim() || name));
+    const people = found?.zones?.[name];
+    const dense = found?.per_m2?.[name];
+    return h("tr", {}, h("td", {}, swatch), h("td", {}, field),
+      h("td", { className: "figure" }, people === undefined ? "…" : texts.n(people)),
+      onGround ? h("td", { className: "figure" }, dense === undefined ? "" : texts.n(dense, 2)) : null,
+      h("td", {}, h("button", { className: "remove", ariaLabel: t("remove_zone", { name }), onclick: () => zones.remove(index) }, "×")));
+  });
+  const problem = found?.error ? h("p", { className: "cc-note cc-error" }, found.error) : null;
+  const alike = counts.items.filter((item) => item !== shown && alikeSize(item, shown));
+  const spread = alike.length
+    ? button("zones_for_all", () => {
+        for (const item of alike) {
+          [item.shapes, item.ground, item.sides] = [shown.shapes, shown.ground, shown.sides];
+          counts.countZones(item);
+        }
+      })
+    : null;
+  $("zones").replaceChildren(h("h2", {}, t("zones")), h("table", {}, h("thead", {}, head), h("tbody", {}, ...lines)),
+    ...[problem, spread].filter(Boolean));
+  if (focused !== undefined) $("zones").querySelector(`[data-zone="${focused}"]`)?.focus();
+}
+
+function alikeSize(a, b) {
+  return Boolean(a.record && b.record && a.record.width === b.record.width && a.record.height === b.record.height);
+}
+
+// --- All pictures ---------------------------------------------------------------------------------------------
+
+function rows() {
+  $("rows").replaceChildren(...counts.items.map(row));
+  const done = counts.done;
+  const waiting = counts.items.filter((item) => item.state === "waiting" || item.state === "counting").length;
+  $("progress").textContent = waiting ? t("progress", { done: counts.items.length - waiting, all: counts.items.length }) : "";
+  const sum = done.reduce((people, item) => people + item.record.count, 0);
+  $("total").replaceChildren(
+    ...(done.length > 1
+      ? [h("tr", {}, h("td"), h("td", {}, t("total")), h("td", { className: "figure" }, texts.n(sum)), h("td"), h("td", { className: "note-cell" }), h("td"))]
+      : []),
+  );
+  for (const id of ["csv", "report"]) $(id).disabled = !done.length;
+}
+
+function row(item) {
+  const { record, problem, state } = item;
+  const small = h("td", { className: "thumb" });
+  if (item.thumbnail) small.append(item.thumbnail);
+  const note = problem ? told(problem) : (record?.warnings ?? []).map((text) => texts.sentence(text)).join(" ");
+  const line = h("tr", { ariaSelected: String(item === shown), onclick: () => pick(item) },
+    small,
+    h("td", {}, h("button", { className: "pick", dir: "auto" }, item.name)),
+    h("td", { className: "figure" }, record ? texts.n(record.count) : problem ? "–" : t(state)),
+    h("td", { className: "figure cc-soft" }, record?.low === undefined ? "" : `${texts.n(record.low)}–${texts.n(record.high)}`),
+    h("td", { className: `note-cell cc-soft${problem ? " wrong" : ""}` }, note),
+    h("td", { className: "close" }, h("button", { className: "remove", ariaLabel: t("remove", { name: item.name }), onclick: (event) => {
+      event.stopPropagation();
+      counts.remove(item);
+      if (item === shown) pick(counts.items[0] ?? null);
+      else rows();
+    } }, "×")));
+  return line;
+}
+
+$("csv").addEventListener("click", () => download("crowdcount.csv", `\ufeff${counts.csv()}`, "text/csv"));
+$("report").addEventListener("click", async () => download("crowdcount.html", await counts.report(), "text/html"));
+
+// --- Language and model ---------------------------------------------------------------------------------------
+
+function speak() {
+  texts.fill(document);
+  $("model").replaceChildren(
+    ...models.map(({ name, default: usual }) => {
+      const told = texts.has(`model.${name}`) ? t(`model.${name}`) : name;
+      return h("option", { value: name, selected: counts.model ? name === counts.model : usual }, told);
+    }),
+  );
+  if (shown) show();
+  setMode(mode);
+}
+
+$("language").replaceChildren(...Object.entries(texts.all).map(([code, { name }]) => h("option", { value: code, selected: code === texts.code }, name)));
+$("language").addEventListener("change", () => (texts.keep($("language").value), speak()));
+$("model").addEventListener("change", () => (counts.use($("model").value), shown && show()));
+speak();
+document.body.classList.remove("waiting");

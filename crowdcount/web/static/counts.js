@@ -1,0 +1,177 @@
+// The pictures of a visit and what the server has answered to each. They live in this page alone.
+import { cell } from "./dom.js";
+
+const THUMBNAIL = 400; // longest side in a report
+const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings", "error"];
+const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib|tiff?|gif|avif|jp2|ppm|pgm|hei[cf])$/i;
+
+// Whether a file of a folder is a picture, by its name; hidden ones are none.
+export const isPicture = (file) => PICTURE.test(file.name) && !file.name.startsWith(".");
+
+export class Counts {
+  // `changed`: called with an item when something of it is new.
+  constructor(changed) {
+    this.items = [];
+    this.changed = changed;
+    this.model = "";
+    this.working = false;
+  }
+
+  add(files) {
+    const added = [...files].map((file) => ({
+      file, name: file.name, record: null, problem: null, state: "waiting", heat: null, thumbnail: null, dots: null,
+      shapes: [], ground: [], sides: ["", ""], zones: null,
+    }));
+    this.items.push(...added);
+    this.work();
+    return added;
+  }
+
+  remove(item) {
+    this.items = this.items.filter((each) => each !== item);
+    item.heat?.close();
+  }
+
+  // Count everything again with another model.
+  use(model) {
+    this.model = model;
+    for (const item of this.items) [item.state, item.dots] = ["waiting", null];
+    this.work();
+  }
+
+  // One picture after the other: others may be in the server's line too.
+  async work() {
+    if (this.working) return;
+    this.working = true;
+    try {
+      for (let item; (item = this.items.find((each) => each.state === "waiting")); ) {
+        item.state = "counting";
+        this.changed(item);
+        await this.count(item, this.model);
+        this.changed(item);
+      }
+    } finally {
+      this.working = false;
+    }
+  }
+
+  async count(item, model) {
+    const query = new URLSearchParams({ name: item.name, details: "1", ...(model && { model }) });
+    const { ok, status, content, retry } = await post(`/api/count?${query}`, item.file, kindOf(item.file));
+    if (item.state !== "counting") return; // meanwhile asked for anew
+    if (status === 503) {
+      await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(retry || 2, 30)));
+      if (item.state === "counting") item.state = "waiting";
+      return;
+    }
+    item.state = ok ? "done" : "failed";
+    item.problem = ok ? null : { code: content.code, text: content.error };
+    item.record = ok ? content : null;
+    if (!ok) return;
+    item.heat?.close();
+    const bytes = Uint8Array.from(atob(content.heat), (letter) => letter.charCodeAt(0));
+    item.heat = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    item.dots = { points: content.heads, ignore: [] };
+    item.thumbnail = await thumbnail(item);
+    if (item.shapes.length) await this.countZones(item);
+  }
+
+  // The people in an item's zones, counted by the server in the map that it has answered.
+  async countZones(item) {
+    if (!item.record || !item.shapes.length) {
+      item.zones = null;
+      return this.changed(item);
+    }
+    const { width, height, density } = item.record;
+    const asked = { width, height, density, zones: item.shapes, ground: groundOf(item) };
+    const turn = (item.turn = {});
+    const { content } = await post("/api/zones", JSON.stringify(asked), "application/json");
+    if (turn !== item.turn) return; // drawn on meanwhile
+    item.zones = content;
+    this.changed(item);
+  }
+
+  get done() {
+    return this.items.filter((item) => item.record);
+  }
+
+  // The table as crowdcount count --csv writes it.
+  csv() {
+    const zones = [...new Set(this.items.flatMap((item) => item.shapes.map((shape) => shape.name)))];
+    const onGround = this.items.some((item) => item.zones?.per_m2);
+    const columns = [...COLUMNS, ...zones.map((name) => `zone ${name}`)];
+    if (onGround) columns.push(...zones.map((name) => `per m2 ${name}`));
+    const rows = this.items.map((item) => {
+      const record = item.record ?? { picture: item.name, error: item.problem?.text };
+      const found = COLUMNS.map((key) => (key === "warnings" ? (record.warnings ?? []).join(" ") : record[key]));
+      found.push(...zones.map((name) => item.zones?.zones?.[name]));
+      if (onGround) found.push(...zones.map((name) => item.zones?.per_m2?.[name]));
+      return found;
+    });
+    return [columns, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+  }
+
+  async report() {
+    const entries = await Promise.all(
+      this.items.map(async (item) => ({
+        ...(item.record ?? { picture: item.name, error: item.problem?.text ?? "not counted" }),
+        density: undefined, heat: undefined, heads: undefined,
+        thumbnail: item.thumbnail ? await base64(item.thumbnail) : null,
+        zones: item.zones?.zones, per_m2: item.zones?.per_m2,
+      })),
+    );
+    const { ok, content } = await post("/api/report", JSON.stringify({ entries }), "application/json", "text");
+    if (!ok) throw new Error(content);
+    return content;
+  }
+}
+
+// The rectangle on the ground as points [x, y, X, Y], once it has four corners and two sides in meters.
+function groundOf({ ground, sides }) {
+  const [long, deep] = sides.map(Number);
+  if (ground.length !== 4 || !(long > 0) || !(deep > 0)) return null;
+  const measured = [[0, 0], [long, 0], [long, deep], [0, deep]];
+  return { points: ground.map((corner, index) => [...corner, ...measured[index]]) };
+}
+
+export async function post(address, body, kind, wanted = "json") {
+  try {
+    const answer = await fetch(address, { method: "POST", body, headers: { "Content-Type": kind } });
+    const content = await answer[answer.ok ? wanted : "json"]();
+    return { ok: answer.ok, status: answer.status, content, retry: Number(answer.headers.get("retry-after")) };
+  } catch (error) {
+    return { ok: false, status: 0, content: { code: "no_server", error: String(error) } };
+  }
+}
+
+function kindOf(file) {
+  return file.type.startsWith("image/") ? file.type : "application/octet-stream";
+}
+
+// The picture with its heat map, small.
+async function thumbnail({ file, record, heat }) {
+  const scale = Math.min(1, THUMBNAIL / Math.max(record.width, record.height));
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [record.width, record.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  try {
+    const picture = await createImageBitmap(file, { resizeWidth: canvas.width, resizeHeight: canvas.height, resizeQuality: "high" });
+    context.drawImage(picture, 0, 0);
+    picture.close();
+  } catch {
+    context.fillRect(0, 0, canvas.width, canvas.height); // a kind that this browser cannot show
+  }
+  drawHeat(context, heat, record, scale);
+  return canvas;
+}
+
+// Lay a heat map over a picture that is drawn at a scale. Its cells reach a little beyond the picture.
+export function drawHeat(context, heat, { rows, columns }, scale, x = 0, y = 0) {
+  context.imageSmoothingEnabled = true;
+  context.drawImage(heat, x, y, columns * 8 * scale, rows * 8 * scale);
+}
+
+async function base64(canvas) {
+  return canvas.toDataURL("image/jpeg", 0.75).split(",")[1];
+}

@@ -1,0 +1,290 @@
+// Dots on heads, and boxes around what is not to be counted: placed, moved, removed, undone; by mouse, finger and keys.
+
+const CATCH = 11; // pixels of the screen around a dot that mean it
+const FINGER = 18; // the same for a finger
+const LEAST_BOX = 4; // pixels of the screen
+const COLOR = "#ffd60a";
+const CHOSEN = "#ff3b8d";
+
+// Whether a place lies in a polygon: a ray from it to the right crosses the border an odd number of times.
+function within(polygon, [x, y]) {
+  let inside = false;
+  polygon.forEach(([x0, y0], index) => {
+    const [x1, y1] = polygon[(index + 1) % polygon.length];
+    if (y0 > y !== y1 > y && x < x0 + ((x1 - x0) * (y - y0)) / (y1 - y0)) inside = !inside;
+  });
+  return inside;
+}
+
+export class Dots {
+  // `changed`: called after each change.
+  constructor(stage, changed) {
+    this.stage = stage;
+    this.changed = changed;
+    this.mode = "dot"; // or "box"
+    this.layer = (context) => this.paint(context);
+    this.load([], []);
+  }
+
+  // Take up points [[x, y], ...] and boxes, polygons of [x, y]; there is nothing to undo then.
+  load(points, ignore) {
+    this.points = points.map(([x, y]) => [x, y]);
+    this.ignore = ignore;
+    this.past = [];
+    this.future = [];
+    this.chosen = null; // index of a point, or {box: index}
+    this.cursor = null; // where the keys work, in pixels of the picture
+    this.corner = null; // the first corner of a box that keys draw
+    this.drawing = null; // the box that is being drawn
+    this.stage.draw();
+  }
+
+  // --- Changes ------------------------------------------------------------------------------------------------
+
+  // All changes go through here. Lists are never changed in place, so that the past needs no copies.
+  set(points, ignore, chosen = null) {
+    this.past.push([this.points, this.ignore]);
+    this.future = [];
+    [this.points, this.ignore, this.chosen] = [points, ignore, chosen];
+    this.stage.draw();
+    this.changed();
+  }
+
+  add(place) {
+    this.set([...this.points, place], this.ignore, this.points.length);
+  }
+
+  move(index, place) {
+    this.set(this.points.map((point, at) => (at === index ? place : point)), this.ignore, index);
+  }
+
+  remove(index) {
+    this.set(this.points.filter((_, at) => at !== index), this.ignore);
+  }
+
+  addBox([left, top], [right, bottom]) {
+    const [x0, x1] = [Math.min(left, right), Math.max(left, right)];
+    const [y0, y1] = [Math.min(top, bottom), Math.max(top, bottom)];
+    if (Math.min(x1 - x0, y1 - y0) * this.stage.view.scale < LEAST_BOX) return;
+    const box = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+    // Dots in it are not counted either: they go, and come back with an undo.
+    this.set(this.points.filter((point) => !within(box, point)), [...this.ignore, box], { box: this.ignore.length });
+  }
+
+  removeChosen() {
+    if (this.chosen === null) return;
+    if (typeof this.chosen === "number") this.remove(this.chosen);
+    else this.set(this.points, this.ignore.filter((_, at) => at !== this.chosen.box));
+  }
+
+  // Put others in place of all points, as the model's heads.
+  replace(points) {
+    this.set(points.map(([x, y]) => [x, y]), this.ignore);
+  }
+
+  undo() {
+    this.turn(this.past, this.future);
+  }
+
+  redo() {
+    this.turn(this.future, this.past);
+  }
+
+  turn(from, to) {
+    if (!from.length) return;
+    to.push([this.points, this.ignore]);
+    [this.points, this.ignore] = from.pop();
+    this.chosen = null;
+    this.stage.draw();
+    this.changed();
+  }
+
+  // --- Pointers -----------------------------------------------------------------------------------------------
+
+  near(place, reach) {
+    let [nearest, least] = [null, reach / this.stage.view.scale];
+    this.points.forEach(([x, y], index) => {
+      const distance = Math.hypot(x - place[0], y - place[1]);
+      if (distance < least) [nearest, least] = [index, distance];
+    });
+    return nearest;
+  }
+
+  boxAt(place) {
+    const found = this.ignore.findLastIndex((polygon) => within(polygon, place));
+    return found < 0 ? null : found;
+  }
+
+  tap(place, event) {
+    const hit = this.near(place, event.pointerType === "touch" ? FINGER : CATCH);
+    if (event.button === 2 || event.altKey) {
+      if (hit !== null) return this.remove(hit);
+      const box = this.boxAt(place);
+      if (box !== null) this.set(this.points, this.ignore.filter((_, at) => at !== box));
+      return;
+    }
+    if (event.button > 0) return;
+    this.cursor = null;
+    if (this.mode === "box") {
+      const box = this.boxAt(place);
+      this.chosen = box === null ? null : { box };
+    } else if (hit !== null) this.chosen = hit;
+    else return this.add(place);
+    this.stage.draw();
+    this.changed(false);
+  }
+
+  grab(place, event) {
+    if (event.button) return null;
+    if (this.mode === "box") {
+      return {
+        move: (end) => ((this.drawing = [place, end]), this.stage.draw()),
+        end: (end) => ((this.drawing = null), this.addBox(place, end), this.stage.draw()),
+      };
+    }
+    const hit = this.near(place, event.pointerType === "touch" ? FINGER : CATCH);
+    if (hit === null) return null;
+    const [points, from] = [this.points, this.points[hit]];
+    // The finger may have caught the dot beside its middle: it keeps that distance.
+    const moved = ([x, y]) => [x + from[0] - place[0], y + from[1] - place[1]].map((at, axis) =>
+      Math.round(10 * Math.min(Math.max(at, 0), this.stage.size[axis])) / 10);
+    const shown = (end) => points.map((point, at) => (at === hit ? moved(end) : point));
+    this.chosen = hit;
+    return {
+      move: (end) => ((this.points = shown(end)), this.stage.draw()),
+      end: (end) => ((this.points = points), this.move(hit, moved(end))),
+    };
+  }
+
+  // --- Keys ---------------------------------------------------------------------------------------------------
+
+  // Whether a key was ours.
+  key(event) {
+    const control = event.ctrlKey || event.metaKey;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (control && key === "z") return this.did(() => (event.shiftKey ? this.redo() : this.undo()));
+    if (control && key === "y") return this.did(() => this.redo());
+    if (control) return false;
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
+    if (steps) return this.did(() => this.step(steps, event));
+    const work = {
+      z: () => this.undo(),
+      y: () => this.redo(),
+      Delete: () => this.removeChosen(),
+      Backspace: () => this.removeChosen(),
+      " ": () => this.place(),
+      "]": () => this.choose(1),
+      "[": () => this.choose(-1),
+      "+": () => this.stage.zoom(1.5, this.cursor ? this.stage.toScreen(this.cursor) : undefined),
+      "=": () => this.stage.zoom(1.5, this.cursor ? this.stage.toScreen(this.cursor) : undefined),
+      "-": () => this.stage.zoom(1 / 1.5, this.cursor ? this.stage.toScreen(this.cursor) : undefined),
+      0: () => this.stage.fit(),
+      Escape: () => ((this.chosen = this.corner = null), this.stage.draw(), this.changed(false)),
+    }[key];
+    return work ? this.did(work) : false;
+  }
+
+  did(work) {
+    work();
+    return true;
+  }
+
+  // An arrow moves the cross hairs; with Alt the chosen dot. With Shift by one pixel of the screen.
+  step([right, down], event) {
+    const far = (event.shiftKey ? 1 : 12) / this.stage.view.scale;
+    const middle = this.stage.toPicture(this.stage.box.map((side) => side / 2));
+    const dot = event.altKey && typeof this.chosen === "number" ? this.points[this.chosen] : null;
+    const from = dot ?? this.cursor ?? middle;
+    const place = [from[0] + right * far, from[1] + down * far].map((at, axis) =>
+      Math.round(10 * Math.min(Math.max(at, 0), this.stage.size[axis])) / 10);
+    if (dot) this.move(this.chosen, place);
+    else this.cursor = place;
+    this.stage.reveal(place);
+    this.stage.draw();
+  }
+
+  // Space: a dot at the cross hairs, or a box's first corner and then its second.
+  place() {
+    if (!this.cursor) this.cursor = this.stage.toPicture(this.stage.box.map((side) => side / 2));
+    if (this.mode !== "box") this.add(this.cursor);
+    else if (this.corner) {
+      const first = this.corner;
+      this.corner = null;
+      this.addBox(first, this.cursor);
+    } else this.corner = this.cursor;
+    this.stage.draw();
+  }
+
+  choose(by) {
+    if (!this.points.length) return;
+    const from = typeof this.chosen === "number" ? this.chosen : by > 0 ? -1 : 0;
+    this.chosen = (from + by + this.points.length) % this.points.length;
+    this.cursor = this.points[this.chosen];
+    this.stage.reveal(this.cursor);
+    this.stage.draw();
+    this.changed(false);
+  }
+
+  // --- Drawing ------------------------------------------------------------------------------------------------
+
+  paint(context) {
+    const { stage } = this;
+    const drawn = this.drawing ?? (this.corner && this.cursor ? [this.corner, this.cursor] : null);
+    this.ignore.forEach((polygon, index) => this.paintBox(context, polygon, this.chosen?.box === index));
+    if (drawn) {
+      const [[x0, y0], [x1, y1]] = drawn;
+      this.paintBox(context, [[x0, y0], [x1, y0], [x1, y1], [x0, y1]], true);
+    }
+    // Dots grow with the picture, within bounds: at a glance on a whole crowd, and never over a whole head.
+    const radius = Math.min(6, Math.max(2.2, 2.2 + 1.6 * stage.view.scale));
+    const [wide, high] = stage.box;
+    context.beginPath();
+    for (const point of this.points) {
+      const [x, y] = stage.toScreen(point);
+      if (x < -9 || y < -9 || x > wide + 9 || y > high + 9) continue;
+      context.moveTo(x + radius, y);
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+    }
+    context.fillStyle = COLOR;
+    context.fill();
+    context.lineWidth = 1.4;
+    context.strokeStyle = "#000c";
+    context.stroke();
+    if (typeof this.chosen === "number" && this.points[this.chosen]) {
+      const [x, y] = stage.toScreen(this.points[this.chosen]);
+      context.beginPath();
+      context.arc(x, y, radius + 4, 0, 2 * Math.PI);
+      context.lineWidth = 3;
+      context.strokeStyle = CHOSEN;
+      context.stroke();
+    }
+    if (this.cursor) this.paintCursor(context);
+  }
+
+  paintBox(context, polygon, chosen) {
+    context.beginPath();
+    for (const corner of polygon) context.lineTo(...this.stage.toScreen(corner));
+    context.closePath();
+    context.fillStyle = "#0009";
+    context.fill();
+    context.setLineDash([7, 5]);
+    context.lineWidth = chosen ? 3 : 2;
+    context.strokeStyle = chosen ? CHOSEN : "#fff";
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  paintCursor(context) {
+    const [x, y] = this.stage.toScreen(this.cursor);
+    for (const [color, width] of [["#000", 4], ["#fff", 1.8]]) {
+      context.beginPath();
+      for (const [right, down] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+        context.moveTo(x + 5 * right, y + 5 * down);
+        context.lineTo(x + 17 * right, y + 17 * down);
+      }
+      context.lineWidth = width;
+      context.strokeStyle = color;
+      context.stroke();
+    }
+  }
+}

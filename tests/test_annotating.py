@@ -1,0 +1,185 @@
+"""Dots by hand: the file that they go to, the questions of the page, the widget."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import crowdcount
+from crowdcount.annotating.desk import Desk
+from crowdcount.annotating.folder import Conflict, Entry, Folder
+from crowdcount.data.annotations import read_json
+from crowdcount.errors import AnnotationError, PictureError
+
+BOX = [[2.0, 2.0], [20.0, 2.0], [20.0, 10.0], [2.0, 10.0]]
+
+
+@pytest.fixture
+def photos(tmp_path, rng):
+    """Three pictures of 64 x 48 pixels, one of them in a folder of its own."""
+    (tmp_path / "images").mkdir()
+    for name in ("a.png", "b.png", "images/c.png"):
+        Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8)).save(tmp_path / name)
+    return tmp_path
+
+
+def test_what_is_done_is_what_train_reads_and_what_is_begun_is_not(photos):
+    folder = Folder(photos)
+    assert folder.names == ["a.png", "b.png", "images/c.png"]
+    folder.save("images/c.png", Entry([[1.5, 2.0]], [BOX], done=True), "")
+    folder.save("b.png", Entry([], [], done=True), "")
+    folder.save("a.png", Entry([[5.0, 5.0]]), "")
+    samples = read_json(photos)
+    assert {sample.name: sample.points.tolist() for sample in samples} == {"b.png": [], "images/c.png": [[1.5, 2.0]]}
+    assert Folder(photos).entries() == {
+        "a.png": Entry([[5.0, 5.0]]),
+        "b.png": Entry(done=True),
+        "images/c.png": Entry([[1.5, 2.0]], [BOX], done=True),
+    }
+    assert json.loads((photos / "points.json").read_text())["pictures"][1]["ignore"] == [BOX]
+    assert sorted(path.name for path in photos.iterdir()) == ["a.png", "b.png", "images", "points.json"]
+
+
+def test_the_csv_is_what_train_reads_too(photos):
+    from crowdcount.data.annotations import read_csv
+
+    (photos / 'odd, "name".png').write_bytes((photos / "a.png").read_bytes())
+    folder = Folder(photos)
+    folder.save('odd, "name".png', Entry([[1.5, 2.0], [3.0, 4.25]], done=True), "")
+    folder.save("b.png", Entry(done=True), "")
+    folder.save("a.png", Entry([[1.0, 1.0]]), "")
+    (photos / "points.csv").write_text(folder.csv(), newline="")
+    read = {sample.name: sample.points.tolist() for sample in read_csv(photos)}
+    assert read == {"b.png": [], 'odd, "name".png': [[1.5, 2.0], [3.0, 4.25]]}
+
+
+def test_the_later_of_two_tabs_is_told_and_nothing_is_lost(photos):
+    first, second = Folder(photos), Folder(photos)  # as two programs on one folder, too
+    version = first.save("a.png", Entry([[1.0, 1.0]]), "")
+    with pytest.raises(Conflict) as told:
+        second.save("a.png", Entry([[9.0, 9.0]]), "")
+    assert told.value.entry == Entry([[1.0, 1.0]])
+    assert second.save("b.png", Entry([[2.0, 2.0]]), "") != ""  # another picture is nobody's conflict
+    second.save("a.png", Entry([[1.0, 1.0], [9.0, 9.0]]), version)
+    assert {name: entry.points for name, entry in first.entries().items()} == {
+        "a.png": [[1.0, 1.0], [9.0, 9.0]],
+        "b.png": [[2.0, 2.0]],
+    }
+
+
+def test_an_emptied_picture_leaves_the_file(photos):
+    folder = Folder(photos)
+    version = folder.save("a.png", Entry([[1.0, 1.0]]), "")
+    assert folder.save("a.png", Entry(), version) == ""
+    assert json.loads((photos / "points.json").read_text()) == {"unit": "pixels", "pictures": [], "unfinished": []}
+
+
+def test_what_else_the_file_holds_stays(photos):
+    there = {
+        "source": "a camera",
+        "pictures": [
+            {"picture": "c.png", "points": [[3, 3]], "split": "val", "count": 1, "by": "Ana"},
+            {"picture": "a.png", "points": [], "split": "train"},
+        ],
+    }
+    (photos / "points.json").write_text(json.dumps(there))
+    folder = Folder(photos)
+    entry = folder.entries()["images/c.png"]  # which the readers find in `images` too
+    folder.save("images/c.png", Entry([[3.0, 3.0], [4.0, 4.0]], done=True), entry.version)
+    content = json.loads((photos / "points.json").read_text())
+    assert content["source"] == "a camera"
+    assert content["pictures"][1] == {"picture": "c.png", "split": "val", "by": "Ana", "points": [[3, 3], [4, 4]]}
+    assert [sample.count for sample in read_json(photos, "val")] == [2]
+
+
+def test_a_csv_that_is_there_is_taken_over_and_left_as_it_is(photos):
+    (photos / "points.csv").write_text("picture,x,y\na.png,1,2\nb.png,,\n")
+    entries = Folder(photos).entries()
+    assert entries == {"a.png": Entry([[1.0, 2.0]], done=True), "b.png": Entry(done=True)}
+    assert (photos / "points.csv").read_text() == "picture,x,y\na.png,1,2\nb.png,,\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"pictures": [{"picture": "a.png"}]}', '{"pictures": [], "unfinished": [{"picture": 1}]}'],
+)
+def test_a_file_that_cannot_be_read_is_told_and_not_written_over(photos, text):
+    (photos / "points.json").write_text(text)
+    with pytest.raises(AnnotationError, match="points.json"):
+        Folder(photos)
+    assert (photos / "points.json").read_text() == text
+
+
+def test_a_failed_write_leaves_what_was_there(photos, small_disk):
+    folder = Folder(photos)
+    version = folder.save("a.png", Entry([[1.0, 1.0]]), "")
+    before = (photos / "points.json").read_bytes()
+    with small_disk(40), pytest.raises(OSError):
+        folder.save("a.png", Entry([[1.0, 1.0]] * 50), version)
+    assert (photos / "points.json").read_bytes() == before
+    assert len(list(photos.iterdir())) == 4
+
+
+@pytest.mark.parametrize(
+    ("question", "error"),
+    [
+        ({"ask": "nothing"}, AnnotationError),
+        ({}, AnnotationError),
+        ({"ask": "picture", "name": "../conftest.py"}, PictureError),
+        ({"ask": "picture", "name": "/etc/passwd"}, PictureError),
+        ({"ask": "entry"}, PictureError),
+        ({"ask": "save", "name": "none.png", "points": [], "version": ""}, PictureError),
+        ({"ask": "save", "name": "a.png", "points": [[1, 2, 3]], "version": ""}, AnnotationError),
+        ({"ask": "save", "name": "a.png", "points": [[float("nan"), 2]], "version": ""}, AnnotationError),
+        ({"ask": "save", "name": "a.png", "points": [["1", 2]], "version": ""}, AnnotationError),
+        ({"ask": "save", "name": "a.png", "points": [[65, 2]], "version": ""}, AnnotationError),
+        ({"ask": "save", "name": "a.png", "points": [], "ignore": [[[1, 1], [2, 2]]], "version": ""}, AnnotationError),
+        ({"ask": "save", "name": "a.png", "points": [], "ignore": 5, "version": ""}, AnnotationError),
+        ({"ask": "save", "name": "a.png", "points": [[1, 1]] * 100_001, "version": ""}, AnnotationError),
+    ],
+)
+def test_what_a_page_cannot_mean_is_refused_and_nothing_is_written(photos, question, error):
+    with pytest.raises(error):
+        Desk(Folder(photos), "general").answer(question)
+    assert not (photos / "points.json").exists()
+
+
+def test_a_picture_travels_whole_and_upright_and_begins_with_the_models_heads(photos, rng, weights):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned to the right
+    Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8)).save(photos / "turned.jpg", exif=exif)
+    desk = Desk(Folder(photos), weights)
+    assert Image.open(io.BytesIO(desk.answer({"ask": "picture", "name": "turned.jpg"}))).size == (48, 64)
+    entry = desk.answer({"ask": "entry", "name": "turned.jpg"})
+    assert (entry["width"], entry["height"], entry["version"]) == (48, 64, "")
+    heads = desk.answer({"ask": "heads", "name": "turned.jpg"})["heads"]
+    expected = crowdcount.count(photos / "turned.jpg", model=weights).heads()
+    np.testing.assert_allclose(np.reshape(heads, (-1, 2)), expected, atol=0.06)
+
+
+def test_the_widget_asks_the_same_questions(photos, weights):
+    pytest.importorskip("anywidget", reason="annotating in a notebook needs pip install '.[notebooks]'")
+    annotator = crowdcount.annotate(photos, model=weights)
+    sent = []
+    annotator.widget.send = lambda content, buffers=None: sent.append((content, buffers))
+
+    def ask(number, **question):
+        content = {"data": {"method": "custom", "content": {"id": number, "question": question}}}
+        annotator.widget._handle_msg({"content": content, "buffers": []})
+        return sent.pop()
+
+    answer, _ = ask(1, ask="folder")
+    assert answer["id"] == 1 and [picture["name"] for picture in answer["answer"]["pictures"]][0] == "a.png"
+    _, (picture,) = ask(2, ask="picture", name="a.png")
+    assert Image.open(io.BytesIO(picture)).size == (64, 48)
+    answer, _ = ask(3, ask="save", name="a.png", version="", points=[[1, 1]], ignore=[], done=True)
+    assert answer["answer"]["version"]
+    answer, _ = ask(4, ask="save", name="a.png", version="", points=[], ignore=[], done=False)
+    assert answer["problem"]["code"] == "conflict" and answer["problem"]["entry"]["points"] == [[1, 1]]
+    answer, _ = ask(5, ask="save", name="../a.png", version="", points=[])
+    assert answer["problem"]["code"] == "not_usable"
+    assert repr(annotator).startswith("1 of 3 pictures annotated")
+    script = annotator.widget._esm
+    assert "class Annotator" in script and "class Stage" in script and "\nimport " not in script

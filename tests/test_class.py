@@ -1,0 +1,209 @@
+"""What a teacher gets: slides, assignments, the offline pack and the pages on teaching."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from crowdcount import course
+from tools import offline_pack
+from tools.assignments import assignment, tasks, write_assignments
+from tools.repository import NOTEBOOKS, ROOT
+
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+
+
+@pytest.fixture(scope="module")
+def assignments(tmp_path_factory):
+    out = tmp_path_factory.mktemp("assignments")
+    write_assignments(out)
+    return out
+
+
+def test_every_exercise_is_in_one_assignment(assignments):
+    for folder in ("source", "students"):
+        text = "".join(path.read_text("utf-8") for path in (assignments / folder).rglob("*.ipynb"))
+        assert sorted(re.findall(r'assert course.check\(\\"([\w.]+)\\"', text)) == sorted(course.names())
+
+
+def test_learners_get_no_solution(assignments):
+    for path in (assignments / "students").rglob("*.ipynb"):
+        code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+        assert "SOLUTION" not in code and "course.solution" not in code
+        for task in tasks(nbformat.read(NOTEBOOKS / path.name, as_version=4)):
+            assert task.exercise.solution.strip() not in code, task.exercise.name
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_solved_ones_pass_and_blank_ones_fail(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CROWDCOUNT_PROGRESS", str(tmp_path / "progress.json"))
+    notebook = nbformat.read(path, as_version=4)
+    for solved in (True, False):
+        space, failed = {}, 0
+        for cell in assignment(notebook, "T", solved).cells:
+            if cell.cell_type != "code":
+                continue
+            try:
+                exec(cell.source, space)
+            except AssertionError:
+                failed += 1
+        assert failed == (0 if solved else len(tasks(notebook)))
+
+
+def test_questions_stand_above_their_blanks():
+    notebook = new_notebook(
+        cells=[
+            new_markdown_cell("## Part\n\nProse.\n\n### Exercise 1: it\n\nDo it."),
+            new_code_cell(
+                'def output_size(n, f, p, s):\n    return ...\n\n\ncourse.check("06.output_size", output_size);'
+            ),
+        ]
+    )
+    (task,) = tasks(notebook)
+    assert task.question == "### Exercise 1: it\n\nDo it."
+    assert task.blank == "def output_size(n, f, p, s):\n    return ..."
+
+
+def test_nbgrader_takes_solutions_out_and_grades(assignments, tmp_path):
+    """With nbgrader itself: our source becomes its release; solved, it has all points; blank, it has none."""
+    pytest.importorskip("nbgrader", reason="nbgrader is not installed")
+    name = "03_python_and_vectorization"
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # it runs its helpers by name
+    progress = str(tmp_path / "progress.json")
+    environment = {**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT), "CROWDCOUNT_PROGRESS": progress}
+
+    def nbgrader(*words):
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", *words], cwd=assignments, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+    nbgrader("generate_assignment", name)
+    release = (assignments / "release" / name / f"{name}.ipynb").read_text("utf-8")
+    assert "SOLUTION" not in release and "return ..." in release
+    for learner, folder in (("ann", "source"), ("bob", "release")):
+        there = assignments / "submitted" / learner / name
+        there.mkdir(parents=True)
+        (there / f"{name}.ipynb").write_bytes((assignments / folder / name / f"{name}.ipynb").read_bytes())
+    nbgrader("autograde", name)
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{assignments / 'gradebook.db'}") as book:
+        scores = {learner: book.find_submission(name, learner).score for learner in ("ann", "bob")}
+    assert scores == {"ann": len(tasks(nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4))), "bob": 0}
+
+
+def lesson():
+    """A notebook with a prediction, a figure, an exercise and long prose."""
+    figure = new_output("display_data", {"image/png": PNG}, metadata={"image/png": {"alt": "a dot"}})
+    return new_notebook(
+        cells=[
+            new_markdown_cell("# 99 · A lesson\n\nWhy $x^2$."),
+            new_code_cell("from crowdcount.course import look\nlook.use()"),
+            new_markdown_cell(f"## Part one\n\n{'Long prose. ' * 60}\n\n$$y = x$$\n\n**Predict:** how many?"),
+            new_code_cell("my_guess = 3"),
+            new_code_cell("show(my_guess)", outputs=[figure]),
+            new_markdown_cell("### Exercise 1: it\n\nDo it."),
+            new_code_cell(
+                'answer = ...\ncourse.check("99.it", answer);', outputs=[new_output("stream", text="Not yet")]
+            ),
+        ]
+    )
+
+
+def test_slides_show_what_is_seen_and_note_what_is_said():
+    pytest.importorskip("mdit_py_plugins", reason="slides need pip install '.[site]'")
+    from tools.slides.deck import deck
+
+    slides = deck(lesson())
+    assert [slide.title for slide in slides] == ["99 · A lesson", *["Part one"] * 3, "Exercise 1: it"]
+    assert "Long prose." in slides[1].notes[0] and ("markdown", "$$y = x$$") in slides[1].shown
+    assert [kind for kind, _ in slides[-1].shown] == ["markdown", "code"]
+
+
+def test_what_comes_out_is_on_the_slide_after_the_prediction():
+    pytest.importorskip("mdit_py_plugins", reason="slides need pip install '.[site]'")
+    from tools.slides.deck import deck
+
+    shown = [[kind for kind, _ in slide.shown] for slide in deck(lesson())]
+    assert shown[2] == ["markdown"] and shown[3] == ["image"]
+
+
+def test_decks_fit_their_slides_and_load_nothing(tmp_path, browser):
+    from tools.slides.__main__ import write_slides
+
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    nbformat.write(lesson(), folder / "99.ipynb")
+    (folder / PATHS[4].name).write_bytes(PATHS[4].read_bytes())
+    for deck in write_slides(tmp_path / "slides", folder):
+        page, elsewhere = browser.new_page(viewport={"width": 1280, "height": 720}), []
+        page.on("request", lambda r, seen=elsewhere: r.url.startswith(("file:", "data:")) or seen.append(r.url))
+        page.goto(deck.as_uri())
+        page.wait_for_function("window.Reveal && Reveal.isReady()")
+        for _ in range(page.evaluate("Reveal.getTotalSlides()")):
+            assert page.evaluate("Reveal.getCurrentSlide().getBoundingClientRect().bottom") <= 721
+            page.evaluate("Reveal.next()")
+        assert page.locator("mjx-container").count() > 0 and page.locator("[data-mjx-error]").count() == 0
+        page.close()
+        assert elsewhere == []
+
+
+def test_the_pack_holds_wheels_pages_slides_and_notebooks(tmp_path, monkeypatch):
+    ran = []
+
+    def run(command):
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    def pages():
+        (tmp_path / "html").mkdir()
+        return tmp_path / "html"
+
+    monkeypatch.setattr(offline_pack.subprocess, "run", run)
+    monkeypatch.setattr(offline_pack, "build", pages)
+    monkeypatch.setattr(offline_pack, "write_slides", lambda out: out.mkdir())
+    pack = offline_pack.write_pack(tmp_path / "pack", ["win_amd64"], "3.12")
+    assert {path.name for path in pack.iterdir()} == {"pages", "slides", "notebooks", "README.txt"}
+    assert {path.name for path in (pack / "notebooks").iterdir()} == {path.name for path in PATHS}
+    own, fetch = ran
+    assert own[-1] == str(ROOT) and "--no-deps" in own
+    assert fetch[-5:] == ["--platform", "win_amd64", "--python-version", "3.12", "crowdcount-csrnet[notebooks]"]
+    assert "--no-index --find-links wheels" in (pack / "README.txt").read_text("utf-8")
+
+
+def test_a_wheel_that_is_missing_stops_the_pack(tmp_path, monkeypatch):
+    monkeypatch.setattr(offline_pack.subprocess, "run", lambda command: subprocess.CompletedProcess(command, 1))
+    with pytest.raises(offline_pack.PackError, match="Received: .*pip wheel"):
+        offline_pack.write_pack(tmp_path / "pack", [])
+
+
+def sections():
+    text = (ROOT / "docs" / "teach_notebooks.md").read_text("utf-8")
+    return {part.split(" ", 1)[0]: part for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_teachers_find_goals_questions_mistakes_and_a_quiz_of_five(path):
+    section = sections()[path.stem.split("_")[0]]
+    for heading in ("**Goals.**", "**Discuss.**", "**Wrong predictions to expect.**", "**Quiz.**"):
+        assert heading in section
+    quiz, _, answers = section.partition("**Quiz.**")[2].partition("<details>")
+    for numbered in (quiz, answers):
+        assert re.findall(r"^(\d)\. \S", numbered, re.MULTILINE) == list("12345")
+
+
+def test_the_syllabus_plans_every_notebook_and_all_its_hours():
+    text = (ROOT / "docs" / "teach.md").read_text("utf-8")
+    twelve, three = text.partition("## Twelve hours")[2].partition("## Three hours")[::2]
+    assert re.findall(r"^\| (\d+) \|", twelve, re.MULTILINE) == [str(hour) for hour in range(1, 13)]
+    assert all(re.search(rf"\b{path.stem.split('_')[0]}\b", twelve) for path in PATHS)
+    spans = [tuple(map(int, span)) for span in re.findall(r"^\| (\d+)-(\d+) \|", three, re.MULTILINE)]
+    assert spans[0][0] == 0 and spans[-1][1] == 180
+    assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))

@@ -1,0 +1,494 @@
+"""Annotation files as people and tools write them: read right, or refused in one line, never silently wrong."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+from test_annotations import draw_picture
+
+from crowdcount.data.annotations import load_dataset, read_csv, read_export, read_json
+from crowdcount.data.checking import check_folder
+from crowdcount.data.exports import detect
+from crowdcount.data.exports.entries import Options
+from crowdcount.data.exports.writing import KINDS, convert
+from crowdcount.data.records import Record, raise_fault
+from crowdcount.data.regions import Region
+from crowdcount.errors import AnnotationError
+
+SIZE = (400, 304)
+HEADS = [[101.5, 88.25], [55, 60]]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pictures of 400 x 304, under `images`."""
+    for shade, name in enumerate(("a.jpg", "b.jpg", "Straße.jpg")):
+        draw_picture(tmp_path / "images" / name, SIZE, 60 * shade)
+    return tmp_path
+
+
+def heads_of(path, **options):
+    """Name of each picture's file -> its heads, rounded as no format is coarser."""
+    records = detect.read_any(Path(path), raise_fault, Options(**options))
+    return {record.picture.name: np.round(record.points, 6).tolist() for record in records}
+
+
+# --- CSV ---
+
+CSV_READ = {
+    "semicolons and decimal commas": "picture;x;y\nimages/a.jpg;101,5;88,25\na.jpg;55;60\nimages/b.jpg;;\n",
+    "quoted decimal commas": 'picture,x,y\na.jpg,"101,5","88,25"\na.jpg,55,60\nb.jpg,,\n',
+    "tabs": "picture\tx\ty\na.jpg\t101.5\t88.25\na.jpg\t55\t60\nb.jpg\t\t\n",
+    "pipes": "picture|x|y\na.jpg|101.5|88.25\na.jpg|55|60\nb.jpg||\n",
+    "sep line": "sep=,\npicture,x,y\na.jpg,101.5,88.25\na.jpg,55,60\nb.jpg,,\n",
+    "sep line with a semicolon": "sep=;\r\npicture;x;y\r\na.jpg;101,5;88,25\r\na.jpg;55;60\r\nb.jpg;;\r\n",
+    "other order": "y,split,x,picture\n88.25,train,101.5,a.jpg\n60,train,55,a.jpg\n,val,,b.jpg\n",
+    "other names": "filename,x_center,y_center\na.jpg,101.5,88.25\na.jpg,55,60\nb.jpg,,\n",
+    "capitals and units": "Image Name,X (px),Y [px]\na.jpg,101.5,88.25\na.jpg,55,60\nb.jpg,,\n",
+    "rows and columns": "image,row,col\na.jpg,88.25,101.5\na.jpg,60,55\nb.jpg,,\n",
+    "ImageJ": " ,Label,X,Y\n1,a.jpg,101.5,88.25\n2,a.jpg,55,60\n3,b.jpg,,\n",
+    "no header": "images/a.jpg,101.5,88.25\nimages/a.jpg,55,60\nimages/b.jpg,,\n",
+    "no header, nobody first": "images/b.jpg,,\nimages/a.jpg,101.5,88.25\nimages/a.jpg,55,60\n",
+    "no header, semicolons": "a.jpg;101,5;88,25\na.jpg;55,0;60,0\nb.jpg;;\n",
+    "paths of Windows": "picture,x,y\nC:\\data\\images\\a.jpg,101.5,88.25\nC:\\data\\images\\a.jpg,55,60\n"
+    "images\\b.jpg,,\n",
+    "paths of another machine": "picture,x,y\n/home/eva/a.jpg,101.5,88.25\n/home/eva/a.jpg,55,60\n/home/eva/b.jpg,,\n",
+    "no suffixes": "picture,x,y\na,101.5,88.25\na,55,60\nb,,\n",
+    "quoted names": '"picture","x","y"\n"a.jpg","101.5","88.25"\n"a.jpg","55","60"\n"b.jpg","",""\n',
+    "boxes": "image,xmin,ymin,xmax,ymax,label\na.jpg,91.5,78.25,111.5,98.25,head\na.jpg,50,50,60,70,head\nb.jpg,,,,,\n",
+    "boxes by sides": "filename,left,top,right,bottom\na.jpg,91.5,78.25,111.5,98.25\na.jpg,50,50,60,70\nb.jpg,,,,\n",
+    "TensorFlow's boxes": "filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,400,304,head,91.5,78.25,111.5,98.25\n"
+    "a.jpg,400,304,head,50,50,60,70\nb.jpg,400,304,,,,,\n",
+    "sizes of the pictures": "picture,x,y,width,height\na.jpg,101.5,88.25,400,304\na.jpg,55,60,400,304\n"
+    "b.jpg,,,400,304\n",
+    "empty columns at the end": "picture,x,y\na.jpg,101.5,88.25,,\na.jpg,55,60,,\nb.jpg,,,,\n",
+    "empty lines and spaces": "\n\n picture , x , y \n\n a.jpg , 101.5 , 88.25 \n,,\n a.jpg,55,60\nb.jpg, , \n",
+    "exponents": "picture,x,y\na.jpg,1.015e2,8.825E1\na.jpg,5.5e1,6e1\nb.jpg,,\n",
+    "old Macs": "picture,x,y\ra.jpg,101.5,88.25\ra.jpg,55,60\rb.jpg,,\r",
+}
+
+
+@pytest.mark.parametrize("name", CSV_READ)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csv_that_is_read(folder, name, encoding):
+    (folder / "points.csv").write_bytes(CSV_READ[name].encode(encoding))
+    assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
+    assert {sample.picture.name: sample.count for sample in read_csv(folder)} == {"a.jpg": 2, "b.jpg": 0}
+
+
+def test_csv_with_western_letters(folder):
+    (folder / "points.csv").write_bytes("picture,x,y\nStraße.jpg,101.5,88.25\n".encode("cp1252"))
+    assert heads_of(folder) == {"Straße.jpg": HEADS[:1]}
+
+
+CSV_REFUSED = {
+    "shares": ("picture,x,y\na.jpg,0.25,0.4\na.jpg,0.5,0.41\nb.jpg,,\n", "--unit fraction"),
+    "percent": ("picture,x,y\na.jpg,25.1,40.2\na.jpg,50.3,41.1\nb.jpg,,\n", "--unit percent"),
+    "thousands or decimals": ('picture,x,y\na.jpg,"1,234","2,345"\n', "the comma may stand before thousands"),
+    "commas and points": ('picture,x,y\na.jpg,"101,5",88.25\n', "others with a point"),
+    "corners or middles": ("picture,x,y,width,height\na.jpg,101.5,88.25,20,20\n", "middle or a corner of a box"),
+    "several labels": ("picture,x,y,label\na.jpg,101.5,88.25,head\na.jpg,55,60,car\n", "several labels: .*--label"),
+    "no header, four columns": ("1,a.jpg,101.5,88.25\n", "--columns"),
+    "two pictures of one name": ("picture,x,y\nC:\\1\\a.jpg,101.5,88\nC:\\2\\a.jpg,1,2\n", "Tell them apart"),
+    "a box that ends before it begins": ("image,xmin,ymin,xmax,ymax\na.jpg,30,20,10,40\n", "line 2: the box ends"),
+    "half a box": ("image,xmin,ymin,xmax,ymax\na.jpg,30,20,,40\n", "line 2: the sides of a box"),
+    "no columns of points": ("picture,count\na.jpg,12\n", "should name the columns"),
+    "a lost picture": ("picture,x,y\nlost.jpg,101.5,88.25\n", "line 2 .'lost.jpg'.: the picture is missing"),
+    "words": ("picture,x,y\na.jpg,left,88.25\n", "line 2: x and y should be finite"),
+    "one value too many": ("picture,x,y\na.jpg,101.5,88.25,7\n", "line 2: should have 3 values"),
+    "a box to ignore of three sides": ("picture,x,y,ignore\na.jpg,,,1 2 3\n", "line 2: ignore should be a box"),
+    "an unknown split": ("picture,x,y,split\na.jpg,101.5,88.25,dev\n", "train, val or test"),
+}
+
+
+@pytest.mark.parametrize("name", CSV_REFUSED)
+def test_csv_that_is_refused(folder, name):
+    text, message = CSV_REFUSED[name]
+    (folder / "points.csv").write_text(text)
+    with pytest.raises(AnnotationError, match=f"points.csv: .*{message}") as caught:
+        heads_of(folder)
+    assert "\n" not in str(caught.value)
+    assert any(fault.file == folder / "points.csv" for fault in check_folder(folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        (CSV_REFUSED["shares"][0], {"unit": "fraction"}, [[100, 121.6], [200, 124.64]]),
+        (CSV_REFUSED["shares"][0], {"unit": "pixels"}, [[0.25, 0.4], [0.5, 0.41]]),
+        (CSV_REFUSED["percent"][0], {"unit": "percent"}, [[100.4, 122.208], [201.2, 124.944]]),
+        (CSV_REFUSED["several labels"][0], {"label": "head"}, HEADS[:1]),
+        (CSV_REFUSED["several labels"][0], {"label": "head, car"}, HEADS),
+        (CSV_REFUSED["several labels"][0], {"label": "*"}, HEADS),
+        (CSV_REFUSED["no header, four columns"][0], {"columns": ("-", "picture", "x", "y")}, HEADS[:1]),
+        (CSV_REFUSED["corners or middles"][0], {"columns": ("picture", "x", "y", "-", "-")}, HEADS[:1]),
+        ("a,b,c\n60,a.jpg,55\n", {"columns": ("y", "picture", "x")}, HEADS[1:]),
+    ],
+)
+def test_the_answer_to_what_is_unclear(folder, text, options, expected):
+    (folder / "points.csv").write_text(text)
+    assert heads_of(folder, **options)["a.jpg"] == expected
+
+
+def test_what_we_write_says_that_it_is_pixels(folder):
+    """Heads in the corner of a picture, as while somebody dots it, are no question then."""
+    (folder / "points.csv").write_text(CSV_REFUSED["shares"][0])
+    records = detect.read_any(folder / "points.csv", raise_fault, Options(unit="pixels"))
+    convert(records, "json", folder / "points.json")
+    assert read_json(folder)[0].points.tolist() == [[0.25, 0.4], [0.5, 0.41]]
+
+
+def test_a_share_beyond_the_picture_is_refused(folder):
+    (folder / "points.csv").write_text("picture,x,y\na.jpg,0.5,1.5\n")
+    with pytest.raises(AnnotationError, match="no share of its size"):
+        heads_of(folder, unit="fraction")
+    with pytest.raises(AnnotationError, match="no label 'person', only: no label"):
+        heads_of(folder, label="person")
+
+
+# --- JSON and XML of tools ---
+
+COCO = {
+    "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}],
+    "annotations": [
+        {"image_id": 7, "category_id": 1, "keypoints": [101.5, 88.25, 2], "bbox": [0, 0, 9, 9]},
+        {"image_id": 7, "category_id": 1, "bbox": [50, 50, 10, 20]},
+    ],
+    "categories": [{"id": 1, "name": "head"}],
+}
+VIA_POINTS = [
+    {"name": "point", "cx": 101.5, "cy": 88.25},
+    {"name": "rect", "x": 50, "y": 50, "width": 10, "height": 20},
+]
+VIA = {
+    "a.jpg57": {"filename": "a.jpg", "size": 57, "regions": [{"shape_attributes": shape} for shape in VIA_POINTS]},
+    "b.jpg50": {"filename": "b.jpg", "size": 50, "regions": []},
+}
+
+
+def percent(x, y, **more):
+    return {"x": x / 4, "y": y / 3.04, "keypointlabels": ["head"], **more}
+
+
+RESULT = [
+    {"type": "keypointlabels", "value": percent(101.5, 88.25, width=0.5)},
+    {"type": "rectanglelabels", "value": percent(50, 50, width=2.5, height=20 / 3.04)},
+    {"type": "choices", "value": {"choices": ["day"]}},
+]
+NOBODY = {"picture": "b.jpg", "points": []}
+PERSON = ["nose", "left_eye", "left_hip"]
+JSON_READ = {
+    "COCO": COCO,
+    "COCO skeletons": {
+        "images": COCO["images"],
+        "annotations": [
+            {"image_id": 7, "category_id": 2, "keypoints": [100, 88, 2, 103, 88.5, 1, 9, 9, 2]},
+            {"image_id": 7, "category_id": 2, "keypoints": [55, 60, 2, 0, 0, 0, 9, 9, 2]},
+        ],
+        "categories": [{"id": 2, "name": "person", "keypoints": PERSON}],
+    },
+    "VIA": VIA,
+    "VIA project": {"_via_settings": {}, "_via_img_metadata": VIA},
+    "VIA 1": {
+        key: {**item, "regions": {str(n): region for n, region in enumerate(item["regions"])}}
+        for key, item in VIA.items()
+    },
+    "Label Studio": [
+        {"id": 1, "data": {"image": "/data/upload/1/9f8e6c1a-a.jpg"}, "annotations": [{"result": RESULT}]},
+        {"id": 2, "data": {"photo": "s3://bucket/b.jpg"}, "annotations": [{"result": []}]},
+    ],
+    "Label Studio, local files": [
+        {"id": 1, "data": {"image": "/data/local-files/?d=crowd/a.jpg"}, "annotations": [{"result": RESULT}]},
+        {"id": 2, "data": {"image": "/data/local-files/?d=crowd/b.jpg"}, "annotations": [{"result": []}]},
+    ],
+    "Label Studio, minimal": [
+        {"image": "a.jpg", "kp-1": [RESULT[0]["value"]], "box": [RESULT[1]["value"]], "id": 3},
+        {"image": "b.jpg", "id": 4},
+    ],
+    "ours": {"pictures": [{"picture": "a.jpg", "points": HEADS}, {"picture": "b.jpg", "points": []}]},
+    "ours with texts": {"pictures": [{"picture": "a.jpg", "points": [["101.5", "88.25"], ["55", "60"]]}, NOBODY]},
+    "ours with objects": {
+        "pictures": [{"picture": "a.jpg", "points": [{"x": 101.5, "y": 88.25}, {"y": 60, "x": 55}]}, NOBODY]
+    },
+    "a list": [{"image": "a.jpg", "points": HEADS}, {"image": "b.jpg", "points": []}],
+    "names and points": {"a.jpg": HEADS, "images/b.jpg": []},
+}
+
+
+@pytest.mark.parametrize("name", JSON_READ)
+def test_json_that_is_read(folder, name):
+    (folder / "points.json").write_text(json.dumps(JSON_READ[name]), encoding="utf-8-sig")
+    assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
+    assert [sample.count for sample in read_json(folder)] == [2, 0]
+
+
+def changed(content, *path, value):
+    """A copy of a JSON document with one value changed."""
+    content = json.loads(json.dumps(content))
+    inner = content
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return content
+
+
+JSON_REFUSED = {
+    "unknown": ({"shapes": 3}, "of no other kind"),
+    "a number": (3, "of no other kind"),
+    "shares": ({"pictures": [{"picture": "a.jpg", "points": [[0.25, 0.5], [0.5, 0.5]]}]}, "--unit fraction"),
+    "COCO, no image": (changed(COCO, "annotations", 1, "image_id", value=9), "annotation 2: there is no image"),
+    "COCO, two images of one number": (changed(COCO, "images", 1, "id", value=7), "image 2: .*same id"),
+    "COCO, half a box": (changed(COCO, "annotations", 1, "bbox", value=[1, 2, 3]), "annotation 2 .'a.jpg'.: bbox"),
+    "COCO, several categories": (
+        changed(COCO, "annotations", 1, "category_id", value=2)
+        | {"categories": [*COCO["categories"], {"id": 2, "name": "car"}]},
+        "several labels",
+    ),
+    "COCO, a skeleton without a head": (
+        changed(JSON_READ["COCO skeletons"], "categories", 0, "keypoints", value=["hip", "knee", "foot"]),
+        "not clear which of its keypoints",
+    ),
+    "VIA, a polygon": (
+        changed(VIA, "a.jpg57", "regions", 0, "shape_attributes", "name", value="polygon"),
+        "entry 'a.jpg57' .*only points",
+    ),
+    "VIA, no number": (changed(VIA, "a.jpg57", "regions", 0, "shape_attributes", "cx", value="left"), "cx should be"),
+    "Label Studio, two annotations": (
+        changed(JSON_READ["Label Studio"], 0, "annotations", value=[{"result": RESULT}, {"result": []}]),
+        "task 1: should have one submitted annotation.*It has 2",
+    ),
+    "Label Studio, none": (changed(JSON_READ["Label Studio"], 1, "annotations", value=[]), "task 2: .*It has 0"),
+    "Label Studio, a polygon": (
+        changed(JSON_READ["Label Studio"], 0, "annotations", 0, "result", 0, "value", value={"points": [[1, 2]]}),
+        "task 1 .*only keypoints",
+    ),
+    "Label Studio, turned": (
+        changed(JSON_READ["Label Studio"], 0, "annotations", 0, "result", 0, "image_rotation", value=90),
+        "turned in the tool",
+    ),
+    "a count that contradicts": ({"img_id": "a.jpg", "human_num": 3, "points": HEADS}, "says that it has 3 heads"),
+    "a box to ignore of three sides": (
+        {"pictures": [{"picture": "a.jpg", "points": [], "ignore": [[1, 2, 3]]}]},
+        '"ignore" should be',
+    ),
+    "a polygon of two corners": (
+        {"pictures": [{"picture": "a.jpg", "points": [], "roi": [[[1, 2], [3, 4]]]}]},
+        "less than 3 corners",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", JSON_REFUSED)
+def test_json_that_is_refused(folder, name):
+    content, message = JSON_REFUSED[name]
+    (folder / "points.json").write_text(json.dumps(content))
+    with pytest.raises(AnnotationError, match=f"points.json: .*{message}") as caught:
+        heads_of(folder)
+    assert "\n" not in str(caught.value)
+    assert any(fault.file == folder / "points.json" for fault in check_folder(folder))
+
+
+def test_boxes_to_ignore_by_their_sides_and_by_their_corners(folder):
+    item = {"picture": "a.jpg", "points": HEADS, "ignore": [[1, 2, 30, 40], [[1, 2], [30, 2], [30, 40], [1, 40]]]}
+    (folder / "points.json").write_text(json.dumps([item]))
+    assert read_json(folder)[0].ignore.tolist() == [[1, 2, 30, 40]] * 2
+    item["ignore"] = [[[1, 2], [30, 5], [30, 40], [1, 40]]]
+    (folder / "points.json").write_text(json.dumps([item]))
+    with pytest.raises(AnnotationError, match="sides are not upright"):
+        read_json(folder)
+
+
+def test_json_lines(folder):
+    lines = [json.dumps({"picture": "a.jpg", "points": HEADS}), "", json.dumps({"picture": "b.jpg", "points": []})]
+    (folder / "points.jsonl").write_text("\n".join(lines))
+    assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
+    (folder / "points.jsonl").write_text("\n".join([lines[0], '{"picture": ']))
+    with pytest.raises(AnnotationError, match="points.jsonl: .*line 2"):
+        heads_of(folder)
+
+
+LABELME = {
+    "version": "5.4.1",
+    "shapes": [
+        {"label": "head", "points": [[101.5, 88.25]], "shape_type": "point"},
+        {"label": "head", "points": [[50, 50], [60, 70]], "shape_type": "rectangle"},
+    ],
+}
+
+
+@pytest.mark.parametrize("place", ["images", "annotations"])
+def test_labelme(folder, place):
+    (folder / place).mkdir(exist_ok=True)
+    for name in "ab":
+        shapes = LABELME["shapes"] if name == "a" else []
+        content = {
+            **LABELME,
+            "shapes": shapes,
+            "imagePath": f"../images/{name}.jpg" if place != "images" else f"{name}.jpg",
+        }
+        (folder / place / f"{name}.json").write_text(json.dumps(content))
+    assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
+    circle = {"label": "head", "points": [[55, 60], [58, 60]], "shape_type": "circle"}
+    content = {**LABELME, "imagePath": "a.jpg", "shapes": [circle]}
+    (folder / place / "a.json").write_text(json.dumps(content))
+    assert heads_of(folder)["a.jpg"] == HEADS[1:]
+    content["shapes"][0]["shape_type"] = "polygon"
+    (folder / place / "a.json").write_text(json.dumps(content))
+    assert any(fault.file.name == "a.json" and "shape 1" in fault.problem for fault in check_folder(folder))
+
+
+CVAT = """<annotations><version>1.1</version>
+<image id="0" name="images/a.jpg" width="400" height="304">
+ <points label="head" points="101.5,88.25" occluded="0"/><box label="head" xtl="50" ytl="50" xbr="60" ybr="70"/>
+</image><image id="1" name="b.jpg" width="400" height="304"><tag label="night"/></image></annotations>"""
+VOC = "<annotation><filename>{}</filename>{}</annotation>"
+BOX = "<object><name>head</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
+
+
+def test_cvat(folder):
+    file = folder / "annotations.xml"
+    file.write_text(CVAT)
+    assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
+    file.write_text(
+        CVAT.replace("101.5,88.25", "101.5,88.25;55,60").replace("<box", "<!--").replace('"70"/>', '"70"-->')
+    )
+    assert heads_of(folder)["a.jpg"] == HEADS
+    for broken, message in (
+        (CVAT.replace('xtl="50"', 'xtl="left"'), "image 1 .*xtl should be"),
+        (CVAT.replace("<points", "<polygon"), "image 1 .*only points"),
+        (CVAT.replace("<version>", "<track/><version>"), "tracks of a video"),
+        (CVAT[:90], "not a readable XML"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]>' + CVAT, "entities"),
+        ("<html/>", "neither CVAT's"),
+    ):
+        file.write_text(broken)
+        with pytest.raises(AnnotationError, match=f"annotations.xml: .*{message}"):
+            heads_of(folder)
+        assert any(fault.file == file for fault in check_folder(folder))
+
+
+def test_pascal_voc(folder):
+    (folder / "Annotations").mkdir()
+    boxes = BOX.format(91.5, 78.25, 111.5, 98.25) + BOX.format(50, 50, 60, 70)
+    (folder / "Annotations" / "a.xml").write_text(VOC.format("a.jpg", boxes))
+    (folder / "Annotations" / "b.xml").write_text(VOC.format("b.jpg", ""))
+    assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
+    (folder / "Annotations" / "b.xml").write_text(VOC.format("b.jpg", BOX.format(1, 2, "", 4)))
+    assert any("b.xml" in str(fault) and "object 1: xmax" in fault.problem for fault in check_folder(folder))
+
+
+def test_yolo(folder):
+    (folder / "images" / "Straße.jpg").unlink()
+    labels = folder / "labels"
+    labels.mkdir()
+    (labels / "classes.txt").write_text("head\n")
+    lines = [f"0 {x / 400} {y / 304} 0.05 0.05" for x, y in HEADS]
+    (labels / "a.txt").write_text("\n".join(lines))
+    (labels / "b.txt").write_text("")
+    assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
+    (labels / "b.txt").write_text("0 0.5 0.5 0.1 0.1\n0 150 0.5 0.1 0.1\n")
+    assert any(fault.file == labels / "b.txt" and "line 2" in fault.problem for fault in check_folder(folder))
+    (labels / "b.txt").unlink()
+    with pytest.raises(AnnotationError, match=r"b.jpg: has no labels.*An empty one says"):
+        heads_of(folder)
+
+
+def test_an_export_is_a_data_set(folder):
+    (folder / "annotations.xml").write_text(CVAT)
+    assert [sample.count for sample in load_dataset("export", folder, "all")] == [2, 0]
+    assert [sample.count for sample in read_export(folder / "annotations.xml")] == [2, 0]
+    shutil.rmtree(folder / "images")
+    (folder / "annotations.xml").unlink()
+    with pytest.raises(AnnotationError, match="no annotations that are known"):
+        load_dataset("export", folder, "all")
+
+
+# --- Round trips ---
+
+coordinate = st.floats(0, 300, allow_nan=False).map(lambda value: float(np.float64(value)))
+boxes = st.lists(st.tuples(coordinate, coordinate, coordinate, coordinate), max_size=2)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    points=st.lists(st.tuples(coordinate, coordinate), max_size=6),
+    ignored=boxes,
+    split=st.sampled_from([None, "train", "test"]),
+    kind=st.sampled_from(sorted(KINDS)),
+)
+def test_nothing_is_lost_in_a_round_trip(folder, points, ignored, split, kind):
+    ignored = [[min(a, c), min(b, d), max(a, c), max(b, d)] for a, b, c, d in ignored] if kind != "shanghaitech" else []
+    source = folder / "none"
+    # The second picture's heads leave no doubt that all are pixels.
+    heads, ignored = np.reshape(points, (-1, 2)), np.reshape(ignored, (-1, 4))
+    given_records = [
+        Record("a", folder / "images" / "a.jpg", heads, source, split, ignore=ignored),
+        Record("b", folder / "images" / "b.jpg", np.array([[399.5, 1 / 3]]), source, split),
+        Record("c", folder / "images" / "Straße.jpg", np.zeros((0, 2)), source, split),
+    ]
+    out = folder / "out" / {"csv": "points.csv", "shanghaitech": "part_A"}.get(kind, "points.json")
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    convert(given_records, kind, out)
+    if kind == "shanghaitech":
+        back = load_dataset("shanghaitech_a", folder / "out", "all")
+        back = {sample.picture.name: sample for sample in back}
+    else:
+        back = {record.picture.name: record for record in detect.read_any(out, raise_fault)}
+        assert {record.split for record in back.values()} == {split}
+    for record in given_records:
+        read = back[record.picture.name]
+        assert read.points.tolist() == record.points.tolist()
+        assert np.allclose(read.ignore, record.ignore, rtol=0, atol=1e-9)
+    assert check_folder(folder / "out") == [] or points or len(ignored)
+
+
+def test_what_a_layout_cannot_hold_is_refused(folder):
+    picture = folder / "images" / "a.jpg"
+    record = Record("a", picture, np.array(HEADS), picture, roi=Region([np.array([[0, 0], [300, 0], [0, 300.0]])]))
+    for kind in ("csv", "shanghaitech"):
+        with pytest.raises(AnnotationError, match="cannot hold the regions of interest"):
+            convert([record], kind, folder / "out")
+    for kind in ("json", "coco"):
+        convert([record], kind, folder / "out.json")
+        (read,) = detect.read_any(folder / "out.json", raise_fault)
+        assert np.array_equal(read.roi.polygons[0], record.roi.polygons[0])
+    with pytest.raises(AnnotationError, match="no pictures for validation"):
+        convert([Record("a", picture, np.array(HEADS), picture, "val")], "shanghaitech", folder / "part_A")
+    with pytest.raises(AnnotationError, match="holds something already"):
+        convert([Record("a", picture, np.array(HEADS), picture)], "shanghaitech", folder)
+    with pytest.raises(AnnotationError, match="no picture to write"):
+        convert([], "csv", folder / "out.csv")
+
+
+def test_x_and_y_exchanged(folder):
+    (folder / "images" / "Straße.jpg").unlink()
+    (folder / "points.csv").write_text("picture,x,y\na.jpg,120,390\na.jpg,10,20\nb.jpg,15,380\n")
+    assert any("x and y seem to be in each other's place" in fault.problem for fault in check_folder(folder))
+    (folder / "points.csv").write_text("picture,x,y\na.jpg,390,120\na.jpg,20,10\nb.jpg,380,15\n")
+    assert check_folder(folder) == []
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.one_of(
+        st.binary(max_size=80),
+        st.text(max_size=80).map(lambda text: text.encode("utf-8", "surrogatepass")),
+        st.sampled_from(sorted(CSV_READ)).flatmap(
+            lambda name: st.integers(0, len(CSV_READ[name])).map(lambda at: CSV_READ[name][:at].encode())
+        ),
+        st.sampled_from(sorted(JSON_READ)).flatmap(
+            lambda name: st.integers(0, 300).map(lambda at: json.dumps(JSON_READ[name])[:at].encode())
+        ),
+    ),
+    suffix=st.sampled_from([".csv", ".json", ".xml", ".jsonl"]),
+)
+def test_whatever_a_file_holds_there_is_an_answer(folder, data, suffix):
+    file = folder / f"odd{suffix}"
+    file.write_bytes(data)
+    faults = []
+    records = detect.read_any(file, lambda file, problem: faults.append(problem))
+    assert all("\n" not in problem for problem in faults)
+    assert all(np.isfinite(record.points).all() for record in records)

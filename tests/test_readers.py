@@ -1,0 +1,328 @@
+"""The data sets that are read by name: each drawn small in the layout that its authors publish, and then damaged."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+from test_annotations import draw_picture, write_mat
+from test_exports import BOX, VOC
+
+from crowdcount.data.annotations import dataset_files, load_dataset
+from crowdcount.data.checking import check_folder
+from crowdcount.data.datasets import DATASETS
+from crowdcount.errors import AnnotationError
+
+SIZE = (64, 48)
+# Heads of the pictures in turn.
+POINTS = [[[10.5, 20.25], [40, 30]], [[1, 2]], []]
+_shade = iter(range(10**9))
+
+
+def draw(path):
+    """A picture unlike all others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(next(_shade)).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def save(path, **variables):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, variables)
+
+
+def write(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+
+
+def points(turn):
+    return np.array(POINTS[turn % 3], np.float64).reshape(-1, 2)
+
+
+def cell(values):
+    """MATLAB's cell array of structures with one field, `loc`."""
+    array = np.empty((1, len(values)), object)
+    for at, value in enumerate(values):
+        inner = np.empty((1, 1), [("loc", object)])
+        inner[0, 0] = (value,)
+        array[0, at] = inner
+    return array
+
+
+def ucf_cc_50(root):
+    for n in range(1, 51):
+        draw(root / "UCF_CC_50" / f"{n}.jpg")
+        save(root / "UCF_CC_50" / f"{n}_ann.mat", annPoints=points(n))
+
+
+def ucf_qnrf(root):
+    for half in ("Train", "Test"):
+        for n in range(3):
+            draw(root / "UCF-QNRF_ECCV18" / half / f"img_{n:04d}.jpg")
+            save(root / "UCF-QNRF_ECCV18" / half / f"img_{n:04d}_ann.mat", annPoints=points(n))
+
+
+def nwpu(root):
+    for half, numbers in {"train": (1, 2, 3), "val": (4, 5)}.items():
+        write(root / "NWPU" / f"{half}.txt", *(f"{n:04d} {n % 2} 1" for n in numbers))
+        for n in numbers:
+            draw(root / "NWPU" / f"images_part{n}" / f"{n:04d}.jpg")
+            content = {"img_id": f"{n:04d}.jpg", "human_num": len(POINTS[n % 3]), "points": POINTS[n % 3], "boxes": []}
+            write(root / "NWPU" / "jsons" / f"{n:04d}.json", json.dumps(content))
+
+
+def jhu_crowd(root):
+    for half in ("train", "val", "test"):
+        place = root / "jhu_crowd_v2.0" / half
+        for n in range(3):
+            draw(place / "images" / f"{n:04d}.jpg")
+            write(place / "gt" / f"{n:04d}.txt", *(f"{x} {y} 9 9 1 {n % 2}" for x, y in POINTS[n]))
+        write(place / "image_labels.txt", *(f"{n:04d},{len(POINTS[n])},street,{n},0" for n in range(3)))
+
+
+def mall(root):
+    frames = root / "mall_dataset" / "frames"
+    frames.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (811, 4, 6, 3), np.uint8)
+    for n in range(1, 811):
+        Image.fromarray(pixels[n]).save(frames / f"seq_{n:06d}.jpg", "PNG", compress_level=1)
+    values = [points(n) / 20 for n in range(1, 811)]
+    counts = np.array([[len(value)] for value in values])
+    save(root / "mall_dataset" / "mall_gt.mat", frame=cell(values), count=counts)
+
+
+def ucsd(root):
+    for clip in range(10):
+        for n in (1, 130):
+            draw(root / "ucsdpeds" / "vidf" / f"vidf1_33_{clip:03d}.y" / f"vidf1_33_{clip:03d}_f{n:03d}.png")
+        values = [np.array([[10.5, 20.25, 0], [60, 30, 0]]), np.zeros((0, 3))]
+        save(root / "vidf-cvpr" / f"vidf1_33_{clip:03d}_frame_full.mat", frame=cell(values))
+    mask = np.zeros(SIZE[::-1], np.uint8)
+    mask[:, :32] = 1
+    save(root / "vidf-cvpr" / "vidf1_33_roi_mainwalkway.mat", roi={"mask": mask, "xi": [0], "yi": [0]})
+
+
+def worldexpo(root):
+    for half, scenes in {"train": ("100100", "100200", "100300"), "test": ("104207", "200608")}.items():
+        for scene in scenes:
+            place = root / "WorldExpo" / f"{half}_label" / scene
+            x, y = np.array([[0], [32], [32], [0]]), np.array([[0], [0], [48], [48]])
+            save(place / "roi.mat", maskVerticesXCoordinates=x, maskVerticesYCoordinates=y)
+            for n in range(2):
+                name = f"{scene}_1-04-S2010{n}"
+                folder = root / "WorldExpo" / f"{half}_frame"
+                draw((folder / scene if half == "test" else folder) / f"{name}.jpg")
+                save(place / f"{name}.mat", point_position=points(n), point_num=len(POINTS[n]))
+
+
+def trancos(root):
+    place = root / "TRANCOS_v3"
+    for number, (name, n) in enumerate({"training": 3, "validation": 2, "test": 2}.items(), start=1):
+        names = [f"image-{number}-{k:06d}" for k in range(n)]
+        write(place / "image_sets" / f"{name}.txt", *(f"{stem}.jpg" for stem in names))
+        for stem in names:
+            draw(place / "images" / f"{stem}.jpg")
+            dots = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+            dots[20, 10, 0] = dots[30, 40, 0] = 255
+            Image.fromarray(dots).save(place / "images" / f"{stem}dots.png")
+            mask = np.zeros(SIZE[::-1], bool)
+            mask[:, :32] = True
+            save(place / "images" / f"{stem}mask.mat", BW=mask)
+
+
+def visdrone_cc(root):
+    place = root / "VisDrone2020-CC"
+    for half, sequences in {"train": ("00001", "00002", "00011"), "test": ("00003",)}.items():
+        write(place / f"{half}list.txt", *sequences)
+        for sequence in sequences:
+            for n in (1, 2, 3):
+                draw(place / "sequences" / sequence / f"{n:05d}.jpg")
+            lines = [f"{n + 1},{x},{y}" for n in range(3) for x, y in POINTS[n]]
+            write(place / "annotations" / f"{sequence}.txt", *lines)
+
+
+def dronecrowd(root):
+    for half in ("train", "val", "test"):
+        for n in range(3):
+            draw(root / "DroneCrowd" / f"{half}_data" / "images" / f"img00{n}001.jpg")
+            write_mat(root / "DroneCrowd" / f"{half}_data" / "ground_truth" / f"GT_img00{n}001.mat", points(n))
+
+
+def scut_head_a(root):
+    place = root / "SCUT_HEAD_Part_A"
+    for half, numbers in {"train": (0, 1, 2), "val": (3, 4), "test": (5,)}.items():
+        write(place / "ImageSets" / "Main" / f"{half}.txt", *(f"PartA_{n:05d}" for n in numbers))
+        for n in numbers:
+            draw(place / "JPEGImages" / f"PartA_{n:05d}.jpg")
+            boxes = "".join(BOX.format(x - 1, y - 2, x + 1, y + 2) for x, y in POINTS[n % 3])
+            write(place / "Annotations" / f"PartA_{n:05d}.xml", VOC.format("x.jpg", boxes))
+
+
+def crowdhuman(root):
+    for half in ("train", "val"):
+        lines = []
+        for n in range(3):
+            name = f"27{n},{half}"
+            draw(root / "CrowdHuman" / "Images" / f"{name}.jpg")
+            boxes = [{"tag": "person", "hbox": [x - 2, y - 2, 4, 4], "head_attr": {"ignore": 0}} for x, y in POINTS[n]]
+            boxes.append({"tag": "mask", "hbox": [0, 0, 1, 1], "fbox": [50, 0, 10, 20], "extra": {"ignore": 1}})
+            lines.append(json.dumps({"ID": name, "gtboxes": boxes}))
+        write(root / "CrowdHuman" / f"annotation_{half}.odgt", *lines)
+
+
+def brt(root):
+    for n in range(20):
+        draw(root / "BRT" / "images" / f"brt_{n}.jpg")
+    rows = [f"brt_{n}.jpg,{x},{y}" for n in range(20) for x, y in POINTS[n % 3] or [("", "")]]
+    write(root / "BRT" / "points.csv", "picture,x,y", *rows)
+
+
+def nobody(root):
+    for n in range(20):
+        draw(root / "nobody" / f"{n}.jpg")
+
+
+# Data set -> what draws it, pictures in train, val, test, a damage, and what the checker says of it: file and words.
+FIELD = {
+    "ucf_cc_50": (ucf_cc_50, None, "UCF_CC_50/7_ann.mat", b"damaged", "7_ann.mat", "not a readable"),
+    "ucf_qnrf": (ucf_qnrf, (None, None, 3), "UCF-QNRF_ECCV18/Test/img_0001.jpg", None, "img_0001_ann.mat", "is missing"),
+    "nwpu": (nwpu, (3, 2, None), "NWPU/jsons/0002.json", b'{"points": [], "human_num": 4}', "0002.json", "4 heads"),
+    "jhu_crowd": (jhu_crowd, (3, 3, 3), "jhu_crowd_v2.0/val/gt/0001.txt", b"1 2 9 9 1 0\n1 2 3\n", "0001.txt", "line 2"),
+    "mall": (mall, (720, 80, 10), "mall_dataset/mall_gt.mat", b"damaged", "mall_gt.mat", "not a readable"),
+    "ucsd": (ucsd, (7, 1, 12), "vidf-cvpr/vidf1_33_004_frame_full.mat", b"", "vidf1_33_004_frame_full.mat", "readable"),
+    "worldexpo": (worldexpo, None, "WorldExpo/test_label/104207/roi.mat", b"x", "roi.mat", "region of interest"),
+    "trancos": (trancos, (3, 2, 2), "TRANCOS_v3/images/image-1-000001mask.mat", b"", "image-1-000001mask.mat", "region"),
+    "visdrone_cc": (visdrone_cc, None, "VisDrone2020-CC/annotations/00002.txt", b"1,2\n", "00002.txt", "line 1"),
+    "dronecrowd": (dronecrowd, (3, 3, 3), "DroneCrowd/val_data/ground_truth/GT_img001001.mat", None, "img001001.jpg", "no annot"),
+    "scut_head_a": (scut_head_a, (3, 2, 1), "SCUT_HEAD_Part_A/Annotations/PartA_00001.xml", b"<a", "PartA_00001.xml", "readable"),
+    "crowdhuman": (crowdhuman, (3, 3, None), "CrowdHuman/annotation_val.odgt", b"{}\n", "annotation_val.odgt", "line 1"),
+    "brt": (brt, None, "BRT/points.csv", b"picture,x,y\nbrt_1.jpg,1,left\n", "points.csv", "line 2"),
+    "nobody": (nobody, None, "nobody/3.jpg", b"damaged", "3.jpg", "picture"),
+}  # fmt: skip
+
+
+@pytest.fixture(params=FIELD)
+def drawn(request, tmp_path):
+    FIELD[request.param][0](tmp_path)
+    return request.param, tmp_path
+
+
+def test_every_data_set_is_drawn_here():
+    assert set(DATASETS) - set(FIELD) == {"shanghaitech_a", "shanghaitech_b", "scut_head_b"}
+
+
+def test_splits_of_a_data_set(drawn):
+    name, root = drawn
+    every = load_dataset(name, root, "all")
+    assert {str(sample.picture) for sample in every} < set(dataset_files(name, root)) or name == "nobody"
+    assert len({sample.name for sample in every}) == len(every) == len({sample.picture for sample in every})
+    assert all(sample.read().dtype == np.uint8 for sample in every[:2])
+    split = {}
+    for which in ("train", "val", "test"):
+        try:
+            split[which] = {sample.name for sample in load_dataset(name, root, which)}
+        except AnnotationError:
+            split[which] = set()
+    expected = FIELD[name][1]
+    if expected is not None:
+        for which, number in zip(("train", "val", "test"), expected, strict=True):
+            assert number is None or len(split[which]) == number
+    assert not split["train"] & split["val"] and not split["test"] & (split["train"] | split["val"])
+    assert set.union(*split.values()) == {sample.name for sample in every} and split["train"]
+
+
+def test_a_sound_data_set_has_no_fault(drawn):
+    name, root = drawn
+    faults = check_folder(root, name)
+    assert list(map(str, faults)) == []
+    assert check_folder(root) == []
+
+
+def test_a_damaged_data_set_names_the_file(drawn):
+    name, root = drawn
+    _, _, place, content, file, words = FIELD[name]
+    if content is None:
+        (root / place).unlink()
+    else:
+        (root / place).write_bytes(content)
+    for faults in (check_folder(root, name), check_folder(root)):
+        assert any(fault.file.name == file and words in fault.problem for fault in faults), list(map(str, faults))
+
+
+def test_what_is_not_there_says_where_it_comes_from(tmp_path):
+    for name, found in DATASETS.items():
+        with pytest.raises(AnnotationError, match="is not here: looked in .* Wanted: .* It comes from ") as caught:
+            load_dataset(name, tmp_path, "all")
+        assert found.title in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(AnnotationError, match="Unknown dataset 'lost'"):
+        check_folder(tmp_path, "lost")
+
+
+def heads(name, root, split="all"):
+    return {sample.name: sample.points.tolist() for sample in load_dataset(name, root, split)}
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("ucf_qnrf", "UCF-QNRF/Train/img_0000"),
+        ("jhu_crowd", "JHU/train/0000"),
+        ("visdrone_cc", "VisDrone/00001/00001"),
+        ("dronecrowd", "DroneCrowd/train/img000001"),
+        ("scut_head_a", "SCUT_HEAD_Part_A/PartA_00000"),
+        ("crowdhuman", "CrowdHuman/270,train"),
+        ("worldexpo", "WorldExpo/104207_1-04-S20100"),
+        ("brt", "BRT/brt_0.jpg"),
+    ],
+)
+def test_heads_are_where_they_were_drawn(tmp_path, name, first):
+    FIELD[name][0](tmp_path)
+    assert heads(name, tmp_path)[first] == POINTS[0]
+
+
+def test_the_five_folds_of_ucf_cc_50(tmp_path):
+    ucf_cc_50(tmp_path)
+    for fold, first in ((1, 1), (5, 41)):
+        test, training, validation = (
+            set(heads(f"ucf_cc_50:{fold}", tmp_path, split)) for split in ("test", "train", "val")
+        )
+        assert test == {f"UCF_CC_50/ucf_{n}" for n in range(first, first + 10)}
+        assert len(training | validation) == 40 and not test & (training | validation)
+    with pytest.raises(AnnotationError, match="tested in turns"):
+        load_dataset("ucf_cc_50", tmp_path, "test")
+
+
+def test_labels_are_kept(tmp_path):
+    jhu_crowd(tmp_path)
+    fog = next(sample for sample in load_dataset("jhu_crowd", tmp_path, "all") if sample.name == "JHU/val/0001")
+    assert fog.labels == {"scene": "street", "weather": "fog", "distractor": "no", "level": "low", "blur": "most"}
+    nwpu(tmp_path)
+    levels = {sample.name: sample.labels for sample in load_dataset("nwpu", tmp_path, "all")}
+    assert levels["NWPU/0003"] == {"level": "S1", "luminance": "1"} and levels["NWPU/0002"]["level"] == "S0"
+
+
+def test_regions_of_interest(tmp_path):
+    for name in ("ucsd", "worldexpo", "trancos"):
+        FIELD[name][0](tmp_path / name)
+        for sample in load_dataset(name, tmp_path / name, "test"):
+            counted = sample.counted(SIZE[::-1])
+            assert counted[:, :32].all() and not counted[:, 32:].any(), name
+    crowdhuman(tmp_path)
+    counted = load_dataset("crowdhuman", tmp_path, "val")[0].counted(SIZE[::-1])
+    assert not counted[:20, 50:60].any() and (~counted).sum() == 200
+    draw_picture(tmp_path / "small.png", (32, 32))
+    with pytest.raises(AnnotationError, match="its mask is 64 x 48 pixels, its picture 32 x 32"):
+        load_dataset("trancos", tmp_path / "trancos", "test")[0].counted((32, 32))
+
+
+def test_several_data_sets_under_one_root(tmp_path):
+    for build in (brt, nobody, ucf_qnrf):
+        build(tmp_path)
+    together = load_dataset("ucf_qnrf + brt*2 + nobody", tmp_path, "train")
+    alone = {name: len(load_dataset(name, tmp_path, "train")) for name in ("ucf_qnrf", "brt", "nobody")}
+    assert len(together) == alone["ucf_qnrf"] + 2 * alone["brt"] + alone["nobody"]
+    # Any folder of pictures can be one of nobody.
+    (tmp_path / "nobody").rename(tmp_path / "walls")
+    assert {sample.count for sample in load_dataset("nobody", tmp_path / "walls", "all")} == {0}

@@ -1,0 +1,58 @@
+"""Standard errors and paired differences, against simulation and against what is known of both networks."""
+
+import numpy as np
+import pytest
+
+from crowdcount.errors import DataError
+from crowdcount.measuring import metrics
+from crowdcount.measuring.uncertainty import MEASURES, compare_counts, standard_errors
+
+
+def _counts(rng, pictures, spread):
+    true = np.rint(np.exp(rng.normal(4, 0.6, pictures)))
+    return true, true * np.exp(rng.normal(0, spread, pictures))
+
+
+def test_standard_errors_are_how_far_the_measures_swing(rng):
+    """The measure over many draws of 60 pictures has the standard deviation that one draw foretells."""
+    measured, foretold = {name: [] for name in MEASURES}, {name: [] for name in MEASURES}
+    for _ in range(400):
+        true, predicted = _counts(rng, 60, 0.2)
+        for name in MEASURES:
+            bias = float(np.mean(predicted - true))
+            measured[name].append(bias if name == "bias" else getattr(metrics, name)(true, predicted))
+            foretold[name].append(standard_errors(true, predicted)[name])
+    for name in MEASURES:
+        # The tails are long: of the RMSE a draw foretells too little in the mean, which is known of such errors.
+        assert np.mean(foretold[name]) == pytest.approx(np.std(measured[name]), rel=0.35 if name == "rmse" else 0.15)
+
+
+def test_intervals_leave_out_zero_where_one_network_is_better(rng):
+    true, good = _counts(rng, 80, 0.1)
+    bad = true * np.exp(rng.normal(0, 0.3, 80))
+    compared = compare_counts(true, good, bad)
+    for name in ("mae", "nae", "log_ratio"):
+        each = compared.differences[name]
+        assert each.low <= each.value <= each.high < 0
+        assert each.value == pytest.approx(getattr(metrics, name)(true, good) - getattr(metrics, name)(true, bad))
+    assert compared.nearer > compared.other_nearer and compared.nearer + compared.other_nearer == 80
+    turned = compare_counts(true, bad, good)
+    assert turned.differences["log_ratio"].low == pytest.approx(-compared.differences["log_ratio"].high)
+
+
+def test_intervals_hold_zero_where_both_are_alike(rng):
+    held = 0
+    for _ in range(40):
+        true, first = _counts(rng, 40, 0.2)
+        second = true * np.exp(rng.normal(0, 0.2, 40))
+        each = compare_counts(true, first, second).differences["log_ratio"]
+        held += each.low <= 0 <= each.high
+    assert held >= 34
+
+
+def test_pictures_of_nobody_have_a_say_in_all_but_the_nae():
+    compared = compare_counts([0, 0, 0], [1, 2, 3], [4, 4, 4])
+    assert np.isnan(compared.differences["nae"].value) and np.isnan(compared.differences["nae"].low)
+    assert compared.differences["log_ratio"].high < 0 and compared.nearer == 3
+    with pytest.raises(DataError, match="same length"):
+        compare_counts([1, 2], [1, 2], [1])

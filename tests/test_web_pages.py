@@ -1,0 +1,393 @@
+"""The pages in a real browser: a picture goes in, a number comes out; dots are placed and lie in the file."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("uvicorn", reason="the pages need pip install '.[app]'")
+pytest.importorskip("playwright.sync_api", reason="driving a browser needs pip install playwright")
+
+from playwright.sync_api import expect, sync_playwright
+
+from crowdcount import count, count_zones, load_dataset, read_zones
+from crowdcount.annotating.desk import Desk
+from crowdcount.annotating.folder import Folder
+from crowdcount.annotating.page import make_page
+from crowdcount.counting.doubts import find_doubts
+from crowdcount.counting.results import COLUMNS
+from crowdcount.web.app import make_app
+from crowdcount.web.pages import texts
+from crowdcount.web.serve import listen, server_of
+
+WIDTHS = {1280: 860, 390: 844}
+PATIENCE = 60_000  # milliseconds: another program may have the processor
+
+
+@contextmanager
+def serving(app):
+    listener = listen("127.0.0.1", 0)
+    server = server_of(app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("there is no Chromium here (apt-get install chromium)")
+    with sync_playwright() as driver:
+        # Containers run as root, where Chromium's own sandbox does not work.
+        running = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def app(weights):
+    with serving(make_app(weights)) as address:
+        yield address
+
+
+@pytest.fixture(params=WIDTHS)
+def page(request, browser):
+    """A page that must not fail, and must ask nobody but our server."""
+    context = browser.new_context(viewport={"width": request.param, "height": WIDTHS[request.param]}, locale="en-US")
+    opened, faults, asked = context.new_page(), [], []
+    opened.set_default_timeout(PATIENCE)
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda message: faults.append(message.text) if "Security Policy" in message.text else None)
+    opened.on("request", lambda sent: asked.append(sent.url))
+    yield opened
+    context.close()
+    assert not faults
+    assert all(url.startswith(("http://127.0.0.1:", "blob:http://127.0.0.1:", "data:")) for url in asked)
+
+
+@pytest.fixture
+def photo(tmp_path, rng):
+    path = tmp_path / "square.png"
+    Image.fromarray(rng.integers(0, 256, (120, 160, 3), np.uint8)).save(path)
+    return path
+
+
+def fits(page):
+    """Whether the page can be read without scrolling sideways."""
+    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def on_picture(page, x, y, size=(160, 120)):
+    """Where a place of the picture lies on the screen, when the whole picture is shown."""
+    box = page.locator(".cc-marks").bounding_box()
+    scale = min(box["width"] / size[0], box["height"] / size[1])
+    left = box["x"] + (box["width"] - size[0] * scale) / 2
+    top = box["y"] + (box["height"] - size[1] * scale) / 2
+    return left + x * scale, top + y * scale
+
+
+def saved(page, button):
+    with page.expect_download(timeout=PATIENCE) as waiting:
+        page.click(button)
+    with open(waiting.value.path(), "rb") as file:
+        return file.read()
+
+
+# --- crowdcount app -----------------------------------------------------------------------------------------
+
+
+def drop(page, path):
+    """Let go of a file over the page, as with the mouse."""
+    script = """([name, bytes]) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "image/png"}));
+        return transfer;
+    }"""
+    transfer = page.evaluate_handle(script, [path.name, list(path.read_bytes())])
+    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+
+
+def test_from_a_dropped_picture_to_number_zone_table_and_report(page, app, photo, weights):
+    page.goto(app)
+    assert fits(page)
+    expected = count(photo, model=weights)
+    drop(page, photo)
+    expect(page.locator("#number")).to_have_text(f"{round(expected.count):,}", timeout=PATIENCE)
+    expect(page.locator("#notes")).to_contain_text(expected.warnings[0])
+    assert fits(page)
+
+    page.click("[data-mode=zone]")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    corners = [[40, 30], [120, 30], [120, 90], [40, 90]]
+    for corner in corners:
+        page.mouse.click(*on_picture(page, *corner))
+    page.click("#actions button:first-child")  # close the zone
+    field = page.locator("#zones input")
+    expect(field).to_have_value("zone 1")
+    field.fill("stage, left")
+    field.press("Enter")
+    expect(page.locator("#zones td.figure")).not_to_have_text("…", timeout=PATIENCE)
+
+    header, row = csv.reader(io.StringIO(saved(page, "#csv").decode("utf-8-sig")))
+    table = dict(zip(header, row))
+    assert header == [*COLUMNS, "zone stage, left"]
+    assert table["picture"] == "square.png"
+    assert float(table["count"]) == pytest.approx(expected.count, abs=2e-3)
+    zone = read_zones([{"name": "z", "polygon": corners}])
+    people = count_zones(expected.density, zone, (120, 160))["z"]
+    # A click is exact to about a pixel of the screen.
+    assert float(table["zone stage, left"]) == pytest.approx(people, rel=0.05)
+    report = saved(page, "#report").decode()
+    assert "square.png" in report and "stage, left" in report and "data:image/jpeg" in report
+
+
+def test_a_file_that_is_no_picture_is_told_and_the_next_one_counted(page, app, photo, tmp_path, weights):
+    (tmp_path / "notes.png").write_text("no picture")
+    page.goto(app)
+    page.set_input_files("#files", [str(tmp_path / "notes.png"), str(photo)])
+    expect(page.locator("#notes .cc-error")).to_contain_text("notes.png", timeout=PATIENCE)
+    people = f"{round(count(photo, model=weights).count):,}"
+    expect(page.locator("#rows tr").nth(1)).to_contain_text(people, timeout=PATIENCE)
+    page.click("#rows tr:nth-child(2) .pick")
+    expect(page.locator("#number")).to_have_text(people)
+    page.click("#rows tr:nth-child(1) .remove")
+    expect(page.locator("#rows tr")).to_have_count(1)
+
+
+def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand(page, app, photo):
+    page.goto(app)
+    page.set_input_files("#files", str(photo))
+    expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.click("[data-mode=zone]")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    for corner in ([40, 30], [120, 30], [120, 90]):
+        page.mouse.click(*on_picture(page, *corner))
+    page.keyboard.press("Enter")
+    page.click("[data-mode=ground]")
+    for corner in ([20, 100], [140, 100], [120, 20], [40, 20]):
+        page.mouse.click(*on_picture(page, *corner))
+    page.fill("#actions input >> nth=0", "12")
+    page.fill("#actions input >> nth=1", "20")
+    expect(page.locator("#zones")).to_contain_text("per m²", timeout=PATIENCE)
+
+    page.click("[data-mode=dots]")
+    page.click("#actions button:nth-of-type(3)")  # remove all
+    expect(page.locator("#actions strong")).to_have_text("0 dots")
+    page.mouse.click(*on_picture(page, 10, 10))
+    page.mouse.click(*on_picture(page, 150, 110))
+    expect(page.locator("#actions strong")).to_have_text("2 dots")
+    lines = saved(page, "#actions button:last-child").decode().split("\r\n")
+    assert lines[0] == "picture,x,y" and len(lines) == 4
+    assert [float(value) for value in lines[1].split(",")[1:]] == pytest.approx([10, 10], abs=1)
+
+
+def test_the_page_speaks_each_language_and_can_be_written_from_right_to_left(page, app):
+    page.goto(app)
+    for code, words in texts().items():
+        page.select_option("#language", code)
+        expect(page.locator("h1")).to_have_text(words["welcome"])
+        assert page.evaluate("document.documentElement.lang") == code
+        assert fits(page)
+    mirrored = {**texts(), "ar": {**texts()["en"], "name": "mirrored", "dir": "rtl"}}
+    page.route("**/texts", lambda route: route.fulfill(json=mirrored))
+    page.goto(app)
+    page.select_option("#language", "ar")
+    assert page.evaluate("document.documentElement.dir") == "rtl" and fits(page)
+    brand, language = page.locator(".brand").bounding_box(), page.locator("#language").bounding_box()
+    assert brand["x"] > language["x"]
+
+
+def test_a_frame_costs_what_the_screen_has_in_pixels_not_the_picture(page, app):
+    page.goto(app)
+    script = """async () => {
+        const {Stage} = await import("/static/stage.js");
+        const large = new OffscreenCanvas(5472, 3648);
+        large.getContext("2d").fillRect(0, 0, 9, 9);
+        const stage = new Stage();
+        stage.element.style.height = "400px";
+        document.body.prepend(stage.element);
+        await stage.show(await large.convertToBlob({type: "image/jpeg"}), 5472, 3648);
+        const screen = stage.element.clientWidth * 400;
+        const read = [];
+        for (const factor of [1, 2, 3, 5, 8]) {
+            stage.fit();
+            stage.zoom(factor);
+            stage.pan(3, 3);
+            stage.paint();
+            read.push(stage.drawn / screen);
+        }
+        const place = stage.toPicture(stage.toScreen([1234.5, 987.6]));
+        stage.element.remove();
+        return [Math.max(...read), place];
+    }"""
+    most, place = page.evaluate(script)
+    assert most < 4.5  # a half would not be fine enough, or it would be drawn
+    assert place == [1234.5, 987.6]
+
+
+# --- crowdcount annotate --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photos(tmp_path, rng):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(rng.integers(0, 256, (120, 160, 3), np.uint8)).save(tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def annotating(photos, weights):
+    with serving(make_page(Desk(Folder(photos), weights))) as address:
+        yield address
+
+
+def begin(page, address):
+    """Open the page, and take away the dots that the model began with."""
+    page.goto(address)
+    expect(page.locator(".cc-told")).to_contain_text("model's heads", timeout=PATIENCE)
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    page.get_by_text("Remove all").click()
+    expect(page.locator(".cc-heads")).to_have_text("0 heads")
+
+
+def settled(page):
+    expect(page.locator(".cc-saved")).not_to_contain_text("Saving", timeout=PATIENCE)
+
+
+def entry_of(folder, name):
+    content = json.loads((folder / "points.json").read_text())
+    return next(item for kind in content.values() for item in kind if item["picture"] == name)
+
+
+def test_dots_are_placed_moved_deleted_undone_and_lie_in_the_file(page, annotating, photos):
+    begin(page, annotating)
+    assert fits(page)
+    for x, y in ((20, 20), (80, 60), (140, 100)):
+        page.mouse.click(*on_picture(page, x, y))
+    expect(page.locator(".cc-heads")).to_have_text("3 heads")
+    page.mouse.move(*on_picture(page, 80, 60))
+    page.mouse.down()
+    page.mouse.move(*on_picture(page, 100, 30), steps=6)
+    page.mouse.up()
+    page.mouse.click(*on_picture(page, 20, 20), button="right")
+    expect(page.locator(".cc-heads")).to_have_text("2 heads")
+    settled(page)
+    np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[100, 30], [140, 100]], atol=1.5)
+    page.keyboard.press("Control+z")  # the deletion
+    page.keyboard.press("z")  # and the move
+    page.wait_for_timeout(600)
+    settled(page)
+    np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[20, 20], [80, 60], [140, 100]], atol=1.5)
+
+    page.keyboard.press("b")
+    page.mouse.move(*on_picture(page, 60, 40))
+    page.mouse.down()
+    page.mouse.move(*on_picture(page, 120, 80), steps=6)
+    page.mouse.up()
+    expect(page.locator(".cc-heads")).to_have_text("2 heads")  # nothing in the box is counted
+    page.keyboard.press("Enter")  # done, next
+    expect(page.locator(".cc-name")).to_have_text("b.png", timeout=PATIENCE)
+    expect(page.locator(".cc-top")).to_contain_text("1 of 2 done")
+    (sample,) = load_dataset("json", photos, split="all")
+    assert sample.name == "a.png" and sample.count == 2
+    (box,) = entry_of(photos, "a.png")["ignore"]
+    np.testing.assert_allclose(box, [[60, 40], [120, 40], [120, 80], [60, 80]], atol=1.5)
+
+
+def test_all_can_be_done_with_the_keyboard(page, annotating, photos):
+    begin(page, annotating)
+    page.locator(".cc-marks").focus()
+    keys = ["Space", *["ArrowRight"] * 3, "Space", *["ArrowDown"] * 3, "Space", "[", "Alt+ArrowLeft", "]", "Delete"]
+    for key in [*keys, "z", "y", "+", "-", "0"]:
+        page.keyboard.press(key)
+    expect(page.locator(".cc-heads")).to_have_text("2 heads")
+    settled(page)
+    points = entry_of(photos, "a.png")["points"]
+    assert points[0] == pytest.approx([80, 60], abs=0.2)
+    page.keyboard.press("n")
+    expect(page.locator(".cc-name")).to_have_text("b.png", timeout=PATIENCE)
+    expect(page.locator(".cc-told")).to_contain_text("model's heads", timeout=PATIENCE)
+    page.keyboard.press("Enter")
+    expect(page.locator(".cc-top")).to_contain_text("1 of 2 done", timeout=PATIENCE)
+
+
+def test_the_later_of_two_tabs_is_told_and_shown_what_was_saved(browser, annotating, photos):
+    first, second = (browser.new_page(locale="en-US") for _ in range(2))
+    for tab in (first, second):
+        tab.set_default_timeout(PATIENCE)
+    begin(first, annotating)
+    settled(first)
+    first.mouse.click(*on_picture(first, 20, 20))
+    expect(first.locator(".cc-saved")).to_contain_text("Saved", timeout=PATIENCE)
+    second.goto(annotating)
+    expect(second.locator(".cc-heads")).to_have_text("1 head", timeout=PATIENCE)
+    first.mouse.click(*on_picture(first, 50, 50))
+    expect(first.locator(".cc-heads")).to_have_text("2 heads")
+    first.wait_for_timeout(600)
+    settled(first)
+    second.mouse.click(*on_picture(second, 140, 100))
+    expect(second.locator(".cc-error")).to_contain_text("changed elsewhere", timeout=PATIENCE)
+    expect(second.locator(".cc-heads")).to_have_text("2 heads")
+    np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[20, 20], [50, 50]], atol=1.5)
+    for tab in (first, second):
+        tab.close()
+
+
+# --- Texts ----------------------------------------------------------------------------------------------------
+
+
+def test_every_language_says_everything_with_the_same_values():
+    def base(key):
+        return re.sub(r"\.(zero|one|two|few|many|other)$", "", key)
+
+    english = {base(key): set(re.findall(r"\{\w+\}", text)) for key, text in texts()["en"].items()}
+    for code, words in texts().items():
+        spoken = {base(key): set(re.findall(r"\{\w+\}", text)) for key, text in words.items()}
+        # Python's own sentences on pictures that cannot be read are English.
+        assert {key: values for key, values in spoken.items() if key != "error.not_counted"} == english, code
+        assert words["dir"] in ("ltr", "rtl") and all(text.strip() for text in words.values())
+
+
+def test_every_warning_has_its_words_in_the_pages_texts(rng):
+    noise = rng.integers(0, 256, (256, 256, 3), np.uint8)
+    many = np.full((32, 32), 3.0, np.float32)
+    pictures = {
+        "blank": np.full_like(noise, 90),
+        "dark": noise // 5,
+        "blurred": np.asarray(Image.fromarray(noise[:32, :32]).resize((256, 256), Image.Resampling.BICUBIC)),
+        "small": noise[:64, :64],
+        "nobody": noise,
+        "crowded": noise,
+    }
+    templates = {key: text for key, text in texts()["en"].items() if key.startswith("warning.")}
+    assert set(templates) == {f"warning.{name}" for name in pictures}
+    for name, picture in pictures.items():
+        side = picture.shape[0] // 8
+        density = np.zeros((side, side), np.float32) if name == "nobody" else many[:side, :side]
+        pattern = re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(templates[f"warning.{name}"]))
+        assert any(re.fullmatch(pattern, sentence) for sentence in find_doubts(picture, density)), name
+
+
+def test_a_server_that_has_gone_is_told(browser, weights, photo):
+    with serving(make_app(weights)) as address:
+        tab = browser.new_page(locale="en-US")
+        tab.set_default_timeout(PATIENCE)
+        tab.goto(address)
+        tab.wait_for_selector("#choose")
+    time.sleep(0.2)
+    tab.set_input_files("#files", str(photo))
+    expect(tab.locator("#notes .cc-error")).to_contain_text("does not answer", timeout=PATIENCE)
+    tab.close()
