@@ -365,11 +365,10 @@ def test_sixteen_bit_gray_is_scaled_and_not_clipped():
 def test_eight_bit_samples_in_a_wide_mode_stay_as_they_are(picture):
     gray = picture[..., 0]
     wide = Image.fromarray(gray).convert("I")
-    for source in (wide, encode(wide, "TIFF"), gray.astype(np.int32)):
+    narrow = Image.fromarray(gray.astype(np.uint16))
+    sources = (wide, encode(wide, "TIFF"), gray.astype(np.int32), narrow, encode(narrow, "PNG"), encode(narrow, "TIFF"))
+    for source in sources:
         np.testing.assert_array_equal(load_picture(source), gray_rgb(gray))
-    dark = Image.fromarray(gray.astype(np.uint16))  # of 65535: nearly black
-    for source in (dark, encode(dark, "PNG"), encode(dark, "TIFF")):
-        assert load_picture(source).max() == 0
 
 
 def tiff(bits: int, photometric: int, width: int, height: int, samples: bytes) -> bytes:
@@ -749,7 +748,9 @@ def test_list_pictures_refuses_what_is_no_folder(tmp_path):
 
 def test_every_listed_suffix_is_one_that_pillow_reads_or_heic():
     known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    optional = {".heic", ".heif"} | (set() if features.check("avif") else {".avif"})
+    # Told one by one rather than left out of a total: see PICTURE_SUFFIXES.
+    optional = {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
+    optional |= {".insp", ".pjpeg"} | (set() if features.check("avif") else {".avif"})
     assert PICTURE_SUFFIXES - optional <= known
     assert all(Path("x" + suffix.lower()).suffix == suffix for suffix in PICTURE_SUFFIXES)
 

@@ -105,7 +105,7 @@ def test_wheel_runs_from_another_folder(wheel, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     height, width = (int(side) for side in done.stdout[1 : done.stdout.index(")")].split(","))
-    assert height > 100 and width > 100 and done.stdout.split()[-1] == "29"
+    assert height > 100 and width > 100 and done.stdout.split()[-1] == "60"
 
 
 def test_lower_bounds_are_those_of_setup_cfg():

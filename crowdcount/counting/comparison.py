@@ -117,6 +117,7 @@ def compare(
 
     Example:
         >>> import crowdcount
+        >>> import numpy as np
         >>> network = crowdcount.CSRNet(width=1 / 16)
         >>> table = compare([np.zeros((48, 80, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)], model=network)
         >>> [row["size"] for row in table.rows()]

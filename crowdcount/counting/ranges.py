@@ -328,7 +328,7 @@ def leave_one_out(calibration: Calibration, coverage: float = COVERAGE) -> tuple
 
     Example:
         >>> held, width = leave_one_out(Calibration([10, 20, 40] * 5, [11, 19, 44] * 5))
-        >>> held.mean(), width.shape
+        >>> float(held.mean()), width.shape
         (1.0, (15,))
     """
     held, widths = [], []

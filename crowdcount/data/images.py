@@ -114,7 +114,8 @@ def load_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     with _quiet_pillow(), _opened(source) as (image, name):
         if isinstance(image, np.ndarray):
             return _rgb_from_array(image)
-        largest_page(image)
+        with _decoding(name):
+            largest_page(image)
         width, height = image.size
         _check_size(width, height, name)
         if width * height > max_pixels:
@@ -153,7 +154,8 @@ def picture_size(source: Source) -> tuple[int, int]:
     with _quiet_pillow(), _opened(source) as (image, name):
         if isinstance(image, np.ndarray):
             return image.shape[:2]
-        largest_page(image)
+        with _decoding(name):
+            largest_page(image)
         width, height = image.size
         if image.format == "TIFF" and image.tile:
             # Of an unread TIFF, some versions of Pillow give the upright size, some the stored one, as here.
