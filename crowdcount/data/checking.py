@@ -102,7 +102,7 @@ def check_folder(folder: str | os.PathLike, dataset: str | None = None) -> list[
 
 def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Path], list[Record]]]]:
     """Yield every place in a folder that holds annotations, with the function that parses it."""
-    known = [
+    known: list[tuple[Path, Callable[[Path], list[Record]]]] = [
         (place, lambda place, found=found: _halves(found, place, report))
         for found in DATASETS.values()
         if (place := found.here(folder)) is not None
@@ -212,7 +212,7 @@ class _Swapped:
             self.source = record.source
 
     def tell(self, report: Report) -> None:
-        if self.outside and not self.outside_exchanged and self.points > 1:
+        if self.source is not None and self.outside and not self.outside_exchanged and self.points > 1:
             report(
                 self.source,
                 f"x and y seem to be in each other's place: of {self.points} points in all pictures {self.outside} lie "

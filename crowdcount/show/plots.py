@@ -196,7 +196,7 @@ def plot_learning(rows: Sequence[Mapping], *, title: str = "", kept: int | None 
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     losses, errors = figure.subplots(2, 1, sharex=True)
     for start, end in zip(starts, [*starts[1:], len(rows)]):  # losses of different runs may be of different crops
-        loss = [float(row["loss"]) for row in rows[start:end]]
+        loss = [float(row["loss"]) for row in rows[int(start) : int(end)]]
         losses.plot(epochs[start:end], loss, color="black", marker=".")
     for key, label, color in (("val_mae", "MAE", "#0072B2"), ("val_rmse", "RMSE", "#D55E00")):
         measured = [(epoch, float(row[key])) for epoch, row in zip(epochs, rows) if row[key] != ""]

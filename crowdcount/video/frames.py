@@ -12,11 +12,11 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 from urllib.request import url2pathname
 
 import numpy as np
@@ -81,7 +81,7 @@ def read_frames(
     timeout: float = 10.0,
     patience: float = 600.0,
     report: Report,
-) -> Iterator[VideoMoment]:
+) -> Generator[VideoMoment, None, None]:
     """Read the frames of a video or a camera in order; damaged frames are left out and reported.
 
     Args:
@@ -105,7 +105,7 @@ def read_frames(
     elif _is_webcam(source):
         opened, live = _opened_in_time(lambda: _open_webcam(int(source), timeout), name, timeout), True
     else:
-        address = os.fspath(source)
+        address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         opened = _opened_in_time(lambda: _open_address(address, timeout), name, timeout)
         live = not _is_recording(opened, address)
     if not live:
@@ -119,7 +119,7 @@ def read_frames(
     def again() -> InputContainer:
         if _is_webcam(source):
             return _open_webcam(int(source), timeout)
-        address = os.fspath(source)
+        address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         container = _open_address(address, timeout)
         if _is_recording(container, address):  # of what was seen already: a broadcast ends so
             container.close()
@@ -187,7 +187,7 @@ def _import_av():
     return av
 
 
-def _is_webcam(source: VideoSource) -> bool:
+def _is_webcam(source: VideoSource) -> TypeGuard[int | str]:
     if isinstance(source, int):
         return not isinstance(source, bool)
     return isinstance(source, str) and source.isdecimal() and not os.path.exists(source)
