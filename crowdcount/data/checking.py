@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,7 @@ def check_folder(folder: str | os.PathLike, dataset: str | None = None) -> list[
 def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Path], list[Record]]]]:
     """Yield every place in a folder that holds annotations, with the function that parses it."""
     known: list[tuple[Path, Callable[[Path], list[Record]]]] = [
-        (place, lambda place, found=found: _halves(found, place, report))
+        (place, partial(_halves, found, report=report))
         for found in DATASETS.values()
         if (place := found.here(folder)) is not None
     ]

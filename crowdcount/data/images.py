@@ -378,7 +378,7 @@ def _check_size(width: int, height: int, name: str) -> None:
 def _orientation(image: Image.Image) -> int:
     """EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
     try:
-        file = getattr(image, "fp", None)
+        file: Any = getattr(image, "fp", None)  # a picture that was opened has one
         if image.format == "PNG" and getattr(image, "tile", None) and not _exif_after_pixels(file):
             exif = Image.Image.getexif(image)  # PNG's own `getexif` decodes the pixels to look behind them.
         else:

@@ -200,7 +200,7 @@ def plot_learning(rows: Sequence[Mapping], *, title: str = "", kept: int | None 
         losses.plot(epochs[start:end], loss, color="black", marker=".")
     for key, label, color in (("val_mae", "MAE", "#0072B2"), ("val_rmse", "RMSE", "#D55E00")):
         measured = [(epoch, float(row[key])) for epoch, row in zip(epochs, rows) if row[key] != ""]
-        errors.plot(*np.reshape(measured, (-1, 2)).T, color=color, marker="o", label=label)
+        errors.plot(*np.array(measured, float).reshape(-1, 2).T, color=color, marker="o", label=label)
     if kept is not None:
         errors.axvline(epochs[starts[-1]] + kept - 1, color="0.5", linestyle=":", label="weights kept")
     for axes in (losses, errors):
