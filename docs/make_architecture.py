@@ -1,6 +1,6 @@
 """Draw the picture of docs/architecture.md from the import linter's layers and the real imports.
 
-    python docs/make_architecture.py [--out docs/architecture.png]
+python docs/make_architecture.py [--out docs/architecture.png]
 """
 
 from __future__ import annotations

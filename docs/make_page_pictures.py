@@ -40,7 +40,7 @@ SMALL, COLORS = 240, 200
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--width", type=int, default=1280, help="of the page in pixels (default: 1280)")
     arguments = parser.parse_args(argv)
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))

@@ -57,7 +57,7 @@ def release(tmp_path, monkeypatch, rng):
         module.main([str(run), name, "--root", "nowhere", *options])
         with open(tmp_path / "weights" / f"{name}.csv", newline="") as file:
             rows = list(csv.DictReader(file))
-        return model_card(tmp_path / "weights" / f"{name}.weights.h5"), rows, list(asked)
+        return model_card(tmp_path / "weights" / f"{name}.weights.h5").content, rows, list(asked)
 
     return call
 

@@ -19,8 +19,10 @@ def _figure():
 
 
 def test_words_of_a_figure():
-    assert alt.text(_figure()) == (
-        "2 panels. (1) Chart: The loss falls; across: epoch; upward: loss (nats); shown: one. (2) Picture: Noise."
+    figure = _figure()
+    figure.suptitle("Both")
+    assert alt.text(figure) == (
+        "2 panels. Both. (1) Chart: The loss falls; across: epoch; upward: loss (nats); shown: one. (2) Picture: Noise."
     )
     pyplot.close("all")
 

@@ -23,8 +23,8 @@ _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A path from the root of a file system, or of a Windows drive, as it stands in a text: not the middle of a relative one
 # ("weights/NAME"), nor of an address ("https://...").
 _ABSOLUTE = re.compile(r"(?<![\w.:/*)\]}<>~$-])(?:~?/|[A-Za-z]:\\)[\w.~-]+(?:[/\\][\w.~-]*)*")
-# Devices are alike on every machine.
-_EVERYWHERE = re.compile(r"/dev/\w+")
+# Devices are alike on every machine, and so are the addresses of the server that crowdcount runs.
+_EVERYWHERE = re.compile(r"/dev/\w+|/api/\w+|/healthz|/openapi\.json")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 

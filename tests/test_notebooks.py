@@ -169,15 +169,12 @@ def _crowds_and_masks(path):
     for node in ast.parse(_code(path)).body:
         if not isinstance(node, ast.Assign):
             continue
-        call = node.value.func if isinstance(node.value, ast.Call) else None
-        if isinstance(call, ast.Name) and call.id == "head_patches":
-            name = node.targets[0].elts[2].id
-            if name == "crowds":
-                many = ast.literal_eval(node.value.args[0])
-                space[name] = np.random.default_rng(0).permutation(many) // 16
-        elif "crowds" in (names := {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}):
-            if names <= {*space, "range"}:
-                exec(compile(ast.Module([node], []), str(path), "exec"), space)
+        names = {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
+        into = [each.id for each in ast.walk(node.targets[0]) if isinstance(each, ast.Name)]
+        if "head_patches" in names and "crowds" in into:
+            space["crowds"] = np.random.default_rng(0).permutation(ast.literal_eval(node.value.args[0])) // 16
+        elif "crowds" in names and names <= {*space, "range"}:
+            exec(compile(ast.Module([node], []), str(path), "exec"), space)
     crowds = space.get("crowds")
     return crowds, {k: v for k, v in space.items() if isinstance(v, np.ndarray) and v.dtype == bool}
 

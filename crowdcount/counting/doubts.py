@@ -35,8 +35,13 @@ _NOBODY = 1.5
 # People a cell in the fullest tenth of the map, times the fineness of the picture: of 625 training pictures
 # 15 have more by their true maps. Pictures that were shrunk have both, dense maps and fine detail.
 _CROWDED = 0.36
-# Beginnings of the doubts beside which no range stands: no validation picture has them.
-_NO_GROUND = ("The picture is almost all", "The picture is very dark", "The picture is blurred", "Heads are smaller")
+# How the doubts begin beside which no range stands: no validation picture has them.
+_NO_GROUND = (
+    _IS_BLANK := "There is hardly any contrast in the picture",
+    _IS_DARK := "The picture is very dark",
+    _IS_BLURRED := "The picture is blurred, or was enlarged",
+    _IS_CROWDED := "Heads are smaller and closer together",
+)
 
 
 def carries_range(doubts: Sequence[str]) -> bool:
@@ -118,24 +123,21 @@ def blank(blocks: np.ndarray) -> str | None:
     light = max(_BLACK, brightness(blocks))
     plain = np.percentile(blocks.std(axis=(1, 2)), 90) < _PLAIN * light
     if plain and np.percentile(_contrast(blocks), 90) < _BLANK * light:
-        return "There is hardly any contrast in the picture: it shows nothing to count."
+        return f"{_IS_BLANK}: it shows nothing to count."
     return None
 
 
 def dark(blocks: np.ndarray) -> str | None:
     """A picture taken with too little light."""
     if brightness(blocks) < _DARK:
-        return "The picture is very dark: people in the dark are missed. Brighten it, or use another one."
+        return f"{_IS_DARK}: people in the dark are missed. Brighten it, or use another one."
     return None
 
 
 def blurred(blocks: np.ndarray) -> str | None:
     """Out of focus, shaken, or enlarged: heads are larger and softer than any that were trained on."""
     if fineness(blocks) < _BLURRED:
-        return (
-            "The picture is blurred, or was enlarged: heads have no edges. "
-            "Use it as it came from the camera, or a sharper one."
-        )
+        return f"{_IS_BLURRED}: heads have no edges. Use it as it came from the camera, or a sharper one."
     return None
 
 
@@ -164,7 +166,7 @@ def crowded(blocks: np.ndarray, density: np.ndarray) -> str | None:
     """Heads smaller, and so closer together, than in nearly all training pictures: a shrunk picture."""
     if np.percentile(density, 90) * fineness(blocks) > _CROWDED:
         return (
-            "Heads are smaller and closer together than the network was trained on, and many are missed. "
+            f"{_IS_CROWDED} than the network was trained on, and many are missed. "
             "Use the picture at its original size, or count it in parts that were taken from nearer."
         )
     return None

@@ -176,7 +176,7 @@ class _Counter:
             doubts.append(disagreement(best.people, other))
         low = high = coverage = kind = None
         if self.calibration is not None and carries_range(doubts):
-            kind = kind_of(picture, people)
+            kind = kind_of(best.picture, people)  # as the network saw it: so were those that it was calibrated with
             (low, high), coverage = self.calibration.range(people, self.coverage, kind), self.coverage
             if other is not None:
                 high = max(high, self.calibration.range(other, self.coverage, kind)[1])

@@ -14,6 +14,7 @@ from crowdcount.counting.words import PEOPLE, amount
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
+from crowdcount.grid import edges
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,21 +130,24 @@ class CountResult:
             >>> result.zone_ranges([{"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}])
             {'left': None}
         """
-        from crowdcount.area.geometry import signed_area
         from crowdcount.area.zone_files import read_zones
+        from crowdcount.area.zones import zone_shares
+        from crowdcount.counting.ranges import COVERAGE
 
-        ranges: dict[str, tuple[float, float] | None] = {}
         size = (self.height, self.width)
         read = read_zones(zones, size)
-        counts = self.zones(read)
+        if self.calibration is None:
+            return {zone.name: None for zone in read}
+        pixels = np.outer(*(np.diff(edges(side)) for side in size))
+        megapixels = self.height * self.width * self.scale**2 / 1e6  # of the picture as the network saw it
+        ranges = {}
         for zone in read:
-            area = abs(signed_area(zone.pixels(size)))
-            share, density = area / (self.width * self.height), counts[zone.name] / (area / 1e6)
-            ranges[zone.name] = None
-            if self.calibration is not None and self.coverage is not None:
-                ranges[zone.name] = self.calibration.zone_range(
-                    counts[zone.name], share, density, self.coverage, self.kind
-                )
+            inside = zone_shares(zone, size)
+            share, people = float(np.sum(inside * pixels) / np.sum(pixels)), float(np.sum(inside * self.density))
+            density = people / max(share * megapixels, 1e-6)
+            ranges[zone.name] = self.calibration.zone_range(
+                people, share, density, self.coverage or COVERAGE, self.kind
+            )
         return ranges
 
     def per_square_meter(self, zones: ZoneSource, ground: ZoneSource | Ground) -> dict[str, float]:

@@ -22,8 +22,7 @@ def text(figure: Figure) -> str:
         'Chart: The loss falls; across: epoch; upward: loss (nats).'
     """
     panels = [_panel(axes) for axes in figure.axes if not _bar_of_colors(axes)]
-    titles = [each.get_text() for each in figure.texts] + [figure.get_suptitle()]
-    heads = [_plain(each) for each in titles if each]
+    heads = [_plain(each.get_text()) for each in figure.texts if each.get_text().strip()]  # a title over all, notes
     if len(panels) > 1:
         panels = [f"({number}) {panel}" for number, panel in enumerate(panels, start=1)]
         heads.insert(0, f"{len(panels)} panels")

@@ -115,12 +115,12 @@ def _gradient_with(what: str) -> Callable:
             down[i] -= step
             moved[i] += step
             gradient[i] = {
-                "one side": lambda: (cost(up) - cost(theta)) / step,
-                "half": lambda: (cost(up) - cost(down)) / step,
-                "all": lambda: (cost(theta + step) - cost(theta - step)) / (2 * step),
-                "stays": lambda: (cost(moved) - cost(theta)) / step,
-                "sign": lambda: (cost(down) - cost(up)) / (2 * step),
-            }[what]()  # fmt: skip
+                "one side": (cost(up) - cost(theta)) / step,
+                "half": (cost(up) - cost(down)) / step,
+                "all": (cost(theta + step) - cost(theta - step)) / (2 * step),
+                "stays": (cost(moved) - cost(theta)) / step,
+                "sign": (cost(down) - cost(up)) / (2 * step),
+            }[what]
         return gradient
 
     return wrong

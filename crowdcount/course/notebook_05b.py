@@ -166,8 +166,8 @@ EXERCISES = [
         name="05b.split",
         answer="split",
         hint="Whole crowds move, not patches. Ask of each patch whether its crowd is in a list: np.isin.",
-        more="np.isin(crowds, list(test)) is the mask of the test set, and so for validation. The rest, neither the one "
-        "nor the other (~ and &), is to learn from.",
+        more="np.isin(crowds, list(test)) is the mask of the test set, and so for validation. The rest, neither the "
+        "one nor the other (~ and &), is to learn from.",
         solution="""def split(crowds, validation, test):
     to_validation = np.isin(crowds, list(validation))
     to_test = np.isin(crowds, list(test))
@@ -241,8 +241,8 @@ EXERCISES = [
         answer="softmax",
         hint="np.exp makes all numbers positive; dividing by their sum makes them add up to 1. The classes of one "
         "example stand in a column.",
-        more="Subtract from each column its largest logit first: nothing changes, since numerator and sum are divided by "
-        "the same, and no exponential is too large. Sum with axis=0.",
+        more="Subtract from each column its largest logit first: nothing changes, since numerator and sum are divided "
+        "by the same, and no exponential is too large. Sum with axis=0.",
         solution="""def softmax(Z):
     E = np.exp(Z - Z.max(axis=0))
     return E / E.sum(axis=0)
@@ -281,10 +281,10 @@ EXERCISES = [
     Exercise(
         name="05b.adam",
         answer="adam",
-        hint="Five lines, in the order of the formulas: mean, square, the two corrected ones, w. What is returned beside "
-        "w is the mean and the square before they are corrected.",
-        more="Corrected for the start at 0: mean / (1 - 0.9 ** t) and square / (1 - 0.999 ** t). The step is rate times "
-        "the first over (the root of the second, plus 1e-8), against the slope.",
+        hint="Five lines, in the order of the formulas: mean, square, the two corrected ones, w. What is returned "
+        "beside w is the mean and the square before they are corrected.",
+        more="Corrected for the start at 0: mean / (1 - 0.9 ** t) and square / (1 - 0.999 ** t). The step is rate "
+        "times the first over (the root of the second, plus 1e-8), against the slope.",
         solution="""def adam(w, slope, mean, square, t, rate):
     mean = 0.9 * mean + 0.1 * slope
     square = 0.999 * square + 0.001 * slope**2
@@ -313,8 +313,8 @@ EXERCISES = [
     Exercise(
         name="05b.stop",
         answer="stop",
-        hint="Walk through the epochs as if the later ones were not known yet. Remember the best so far. Stop when it is "
-        "`patience` epochs old.",
+        hint="Walk through the epochs as if the later ones were not known yet. Remember the best so far. Stop when it "
+        "is `patience` epochs old.",
         more="At each epoch: if its cost is below that of the best, it is the new best. If epoch - best == patience, "
         "return (best, epoch). Behind the loop: (best, len(costs) - 1).",
         solution="""def stop(costs, patience):

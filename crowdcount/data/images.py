@@ -21,6 +21,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from crowdcount.data.samples import to_uint8, used_bits
+from crowdcount.data.tiff import is_rare, largest_page, read_rare
 from crowdcount.errors import PictureError
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
@@ -29,28 +31,13 @@ Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.I
 #: megapixels; a picture of this size needs about 2 GB while it is read.
 MAX_PIXELS = 250_000_000
 
-#: Names that `list_pictures` takes for pictures. HEIC is among them, so that an iPhone's folder gives an
-#: error for each picture that cannot be read, and not a total that silently lacks them.
+#: Names that `list_pictures` takes for pictures. Those that cannot be read (HEIC, JPEG XL, raw files of cameras) are
+#: among them, so that a folder gives an error for each, and not a total that silently lacks them.
 PICTURE_SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".gif",
-        ".avif",
-        ".jp2",
-        ".ppm",
-        ".pgm",
-        ".heic",
-        ".heif",
-    ]
+    (
+        ".jpg .jpeg .jpe .jfif .pjpeg .mpo .insp .png .apng .webp .bmp .dib .tif .tiff .gif .avif .jp2 .j2k .ppm .pgm "
+        ".pnm .tga .heic .heif .hif .jxl .dng .cr2 .cr3 .nef .arw .orf .raf .rw2"
+    ).split()
 )
 
 # Only these of Pillow's readers are used: others start Ghostscript (EPS), show a preview or guess without a
@@ -66,13 +53,16 @@ _SIGNATURES = (
     (b"MM\0*", "TIFF", None, 0),
     (b"RIFF", "WebP", None, 0),
 )
+# Signatures that no text and no other kind of file begins with; and suffixes of what lies beside pictures.
+_CERTAIN = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+_OTHERS = frozenset(".txt .csv .json .html .xml .mat .md .pdf .mp4 .mov .avi .mkv .zip .py .h5 .npy .npz".split())
 _PNG_KEYWORDS = (b"Raw profile type exif", b"XML:com.adobe.xmp")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AGAIN = "Copy or download it again, or open it in a picture program and save it as JPEG or PNG."
 
 # Tags of TIFF 6.0, EXIF 2.32 and DNG 1.7.
 _REDUCED_TAG, _WIDTH_TAG, _HEIGHT_TAG, _ORIENTATION_TAG, _DNG_TAG = 254, 256, 257, 274, 50706
-_BITS_TAG, _PHOTOMETRIC_TAG = 258, 262
+_PHOTOMETRIC_TAG = 262
 
 # EXIF orientation -> what makes the picture upright. Orientation 1 needs nothing.
 _TURNS = {
@@ -89,16 +79,16 @@ _TURNS = {
 def load_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read a picture as an upright RGB array at its own size.
 
-    Files may be JPEG, PNG, WebP, BMP, TIFF (first page), GIF (first frame), and what else Pillow's AVIF, JPEG
-    2000 and PPM readers take. EXIF orientation is applied. Gray becomes three equal channels, palettes and
-    CMYK become RGB, transparent parts are laid on white, 16-bit channels are divided by 256.
+    Files may be JPEG, PNG, WebP, BMP, TIFF (largest page), GIF (first frame), and what else Pillow's AVIF, JPEG
+    2000, PPM and TGA readers take. EXIF orientation is applied. Gray becomes three equal channels, palettes and CMYK
+    become RGB, transparent parts are laid on white, wide samples are scaled by the bits that they use.
 
     Args:
         source: a path, the bytes of a file, a binary file object (read from its beginning, left open), a PIL
             image (its current frame; lazily opened ones are read), or a NumPy array of shape (H, W),
             (H, W, 1), (H, W, 3) in RGB order, or (H, W, 4) in RGBA order. The array's values by dtype: uint8
-            as they are; uint16 as 0..65535, divided by 256; bool as black and white; other integers must lie
-            in 0..255; floats must all lie in 0..1 (then multiplied by 255) or in 0..255 with a largest value
+            as they are; uint16 scaled by the bits that they use, 8 to 16; bool as black and white; other integers must
+            lie in 0..255; floats must all lie in 0..1 (then multiplied by 255) or in 0..255 with a largest value
             of at least 2. Anything that NumPy can convert to an array will do.
         max_pixels: width times height above which a file or PIL image is refused. Arrays never are: they are
             in memory already.
@@ -122,6 +112,9 @@ def load_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     if _is_array(source):
         return _rgb_from_array(source)
     with _quiet_pillow(), _opened(source) as (image, name):
+        if isinstance(image, np.ndarray):
+            return _rgb_from_array(image)
+        largest_page(image)
         width, height = image.size
         _check_size(width, height, name)
         if width * height > max_pixels:
@@ -158,6 +151,9 @@ def picture_size(source: Source) -> tuple[int, int]:
     if _is_array(source):
         return _as_array(source)[0].shape[:2]
     with _quiet_pillow(), _opened(source) as (image, name):
+        if isinstance(image, np.ndarray):
+            return image.shape[:2]
+        largest_page(image)
         width, height = image.size
         if image.format == "TIFF" and getattr(image, "tile", None):
             # Of an unread TIFF, some versions of Pillow give the upright size, some the stored one, as here.
@@ -206,12 +202,26 @@ def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Pa
     found = []
     for parent, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        found += [
-            Path(parent, name)
-            for name in files
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
-        ]
+        found += [Path(parent, name) for name in files if not name.startswith(".") and _is_picture(parent, name)]
     return sorted(found)
+
+
+def _is_picture(folder: str, name: str) -> bool:
+    """Whether a file is one by its suffix, or begins like one: names lose their suffix, or get another behind it."""
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix in PICTURE_SUFFIXES:
+        return True
+    if suffix in _OTHERS:
+        return False
+    path = os.path.join(folder, name)
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except OSError:
+        return False
+    return start.startswith(_CERTAIN) or start[:4] == b"RIFF" and start[8:12] == b"WEBP"
 
 
 # --- Files, bytes and PIL images ----------------------------------------------------------------------------
@@ -246,8 +256,8 @@ def _quiet_pillow() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(source: Any) -> Iterator[tuple[Image.Image, str]]:
-    """Yield the image, not decoded yet, and the name that error messages give it."""
+def _opened(source: Any) -> Iterator[tuple[Image.Image | np.ndarray, str]]:
+    """Yield the image, not decoded yet (an array of a rare TIFF), and the name that error messages give it."""
     if isinstance(source, Image.Image):
         path = getattr(source, "filename", "")
         size = f"{source.size[0]} x {source.size[1]}"
@@ -316,12 +326,15 @@ def _from_beginning(file: Any, name: str) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _identified(file: BinaryIO, name: str) -> Image.Image:
-    """Let Pillow read the headers."""
+def _identified(file: BinaryIO, name: str) -> Image.Image | np.ndarray:
+    """Let Pillow read the headers; of a TIFF that it does not know, or reads wrongly, the array."""
     Image.init()
     try:
+        formats = [kind for kind in _FORMATS if kind in Image.OPEN]
+        if name.lower().endswith(".tga'"):  # which has no signature
+            formats.append("TGA")
         with _decoding(name):
-            image = Image.open(file, formats=[kind for kind in _FORMATS if kind in Image.OPEN])
+            image = Image.open(file, formats=formats)
     except PictureError as error:
         file.seek(0)
         start = file.read(32)
@@ -336,6 +349,8 @@ def _identified(file: BinaryIO, name: str) -> Image.Image:
             raise
         for signature, kind, layout, offset in _SIGNATURES:
             if start.startswith(signature):
+                if kind == "TIFF":
+                    return read_rare(file, name)
                 if layout and len(start) >= offset + struct.calcsize(layout):
                     width, height = struct.unpack_from(layout, start, offset)
                     _check_size(width, height, name)
@@ -353,6 +368,8 @@ def _identified(file: BinaryIO, name: str) -> Image.Image:
                 f"{name} is a camera's raw file: what can be read of it is a small preview. Save it as JPEG "
                 "in a picture program."
             )
+        if is_rare(image):
+            return read_rare(file, name)
     return image
 
 
@@ -415,19 +432,14 @@ def _rgb_image(image: Image.Image, name: str) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         samples = np.asarray(image)
         if image.mode == "F":
-            gray = _to_uint8(samples, name)
+            gray = to_uint8(samples, name)
         else:
-            # Mode I is 32 bits wide, but holds 16-bit samples where a file or a uint16 array was its source; TIFF's
-            # tags tell of 12 bits.
+            # Mode I is 32 bits wide, but holds 16-bit samples where a file or a uint16 array was its source.
             low, high = samples.min(), samples.max()
             if low < 0 or high > 65535:
                 raise PictureError(f"{name} has values from {low} to {high}; 16-bit gray is 0 to 65535. Save it so.")
-            tags = getattr(image, "tag_v2", {})
-            bits = tags.get(_BITS_TAG, (32 if (image.mode, image.format) == ("I", None) else 16,))[0]
-            if bits == 32 and high <= 255:  # 8-bit samples in a wide mode, as in an array of integers
-                bits = 8
-            gray = (samples >> (min(bits, 16) - 8)).astype(np.uint8)
-            if tags.get(_PHOTOMETRIC_TAG) == 0:  # white is 0; Pillow turns only 8-bit samples around
+            gray = (samples >> (used_bits(samples) - 8)).astype(np.uint8)
+            if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC_TAG) == 0:  # white is 0; Pillow turns only 8 bits around
                 gray = 255 - gray
         if isinstance(image.info.get("transparency"), int):
             gray[samples == image.info["transparency"]] = 255
@@ -476,37 +488,9 @@ def _as_array(source: Any) -> tuple[np.ndarray, str]:
 
 def _rgb_from_array(source: Any) -> np.ndarray:
     array, name = _as_array(source)
-    array = _to_uint8(array, name)
+    array = to_uint8(array, name)
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.shape[2] == 4:
         return np.array(_on_white(Image.fromarray(np.ascontiguousarray(array))))
     return np.array(np.broadcast_to(array, (*array.shape[:2], 3)), order="C")
-
-
-def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
-    """Values by the rules that `load_picture` tells."""
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == np.bool_:
-        return array * np.uint8(255)
-    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        return (array >> 8).astype(np.uint8)
-    if array.dtype.kind not in "iuf":
-        raise PictureError(f"{name} does not hold numbers of a picture. Convert it to uint8, 0 to 255.")
-    low, high = array.min(), array.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise PictureError(f"{name} holds NaN or infinite values. Replace them, as with numpy.nan_to_num.")
-    if low < 0 or high > 255:
-        raise PictureError(
-            f"{name} has values from {low} to {high}. Scale them to 0..255, or clip them with numpy.clip."
-        )
-    if array.dtype.kind != "f":
-        return array.astype(np.uint8)
-    if 1 < high < 2:
-        # Most likely 0..1 with an overshoot, as after resizing. Taken for 0..255 it would be black: nobody.
-        raise PictureError(
-            f"{name} has values up to {high}: neither 0..1 nor 0..255. Use numpy.clip(picture, 0, 1), or "
-            "multiply by 255."
-        )
-    return np.rint(array * 255 if high <= 1 else array).astype(np.uint8)

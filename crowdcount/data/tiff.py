@@ -1,0 +1,70 @@
+"""TIFF files beyond what Pillow reads: floats in color, 16 bits in color, planes apart, odd numbers of bands, pages."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from crowdcount.errors import PictureError
+
+_BITS_TAG, _SAMPLES_TAG = 258, 277
+
+
+def is_rare(image: Image.Image) -> bool:
+    """Whether Pillow knows the file but would read it wrongly: wide samples in color, which it cuts or mixes up."""
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(_BITS_TAG, (8,))
+    return image.format == "TIFF" and max(bits) > 8 and tags.get(_SAMPLES_TAG, 1) > 1
+
+
+def read_rare(file: BinaryIO, name: str) -> np.ndarray:
+    """The largest page of a TIFF as an array that `load_picture` takes: (H, W) or (H, W, 3).
+
+    Args:
+        file: the open file.
+        name: how messages call it.
+
+    Raises:
+        PictureError: with the reason, where it cannot be read.
+    """
+    import tifffile
+
+    file.seek(0)
+    try:
+        with tifffile.TiffFile(file) as tiff:
+            series = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
+            array = series.asarray()
+    except Exception as error:  # tifffile raises whatever its decoders met
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise PictureError(
+            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Save it as PNG "
+            "or JPEG in a picture program."
+        ) from error
+    array = np.squeeze(array)
+    while array.ndim > 3:  # a stack in time or depth: the first
+        array = array[0]
+    if array.ndim == 3 and array.shape[0] in (1, 2, 3, 4) and array.shape[-1] not in (1, 2, 3, 4):
+        array = np.moveaxis(array, 0, -1)  # planes apart
+    if array.ndim == 3 and array.shape[-1] not in (1, 3, 4):
+        array = array[..., :3] if array.shape[-1] > 4 else array[..., 0]
+    if array.ndim not in (2, 3):
+        raise PictureError(f"{name} holds an array of shape {array.shape}, no picture. Save it as PNG or JPEG.")
+    if array.ndim == 3 and array.shape[-1] == 4:
+        array = array[..., :3]  # what the fourth band means, transparency or near infrared, few files say
+    return array
+
+
+def largest_page(image: Image.Image) -> None:
+    """Turn to the page with the most pixels: the first of some files is a thumbnail.
+
+    Animations and pages of one size stay at their first.
+    """
+    if image.format != "TIFF" or getattr(image, "n_frames", 1) == 1:
+        return
+    sizes = []
+    for page in range(min(image.n_frames, 64)):
+        image.seek(page)
+        sizes.append(image.size[0] * image.size[1])
+    image.seek(sizes.index(max(sizes)))
