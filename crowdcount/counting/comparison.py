@@ -148,7 +148,7 @@ def _shown(result: CountResult | CountFailure) -> str:
     from crowdcount.show.plots import overlay
 
     try:
-        picture = load_picture(result.source)
+        picture = load_picture(result.source)  # type: ignore[arg-type]  # None is refused there
     except PictureError:  # moved or removed meanwhile
         return "the picture has moved"
     buffer = io.BytesIO()

@@ -164,7 +164,7 @@ def _checked_map(density: np.ndarray, name: str) -> np.ndarray:
 def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     import keras
 
-    network = weakref.ref(model)  # the cache must not keep alive what it is the cache of
+    network: Callable[[], keras.Model] = weakref.ref(model)  # the cache must not keep alive what it is the cache of
     if keras.backend.backend() != "tensorflow":
         return lambda picture: network().predict_on_batch(picture[np.newaxis].astype(np.float32))[0, ..., 0]
 

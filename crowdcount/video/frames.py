@@ -57,7 +57,7 @@ def read_frames(
     timeout: float = 10.0,
     patience: float = 600.0,
     report: Report,
-) -> Iterator[VideoMoment]:
+) -> Generator[VideoMoment, None, None]:
     """Read the frames of a video or a camera in order; damaged frames are left out and reported.
 
     Args:
@@ -81,7 +81,7 @@ def read_frames(
     elif _is_webcam(source):
         opened, live = _opened_in_time(lambda: _open_webcam(int(source), timeout), name, timeout), True
     else:
-        address = os.fspath(source)
+        address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         opened = _opened_in_time(lambda: _open_address(address, timeout), name, timeout)
         live = not _is_recording(opened, address)
     if not live:
@@ -95,7 +95,7 @@ def read_frames(
     def again() -> InputContainer:
         if _is_webcam(source):
             return _open_webcam(int(source), timeout)
-        address = os.fspath(source)
+        address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         container = _open_address(address, timeout)
         if _is_recording(container, address):  # of what was seen already: a broadcast ends so
             container.close()
