@@ -107,8 +107,8 @@ def summary(rows: Sequence[dict], worst: Sequence[dict], model: str) -> Iterator
     yield from ("# Where the counts are wrong", "")
     yield f"`python benchmarks/errors.py --root FOLDER` writes this page: ShanghaiTech's {len(rows)} validation"
     yield f"pictures, which the weights `{model}` never learned from but were chosen on, each counted whole. An error"
-    yield "is what was counted minus the number of head annotations. The figures show density maps alone: the pictures may"
-    yield "not be passed on."
+    yield "is what was counted minus the number of head annotations. The figures show density maps alone: the pictures"
+    yield "may not be passed on."
     yield from ("", "| part | pictures | people | MAE | RMSE | bias |", "|---|---|---|---|---|---|")
     for part in PARTS:
         true, counted = counts([row for row in rows if row["part"] == part])

@@ -77,40 +77,44 @@ def main() -> None:
         f"PyTorch {torch.__version__}"
     )
     for ours_dtype, theirs_dtype in (("float32", torch.float32), ("mixed_bfloat16", torch.bfloat16)):
-        model, other = CSRNet(precision=ours_dtype), torch_csrnet()
-        as_torch = (
-            torch.from_numpy(picture.copy())
-            .permute(2, 0, 1)[None]
-            .float()
-            .contiguous(memory_format=torch.channels_last)
-        )
-
-        def torch_prediction():
-            with torch.inference_mode(), torch.autocast("cpu", theirs_dtype, enabled=theirs_dtype != torch.float32):
-                other(as_torch).float().sum().item()
-
-        report(
-            f"prediction, 1024x768, {theirs_dtype}",
-            in_turn(lambda: predict_density(model, picture), torch_prediction, repeats),
-        )
-
-        model.compile(keras.optimizers.SGD(1e-7), EuclideanLoss(), jit_compile=False)
-        optimizer = torch.optim.SGD(other.parameters(), 1e-7)
-        torch_crop = as_torch[:, :, :384, :384].contiguous(memory_format=torch.channels_last)
-        torch_target = torch.from_numpy(target).permute(0, 3, 1, 2)
-
-        def torch_step():
-            optimizer.zero_grad()
-            with torch.autocast("cpu", theirs_dtype, enabled=theirs_dtype != torch.float32):
-                density = other(torch_crop)
-            (0.5 * ((density.float() - torch_target) ** 2).sum()).backward()
-            optimizer.step()
-
-        report(
-            f"training step, 384x384 crop, {theirs_dtype}",
-            in_turn(lambda: model.train_on_batch(crop[None], target), torch_step, repeats),
-        )
+        against_torch(picture, crop, target, ours_dtype, theirs_dtype, repeats)
     waiting(scene, repeats)
+
+
+def against_torch(
+    picture: np.ndarray, crop: np.ndarray, target: np.ndarray, ours_dtype: str, theirs_dtype: torch.dtype, repeats: int
+) -> None:
+    """A prediction and a training step, ours and PyTorch's in turn."""
+    model, other = CSRNet(precision=ours_dtype), torch_csrnet()
+    as_torch = (
+        torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float().contiguous(memory_format=torch.channels_last)
+    )
+
+    def torch_prediction():
+        with torch.inference_mode(), torch.autocast("cpu", theirs_dtype, enabled=theirs_dtype != torch.float32):
+            other(as_torch).float().sum().item()
+
+    report(
+        f"prediction, 1024x768, {theirs_dtype}",
+        in_turn(lambda: predict_density(model, picture), torch_prediction, repeats),
+    )
+
+    model.compile(keras.optimizers.SGD(1e-7), EuclideanLoss(), jit_compile=False)
+    optimizer = torch.optim.SGD(other.parameters(), 1e-7)
+    torch_crop = as_torch[:, :, :384, :384].contiguous(memory_format=torch.channels_last)
+    torch_target = torch.from_numpy(target).permute(0, 3, 1, 2)
+
+    def torch_step():
+        optimizer.zero_grad()
+        with torch.autocast("cpu", theirs_dtype, enabled=theirs_dtype != torch.float32):
+            density = other(torch_crop)
+        (0.5 * ((density.float() - torch_target) ** 2).sum()).backward()
+        optimizer.step()
+
+    report(
+        f"training step, 384x384 crop, {theirs_dtype}",
+        in_turn(lambda: model.train_on_batch(crop[None], target), torch_step, repeats),
+    )
 
 
 def waiting(scene, repeats: int) -> None:

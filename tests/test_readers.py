@@ -187,17 +187,38 @@ def nobody(root):
 # Data set -> what draws it, pictures in train, val, test, a damage, and what the checker says of it: file and words.
 FIELD = {
     "ucf_cc_50": (ucf_cc_50, None, "UCF_CC_50/7_ann.mat", b"damaged", "7_ann.mat", "not a readable"),
-    "ucf_qnrf": (ucf_qnrf, (None, None, 3), "UCF-QNRF_ECCV18/Test/img_0001.jpg", None, "img_0001_ann.mat", "is missing"),
-    "nwpu": (nwpu, (3, 2, None), "NWPU/jsons/0002.json", b'{"points": [], "human_num": 4}', "0002.json", "4 heads"),
-    "jhu_crowd": (jhu_crowd, (3, 3, 3), "jhu_crowd_v2.0/val/gt/0001.txt", b"1 2 9 9 1 0\n1 2 3\n", "0001.txt", "line 2"),
+    "ucf_qnrf": (
+        ucf_qnrf, (None, None, 3), "UCF-QNRF_ECCV18/Test/img_0001.jpg", None,
+        "img_0001_ann.mat", "is missing",
+    ),
+    "nwpu": (nwpu, (3, 2, None), "NWPU/jsons/0002.json", b'{"points": [], "human_num": 4}', "0002.json", "4 heads",),
+    "jhu_crowd": (
+        jhu_crowd, (3, 3, 3), "jhu_crowd_v2.0/val/gt/0001.txt", b"1 2 9 9 1 0\n1 2 3\n",
+        "0001.txt", "line 2",
+    ),
     "mall": (mall, (720, 80, 10), "mall_dataset/mall_gt.mat", b"damaged", "mall_gt.mat", "not a readable"),
-    "ucsd": (ucsd, (7, 1, 12), "vidf-cvpr/vidf1_33_004_frame_full.mat", b"", "vidf1_33_004_frame_full.mat", "readable"),
+    "ucsd": (
+        ucsd, (7, 1, 12), "vidf-cvpr/vidf1_33_004_frame_full.mat", b"",
+        "vidf1_33_004_frame_full.mat", "readable",
+    ),
     "worldexpo": (worldexpo, None, "WorldExpo/test_label/104207/roi.mat", b"x", "roi.mat", "region of interest"),
-    "trancos": (trancos, (3, 2, 2), "TRANCOS_v3/images/image-1-000001mask.mat", b"", "image-1-000001mask.mat", "region"),
+    "trancos": (
+        trancos, (3, 2, 2), "TRANCOS_v3/images/image-1-000001mask.mat", b"",
+        "image-1-000001mask.mat", "region",
+    ),
     "visdrone_cc": (visdrone_cc, None, "VisDrone2020-CC/annotations/00002.txt", b"1,2\n", "00002.txt", "line 1"),
-    "dronecrowd": (dronecrowd, (3, 3, 3), "DroneCrowd/val_data/ground_truth/GT_img001001.mat", None, "img001001.jpg", "no annot"),
-    "scut_head_a": (scut_head_a, (3, 2, 1), "SCUT_HEAD_Part_A/Annotations/PartA_00001.xml", b"<a", "PartA_00001.xml", "readable"),
-    "crowdhuman": (crowdhuman, (3, 3, None), "CrowdHuman/annotation_val.odgt", b"{}\n", "annotation_val.odgt", "line 1"),
+    "dronecrowd": (
+        dronecrowd, (3, 3, 3), "DroneCrowd/val_data/ground_truth/GT_img001001.mat", None,
+        "img001001.jpg", "no annot",
+    ),
+    "scut_head_a": (
+        scut_head_a, (3, 2, 1), "SCUT_HEAD_Part_A/Annotations/PartA_00001.xml", b"<a",
+        "PartA_00001.xml", "readable",
+    ),
+    "crowdhuman": (
+        crowdhuman, (3, 3, None), "CrowdHuman/annotation_val.odgt", b"{}\n",
+        "annotation_val.odgt", "line 1",
+    ),
     "brt": (brt, None, "BRT/points.csv", b"picture,x,y\nbrt_1.jpg,1,left\n", "points.csv", "line 2"),
     "nobody": (nobody, None, "nobody/3.jpg", b"damaged", "3.jpg", "picture"),
 }  # fmt: skip

@@ -140,6 +140,7 @@ def test_heads_that_stay_too_small_widen_the_range_and_are_told(monkeypatch, siz
 
 def test_heads_that_are_too_large_widen_the_range_and_are_told(monkeypatch, sized):
     monkeypatch.setattr("crowdcount.counting.pictures.carries_range", lambda doubts: True)  # of a blank picture, too
+
     def fewer_in_larger(network, picture, *, progress=False):
         density = np.ones(map_shape(picture.shape[:2]), np.float32)
         return density * (100 if picture.shape[1] < 100 else 30) / density.size

@@ -149,20 +149,23 @@ def _examine_initialize(answer: Any) -> None:
         again, other = (call(answer, (n_0, n_1, n_2, np.random.default_rng(start)))[0] for start in (seed, seed + 50))
         if not np.array_equal(W1, again) or np.array_equal(W1, other):
             raise Wrong("draw the weights from `rng`, which the function was given: rng.standard_normal(shape).")
-        if min(n_0, n_1, n_2) < 50:
-            continue  # too few to measure a spread
-        if any(abs(W.mean()) > 0.3 * W.std() for W in (W1, W2)):
-            raise Wrong("your weights are not centered on 0: half of them should be negative (standard_normal).")
-        for name, W, inputs in (("W1", W1, n_0), ("W2", W2, n_1)):
-            if min(W.std(axis=0).mean(), W.std(axis=1).mean()) < 0.8 * W.std():
-                raise Wrong(
-                    f"the weights of {name} are nearly the same along a row or a column: draw each of them by itself."
-                )
-            if abs(W.std() * np.sqrt(inputs) - 1) > 0.15:
-                raise Wrong(
-                    f"{name} has {inputs} inputs, so its standard deviation should be 1 / sqrt({inputs}) = "
-                    f"{inputs**-0.5:.4f}; yours is {W.std():.4f}."
-                )
+        if min(n_0, n_1, n_2) >= 50:  # enough to measure a spread
+            _examine_spread(W1, W2, n_0, n_1)
+
+
+def _examine_spread(W1: np.ndarray, W2: np.ndarray, n_0: int, n_1: int) -> None:
+    if any(abs(W.mean()) > 0.3 * W.std() for W in (W1, W2)):
+        raise Wrong("your weights are not centered on 0: half of them should be negative (standard_normal).")
+    for name, W, inputs in (("W1", W1, n_0), ("W2", W2, n_1)):
+        if min(W.std(axis=0).mean(), W.std(axis=1).mean()) < 0.8 * W.std():
+            raise Wrong(
+                f"the weights of {name} are nearly the same along a row or a column: draw each of them by itself."
+            )
+        if abs(W.std() * np.sqrt(inputs) - 1) > 0.15:
+            raise Wrong(
+                f"{name} has {inputs} inputs, so its standard deviation should be 1 / sqrt({inputs}) = "
+                f"{inputs**-0.5:.4f}; yours is {W.std():.4f}."
+            )
 
 
 _Z = np.array([-2.0, -0.5, 0.0, 0.25, 1.0, 3.0])

@@ -34,10 +34,9 @@ MAX_PIXELS = 250_000_000
 #: Names that `list_pictures` takes for pictures. Those that cannot be read (HEIC, JPEG XL, raw files of cameras) are
 #: among them, so that a folder gives an error for each, and not a total that silently lacks them.
 PICTURE_SUFFIXES = frozenset(
-    (
-        ".jpg .jpeg .jpe .jfif .pjpeg .mpo .insp .png .apng .webp .bmp .dib .tif .tiff .gif .avif .jp2 .j2k .ppm .pgm "
-        ".pnm .tga .heic .heif .hif .jxl .dng .cr2 .cr3 .nef .arw .orf .raf .rw2"
-    ).split()
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".mpo", ".insp", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif"}
+    | {".tiff", ".gif", ".avif", ".jp2", ".j2k", ".ppm", ".pgm", ".pnm", ".tga", ".heic", ".heif", ".hif", ".jxl"}
+    | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
 )
 
 # Only these of Pillow's readers are used: others start Ghostscript (EPS), show a preview or guess without a
@@ -55,7 +54,10 @@ _SIGNATURES = (
 )
 # Signatures that no text and no other kind of file begins with; and suffixes of what lies beside pictures.
 _CERTAIN = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
-_OTHERS = frozenset(".txt .csv .json .html .xml .mat .md .pdf .mp4 .mov .avi .mkv .zip .py .h5 .npy .npz".split())
+_OTHERS = frozenset(
+    {".txt", ".csv", ".json", ".html", ".xml", ".mat", ".md", ".pdf", ".mp4", ".mov", ".avi", ".mkv", ".zip", ".py"}
+    | {".h5", ".npy", ".npz"}
+)
 _PNG_KEYWORDS = (b"Raw profile type exif", b"XML:com.adobe.xmp")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AGAIN = "Copy or download it again, or open it in a picture program and save it as JPEG or PNG."

@@ -10,6 +10,7 @@ from PIL import Image
 from crowdcount.errors import PictureError
 
 _BITS_TAG, _SAMPLES_TAG = 258, 277
+_MOST_PAGES = 64
 
 
 def is_rare(image: Image.Image) -> bool:
@@ -39,8 +40,8 @@ def read_rare(file: BinaryIO, name: str) -> np.ndarray:
     except Exception as error:  # tifffile raises whatever its decoders met
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PictureError(
-            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Copy or download "
-            "it again, or open it in a picture program and save it as JPEG or PNG."
+            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Copy or "
+            "download it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
     array = np.squeeze(array)
     while array.ndim > 3:  # a stack in time or depth: the first
@@ -61,10 +62,11 @@ def largest_page(image: Image.Image) -> None:
 
     Animations and pages of one size stay at their first.
     """
-    if image.format != "TIFF" or getattr(image, "n_frames", 1) == 1:
+    pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    if pages == 1:
         return
     sizes = []
-    for page in range(min(image.n_frames, 64)):
+    for page in range(min(pages, _MOST_PAGES)):
         image.seek(page)
         sizes.append(image.size[0] * image.size[1])
     image.seek(sizes.index(max(sizes)))

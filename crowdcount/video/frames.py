@@ -12,8 +12,8 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, TypeGuard
 from urllib.request import url2pathname
 
 from crowdcount.errors import VideoError
@@ -153,7 +153,7 @@ def require_av() -> None:
 # --- Opening ------------------------------------------------------------------------------------------------
 
 
-def _is_webcam(source: VideoSource) -> bool:
+def _is_webcam(source: VideoSource) -> TypeGuard[int | str]:
     if isinstance(source, int):
         return not isinstance(source, bool)
     return isinstance(source, str) and source.isdecimal() and not os.path.exists(source)
