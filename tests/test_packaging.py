@@ -111,8 +111,10 @@ def test_wheel_runs_from_another_folder(wheel, tmp_path):
 def test_lower_bounds_are_those_of_setup_cfg():
     config = configparser.ConfigParser()
     config.read(CHECKOUT / "setup.cfg")
-    options = config["options"]["install_requires"] + config["options.extras_require"]["test"]
-    bounds = dict(line.split(">=") for line in options.replace(" ", "").splitlines() if ">=" in line)
+    extras = config["options.extras_require"]
+    options = "\n".join([config["options"]["install_requires"], extras["test"], extras["app"]])
+    lines = options.replace(" ", "").splitlines()
+    bounds = dict(line.split(">=") for line in lines if ">=" in line and not line.startswith("crowdcount-csrnet["))
     text = (CHECKOUT / "tests" / "lower-bounds.txt").read_text()
     pinned = dict(line.split("==") for line in text.splitlines() if "==" in line)
     assert pinned.keys() == bounds.keys()

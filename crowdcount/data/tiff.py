@@ -61,10 +61,11 @@ def largest_page(image: Image.Image) -> None:
 
     Animations and pages of one size stay at their first.
     """
-    if image.format != "TIFF" or getattr(image, "n_frames", 1) == 1:
+    pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    if pages == 1:
         return
     sizes = []
-    for page in range(min(image.n_frames, 64)):
+    for page in range(min(pages, 64)):
         image.seek(page)
         sizes.append(image.size[0] * image.size[1])
     image.seek(sizes.index(max(sizes)))

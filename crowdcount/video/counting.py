@@ -23,8 +23,9 @@ from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import check_scale
 from crowdcount.errors import DataError, VideoError
 from crowdcount.network.loading import Model, load_network
+from crowdcount.video.decoding import Report, VideoMoment
 from crowdcount.video.files import AnnotatedVideo
-from crowdcount.video.frames import Report, VideoMoment, VideoSource, read_frames, require_av, source_name, video_path
+from crowdcount.video.frames import VideoSource, read_frames, require_av, source_name, video_path
 from crowdcount.video.results import FrameCount
 
 if TYPE_CHECKING:

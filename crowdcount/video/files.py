@@ -19,7 +19,7 @@ from crowdcount.errors import DataError, VideoError
 from crowdcount.files import append_whole, atomic_path, is_stream
 from crowdcount.grid import map_shape
 from crowdcount.show.plots import add_caption, overlay
-from crowdcount.video.frames import Report
+from crowdcount.video.decoding import Report
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
