@@ -210,7 +210,7 @@ def test_error_page_says_where_the_error_is(weights, tmp_path, monkeypatch):
     assert "- The upper left quarter holds 57% of the quarters' errors: 4 counted of 0." in text
     assert "- 977 people a megapixel, more than in 75% of the training pictures" in text
     assert "- From a head to the next: 6.0 pixels" in text
-    assert "all one color" in text and "Balloons." in text
+    assert "hardly any contrast" in text and "Balloons." in text
     assert (tmp_path / "errors_worst_1.png").exists()
 
 

@@ -113,7 +113,7 @@ def test_count_shows_warnings_beside_the_result(capsys, tmp_path, weights):
     assert status == 0 and len(lines) == 1
     assert err.startswith(f"crowdcount: warning: {tmp_path / 'gray.png'}: ")
     _, lines, _ = run(capsys, "count", tmp_path / "gray.png", "--model", weights, "--json")
-    assert "all one color" in json.loads(lines[0])["warnings"][0]
+    assert "hardly any contrast" in json.loads(lines[0])["warnings"][0]
 
 
 def test_count_csv_holds_results_and_failures(capsys, photos, tmp_path, weights):

@@ -93,7 +93,7 @@ def test_all_sizes_share_one_graph(rng):
     calls.clear()
     for height in (16, 24, 33, 48, 57):
         count(picture(rng, height, 40), model=network)
-    assert len(calls) == 1
+    assert sum(shape[1] is None for shape in calls) == 1  # the other is the check of what it gives
 
 
 def test_a_network_is_not_kept_alive_by_having_counted(rng):
@@ -175,8 +175,8 @@ def test_blank_picture_is_warned_about(model, rng, color):
     blank = np.full((100, 100, 3), color, np.uint8)
     noisy = np.clip(blank + rng.normal(0, 1, blank.shape), 0, 255).astype(np.uint8)
     for array in (blank, noisy):
-        (warning,) = count(array, model=model).warnings
-        assert "all one color" in warning
+        warnings = count(array, model=model).warnings
+        assert any("hardly any contrast" in warning for warning in warnings)
 
 
 def test_small_picture_is_warned_about(model, rng):

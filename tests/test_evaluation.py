@@ -213,7 +213,7 @@ def test_no_samples_is_an_error(reader_of_red):
 
 
 def test_real_pictures_are_scored_against_their_heads(reader_of_red, shanghaitech_root):
-    samples = load_dataset("shanghaitech_a+shanghaitech_b", shanghaitech_root, "val")[25:33]
+    samples = load_dataset("shanghaitech_a+shanghaitech_b", shanghaitech_root, "val")[56:64]
     assert {sample.name[:6] for sample in samples} == {"part_A", "part_B"}
     result = evaluate(reader_of_red, samples, maps=True)
     assert [row["true"] for row in result.rows] == [len(sample.points) for sample in samples]

@@ -27,6 +27,7 @@ from crowdcount.show.plots import overlay
 from crowdcount.video import counting as video, files as video_files, frames as video_frames
 from crowdcount.video.chart import CountSeries
 from crowdcount.video.counting import count_video
+from crowdcount.video.decoding import RecordingClock, VideoMoment
 from crowdcount.video.files import AnnotatedVideo, CountTable
 from crowdcount.video.frames import read_frames
 from crowdcount.video.results import FrameCount
@@ -153,7 +154,7 @@ def test_times_come_from_the_frame_rate_where_there_are_none(tmp_path, by_level)
 
 def test_no_times_and_zero_frames_per_second_is_an_error():
     stream = SimpleNamespace(average_rate=Fraction(0), guessed_rate=None, start_time=None, time_base=None)
-    clock = video_frames._RecordingClock(stream, "v.avi")
+    clock = RecordingClock(stream, "v.avi")
     assert clock.read(SimpleNamespace(pts=None)) == 0
     with pytest.raises(VideoError, match="0 frames per second"):
         clock.read(SimpleNamespace(pts=None))
@@ -669,7 +670,7 @@ class Camera:
 
 @pytest.fixture
 def camera(tmp_path, monkeypatch):
-    monkeypatch.setattr(video_frames, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr("crowdcount.video.camera._FIRST_PAUSE", 0.1)
     made = []
 
     def camera(**options):
@@ -840,7 +841,7 @@ def test_a_recorded_playlist_is_read_once(tmp_path, web, by_level):
 @needs_playlists
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_broadcast_that_ends_is_a_camera_that_dropped(tmp_path, web, by_level, monkeypatch, recorded):
-    monkeypatch.setattr(video_frames, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr("crowdcount.video.camera._FIRST_PAUSE", 0.1)
     path = write_playlist(tmp_path, over=False)
     messages = []
     frames = count_video(f"{web}/square.m3u8", every=0.01, seconds=8, report=messages.append, timeout=5, patience=2)
@@ -937,3 +938,50 @@ def test_an_annotated_video_never_replaces_its_source(tmp_path, monkeypatch):
 def test_what_is_no_source_is_told(source):
     with pytest.raises(VideoError, match=f"cannot be read from {type(source).__name__} {source}"):
         count_video(source)
+
+
+@pytest.mark.parametrize(
+    "matrix, shown",
+    [
+        ((-1, 0, 0, 1), lambda seen: seen[:, ::-1]),
+        ((1, 0, 0, -1), lambda seen: seen[::-1]),
+        ((-1, 0, 0, -1), lambda seen: seen[::-1, ::-1]),
+        ((0, 1, 1, 0), lambda seen: seen.swapaxes(0, 1)),
+        ((0, 1, -1, 0), lambda seen: np.rot90(seen, -1)),
+        ((0, -1, 1, 0), lambda seen: np.rot90(seen, 1)),
+    ],
+)
+def test_frames_are_turned_and_mirrored_as_players_show_them(rng, matrix, shown):
+    """By the display matrix of ISO/IEC 14496-12: cameras upside down, films of mirrors."""
+    pixels = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    a, b, c, d = (65536 * value for value in matrix)
+
+    class Matrix(bytes):
+        type = SimpleNamespace(name="DISPLAYMATRIX")
+
+    frame = SimpleNamespace(
+        width=8,
+        height=6,
+        rotation=0,
+        side_data=[Matrix(np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], "<i4").tobytes())],
+        to_ndarray=lambda **_: pixels,
+    )
+    np.testing.assert_array_equal(VideoMoment(0.0, None, frame).picture(), shown(pixels))
+
+
+@pytest.mark.parametrize("seconds", [4, 10])
+def test_a_time_lapse_ends_when_its_last_frame_was_shown(tmp_path, seconds):
+    """Frames seconds apart: the last one lasts as long, and the file is whole."""
+    av = pytest.importorskip("av")
+    path, told = tmp_path / "lapse.mp4", []
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for index in range(5):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 40 * index, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = 1000 * seconds * index, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    moments = list(read_frames(str(path), report=told.append))
+    assert len(moments) == 5 and not told

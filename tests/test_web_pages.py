@@ -269,7 +269,8 @@ def settled(page):
 
 def entry_of(folder, name):
     content = json.loads((folder / "points.json").read_text())
-    return next(item for kind in content.values() for item in kind if item["picture"] == name)
+    items = [*content["pictures"], *content["unfinished"]]
+    return next(item for item in items if item["picture"] == name)
 
 
 def test_dots_are_placed_moved_deleted_undone_and_lie_in_the_file(page, annotating, photos):

@@ -85,8 +85,8 @@ def _crossing(corners: np.ndarray) -> tuple[int, int] | None:
         # Each pair of sides once, without the neighbors before and after: where one of these folds back, it
         # meets the next but one too. And only those whose boxes overlap: sides in line with each other pass
         # the tests of the orientations wherever they lie.
-        others = slice(edge + 2, count - (edge == 0))
-        near = ((low[others] <= high[edge]) & (high[others] >= low[edge])).all(axis=1)
+        later = slice(edge + 2, count - (edge == 0))
+        near = ((low[later] <= high[edge]) & (high[later] >= low[edge])).all(axis=1)
         others = np.flatnonzero(near) + edge + 2
         a, b = corners[others], ends[others]
         meets = np.sign(_cross(end - start, a - start)) * np.sign(_cross(end - start, b - start)) <= 0

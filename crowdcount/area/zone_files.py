@@ -142,8 +142,8 @@ def _of_via(pictures: object, place: str) -> Iterator[_Entry]:
             where = f"{place}, region {number}"
             shape = region.get("shape_attributes") if isinstance(region, Mapping) else None
             shape = shape if isinstance(shape, Mapping) else {}
-            names = region.get("region_attributes") or {}
-            name = names.get("name") if isinstance(names, Mapping) else None
+            attributes = region.get("region_attributes") or {}
+            name = attributes.get("name") if isinstance(attributes, Mapping) else None
             if shape.get("name") in ("polygon", "polyline") and isinstance(shape.get("all_points_x"), list):
                 polygon = [list(corner) for corner in zip(shape["all_points_x"], shape.get("all_points_y") or ())]
             elif shape.get("name") == "rect":
@@ -205,10 +205,9 @@ def _zone(entry: _Entry, free: Iterator[str]) -> Zone:
     try:
         border, holes = entry.polygon, tuple(entry.holes)
         if entry.unit == "percent":
-            border, *holes = (
-                finite_numbers(ring, 2, f"The zone {name!r}", "[x, y]") / 100 for ring in (border, *holes)
-            )
+            border, *rest = (finite_numbers(ring, 2, f"The zone {name!r}", "[x, y]") / 100 for ring in (border, *holes))
+            holes = tuple(rest)
         fractions = None if entry.unit is None else entry.unit != "pixels"
-        return Zone(name, border, fractions, tuple(holes))  # type: ignore[arg-type] - checked there
+        return Zone(name, border, fractions, holes)  # type: ignore[arg-type]  # checked there
     except DataError as error:
         raise DataError(f"{entry.where}: {error}") from error

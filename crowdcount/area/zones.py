@@ -7,7 +7,7 @@ exactly, so that zones which tile a picture add up to its count. Needs NumPy, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -51,6 +51,7 @@ class Zone:
     polygon: np.ndarray
     fractions: bool | None = None
     holes: Sequence[np.ndarray] = ()
+    _sure: bool = field(init=False, repr=False)  # the unit was told, not guessed
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():

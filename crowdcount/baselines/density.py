@@ -211,14 +211,14 @@ class ForestDensity(_DensityCounter):
         pictures, points = annotated_pictures(pictures, points)
         for name in ("trees", "leaf", "places"):
             check_whole(name, getattr(self, name), 1)
-        inputs, targets = [], []
+        features, targets = [], []
         for item, heads in zip(pictures, points):
             picture = read_pixels(item)
-            inputs.append(self._features(picture))
+            features.append(self._features(picture))
             cells = density_map(heads, picture.shape[:2], sigma=self.sigma, stride=STRIDE)
             around = np.lib.stride_tricks.sliding_window_view(np.pad(cells, 1), (3, 3))
             targets.append(around.reshape(-1, 9))
-        inputs = np.concatenate([each.reshape(-1, each.shape[2]) for each in inputs])
+        inputs = np.concatenate([each.reshape(-1, each.shape[2]) for each in features])
         self.forest_ = RandomForestRegressor(
             self.trees,
             min_samples_leaf=self.leaf,

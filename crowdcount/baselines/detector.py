@@ -150,17 +150,17 @@ class SlidingWindowDetector(Counter):
         chosen = order[: len(order) // 4] if self.threshold is None else order[:0]
         trained = order[len(chosen) :]
 
-        inputs, labels, places = [], [], []
+        patches, signs, places = [], [], []
         for index in trained:
             picture = read_pixels(pictures[index])
             positive = _patches(picture, points[index], sizes[index])
             negative = _patches(picture, *self._elsewhere(picture, points[index], sizes[index], random))
-            inputs += [positive, positive[:, :, ::-1], negative]
-            labels += [1] * (2 * len(positive)) + [0] * len(negative)
+            patches += [positive, positive[:, :, ::-1], negative]
+            signs += [1] * (2 * len(positive)) + [0] * len(negative)
             places.append(len(positive))
         if not sum(places):
             raise DataError("There is no head in the training pictures: a detector has nothing to learn from.")
-        inputs, labels = _patch_hog(np.concatenate(inputs)), np.array(labels)
+        inputs, labels = _patch_hog(np.concatenate(patches)), np.array(signs)
         self.threshold_ = 0.0
         self._learn(inputs, labels, random)
         hard = [self._mistakes(read_pixels(pictures[index]), points[index]) for index in trained[: self.mined]]

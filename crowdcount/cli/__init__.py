@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = _parser().parse_args(argv)
             with suppress(AttributeError):  # a stand-in for the standard output need not have it
                 # File names may hold what a terminal cannot show.
-                sys.stdout.reconfigure(errors="backslashreplace")
+                sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # of text files
             return arguments.run(arguments)
         finally:
             if sys.stdout is not None:

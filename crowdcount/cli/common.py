@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 from crowdcount.data.dividing import OLDER_SPLITS, SPLITS
 from crowdcount.errors import CrowdCountError
@@ -119,7 +120,10 @@ def _number(text: str) -> float:
     return float(Fraction(text))  # "1/16" is how people write a width
 
 
-def _checked(text: str, convert: Callable, allowed: Callable[..., bool], wanted: str) -> int | float:
+_Number = TypeVar("_Number", int, float)
+
+
+def _checked(text: str, convert: Callable[[str], _Number], allowed: Callable[[_Number], bool], wanted: str) -> _Number:
     with suppress(ValueError, ZeroDivisionError, OverflowError):
         value = convert(text)
         if allowed(value):

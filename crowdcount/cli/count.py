@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from crowdcount.cli.count_outputs import Output
     from crowdcount.counting.counts_file import CountsFile
     from crowdcount.counting.results import CountFailure, CountResult
+    from crowdcount.data.images import Source
 
 
 def add(command: Command) -> None:
@@ -255,7 +256,7 @@ def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
             )
 
 
-def _sources(arguments: argparse.Namespace) -> list[str | CountFailure]:
+def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
     """The pictures, and those of the folders, named as they were given; a failure for a folder without."""
     from crowdcount.cli.count_outputs import is_overlay
     from crowdcount.counting.sources import expanded

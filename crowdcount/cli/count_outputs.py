@@ -23,7 +23,10 @@ from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.files import writing
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from crowdcount.area.zones import Zone
+    from crowdcount.counting.report import Entry
 
 _OVERLAY_NAME = re.compile(r"_overlay(_\d+)?\.png$")
 
@@ -78,7 +81,9 @@ class HeadsFile(Output):
         from crowdcount.counting.head_files import CSV_COLUMNS, picture_name
 
         check_writable(Path(path))
-        self._path, self._pictures, self._table = path, [], None
+        self._path = path
+        self._pictures: list[tuple[str, np.ndarray]] = []
+        self._table: Table | None = None
         if is_json(path):
             return
         if counts is None:
@@ -127,7 +132,8 @@ class ReportFile(Output):
 
     def __init__(self, path: str, counts: CountsFile | None):
         check_writable(Path(path))
-        self._path, self._entries = path, []
+        self._path = path
+        self._entries: list[Entry] = []
         self._earlier = [] if counts is None else counts.earlier()
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
@@ -159,7 +165,8 @@ class OverlayFolder(Output):
 
     def __init__(self, folder: str, zones: list[Zone], counts: CountsFile | None, pictures: Sequence[str]):
         check_folder(Path(folder))
-        self._folder, self._zones, self._taken = Path(folder), zones, set()
+        self._folder, self._zones = Path(folder), zones
+        self._taken: set[Path] = set()
         # Nothing tells whose overlay a number is, when pictures that failed have come again behind others. So where
         # pictures share a name, what an earlier run has drawn stays; where none does, it is the picture's own.
         before = [] if counts is None else [*counts.pictures_before(), *pictures]

@@ -117,6 +117,7 @@ def compare(
 
     Example:
         >>> import crowdcount
+        >>> import numpy as np
         >>> network = crowdcount.CSRNet(width=1 / 16)
         >>> table = compare([np.zeros((48, 80, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)], model=network)
         >>> [row["size"] for row in table.rows()]
@@ -147,7 +148,7 @@ def _shown(result: CountResult | CountFailure) -> str:
     from crowdcount.show.plots import overlay
 
     try:
-        picture = load_picture(result.source)
+        picture = load_picture(result.source)  # type: ignore[arg-type]  # None is refused there
     except PictureError:  # moved or removed meanwhile
         return "the picture has moved"
     buffer = io.BytesIO()

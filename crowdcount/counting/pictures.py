@@ -33,7 +33,7 @@ from crowdcount.network.loading import Model, load_network
 
 
 @overload
-def count(
+def count(  # type: ignore[overload-overlap]  # a path is an iterable too
     picture: Source, *, model: Model = ..., coverage: float = ..., scale: float | None = ..., progress: bool = ...
 ) -> CountResult: ...
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -186,11 +186,15 @@ class Calibration:
 
     def without(self, number: int) -> Calibration:
         """The calibration of all pictures but one."""
+
+        def others(values: Sequence) -> list:
+            return [value for each, value in enumerate(values) if each != number]
+
         return Calibration(
-            *(
-                None if values is None else [value for each, value in enumerate(values) if each != number]
-                for values in (self.true, self.predicted, self.kinds, self.quarters)
-            )
+            others(self.true),
+            others(self.predicted),
+            None if self.kinds is None else others(self.kinds),
+            None if self.quarters is None else others(self.quarters),
         )
 
     @property
@@ -217,7 +221,7 @@ class Calibration:
         return card
 
     @classmethod
-    def from_card(cls, card: dict) -> Calibration | None:
+    def from_card(cls, card: Mapping) -> Calibration | None:
         """The calibration in a model card; None where it has none.
 
         Raises:
@@ -328,7 +332,7 @@ def leave_one_out(calibration: Calibration, coverage: float = COVERAGE) -> tuple
 
     Example:
         >>> held, width = leave_one_out(Calibration([10, 20, 40] * 5, [11, 19, 44] * 5))
-        >>> held.mean(), width.shape
+        >>> float(held.mean()), width.shape
         (1.0, (15,))
     """
     held, widths = [], []
@@ -352,7 +356,8 @@ def leave_one_out_zones(calibration: Calibration, coverage: float = COVERAGE) ->
     for number, quarters in enumerate(calibration.quarters):
         others = calibration.without(number)
         kind = None if calibration.kinds is None else calibration.kinds[number]
-        ends = [others.zone_range(counted, 0.25, density, coverage, kind) for _, counted, density in quarters]
+        found = (others.zone_range(counted, 0.25, density, coverage, kind) for _, counted, density in quarters)
+        ends = cast("list[tuple[float, float]]", list(found))  # None is what a calibration without quarters says
         held.append([low <= true <= high for (true, _, _), (low, high) in zip(quarters, ends, strict=True)])
         widths.append([high - low for low, high in ends])
     return np.array(held), np.array(widths)
@@ -375,9 +380,10 @@ def sum_range(ranges: Iterable[tuple[float | None, float | None]]) -> tuple[floa
         (40.0, 65.0)
     """
     ends = list(ranges)
-    if not ends or any(low is None or high is None for low, high in ends):
+    known = [(low, high) for low, high in ends if low is not None and high is not None]
+    if not ends or len(known) < len(ends):
         return None
-    return float(sum(low for low, _ in ends)), float(sum(high for _, high in ends))
+    return float(sum(low for low, _ in known)), float(sum(high for _, high in known))
 
 
 def _features(kind: Kind) -> np.ndarray:

@@ -146,12 +146,12 @@ def entry_of(
     )
 
 
-def entry_of_file(picture: str, count: float, **details) -> Entry:
+def entry_of_file(picture: str, count: float | None, **details) -> Entry:
     """What the report tells of a picture that was counted earlier: its density map has gone.
 
     Args:
         picture: path of the picture, which need not be there any more.
-        count: number of people.
+        count: number of people; None where it could not be counted.
         details: further arguments of `Entry`.
     """
     thumbnail = _thumbnail(picture, None)
@@ -186,7 +186,7 @@ def taken_at(source: str | os.PathLike | io.BytesIO | np.ndarray | None) -> date
 
 def _thumbnail(source: str | np.ndarray | None, density: np.ndarray | None) -> bytes | None:
     try:
-        picture = load_picture(source)
+        picture = load_picture(source)  # type: ignore[arg-type]  # None is refused there
     except PictureError:  # moved or removed meanwhile
         return None
     if density is None:
@@ -284,7 +284,7 @@ def report_page(entries: Sequence[Entry], title: str) -> Iterator[str]:
     yield _tiles(counted, failed)
     dated = sorted(
         ((number, entry) for number, entry in enumerate(entries, 1) if entry.count is not None and entry.taken),
-        key=lambda pair: pair[1].taken,
+        key=lambda pair: _when(pair[1]),
     )
     if len(dated) > 1:
         yield _chart_section(dated, len(counted))
@@ -305,10 +305,12 @@ def report_page(entries: Sequence[Entry], title: str) -> Iterator[str]:
 def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> str:
     tiles = []
     if counted:
-        most = max(counted, key=lambda entry: entry.count)
-        tiles.append((f"Most {escape(most.thing)} in one picture", _number(most.count), os.path.basename(most.picture)))
+        most = max(counted, key=_people)
+        tiles.append(
+            (f"Most {escape(most.thing)} in one picture", _number(_people(most)), os.path.basename(most.picture))
+        )
         if len(counted) > 1:
-            total = _number(sum(entry.count for entry in counted))
+            total = _number(sum(map(_people, counted)))
             note = about("people on several pictures count several times", most.thing)
             tiles.append(("Sum of all pictures", total, note))
     doubtful = sum(1 for entry in counted if entry.warnings)
@@ -334,7 +336,7 @@ def _card(number: int, entry: Entry) -> str:
         data = base64.b64encode(entry.thumbnail).decode()
         what = "with its heat map" if entry.heat else "(counted earlier: without heat map)"
         shown = f'<img loading="lazy" alt="{escape(name)} {what}" src="data:image/jpeg;base64,{data}">'
-    lines = [f'<p class="count">{escape(amount(_number(entry.count), entry.thing))}</p>']
+    lines = [f'<p class="count">{escape(amount(_number(_people(entry)), entry.thing))}</p>']
     if entry.low is not None and entry.high is not None:
         lines.append(f'<p class="soft">{_range(entry)}</p>')
     lines.append(f'<h3 class="name">{escape(name)}</h3>')
@@ -406,10 +408,10 @@ def _chart_section(dated: Sequence[tuple[int, Entry]], counted: int) -> str:
 
 def _chart(dated: Sequence[tuple[int, Entry]]) -> str:
     """An SVG of the counts by time, as it stands in the page and takes its colors from there."""
-    start, end = dated[0][1].taken, dated[-1][1].taken
+    start, end = _when(dated[0][1]), _when(dated[-1][1])
     if start == end:
         start, end = start - timedelta(seconds=_MINUTE), end + timedelta(seconds=_MINUTE)
-    heights = _ticks(max(max(entry.count, entry.high or 0) for _, entry in dated))
+    heights = _ticks(max(max(_people(entry), entry.high or 0) for _, entry in dated))
 
     def across(moment: datetime) -> float:
         return _LEFT + (_WIDTH - _LEFT - _RIGHT) * ((moment - start) / (end - start))
@@ -431,17 +433,17 @@ def _chart(dated: Sequence[tuple[int, Entry]]) -> str:
             parts.append(f'<text x="{x:.1f}" y="{y + 36}" text-anchor="middle">{second}</text>')
     for _, entry in dated:
         if entry.low is not None and entry.high is not None:
-            x, low, high = across(entry.taken), down(entry.low), down(entry.high)
+            x, low, high = across(_when(entry)), down(entry.low), down(entry.high)
             parts.append(f'<line class="range" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>')
-    points = [f"{across(entry.taken):.1f},{down(entry.count):.1f}" for _, entry in dated]
+    points = [f"{across(_when(entry)):.1f},{down(_people(entry)):.1f}" for _, entry in dated]
     parts.append(f'<polyline class="course" points="{" ".join(points)}"/>')
     for (number, entry), point in zip(dated, points):
-        x, y = point.split(",")
-        told = f"{os.path.basename(entry.picture)}, {_moment(entry.taken)}: {_number(entry.count)}"
+        left, top = point.split(",")
+        told = f"{os.path.basename(entry.picture)}, {_moment(_when(entry))}: {_number(_people(entry))}"
         if entry.low is not None and entry.high is not None:
             told += f", {_range(entry)}"
         parts.append(
-            f'<a href="#picture-{number}"><circle class="dot" cx="{x}" cy="{y}" r="5">'
+            f'<a href="#picture-{number}"><circle class="dot" cx="{left}" cy="{top}" r="5">'
             f"<title>{escape(told)}</title></circle></a>"
         )
     return (
@@ -477,11 +479,24 @@ def _time_ticks(start: datetime, end: datetime) -> Iterator[tuple[datetime, str,
         index += 1
 
 
+def _people(entry: Entry) -> float:
+    """The count of one that was counted."""
+    assert entry.count is not None
+    return entry.count
+
+
+def _when(entry: Entry) -> datetime:
+    """When a dated one was taken."""
+    assert entry.taken is not None
+    return entry.taken
+
+
 def _number(count: float) -> str:
     return f"{round(count):,}"
 
 
 def _range(entry: Entry) -> str:
+    assert entry.low is not None and entry.high is not None  # asked by whoever calls
     told = f"{_number(entry.low)} to {_number(entry.high)}"
     return told if entry.coverage is None else f"{told} ({entry.coverage * 100:.3g} % range)"
 

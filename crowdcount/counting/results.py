@@ -6,7 +6,7 @@ import io
 import json
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class CountResult:
             >>> CountResult(64.0, np.ones((8, 8)), "square.jpg", 64, 64, "general", 0.1).to_dict()["count"]
             64.0
         """
-        row = {key: getattr(self, key, None) for key in COLUMNS}
+        row: dict[str, Any] = {key: getattr(self, key, None) for key in COLUMNS}
         for key in ("count", "low", "high", "seconds"):
             row[key] = None if row[key] is None else round(row[key], 3)
         row["scale"] = rounded_scale(self.scale)
@@ -241,7 +241,7 @@ class CountResult:
 
     def _picture(self) -> np.ndarray:
         """The picture again; its file may have been replaced meanwhile."""
-        picture = load_picture(self.source)
+        picture = load_picture(self.source)  # type: ignore[arg-type]  # None is refused there
         if picture.shape[:2] != (self.height, self.width):
             raise PictureError(
                 f"{self.picture} was {self.width}x{self.height} pixels when it was counted and is "
@@ -262,7 +262,7 @@ class CountResult:
 
     def _people(self) -> str:
         text = f"about {amount(str(round(self.count)), self.thing)}"
-        if self.low is None:
+        if self.low is None or self.high is None or self.coverage is None:
             return text
         return f"{text} ({round(self.low)} to {round(self.high)}, {100 * self.coverage:.3g} % range)"
 

@@ -67,6 +67,7 @@ def use(name: str, answer: Any = _KEPT) -> Any:
         KeyError: for an exercise that does not exist.
 
     Example:
+        >>> from crowdcount import course
         >>> course.use("06.output_size", lambda n, f, p, s: n)(7, 3, 0, 2)
         06.output_size: from here on the reference (yours is blank or not right yet).
         3

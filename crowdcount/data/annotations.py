@@ -274,7 +274,7 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
     split = _one_of(split, (*SPLITS, *OLDER_SPLITS), "split")
     root = data_root(root)
     samples: list[Sample] = []
-    seen: set[Path | str] = set()
+    seen: set = set()  # files and names
     for name, part, times in parse_spec(spec):
         found = _named(name, part, root, split)
         for sample in found:
@@ -326,11 +326,12 @@ def parse_spec(spec: str) -> list[tuple[str, str | None, int]]:
         >>> parse_spec("shanghaitech_a*3 + ucf_cc_50:1")
         [('shanghaitech_a', None, 3), ('ucf_cc_50', '1', 1)]
     """
-    parsed = []
+    parsed: list[tuple[str, str | None, int]] = []
     for word in spec.split("+"):
         rest, star, times = word.strip().lower().partition("*")
-        name, colon, part = rest.strip().partition(":")
-        name, part, times = name.strip(), part.strip() if colon else None, times.strip() if star else "1"
+        name, colon, turn = rest.strip().partition(":")
+        name, times = name.strip(), times.strip() if star else "1"
+        part = turn.strip() if colon else None
         _one_of(name, NAMES, "dataset")
         parts = DATASETS[name].parts if name in DATASETS else ()
         if part is not None and part not in parts:

@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,8 +103,8 @@ def check_folder(folder: str | os.PathLike, dataset: str | None = None) -> list[
 
 def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Path], list[Record]]]]:
     """Yield every place in a folder that holds annotations, with the function that parses it."""
-    known = [
-        (place, lambda place, found=found: _halves(found, place, report))
+    known: list[tuple[Path, Callable[[Path], list[Record]]]] = [
+        (place, partial(_halves, found, report=report))
         for found in DATASETS.values()
         if (place := found.here(folder)) is not None
     ]
@@ -212,7 +213,7 @@ class _Swapped:
             self.source = record.source
 
     def tell(self, report: Report) -> None:
-        if self.outside and not self.outside_exchanged and self.points > 1:
+        if self.source is not None and self.outside and not self.outside_exchanged and self.points > 1:
             report(
                 self.source,
                 f"x and y seem to be in each other's place: of {self.points} points in all pictures {self.outside} lie "

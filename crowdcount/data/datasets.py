@@ -121,6 +121,7 @@ class DataSet:
         if split == "all":
             return self._all(folder, report)
         if part is not None:
+            assert self.part_of is not None  # a data set with parts has it
             every = self._all(folder, report)
             if split == "test":
                 return [record for record in every if self.part_of(record) == part]

@@ -100,14 +100,14 @@ def density_map(
     if border not in ("keep", "cut"):
         raise DataError(f'border must be "keep" or "cut". Received: border={border!r}')
     points = _move_inside(_check_points(points), height, width)
-    sigma = np.minimum(_check_sigma(sigma, points), _WIDEST * max(height, width))
+    widths = np.minimum(_check_sigma(sigma, points), _WIDEST * max(height, width))
 
     profiles = _whole_profiles if border == "keep" else _cut_profiles
     density = np.zeros((-(-height // stride), -(-width // stride)), np.float32)
     for group in _groups(points, size=(height, width), heads=max(16, _GROUP_NUMBERS // sum(density.shape))):
         x, y = points[group].T
-        top, rows = profiles(y, sigma[group], height, stride)
-        left, columns = profiles(x, sigma[group], width, stride)
+        top, rows = profiles(y, widths[group], height, stride)
+        left, columns = profiles(x, widths[group], width, stride)
         step = max(1, _PRODUCT_NUMBERS // columns.size)
         for start in range(0, rows.shape[1], step):
             part = rows[:, start : start + step]

@@ -114,7 +114,8 @@ def load_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     with _quiet_pillow(), _opened(source) as (image, name):
         if isinstance(image, np.ndarray):
             return _rgb_from_array(image)
-        largest_page(image)
+        with _decoding(name):
+            largest_page(image)
         width, height = image.size
         _check_size(width, height, name)
         if width * height > max_pixels:
@@ -153,11 +154,13 @@ def picture_size(source: Source) -> tuple[int, int]:
     with _quiet_pillow(), _opened(source) as (image, name):
         if isinstance(image, np.ndarray):
             return image.shape[:2]
-        largest_page(image)
+        with _decoding(name):
+            largest_page(image)
         width, height = image.size
-        if image.format == "TIFF" and image.tile:
+        if image.format == "TIFF" and getattr(image, "tile", None):
             # Of an unread TIFF, some versions of Pillow give the upright size, some the stored one, as here.
-            width, height = image.tag_v2[_WIDTH_TAG], image.tag_v2[_HEIGHT_TAG]
+            tags = image.tag_v2  # type: ignore[attr-defined]  # TIFF pictures have them
+            width, height = tags[_WIDTH_TAG], tags[_HEIGHT_TAG]
         _check_size(width, height, name)
         return (width, height) if _orientation(image) >= 5 else (height, width)
 
@@ -351,7 +354,8 @@ def _identified(file: BinaryIO, name: str) -> Image.Image | np.ndarray:
                 if kind == "TIFF":
                     return read_rare(file, name)
                 if layout and len(start) >= offset + struct.calcsize(layout):
-                    _check_size(*struct.unpack_from(layout, start, offset), name)
+                    width, height = struct.unpack_from(layout, start, offset)
+                    _check_size(width, height, name)
                 raise PictureError(
                     f"{name} begins like a {kind} file, but is cut off, damaged or of a rare kind. {_AGAIN}"
                 ) from error
@@ -393,7 +397,8 @@ def _check_size(width: int, height: int, name: str) -> None:
 def _orientation(image: Image.Image) -> int:
     """EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
     try:
-        if image.format == "PNG" and getattr(image, "tile", None) and not _exif_after_pixels(image.fp):
+        file: Any = getattr(image, "fp", None)  # a picture that was opened has one
+        if image.format == "PNG" and getattr(image, "tile", None) and not _exif_after_pixels(file):
             exif = Image.Image.getexif(image)  # PNG's own `getexif` decodes the pixels to look behind them.
         else:
             exif = image.getexif()

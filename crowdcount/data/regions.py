@@ -44,6 +44,7 @@ class Region:
         height, width = size
         if self.file is not None:
             try:
+                assert self.read is not None  # it comes with the file
                 mask = np.asarray(self.read(self.file)) > 0
             except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
                 raise AnnotationError(f"{self.file}: is not a readable region of interest: {error!r}.") from error

@@ -6,6 +6,9 @@ import numpy as np
 
 from crowdcount.errors import PictureError
 
+# Bits of the light of a camera's sensor; what needs 15 is a picture of 16 that is rather dark.
+_WIDEST_SENSOR = 14
+
 
 def used_bits(samples: np.ndarray) -> int:
     """How many bits of light whole numbers hold, 8 to 16, by the highest of them.
@@ -17,7 +20,8 @@ def used_bits(samples: np.ndarray) -> int:
         >>> used_bits(np.array([0, 2008])), used_bits(np.array([0, 250])), used_bits(np.array([0, 65535]))
         (11, 8, 16)
     """
-    return min(16, max(8, int(samples.max()).bit_length()))
+    bits = max(8, int(samples.max()).bit_length())
+    return bits if bits <= _WIDEST_SENSOR else 16
 
 
 def to_uint8(array: np.ndarray, name: str) -> np.ndarray:

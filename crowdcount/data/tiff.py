@@ -39,8 +39,8 @@ def read_rare(file: BinaryIO, name: str) -> np.ndarray:
     except Exception as error:  # tifffile raises whatever its decoders met
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PictureError(
-            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Save it as PNG "
-            "or JPEG in a picture program."
+            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Copy or download "
+            "it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
     array = np.squeeze(array)
     while array.ndim > 3:  # a stack in time or depth: the first

@@ -232,7 +232,8 @@ class _Crowd:
 
     def take(self, which) -> _Crowd:
         arrays = (self.x, self.z, self.grown, self.px, self.py, self.scale)
-        return _Crowd(*(array[which] for array in arrays), self.seated, self.aisle)
+        x, z, grown, px, py, scale = (array[which] for array in arrays)
+        return _Crowd(x, z, grown, px, py, scale, self.seated, self.aisle)
 
 
 def _light(scene: str, rng: np.random.Generator) -> Light:
@@ -434,7 +435,8 @@ def _gather(camera, x, z, seated, level, aisle, rng) -> _Crowd:
     if camera.rise:
         grown = np.maximum(grown, 0.85)
     head = camera.floor_height(z) + level * grown
-    return _Crowd(x, z, grown, *camera.project(x, head, z), seated, aisle)
+    px, py, scale = camera.project(x, head, z)
+    return _Crowd(x, z, grown, px, py, scale, seated, aisle)
 
 
 def _in_sight(crowd: _Crowd, shape: tuple[int, int], spacing: float) -> np.ndarray:
@@ -511,11 +513,11 @@ def _cast_shadows(picture, ground, camera: Camera, crowd: _Crowd, light: Light) 
 
     strength = light.direct / (light.direct + light.ambient)
     strength *= 1.0 if light.direct > 0.42 else 0.25
-    dark = np.maximum(np.float32(strength) * soft(cast, 0.03), np.float32(0.5) * soft(under, 0.1))
-    dark = np.asarray(Image.fromarray(dark).resize((width, height), Image.Resampling.BILINEAR))
+    shadow = np.maximum(np.float32(strength) * soft(cast, 0.03), np.float32(0.5) * soft(under, 0.1))
+    shadow = np.asarray(Image.fromarray(shadow).resize((width, height), Image.Resampling.BILINEAR))
     below = np.flatnonzero(ground.any(1))
     if len(below):
-        left = 1 - ground[below[0] :] * dark[below[0] :]
+        left = 1 - ground[below[0] :] * shadow[below[0] :]
         for color in range(3):
             picture[below[0] :, :, color] *= left
 
@@ -694,8 +696,8 @@ def _inside(center: np.ndarray, side: float, shape: tuple[int, int]) -> bool:
 
 
 def _cut(picture: Image.Image, center: np.ndarray, side: float, size: int) -> np.ndarray:
-    box = (*(center - side / 2), *(center + side / 2))
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=tuple(float(edge) for edge in box)))
+    (left, top), (right, bottom) = (center - side / 2).tolist(), (center + side / 2).tolist()
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
 
 
 def write_dataset(

@@ -414,7 +414,7 @@ def _add_arm(parts: _Parts, rng, side, shoulder, width, sleeve, pose, swing, thi
         elbow, wrist = (side * 0.16, -0.08, -0.24), (-side * 0.02, 0.06, -0.42)
     else:
         elbow, wrist = (out, swing - 0.02, -0.28), (out * 1.1, 1.9 * swing + 0.05, -0.52)
-    elbow, wrist = shoulder + np.float32(elbow), shoulder + np.float32(wrist)
+    elbow, wrist = shoulder + np.array(elbow, np.float32), shoulder + np.array(wrist, np.float32)
     if sleeve == "long":
         parts.limb(shoulder, elbow, 0.058 * thick, 0.048 * thick, TOP)
         parts.limb(elbow, wrist, 0.048 * thick, 0.038 * thick, TOP)
@@ -466,8 +466,8 @@ def _add_legs(
         hip = np.array([side * 0.085, 0, 0.9 + lift], np.float32)
         if seated:
             knee, ankle = (
-                hip + np.float32([side * 0.03, 0.42, 0.02]),
-                hip + np.float32([side * 0.03, 0.44, -0.42]),
+                hip + np.array([side * 0.03, 0.42, 0.02], np.float32),
+                hip + np.array([side * 0.03, 0.44, -0.42], np.float32),
             )
         else:
             knee = np.array([side * 0.095, swing * 0.8 + 0.03, 0.49], np.float32)
@@ -478,7 +478,7 @@ def _add_legs(
         parts.limb(knee, ankle, 0.058 * slack, 0.043 * slack**2, cover)
         if bottom == "shorts":
             parts.limb(hip, hip + 0.85 * (knee - hip), 0.1 * build, 0.09 * build, BOTTOM)
-        parts.ellipsoid(ankle + np.float32([side * 0.01, 0.06, -0.05]), (0.045, 0.125, 0.042), SHOES)
+        parts.ellipsoid(ankle + np.array([side * 0.01, 0.06, -0.05], np.float32), (0.045, 0.125, 0.042), SHOES)
     if bottom == "skirt" and not seated:
         hem, flare = rng.uniform(0.4, 0.62), rng.uniform(0.17, 0.24)
         parts.ellipsoid((0, 0, hem), (flare, flare * 0.85, 1.12 - hem), BOTTOM, keep=lambda x, y, z: z > 0)
@@ -518,7 +518,7 @@ def _body(shape: int, seated: bool) -> _Body:
     hand = _add_arm(parts, rng, -1, top_of_arm, shoulders, sleeve, pose, -stride * 0.7, thick)
     _add_arm(parts, rng, 1, top_of_arm, shoulders, sleeve, other, stride * 0.7, thick)
     if pose == "front" and rng.random() < 0.5:
-        parts.ellipsoid(hand + np.float32([0, 0.04, 0.03]), (0.04, 0.01, 0.075), DARK)
+        parts.ellipsoid(hand + np.array([0, 0.04, 0.03], np.float32), (0.04, 0.01, 0.075), DARK)
 
     # Bags.
     bag = rng.choice(["none", "back", "side", "hand"], p=[0.55, 0.2, 0.15, 0.1])
@@ -530,7 +530,7 @@ def _body(shape: int, seated: bool) -> _Body:
         parts.ellipsoid((shoulders + 0.05, 0.03, 0.92), (0.06, 0.14, 0.12), BAG)
         parts.limb((shoulders, 0.06, 1.0), (-0.09, 0.07, 1.43), 0.016, 0.016, BAG)
     elif bag == "hand" and not seated and pose == "hang":
-        parts.ellipsoid(hand + np.float32([0, 0, -0.2]), (0.07, 0.13, 0.16), BAG)
+        parts.ellipsoid(hand + np.array([0, 0, -0.2], np.float32), (0.07, 0.13, 0.16), BAG)
 
     turn = float(np.clip(rng.normal(0, 0.4), -1, 1))
     center = np.array([rng.normal(0, 0.01), 0.03 + abs(rng.normal(0, 0.02)), HEAD_HEIGHT + lift], np.float32)
@@ -570,14 +570,17 @@ def render_figure(
     if mirrored:
         # All arguments, in their order: the cache tells calls apart by how they are written.
         twin = render_figure(shape, yaw_step, elevation_step, scale, seated, False)
-        normal = twin.normal * np.float32([-1, 1, 1])
-        flipped = (np.ascontiguousarray(array[:, ::-1]) for array in (twin.material, normal, twin.tone))
-        kind = np.ascontiguousarray(twin.kind[:, ::-1])
-        return Figure(*flipped, kind, kind.shape[1] - twin.head_x, twin.head_y, scale)
+        turned = twin.normal * np.array([-1, 1, 1], np.float32)
+        material, normal, tone, kind = (
+            np.ascontiguousarray(array[:, ::-1]) for array in (twin.material, turned, twin.tone, twin.kind)
+        )
+        return Figure(material, normal, tone, kind, kind.shape[1] - twin.head_x, twin.head_y, scale)
     if scale < 56:  # every second pixel of the figure of twice the scale is what rendering it small would give
         twin = render_figure(shape, yaw_step, elevation_step, 2 * scale, seated, False)
-        parts = (np.ascontiguousarray(part[1::2, 1::2]) for part in (twin.material, twin.normal, twin.tone, twin.kind))
-        return Figure(*parts, (twin.head_x - 0.5) / 2, (twin.head_y - 0.5) / 2, scale)
+        material, normal, tone, kind = (
+            np.ascontiguousarray(array[1::2, 1::2]) for array in (twin.material, twin.normal, twin.tone, twin.kind)
+        )
+        return Figure(material, normal, tone, kind, (twin.head_x - 0.5) / 2, (twin.head_y - 0.5) / 2, scale)
     body = _body(shape, seated)
     canvas = _Canvas(np.deg2rad(22.5) * yaw_step, np.deg2rad(ELEVATION_STEP) * elevation_step, scale)
     at, depth, normal, part = canvas.draw(body.parts)

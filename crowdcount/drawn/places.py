@@ -103,7 +103,7 @@ _DICE = np.random.default_rng(77).random(4096).astype(np.float32)
 
 def _dice(*numbers) -> np.ndarray:
     """The same numbers give the same chance, 0 to 1, whatever the shape of the arrays."""
-    mixed = 0
+    mixed = np.zeros((), np.int32)
     for number, factor in zip(numbers, (73, 1217, 331, 2689)):
         mixed = mixed + np.asarray(number).astype(np.int32) * factor
     return _DICE.take(mixed & 4095)

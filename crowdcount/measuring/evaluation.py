@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -149,7 +150,7 @@ def evaluate(
     others = None
     if isinstance(against, (str, os.PathLike)) and os.fspath(against).lower().endswith(".csv"):
         others = uncertainty.read_counts(against)
-    options = {"sigma": sigma, "tta": tta, "progress": progress}
+    options: dict[str, Any] = {"sigma": sigma, "tta": tta, "progress": progress}
     scored = {name: _score(model, group, maps=maps, coverage=coverage, **options) for name, group in groups.items()}
     if against is not None and others is None:
         pictures = [sample for group in groups.values() for sample in group]
@@ -252,7 +253,9 @@ def _summary(groups: Sequence[_Scored], against: tuple[Mapping[str, tuple[float,
         observed=[seen for group in groups for seen in group.observed],
         coverage=float(np.mean([row["low"] <= row["true"] <= row["high"] for row in ranged])) if ranged else None,
         mean_width=float(np.mean([row["high"] - row["low"] for row in ranged])) if ranged else None,
-        against=others and uncertainty.compare_counts(true, predicted, uncertainty.counts_of(rows, others, where)),
+        against=(
+            uncertainty.compare_counts(true, predicted, uncertainty.counts_of(rows, others, where)) if others else None
+        ),
         by_label=_by_label([sample for group in groups for sample in group.samples], rows),
     )
 

@@ -83,8 +83,8 @@ def CSRNet(
         1 / INPUT_SCALE, [-mean / INPUT_SCALE for mean in IMAGENET_MEAN], name="normalization", dtype="float32"
     )(inputs)
     for layer_name, number in FRONT_END:
-        block, position = layer_name.split("_")
-        if position == "conv1" and block != "block1":
+        block, layer = layer_name.split("_")
+        if layer == "conv1" and block != "block1":
             # "same" lets a last odd row or column through: ceil, not floor.
             x = keras.layers.MaxPooling2D(2, padding="same", name=f"block{int(block[-1]) - 1}_pool", dtype=dtype)(x)
         x = Convolution(

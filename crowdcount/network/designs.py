@@ -56,5 +56,6 @@ def is_width(value: object) -> bool:
         >>> is_width(0.5), is_width("wide"), is_width(True), is_width(9)
         (True, False, False, False)
     """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value) and NARROWEST <= value <= WIDEST
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return math.isfinite(value) and NARROWEST <= value <= WIDEST

@@ -110,8 +110,8 @@ def check_network(model: keras.Model, what: str) -> None:
     Raises:
         WeightsError: if it takes or gives something else.
     """
-    if model in _checked:
-        return
+    if model in _checked or not getattr(model, "inputs", None):
+        return  # a model that is no graph of layers tells nothing before it has seen a picture
     wanted = "a crowd counter takes (batch, height, width, 3) and gives (batch, height / 8, width / 8, 1)"
     shapes = f"it takes {_shapes(model.inputs)} and gives {_shapes(model.outputs)}"
     taken, given = model.inputs[0].shape, model.outputs[0].shape
@@ -164,7 +164,7 @@ def _checked_map(density: np.ndarray, name: str) -> np.ndarray:
 def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     import keras
 
-    network = weakref.ref(model)  # the cache must not keep alive what it is the cache of
+    network: Callable[[], keras.Model] = weakref.ref(model)  # the cache must not keep alive what it is the cache of
     if keras.backend.backend() != "tensorflow":
         return lambda picture: network().predict_on_batch(picture[np.newaxis].astype(np.float32))[0, ..., 0]
 

@@ -19,18 +19,27 @@ _COLOR = "#0072B2"
 
 
 class _Facts(Protocol):
-    width: int
-    height: int
-    heads: int
-    spacing: float | None
-    crowding: float
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def heads(self) -> int: ...
+    @property
+    def spacing(self) -> float | None: ...
+    @property
+    def crowding(self) -> float: ...
 
 
 class _Described(Protocol):
-    title: str
-    pictures: list[_Facts]
-    places: np.ndarray
-    outliers: list[tuple[str, str]]
+    @property
+    def title(self) -> str: ...
+    @property
+    def pictures(self) -> Sequence[_Facts]: ...
+    @property
+    def places(self) -> np.ndarray: ...
+    @property
+    def outliers(self) -> list[tuple[str, str]]: ...
 
 
 def draw_description(description: _Described) -> Figure:
@@ -68,7 +77,7 @@ def _histogram(axes: Axes, values: Sequence[float], what: str) -> None:
         return
     above = array[array > 0]
     if len(above) and above.max() > 30 * above.min():
-        edges = np.geomspace(above.min(), above.max() * 1.001, 25)
+        edges = np.geomspace(above.min(), above.max() * 1.001, 25).tolist()
         axes.hist(np.maximum(array, above.min()), edges, color=_COLOR)  # nobody stands in the first bar
         axes.set_xscale("log")
     else:
@@ -79,7 +88,7 @@ def _histogram(axes: Axes, values: Sequence[float], what: str) -> None:
 
 def _sizes(axes: Axes, facts: Sequence[_Facts]) -> None:
     sizes, times = np.unique([(one.width, one.height) for one in facts], axis=0, return_counts=True)
-    axes.scatter(*sizes.T, s=10 + 200 * times / times.max(), color=_COLOR, alpha=0.5)
+    axes.scatter(sizes[:, 0], sizes[:, 1], s=10 + 200 * times / times.max(), color=_COLOR, alpha=0.5)
     axes.set(title="sizes", xlabel="width (pixels)", ylabel="height (pixels)")
     axes.set_xlim(0, sizes[:, 0].max() * 1.15)
     axes.set_ylim(0, sizes[:, 1].max() * 1.15)

@@ -196,11 +196,11 @@ def plot_learning(rows: Sequence[Mapping], *, title: str = "", kept: int | None 
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     losses, errors = figure.subplots(2, 1, sharex=True)
     for start, end in zip(starts, [*starts[1:], len(rows)]):  # losses of different runs may be of different crops
-        loss = [float(row["loss"]) for row in rows[start:end]]
+        loss = [float(row["loss"]) for row in rows[int(start) : int(end)]]
         losses.plot(epochs[start:end], loss, color="black", marker=".")
     for key, label, color in (("val_mae", "MAE", "#0072B2"), ("val_rmse", "RMSE", "#D55E00")):
         measured = [(epoch, float(row[key])) for epoch, row in zip(epochs, rows) if row[key] != ""]
-        errors.plot(*np.reshape(measured, (-1, 2)).T, color=color, marker="o", label=label)
+        errors.plot(*np.array(measured, float).reshape(-1, 2).T, color=color, marker="o", label=label)
     if kept is not None:
         errors.axvline(epochs[starts[-1]] + kept - 1, color="0.5", linestyle=":", label="weights kept")
     for axes in (losses, errors):

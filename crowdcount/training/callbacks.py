@@ -246,7 +246,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.done, self.total, self.epochs = done, total, epochs
         self.runs_away = RunawayWatch()
-        self.bar = None
+        self.bar: tqdm = None
 
     def on_train_begin(self, logs=None):
         terminal = sys.stderr.isatty()

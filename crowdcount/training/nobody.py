@@ -78,7 +78,7 @@ def strew(picture: np.ndarray, seed: int, thickest: float) -> np.ndarray:
     for corner, shade in zip((corners * _OVERSAMPLING).reshape(number, -1).tolist(), shades.astype(int).tolist()):
         draw.polygon(corner, fill=tuple(shade))
         cover.polygon(corner, fill=255)
-    canvas, mask = (np.asarray(image.reduce(_OVERSAMPLING), np.float32) for image in (canvas, mask))
+    fallen, hidden = (np.asarray(image.reduce(_OVERSAMPLING), np.float32) for image in (canvas, mask))
     # The canvas is black where nothing fell, so its mean over a pixel is the scraps' color times their share.
-    bare = 1 - mask[..., None] / 255
-    return np.clip(np.rint(canvas + picture * bare), 0, 255).astype(np.uint8)
+    bare = 1 - hidden[..., None] / 255
+    return np.clip(np.rint(fallen + picture * bare), 0, 255).astype(np.uint8)

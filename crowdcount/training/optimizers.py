@@ -46,15 +46,20 @@ class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
 class _LayerRates:
     """Multiplies the learning rate by `factor(layer name, "kernel" or "bias")`."""
 
+    # Keras's, of the optimizer that this stands before.
+    _trainable_variables: list[keras.Variable]
+    _get_variable_index: Callable[[object], int]
+
     def __init__(self, learning_rate, *, factor: Callable[[str, str], float], **arguments):
-        super().__init__(learning_rate, **arguments)
+        super().__init__(learning_rate, **arguments)  # type: ignore[call-arg]  # the optimizer beside it in a class
         self.factor = factor
 
     def update_step(self, gradient, variable, learning_rate):
         # TensorFlow hands over its own variable, which does not know its layer; Keras's, at the same index, does.
         keras_variable = self._trainable_variables[self._get_variable_index(variable)]
         layer, kind = keras_variable.path.split("/")[-2:]
-        super().update_step(gradient, variable, learning_rate * self.factor(layer, kind))
+        rate = learning_rate * self.factor(layer, kind)
+        super().update_step(gradient, variable, rate)  # type: ignore[misc]  # as in `__init__`
 
 
 class LayerRateSGD(_LayerRates, keras.optimizers.SGD):

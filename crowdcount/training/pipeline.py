@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -342,7 +342,8 @@ def training_dataset(
     def make(number: np.int64) -> tuple[np.ndarray, np.ndarray]:
         epoch, position = divmod(int(number), per_epoch)
         index, crop = divmod(int(order(epoch)[position]), crops.per_picture)
-        key, options = (seed, index), {}
+        key: tuple[int, ...] = (seed, index)
+        options: dict[str, Any] = {}
         if hard is not None:
             places, share = hard
             rng = np.random.default_rng([seed, int(number), 1])
@@ -351,7 +352,8 @@ def training_dataset(
                 key = (seed, index, position)  # a place may be shown more than once an epoch, never the same way
         sample = samples[index]
         picture = sample.read()
-        place = crops.place(crop, *picture.shape[:2], key, epoch, **options)
+        height, width = picture.shape[:2]
+        place = crops.place(crop, height, width, key, epoch, **options)
         kernel = sigma(sample) if callable(sigma) else sigma
         counted = sample.counted(picture.shape[:2])
         return example(picture, sample.points, place, sigma=kernel, target=target, counted=counted)

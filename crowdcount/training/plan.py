@@ -166,6 +166,7 @@ def resumed_plan(
     if found is not None and state.get("phases") not in (None, found.digest):
         changed["phases of the recipe"] = (state["phases"], found.digest)
     refuse_changes(changed)
+    assert found is not None  # another recipe is a change
     return Plan(
         found,
         state["epochs"] if epochs is None else epochs,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -113,7 +114,14 @@ def train(
         'last.weights.h5'
     """
     out = Path(out)
-    asked = {"recipe": recipe, "epochs": epochs, "design": design, "width": width, "init": init, "seed": seed}
+    asked: dict[str, Any] = {
+        "recipe": recipe,
+        "epochs": epochs,
+        "design": design,
+        "width": width,
+        "init": init,
+        "seed": seed,
+    }
     if resume:
         state = read_state(out)
         plan = resumed_plan(state, **asked)

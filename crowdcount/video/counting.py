@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,9 @@ from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import check_scale
 from crowdcount.errors import DataError, VideoError
 from crowdcount.network.loading import Model, load_network
+from crowdcount.video.decoding import Report, VideoMoment
 from crowdcount.video.files import AnnotatedVideo
-from crowdcount.video.frames import Report, VideoMoment, VideoSource, read_frames, require_av, source_name, video_path
+from crowdcount.video.frames import VideoSource, read_frames, require_av, source_name, video_path
 from crowdcount.video.results import FrameCount
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def count_video(
     timeout: float = 10.0,
     patience: float = 600.0,
     report: Report | None = None,
-) -> Iterator[FrameCount]:
+) -> Generator[FrameCount, None, None]:
     """Count the people in a video or before a camera, again and again.
 
     Frames are chosen by their times, not by their numbers: the first one, and from there the first at or
@@ -114,8 +115,8 @@ def count_video(
     require_av()
     source_name(source)  # raises for what is no source
     path = video_path(source)
-    replaced = annotated is not None and path is not None and os.path.isfile(path)
-    if replaced and os.path.realpath(annotated) == os.path.realpath(path):
+    film_path = None if annotated is None else os.path.realpath(annotated)
+    if path is not None and os.path.isfile(path) and film_path == os.path.realpath(path):
         raise DataError(f"The annotated video would replace the source, {path}. Choose another file.")
     named = read_zones(zones) if zones is not None else []
     film = None if annotated is None else AnnotatedVideo(annotated, named, report or _warn)
@@ -125,7 +126,7 @@ def count_video(
 
 
 def _counted(
-    moments: Iterator[VideoMoment],
+    moments: Generator[VideoMoment, None, None],
     film: AnnotatedVideo | None,
     every: float,
     zones: list[Zone],
@@ -133,9 +134,9 @@ def _counted(
     coverage: float,
     scale: float | None,
     smoother: _Smoother,
-) -> Iterator[FrameCount]:
+) -> Generator[FrameCount, None, None]:
     due = 0.0
-    frame = None
+    frame: FrameCount | None = None
     with film or nullcontext(), closing(moments):
         for moment in moments:
             is_due = moment.time >= due - _SLACK
@@ -146,6 +147,7 @@ def _counted(
                 if scale is None and result.count >= _SETTLED:
                     scale = result.scale
                 frame = _frame_count(moment, result, zones, smoother)
+            assert frame is not None  # the first one is due
             if film is not None:
                 film.add(moment.time, picture if is_due else moment.picture(), frame)
             if is_due:
@@ -156,11 +158,12 @@ def _counted(
 
 def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], smoother: _Smoother) -> FrameCount:
     by_zone = count_zones(result.density, zones, (result.height, result.width))
-    has_range = result.low is not None
+    ends = (result.count,) * 2 if result.low is None or result.high is None else (result.low, result.high)
+    has_range = result.low is not None and result.high is not None
     smoothed, low, high, *shares = smoother(
         moment.time,
         # A frame without a range, a dark one say, does not draw those of its neighbors to 0.
-        [result.count, *((result.low, result.high) if has_range else (result.count,) * 2), *by_zone.values()],
+        [result.count, *ends, *by_zone.values()],
     )
     return FrameCount(
         time=moment.time,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -19,10 +19,11 @@ from crowdcount.errors import DataError, VideoError
 from crowdcount.files import append_whole, atomic_path, is_stream
 from crowdcount.grid import map_shape
 from crowdcount.show.plots import add_caption, overlay
-from crowdcount.video.frames import Report
+from crowdcount.video.decoding import Report
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
+    from av.video.stream import VideoStream
 
     from crowdcount.area.zones import Zone
     from crowdcount.video.results import FrameCount
@@ -201,7 +202,8 @@ class AnnotatedVideo:
             temporary = self._stack.enter_context(atomic_path(self._path))
             self._container = av.open(str(temporary), "w")
             name = next(name for name in _ENCODERS if name in av.codecs_available)
-            self._stream = self._container.add_stream(name, rate=_NOMINAL_RATE, options=_ENCODERS[name])
+            stream = self._container.add_stream(name, rate=_NOMINAL_RATE, options=_ENCODERS[name])
+            self._stream = cast("VideoStream", stream)
             self._stream.width, self._stream.height = image.size
             self._stream.pix_fmt = "yuv420p"
             self._stream.codec_context.time_base = Fraction(1, _TICKS)
@@ -245,4 +247,4 @@ def _clock(time: float) -> str:
 def _people(frame: FrameCount) -> str:
     people = round(frame.count)
     text = f"about {people} {'person' if people == 1 else 'people'}"
-    return text if frame.low is None else f"{text} ({round(frame.low)} to {round(frame.high)})"
+    return text if frame.low is None or frame.high is None else f"{text} ({round(frame.low)} to {round(frame.high)})"

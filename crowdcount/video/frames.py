@@ -13,29 +13,29 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from fractions import Fraction
 from typing import TYPE_CHECKING
 from urllib.request import url2pathname
 
-import numpy as np
-
 from crowdcount.errors import VideoError
+from crowdcount.video.camera import Camera
+from crowdcount.video.decoding import (
+    Broken,
+    RecordingClock,
+    Report,
+    VideoMoment,
+    decoded,
+    import_av,
+    pixel_shape,
+    reason_of,
+    video_stream,
+)
 
 if TYPE_CHECKING:
-    from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
 VideoSource = str | os.PathLike | int
-Report = Callable[[str], None]
 
-# Pauses before a camera that dropped is tried again, in seconds: doubled each time, up to the longest.
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
-# A message about broken frames at most so often, in seconds of the video.
-_QUIET = 60.0
 # What a recording may lack at its end, in seconds, before it counts as cut off: its length is often an estimate.
 _LACKING = 2.0
 # How long the reader sleeps at most while it waits for a camera: on some systems a wait holds Ctrl-C back.
@@ -50,30 +50,6 @@ _DESCRIPTIONS = {"hls", "dash", "rtsp", "sdp"}
 _WEBCAMS = {"linux": ("v4l2", "/dev/video{}", {}), "darwin": ("avfoundation", "{}", {"framerate": "30"})}
 
 
-@dataclass(frozen=True, eq=False)
-class VideoMoment:
-    """A frame, not converted to a picture yet.
-
-    Args:
-        time: seconds since the first frame: by the video's own clock for a recording, by this machine's for a
-            camera.
-        clock: when a camera's frame came, with its time zone; None for a recording.
-        frame: PyAV's frame.
-        shape: how much wider than high its pixels are.
-    """
-
-    time: float
-    clock: datetime | None
-    frame: VideoFrame
-    shape: Fraction = Fraction(1)
-
-    def picture(self) -> np.ndarray:
-        """The frame as players show it, upright and with square pixels: uint8 RGB, shape (H, W, 3)."""
-        width = round(self.frame.width * self.shape)
-        picture = self.frame.to_ndarray(format="rgb24", width=width, height=self.frame.height)
-        return np.ascontiguousarray(np.rot90(picture, round(self.frame.rotation / 90)))
-
-
 def read_frames(
     source: VideoSource,
     *,
@@ -81,7 +57,7 @@ def read_frames(
     timeout: float = 10.0,
     patience: float = 600.0,
     report: Report,
-) -> Iterator[VideoMoment]:
+) -> Generator[VideoMoment, None, None]:
     """Read the frames of a video or a camera in order; damaged frames are left out and reported.
 
     Args:
@@ -98,14 +74,14 @@ def read_frames(
     Raises:
         VideoError: if PyAV is missing, the source cannot be read or has no frames, or a camera stays away.
     """
-    _import_av()
+    import_av()
     name, path = source_name(source), video_path(source)
     if path is not None:
         opened, live = _open_file(path), False
     elif _is_webcam(source):
         opened, live = _opened_in_time(lambda: _open_webcam(int(source), timeout), name, timeout), True
     else:
-        address = os.fspath(source)
+        address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         opened = _opened_in_time(lambda: _open_address(address, timeout), name, timeout)
         live = not _is_recording(opened, address)
     if not live:
@@ -119,14 +95,14 @@ def read_frames(
     def again() -> InputContainer:
         if _is_webcam(source):
             return _open_webcam(int(source), timeout)
-        address = os.fspath(source)
+        address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         container = _open_address(address, timeout)
         if _is_recording(container, address):  # of what was seen already: a broadcast ends so
             container.close()
             raise VideoError("a recording is there now")
         return container
 
-    yield from _Camera(name, opened, again, timeout, patience, report).moments(seconds)
+    yield from Camera(name, opened, again, timeout, patience, report).moments(seconds)
 
 
 def source_name(source: VideoSource) -> str:
@@ -171,20 +147,10 @@ def video_path(source: VideoSource) -> str | None:
 
 def require_av() -> None:
     """Raise a VideoError that names the extra where PyAV is missing."""
-    _import_av()
+    import_av()
 
 
 # --- Opening ------------------------------------------------------------------------------------------------
-
-
-def _import_av():
-    try:
-        import av
-    except ImportError as error:
-        raise VideoError(
-            'Videos and cameras need PyAV, which is not installed. Install it: pip install ".[video]"'
-        ) from error
-    return av
 
 
 def _is_webcam(source: VideoSource) -> bool:
@@ -207,7 +173,7 @@ def _is_recording(container: InputContainer, address: str) -> bool:
 
 
 def _open_file(path: str) -> InputContainer:
-    av = _import_av()
+    av = import_av()
     name = repr(path)
     try:
         mode = os.stat(path).st_mode
@@ -227,12 +193,12 @@ def _open_file(path: str) -> InputContainer:
         raise
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
-            f"{name} cannot be read as a video: it is of another kind, damaged or cut off ({_reason(error)})."
+            f"{name} cannot be read as a video: it is of another kind, damaged or cut off ({reason_of(error)})."
         ) from error
 
 
 def _open_address(address: str, timeout: float) -> InputContainer:
-    av = _import_av()
+    av = import_av()
     options = {"rtsp_flags": "prefer_tcp"} if address.lower().startswith("rtsp") else {}
     begun = time.monotonic()
     try:
@@ -243,13 +209,13 @@ def _open_address(address: str, timeout: float) -> InputContainer:
         if time.monotonic() - begun >= 0.9 * timeout:
             raise _no_answer(source_name(address), timeout) from error
         raise VideoError(
-            f"{source_name(address)} cannot be opened: {_reason(error)}. Check the address, the user name "
+            f"{source_name(address)} cannot be opened: {reason_of(error)}. Check the address, the user name "
             "and the password, and that the camera is on."
         ) from error
 
 
 def _open_webcam(number: int, timeout: float) -> InputContainer:
-    av = _import_av()
+    av = import_av()
     if sys.platform not in _WEBCAMS:
         raise VideoError(
             f"Webcam {number} cannot be opened: on this system ({sys.platform}) webcams are not read. Give "
@@ -260,7 +226,7 @@ def _open_webcam(number: int, timeout: float) -> InputContainer:
         return av.open(address.format(number), format=driver, container_options=options, timeout=timeout)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
-            f"Webcam {number} ({address.format(number)}) cannot be opened: {_reason(error)}. Check that it "
+            f"Webcam {number} ({address.format(number)}) cannot be opened: {reason_of(error)}. Check that it "
             "is plugged in, that no other program uses it, and its number: the first is 0."
         ) from error
 
@@ -293,86 +259,40 @@ def _no_answer(name: str, timeout: float) -> VideoError:
     )
 
 
-def _reason(error: Exception) -> str:
-    if type(error).__name__ == "ExitError":  # what PyAV raises at the end of its time limit
-        return "nothing came for too long"
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _video_stream(container: InputContainer, name: str) -> VideoStream:
-    from av.stream import Disposition
-
-    # Music files hold the picture of their cover as a video of one frame.
-    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    if not streams:
-        raise VideoError(f"{name} holds no video.")
-    return streams[0]
-
-
 # --- Reading ------------------------------------------------------------------------------------------------
 
 
-class _Broken:
-    """Counts the frames that cannot be decoded, and tells of them now and then."""
-
-    def __init__(self, name: str, report: Report):
-        self._name, self._report = name, report
-        self._count = 0
-        self._next = 0.0
-
-    def add(self) -> None:
-        self._count += 1
-
-    def tell(self, moment: float, *, last: bool = False) -> None:
-        if self._count and (last or moment >= self._next):
-            frames = "1 broken frame" if self._count == 1 else f"{self._count} broken frames"
-            self._report(f"{self._name}: {frames} skipped before {moment:.1f} s.")
-            self._count, self._next = 0, moment + _QUIET
-
-
-def _decoded(container: InputContainer, stream: VideoStream, broken: _Broken) -> Iterator[VideoFrame]:
-    """Frames that are whole. What ends the stream other than its end is raised."""
-    av = _import_av()
-    for packet in container.demux(stream):
-        try:
-            frames = packet.decode()
-        except av.InvalidDataError:
-            broken.add()
-            continue
-        for frame in frames:
-            if frame.is_corrupt:
-                broken.add()
-            else:
-                yield frame
-
-
 def _recording(container: InputContainer, name: str, report: Report) -> Iterator[VideoMoment]:
-    av = _import_av()
-    stream = _video_stream(container, name)
+    av = import_av()
+    stream = video_stream(container, name)
     stream.thread_type = "AUTO"
-    shape = _pixel_shape(stream)
-    broken = _Broken(name, report)
-    clock = _RecordingClock(stream, name)
+    shape = pixel_shape(stream)
+    broken = Broken(name, report)
+    clock = RecordingClock(stream, name)
     now = longest = 0.0
     reason = None
     seen = 0
     try:
-        for frame in _decoded(container, stream, broken):
+        for frame in decoded(container, stream, broken):
             before, now = now, clock.read(frame)
             longest = max(longest, now - before)
             seen += 1
             broken.tell(now)
             yield VideoMoment(now, None, frame, shape)
     except (av.FFmpegError, OSError) as error:
-        reason = _reason(error)
+        reason = reason_of(error)
     broken.tell(now, last=True)
     if not seen:
         raise VideoError(
             f"{name} has no frame that can be read{f' ({reason})' if reason else ''}. It is empty, damaged "
             "or cut off: record or copy it again."
         )
-    whole = _declared_length(container, stream)
-    lacking = max(_LACKING, 0.05 * whole)
+    if stream.frames and seen >= stream.frames and not reason:
+        return  # all of them: the last one may be shown for long
+    # Where the stream does not say when it begins its length counts from 0.
+    whole = _declared_length(container, stream) - (clock.start if stream.start_time is None else 0.0)
+    # The last frame lasts as long as others do: of a time-lapse, seconds.
+    lacking = max(_LACKING, 0.05 * whole, 1.5 * longest)
     if seen < stream.frames:
         # Not enough by itself: AVI counts pauses as frames, and a phone hides those that were trimmed away.
         lacking = min(lacking, 2 * longest)
@@ -384,154 +304,8 @@ def _recording(container: InputContainer, name: str, report: Report) -> Iterator
 def _declared_length(container: InputContainer, stream: VideoStream) -> float:
     """How many seconds the header says that the video lasts, 0 where it does not."""
     if container.format.name in _DESCRIPTIONS:  # it knows of the whole, its streams do not
-        return (container.duration or 0) / _import_av().time_base
+        return (container.duration or 0) / import_av().time_base
     # Of an AVI that is cut off FFmpeg shortens the duration with the file. Its frames are the header's own, and last
     # a tick of its clock each.
     ticks = stream.frames if container.format.name == "avi" else 0
     return float((ticks or stream.duration or 0) * (stream.time_base or 0))
-
-
-class _RecordingClock:
-    """Seconds since the beginning, growing from frame to frame whatever the file's own times do.
-
-    Files joined from several begin again in the middle, and raw streams have no times at all: there the frame
-    rate tells how far apart two frames are.
-    """
-
-    def __init__(self, stream: VideoStream, name: str):
-        self._name = name
-        self._rate = stream.average_rate or stream.guessed_rate
-        self._start: float | None = None
-        if stream.start_time is not None and stream.time_base:
-            self._start = float(stream.start_time * stream.time_base)
-        self._shift = 0.0
-        self._last: float | None = None
-
-    def read(self, frame: VideoFrame) -> float:
-        if frame.pts is None:
-            now = 0.0 if self._last is None else self._last + self._step()
-        else:
-            if self._start is None:
-                self._start = frame.time
-            now = frame.time - self._start + self._shift
-            if self._last is None:
-                now = max(0.0, now)
-            elif now <= self._last:
-                self._shift += self._last + self._step() - now
-                now = self._last + self._step()
-        self._last = now
-        return now
-
-    def _step(self) -> float:
-        if not self._rate:
-            raise VideoError(
-                f"{self._name} tells neither when its frames were taken nor how many there are a second (0 "
-                "frames per second). Convert it first, as with: ffmpeg -r 25 -i VIDEO converted.mp4"
-            )
-        return float(1 / self._rate)
-
-
-def _pixel_shape(stream: VideoStream) -> Fraction:
-    shape = stream.sample_aspect_ratio
-    # Files that know nothing of it write 0; what is far from 1 is a mistake, not a lens.
-    return shape if shape and Fraction(1, 4) <= shape <= 4 else Fraction(1)
-
-
-class _Camera:
-    """A camera, read by a thread of its own that connects again where it drops."""
-
-    def __init__(
-        self,
-        name: str,
-        opened: InputContainer,
-        again: Callable[[], InputContainer],
-        timeout: float,
-        patience: float,
-        report: Report,
-    ):
-        self._name, self._timeout, self._patience, self._report = name, timeout, patience, report
-        self._opened: InputContainer | None = opened
-        self._again = again
-        self._news = threading.Condition()
-        self._stop = threading.Event()
-        # What the thread hands over, under the lock of `_news`.
-        self._newest: tuple[float, VideoMoment] | None = None
-        self._dropped: str | None = None
-        self._seen = False
-        self._messages: list[str] = []
-
-    def moments(self, seconds: float | None) -> Iterator[VideoMoment]:
-        thread = threading.Thread(target=self._read, name=f"frames of {self._name}", daemon=True)
-        thread.start()
-        last = time.monotonic()
-        first: float | None = None
-        away = False
-        try:
-            while True:
-                with self._news:
-                    if self._newest is None:
-                        self._news.wait(_NAP)
-                    newest, self._newest = self._newest, None
-                    dropped = self._dropped
-                    messages, self._messages = self._messages, []
-                for message in messages:
-                    self._report(message)
-                now = time.monotonic()
-                if first is not None and seconds is not None and (newest or (now,))[0] - first >= seconds:
-                    return
-                if newest is not None:
-                    arrived, moment = newest
-                    if away:
-                        self._report(f"{self._name}: back after {arrived - last:.0f} s.")
-                        away = False
-                    last = arrived
-                    first = arrived if first is None else first
-                    yield VideoMoment(arrived - first, moment.clock, moment.frame, moment.shape)
-                elif first is None:
-                    if dropped is not None:
-                        raise VideoError(f"{self._name} gives no frames: {dropped}.")
-                    if now - last > self._timeout:
-                        raise VideoError(f"{self._name} gives no frames within {self._timeout:g} s.")
-                elif now - last > self._patience:
-                    raise VideoError(f"{self._name} dropped and did not come back within {self._patience:g} s.")
-                elif dropped is not None and not away:
-                    self._report(f"{self._name}: dropped ({dropped}). Connecting again.")
-                    away = True
-        finally:
-            self._stop.set()
-            thread.join(1.0)  # it may hang in a call that only ends with its time limit; it holds nothing
-
-    def _read(self) -> None:
-        """The thread: connect, hand over frames, connect again."""
-        pause = _FIRST_PAUSE
-        while not self._stop.is_set():
-            reason = "the stream ended"
-            try:
-                container, self._opened = self._opened or self._again(), None
-                with container:
-                    stream = _video_stream(container, self._name)
-                    shape = _pixel_shape(stream)
-                    begun = time.monotonic()
-                    broken = _Broken(self._name, self._message)
-                    for frame in _decoded(container, stream, broken):
-                        now = time.monotonic()
-                        broken.tell(now - begun)
-                        pause = _FIRST_PAUSE
-                        moment = VideoMoment(0.0, datetime.now().astimezone(), frame, shape)
-                        with self._news:
-                            self._newest, self._dropped = (now, moment), None
-                            self._news.notify()
-                        if self._stop.is_set():
-                            return
-            except Exception as error:
-                # Whatever it is, the camera may be back: the limit is the reader's patience.
-                reason = _reason(error).rstrip(".")
-            with self._news:
-                self._dropped = reason
-                self._news.notify()
-            self._stop.wait(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def _message(self, text: str) -> None:
-        with self._news:
-            self._messages.append(text)

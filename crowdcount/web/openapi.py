@@ -18,6 +18,7 @@ _RECORD = {
         "coverage": {**_NUMBER, "description": "share of the ranges that hold the truth"},
         "width": {**_WHOLE, "description": "pixels of the upright picture"},
         "height": {**_WHOLE, "description": "pixels of the upright picture"},
+        "scale": {**_NUMBER, "description": "the picture was counted at so many times its size"},
         "model": _TEXT,
         "seconds": _NUMBER,
         "warnings": {"type": "array", "items": _TEXT, "description": "reasons to doubt the count"},

@@ -19,8 +19,9 @@ def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
         entry = pile.entry(image.get("name"), where, once=True)
         if entry is None:
             continue
-        if image.get("subset", "").lower() in ("train", "val", "test"):
-            entry.split = image.get("subset").lower()
+        subset = image.get("subset", "").lower()
+        if subset in ("train", "val", "test"):
+            entry.split = subset
         for shape in image:
             _add(shape, entry, where, pile)
     return pile.records()
@@ -36,7 +37,8 @@ def _add(shape: ElementTree.Element, entry: Entry, where: str, pile: Pile) -> No
             left, top, right, bottom = numbers(shape.attrib, "xtl", "ytl", "xbr", "ybr")
             places = [middle(left, top, right - left, bottom - top)]
         elif shape.tag == "ellipse":
-            places = [numbers(shape.attrib, "cx", "cy")]
+            x, y = numbers(shape.attrib, "cx", "cy")
+            places = [(x, y)]
         else:
             raise NoHead("only points, boxes and ellipses mark a head")
     except NoHead as error:

@@ -13,7 +13,7 @@ from crowdcount.data.exports.entries import UNITS, Options, Pile
 from crowdcount.data.exports.table import decoded, read_table
 from crowdcount.data.records import Record, Report, files_by_number
 
-_JSON = (
+_JSON: tuple[tuple[Callable[[object], bool], Callable[..., list[Record]]], ...] = (
     (via.is_via, via.read_json),
     (labelme.is_labelme, labelme.read),
     (coco.is_coco, coco.read),

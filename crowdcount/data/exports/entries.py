@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeGuard
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
@@ -230,7 +231,7 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) and "_" not in text else None
 
 
-def is_finite_number(value: object) -> bool:
+def is_finite_number(value: object) -> TypeGuard[float]:
     """Whether a value of a JSON file is a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False

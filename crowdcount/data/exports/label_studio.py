@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import TypeGuard
 
 from crowdcount.data.exports.entries import Entry, Pile
 from crowdcount.data.exports.shapes import NoHead, middle, numbers
@@ -30,7 +31,7 @@ def is_minimal(content: object) -> bool:
     )
 
 
-def _all_objects(content: object) -> bool:
+def _all_objects(content: object) -> TypeGuard[list[dict]]:
     return isinstance(content, list) and bool(content) and all(isinstance(item, dict) for item in content)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def _read_regions(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
         entry.described = {str(key): str(value) for key, value in labels.items()}
 
 
-def _box(box: object) -> tuple[float, float, float, float]:
+def _box(box: Any) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of a box, given as these or by its corners.
 
     Raises:

@@ -38,10 +38,10 @@ def numbers(shape: Mapping, *names: str) -> list[float]:
     """
     values = []
     for name in names:
-        value = shape.get(name)
-        value = number(value) if isinstance(value, str) else float(value) if is_finite_number(value) else None
+        given = shape.get(name)
+        value = number(given) if isinstance(given, str) else float(given) if is_finite_number(given) else None
         if value is None:
-            raise NoHead(f"{name} should be a finite number, received {short(shape.get(name))}")
+            raise NoHead(f"{name} should be a finite number, received {short(given)}")
         values.append(value)
     return values
 
@@ -53,7 +53,9 @@ def pair(point: object) -> tuple[float, float]:
         NoHead: if it is none.
     """
     if isinstance(point, Mapping):
-        return tuple(numbers({str(key).lower(): value for key, value in point.items()}, "x", "y"))
+        x, y = numbers({str(key).lower(): value for key, value in point.items()}, "x", "y")
+        return x, y
     if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != 2:
         raise NoHead(f"a point should be two finite numbers, received {short(point)}")
-    return tuple(numbers({"x": point[0], "y": point[1]}, "x", "y"))
+    x, y = numbers({"x": point[0], "y": point[1]}, "x", "y")
+    return x, y

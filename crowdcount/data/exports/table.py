@@ -221,8 +221,9 @@ class _Table:
             entry.empty = entry.empty or where
 
     def _read_head(self, texts: list[str], label: str | None, entry: Entry, where: str) -> None:
-        numbers = [self.number(text) for text in texts]
-        if None in numbers:
+        read = [self.number(text) for text in texts]
+        numbers = [number for number in read if number is not None]
+        if len(numbers) < len(read):
             wanted = "x and y" if len(texts) == 2 else "the sides of a box"
             empty = "both" if len(texts) == 2 else "all"
             received = ", ".join(map(repr, texts))
@@ -236,14 +237,17 @@ class _Table:
                 self._report(f"{where}: the box ends before it begins. Received {', '.join(texts)}.")
                 return
             numbers = [(left + right) / 2, (top + bottom) / 2]
-        entry.add(*numbers, label or None)
+        x, y = numbers
+        entry.add(x, y, label or None)
 
     def _read_ignored(self, text: str, entry: Entry, where: str) -> None:
-        sides = [self.number(side) for side in text.split()]
-        if len(sides) != 4 or None in sides or sides[2] < sides[0] or sides[3] < sides[1]:
+        read = [self.number(side) for side in text.split()]
+        sides = [side for side in read if side is not None]
+        if len(read) != 4 or len(sides) != 4 or sides[2] < sides[0] or sides[3] < sides[1]:
             self._report(f"{where}: ignore should be a box: left top right bottom, spaces between. Received {text!r}.")
         else:
-            entry.ignore.append(tuple(sides))
+            left, top, right, bottom = sides
+            entry.ignore.append((left, top, right, bottom))
 
     def check_empty(self) -> None:
         """Report pictures that hold nobody in one row and somebody in another."""

@@ -66,15 +66,15 @@ def _add(shape: object, attributes: object, entry: Entry, where: str, pile: Pile
     shape = shape if isinstance(shape, Mapping) else {}
     try:
         if shape.get("name") in ("point", "circle", "ellipse"):
-            place = numbers(shape, "cx", "cy")
+            x, y = numbers(shape, "cx", "cy")
         elif shape.get("name") == "rect":
-            place = middle(*numbers(shape, "x", "y", "width", "height"))
+            x, y = middle(*numbers(shape, "x", "y", "width", "height"))
         else:
             raise NoHead("only points, circles, ellipses and rectangles mark a head")
     except NoHead as error:
         pile.report(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(shape))}.")
         return
-    entry.add(*place, _label(attributes))
+    entry.add(x, y, _label(attributes))
 
 
 def _label(attributes: object) -> str | None:

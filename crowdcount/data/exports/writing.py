@@ -65,7 +65,8 @@ def _write_json(records: Sequence[Record], out: Path) -> None:
 def _write_coco(records: Sequence[Record], out: Path) -> None:
     """A keypoint a head, with a box of one pixel around it; boxes to ignore as crowds."""
     with_split = _whole_split(records)
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
 
     def add(**fields) -> None:
         annotations.append({"id": len(annotations) + 1, "image_id": len(images), "category_id": 1, **fields})

@@ -58,7 +58,7 @@ def _heads(boxes: list[dict]) -> tuple[np.ndarray, np.ndarray]:
         elif attributes.get("ignore") != 1:
             left, top, width, height = map(float, box["hbox"])
             heads.append([left + width / 2, top + height / 2])
-    points, boxes = np.reshape(heads, (-1, 2)), np.reshape(ignored, (-1, 4))
-    if not (np.isfinite(points).all() and np.isfinite(boxes).all()):
+    points, areas = np.reshape(heads, (-1, 2)), np.reshape(ignored, (-1, 4))
+    if not (np.isfinite(points).all() and np.isfinite(areas).all()):
         raise ValueError("a box is not finite")
-    return points, boxes
+    return points, areas

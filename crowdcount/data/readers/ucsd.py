@@ -31,8 +31,9 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
     if half == "val":
         return None
     frames, truths = _place(folder, _FRAMES, "vidf1_33_*.y"), _points_of(folder)
+    assert frames is not None and truths is not None  # as `is_here` has found
     mask = truths / "vidf1_33_roi_mainwalkway.mat"
-    roi = Region(file=mask, read=_mask)
+    roi: Region | None = Region(file=mask, read=_mask)
     if not mask.is_file():
         report(mask, "the region of interest is missing; counted is inside it only.")
         roi = None

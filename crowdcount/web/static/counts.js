@@ -2,7 +2,7 @@
 import { cell } from "./dom.js";
 
 const THUMBNAIL = 400; // longest side in a report
-const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "model", "seconds", "warnings", "error"];
+const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds", "warnings", "error"];
 const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib|tiff?|gif|avif|jp2|ppm|pgm|hei[cf])$/i;
 
 // Whether a file of a folder is a picture, by its name; hidden ones are none.
