@@ -273,7 +273,7 @@ def test_result_whose_picture_has_gone_shows_its_text(rng, tmp_path):
     path = tmp_path / "square.png"
     Image.fromarray(picture(rng)).save(path)
     result = CountResult(12.0, np.zeros((9, 13), np.float32), "square.png", 101, 70, "m", 0.1, source=str(path))
-    assert result._repr_png_().startswith(b"\x89PNG")
+    assert result._repr_png_()[0].startswith(b"\x89PNG") and "about 12 people" in result._repr_png_()[1]["alt"]
     Image.fromarray(picture(rng, 50, 101)).save(path)  # a camera's newest picture takes the place of the last
     assert result._repr_png_() is None
     with pytest.raises(PictureError, match="was 101x70 pixels .* is 101x50 now"):
@@ -403,17 +403,17 @@ def test_result_from_a_relative_path_is_shown_from_any_folder(model, rng, tmp_pa
 
 
 def test_notebook_picture_is_a_png_of_bounded_size(rng):
-    shown = Image.open(io.BytesIO(result_of(np.zeros((25, 375), np.float32), picture(rng, 200, 3000))._repr_png_()))
+    shown = Image.open(io.BytesIO(result_of(np.zeros((25, 375), np.float32), picture(rng, 200, 3000))._repr_png_()[0]))
     assert shown.format == "PNG"
     assert shown.width == 1024
 
 
 def test_notebook_picture_writes_the_range_and_the_warnings_below(rng):
     density, array = np.zeros((25, 75), np.float32), picture(rng, 200, 600)
-    plain = Image.open(io.BytesIO(result_of(density, array)._repr_png_()))
+    plain = Image.open(io.BytesIO(result_of(density, array)._repr_png_()[0]))
     ranged = dict(low=0.0, high=12.0, coverage=0.9)
     warned = result_of(density, array, warnings=["The picture is very dark."], **ranged)
-    shown = Image.open(io.BytesIO(warned._repr_png_()))
+    shown = Image.open(io.BytesIO(warned._repr_png_()[0]))
     assert shown.height > plain.height
     # The range makes the first line longer.
     assert np.array(shown)[205:225].sum() > np.array(plain)[205:225].sum()

@@ -227,8 +227,11 @@ class CountResult:
         size = f"{self.width}x{self.height}"
         return f"{self._people()} in {self._label()} ({size}), model {self.model}, {self.seconds:.1f} s"
 
-    def _repr_png_(self) -> bytes | None:
-        """What Jupyter shows: overlay, count, range and warnings; text alone where the picture has gone."""
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]] | None:
+        """What Jupyter shows: overlay, count, range and warnings, and their words for who cannot see it.
+
+        None, and so text alone, where the picture has gone.
+        """
         from PIL import Image
 
         try:
@@ -237,7 +240,7 @@ class CountResult:
             return None
         buffer = io.BytesIO()
         Image.fromarray(shown).save(buffer, format="PNG")
-        return buffer.getvalue()
+        return buffer.getvalue(), {"alt": f"Heat map over the picture: {self!r}"}
 
     def _picture(self) -> np.ndarray:
         """The picture again; its file may have been replaced meanwhile."""
