@@ -171,7 +171,7 @@ def one_picture(rank: int, row: dict, sample: Sample, trained: Sequence[float], 
     yield from (f"### {rank}. {row['picture']}", "")
     yield f"- {abs(row['error']):.0f} too {word}: {row['predicted']:.0f} counted of {row['true']} ({error_share(row)})."
     yield f"- The {QUARTERS[at].name} quarter holds {share:.0%} of the quarters' errors: {there}."
-    yield f"- {row['density']:,.0f} people a megapixel, more than in {denser:.0%} of both parts' training pictures."
+    yield f"- {row['density']:,.0f} people a megapixel, more than in {denser:.0%} of the training pictures."
     if sample.count > 1:
         apart = np.median(cKDTree(sample.points).query(sample.points, 2)[0][:, 1])
         yield f"- From a head to the next: {apart:.1f} pixels in the median."

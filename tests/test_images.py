@@ -750,7 +750,7 @@ def test_every_listed_suffix_is_one_that_pillow_reads_or_heic():
     known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     # Told one by one rather than left out of a total: see PICTURE_SUFFIXES.
     optional = {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
-    optional |= {".insp", ".pjpeg"} | (set() if features.check("avif") else {".avif"})
+    optional |= {".insp", ".mpo", ".pjpeg"} | (set() if features.check("avif") else {".avif"})
     assert PICTURE_SUFFIXES - optional <= known
     assert all(Path("x" + suffix.lower()).suffix == suffix for suffix in PICTURE_SUFFIXES)
 

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from PIL import Image
 pytest.importorskip("uvicorn", reason="the pages need pip install '.[app]'")
 pytest.importorskip("playwright.sync_api", reason="driving a browser needs pip install playwright")
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from crowdcount import count, count_zones, load_dataset, read_zones
 from crowdcount.annotating.desk import Desk
@@ -43,18 +42,6 @@ def serving(app):
     finally:
         server.should_exit = True
         thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("there is no Chromium here (apt-get install chromium)")
-    with sync_playwright() as driver:
-        # Containers run as root, where Chromium's own sandbox does not work.
-        running = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
