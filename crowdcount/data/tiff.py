@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import BinaryIO
 
 import numpy as np
@@ -11,6 +12,8 @@ from crowdcount.errors import PictureError
 
 _BITS_TAG, _SAMPLES_TAG = 258, 277
 _MOST_PAGES = 64
+# Four bands of the largest picture that is read.
+_MOST_SAMPLES = 1_000_000_000
 
 
 def is_rare(image: Image.Image) -> bool:
@@ -32,11 +35,16 @@ def read_rare(file: BinaryIO, name: str) -> np.ndarray:
     """
     import tifffile
 
+    logging.getLogger("tifffile").disabled = True  # what is wrong is told by the error
     file.seek(0)
     try:
         with tifffile.TiffFile(file) as tiff:
             series = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
+            if not 0 < int(np.prod(series.shape)) <= _MOST_SAMPLES:
+                raise ValueError(f"an array of shape {series.shape}")
             array = series.asarray()
+        if not array.size:
+            raise ValueError("no samples")
     except Exception as error:  # tifffile raises whatever its decoders met
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PictureError(
