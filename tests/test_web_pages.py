@@ -141,6 +141,16 @@ def test_from_a_dropped_picture_to_number_zone_table_and_report(page, app, photo
     assert "square.png" in report and "stage, left" in report and "data:image/jpeg" in report
 
 
+def test_a_photo_that_comes_before_the_page_is_ready_is_counted(page, app, photo):
+    held = []
+    page.route("**/texts", lambda route: held.append(route))
+    page.goto(app)
+    page.set_input_files("#files", str(photo))
+    page.wait_for_timeout(200)
+    held[0].continue_()
+    expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+
+
 def test_a_file_that_is_no_picture_is_told_and_the_next_one_counted(page, app, photo, tmp_path, weights):
     (tmp_path / "notes.png").write_text("no picture")
     page.goto(app)

@@ -6,6 +6,39 @@ import { Zones, COLORS } from "./zones.js";
 import { Counts, drawHeat, isPicture } from "./counts.js";
 
 const $ = (id) => document.getElementById(id);
+
+// --- Photos in ------------------------------------------------------------------------------------------------
+// These listeners stand before anything is fetched: a photo that comes early waits until the page is ready.
+
+let start;
+const ready = new Promise((resolve) => (start = resolve));
+const take = async (files) => {
+  const pictures = [...files]; // a field's list empties with the field
+  await ready;
+  add(pictures);
+};
+
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("over");
+});
+document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("over"));
+document.addEventListener("drop", async (event) => {
+  event.preventDefault();
+  document.body.classList.remove("over");
+  take(await dropped(event.dataTransfer));
+});
+document.addEventListener("paste", (event) => take(event.clipboardData.files));
+for (const id of ["choose", "more"]) $(id).addEventListener("click", () => $("files").click());
+$("choose-folder").addEventListener("click", () => $("folder").click());
+$("files").addEventListener("change", () => (take($("files").files), ($("files").value = "")));
+$("folder").addEventListener("change", () => (take([...$("folder").files].filter(isPicture)), ($("folder").value = "")));
+$("example").addEventListener("click", async () => {
+  await ready;
+  const picture = await (await fetch("/example.jpg")).blob();
+  add([new File([picture], `${t("example_name")}.jpg`, { type: "image/jpeg" })]);
+});
+
 const texts = new Texts(await (await fetch("/texts")).json());
 const { models } = await (await fetch("/api/models")).json();
 const t = (key, values) => texts.t(key, values);
@@ -37,10 +70,7 @@ function paintHeat(context) {
   context.restore();
 }
 
-// --- Photos in ------------------------------------------------------------------------------------------------
-
-function add(files) {
-  const pictures = [...files];
+function add(pictures) {
   if (!pictures.length) return;
   $("welcome").hidden = true;
   $("work").hidden = false;
@@ -66,26 +96,6 @@ async function dropped(transfer) {
   for (const entry of entries) await take(entry, false);
   return files;
 }
-
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("over");
-});
-document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("over"));
-document.addEventListener("drop", async (event) => {
-  event.preventDefault();
-  document.body.classList.remove("over");
-  add(await dropped(event.dataTransfer));
-});
-document.addEventListener("paste", (event) => add([...event.clipboardData.files]));
-for (const id of ["choose", "more"]) $(id).addEventListener("click", () => $("files").click());
-$("choose-folder").addEventListener("click", () => $("folder").click());
-$("files").addEventListener("change", () => (add($("files").files), ($("files").value = "")));
-$("folder").addEventListener("change", () => (add([...$("folder").files].filter(isPicture)), ($("folder").value = "")));
-$("example").addEventListener("click", async () => {
-  const picture = await (await fetch("/example.jpg")).blob();
-  add([new File([picture], `${t("example_name")}.jpg`, { type: "image/jpeg" })]);
-});
 
 // --- One picture ----------------------------------------------------------------------------------------------
 
@@ -314,3 +324,4 @@ $("language").addEventListener("change", () => (texts.keep($("language").value),
 $("model").addEventListener("change", () => (counts.use($("model").value), shown && show()));
 speak();
 document.body.classList.remove("waiting");
+start();
