@@ -14,6 +14,8 @@ from crowdcount.data.images import Source
 from crowdcount.errors import DataError
 
 _ZONE, _PER_M2, _LEVEL = "zone ", "per m2 ", "level "
+# Files of before pictures were counted at a size that is searched for: all are counted at their own.
+_ADDED = {"scale": "1.0"}
 
 
 class CountsFile:
@@ -27,7 +29,11 @@ class CountsFile:
         settings: column -> what the counts in the file must have there to be gone on with. Those that are no column of
             every picture's get one behind the zones.
 
-    Its `pictures` is how many rows it has.
+    Its `pictures` is how many rows it has. Until `close` no other run can write the file.
+
+    Raises:
+        DataError: if the file is to be gone on with and is no such table, or holds counts of other settings.
+        CrowdCountError: if another run is writing it, or it cannot be written.
     """
 
     def __init__(
@@ -48,10 +54,11 @@ class CountsFile:
             columns += [f"{_LEVEL}{use} {name}" for use in SERVICE_LEVELS for name in zones]
         self._constants = {column: value for column, value in settings.items() if column not in COLUMNS}
         columns += self._constants
-        self._table = (GrowingTable if resume else Table)(path, columns)
+        self._table = GrowingTable(path, columns, _ADDED) if resume else Table(path, columns)
         for row in self._table.rows:
             for column, value in settings.items():
                 if row[column] not in ("", value):
+                    self.close()
                     raise DataError(
                         f"{path} holds counts with the {column} {row[column]}; this run has {value}. Name "
                         f"another file, or the same {column}."
