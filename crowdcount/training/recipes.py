@@ -143,8 +143,8 @@ _WIDE = Phase(
     optimizer=_adam(2e-5, average=0.99),
 )
 
-# Pictures nearly as they come, a tenth of them soft. Batches of 2 at nearly the same rate threw trained weights back in their first epoch, and
-# six did not make up for it (docs/recipe.md).
+# Pictures nearly as they come, a tenth of them soft. Batches of 2 at nearly the same rate threw trained weights back in
+# their first epoch, and six did not make up for it (docs/recipe.md).
 _CLEAR = Phase(
     name="clear",
     crops=RandomCrops(256, scale=(0.8, 1.25), blank=0.02, gamma=(0.85, 1.2), gray=0.05, clutter=0.03, soft=0.1),
