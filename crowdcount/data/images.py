@@ -24,6 +24,7 @@ from PIL import Image, UnidentifiedImageError
 from crowdcount.data.samples import to_uint8, used_bits
 from crowdcount.data.tiff import is_rare, largest_page, read_rare
 from crowdcount.errors import PictureError
+from crowdcount.files import natural
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
 
@@ -168,7 +169,7 @@ def picture_size(source: Source) -> tuple[int, int]:
 
 
 def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Path]:
-    """The pictures in a folder, by their suffix, sorted by path.
+    """The pictures in a folder, by their suffix, sorted by path; numbers in names by their size.
 
     Hidden files and folders (names that start with a dot, among them macOS's `._` companions) are left out. A
     link that leads nowhere is listed, so that reading it reports it; links to folders are not followed.
@@ -187,10 +188,10 @@ def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Pa
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> for name in ("b.JPG", "a.png", "notes.txt"):
+        >>> for name in ("IMG_303.JPG", "IMG_32.png", "notes.txt"):
         ...     (folder / name).touch()
         >>> [path.name for path in list_pictures(folder)]
-        ['a.png', 'b.JPG']
+        ['IMG_32.png', 'IMG_303.JPG']
     """
     folder = Path(folder)
 
@@ -207,7 +208,7 @@ def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Pa
     for parent, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         found += [Path(parent, name) for name in files if not name.startswith(".") and _is_picture(parent, name)]
-    return sorted(found)
+    return sorted(found, key=natural)
 
 
 def _is_picture(folder: str, name: str) -> bool:
