@@ -48,7 +48,7 @@ def draw_contours(picture: np.ndarray, density: np.ndarray) -> np.ndarray:
     image = Image.fromarray(picture)
     drawing, width = ImageDraw.Draw(image), max(2, max(picture.shape[:2]) // 500)
     for color, level in zip(_colors(np.array(_LEVELS)), lines, strict=True):
-        for line in level:
+        for line in filter(len, level):
             points = [(float(x), float(y)) for x, y in line]
             drawing.line(points, "white", 2 * width + 1, joint="curve")  # to be seen on any ground
             drawing.line(points, tuple(color.tolist()), width, joint="curve")
