@@ -90,6 +90,8 @@ def taken_at(source: Source | None) -> datetime | None:
         return None
     try:
         with quiet_pillow(), opened(source) as (image, _):
+            if isinstance(image, np.ndarray):  # a rare TIFF
+                return None
             text = _exif_of(image).get_ifd(_BLOCK).get(_TAKEN)
         taken = datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except Exception:  # on damaged tags Pillow raises nearly anything, and the picture itself may be fine

@@ -20,6 +20,7 @@ from crowdcount.data.opening import Source, check_size, decoding, looked_from, o
 from crowdcount.data.samples import to_uint8, used_bits
 from crowdcount.data.tiff import largest_page
 from crowdcount.errors import PictureError
+from crowdcount.files import natural
 
 #: Width times height above which a file is taken for a decompression bomb. The largest phone cameras take 200
 #: megapixels; a picture of this size needs about 2 GB while it is read.
@@ -133,7 +134,7 @@ def picture_size(source: Source) -> tuple[int, int]:
 
 
 def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Path]:
-    """The pictures in a folder, by their suffix, sorted by path.
+    """The pictures in a folder, by their suffix, sorted by path; numbers in names by their size.
 
     Hidden files and folders (names that start with a dot, among them macOS's `._` companions) are left out. A
     link that leads nowhere is listed, so that reading it reports it; links to folders are not followed.
@@ -152,10 +153,10 @@ def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Pa
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> for name in ("b.JPG", "a.png", "notes.txt"):
+        >>> for name in ("IMG_303.JPG", "IMG_32.png", "notes.txt"):
         ...     (folder / name).touch()
         >>> [path.name for path in list_pictures(folder)]
-        ['a.png', 'b.JPG']
+        ['IMG_32.png', 'IMG_303.JPG']
     """
     folder = Path(folder)
 
@@ -172,7 +173,7 @@ def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Pa
     for parent, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         found += [Path(parent, name) for name in files if not name.startswith(".") and _is_picture(parent, name)]
-    return sorted(found)
+    return sorted(found, key=natural)
 
 
 def _is_picture(folder: str, name: str) -> bool:
