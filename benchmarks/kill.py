@@ -64,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     moments = random.Random(arguments.seed)
     failures = []
     print(
-        "| work | undisturbed | killed | had left nothing | hidden leftovers | ended otherwise |\n|---|---|---|---|---|---|"
+        "| work | undisturbed | killed | had left nothing | hidden leftovers | ended otherwise |"
+        "\n|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -208,6 +208,18 @@ def test_an_older_file_was_counted_at_the_pictures_own_size(tmp_path):
     assert path.read_text() == OLDER.replace("\r", "")
 
 
+def test_zones_of_an_older_file_have_no_ranges(tmp_path):
+    path = tmp_path / "counts.csv"
+    lines = OLDER.splitlines()
+    path.write_text(f"{lines[0]},zone gate,zones\r\n{lines[1]},2.5,abc\r\n", newline="")
+    counts = CountsFile(path, ["gate"], resume=True, settings=settings() | {"zones": "abc"})
+    counts.finish()
+    counts.close()
+    with open(path, newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["zone gate"], row["low gate"], row["high gate"], row["zones"]) == ("2.5", "", "", "abc")
+
+
 # --- One network, several threads and processes -------------------------------------------------------------
 
 
