@@ -115,15 +115,17 @@ class CountsFile:
         self._table.close()
 
 
-def settings_of(model: str, coverage: float, scale: float | None) -> dict[str, str]:
-    """What the counts of one file have in common; the scale only where it was set by hand.
+def settings_of(model: str, coverage: float, scale: float | None, page: int | None = None) -> dict[str, str]:
+    """What the counts of one file have in common; the scale and the page only where they were set by hand.
 
     Example:
         >>> settings_of("general", 0.9, 0.5)
         {'model': 'general', 'coverage': '0.9', 'scale': '0.5'}
     """
     settings = {"model": model, "coverage": str(coverage)}
-    return settings if scale is None else {**settings, "scale": str(rounded_scale(scale))}
+    if scale is not None:
+        settings["scale"] = str(rounded_scale(scale))
+    return settings if page is None else {**settings, "page": str(page)}
 
 
 def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
@@ -144,4 +146,7 @@ def entry_of_row(row: dict[str, str]) -> Entry:
         for start in (_ZONE, _PER_M2)
     )
     texts = (row["warnings"],) if row["warnings"] else ()
-    return entry_of_file(row["picture"], model=row["model"], warnings=texts, zones=zones, per_m2=per_m2, **numbers)
+    page = int(row["page"]) if row.get("page") else None
+    return entry_of_file(
+        row["picture"], page=page, model=row["model"], warnings=texts, zones=zones, per_m2=per_m2, **numbers
+    )
