@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from crowdcount.errors import PictureError
+
+if TYPE_CHECKING:
+    from tifffile import TiffFrame, TiffPage, TiffPageSeries
 
 _BITS_TAG, _SAMPLES_TAG = 258, 277
 _MOST_PAGES = 64
@@ -41,16 +44,14 @@ def read_rare(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> 
     file.seek(0)
     try:
         with tifffile.TiffFile(file) as tiff:
-            if page is not None:
+            if page is None:
+                largest = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
+                if len(tiff.pages) > 1:
+                    notes.append(_of_pages(len(tiff.pages), largest.keyframe.index))
+                array = _samples_of(largest)
+            else:
                 check_page(page, len(tiff.pages), name)
-            series = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
-            if page is not None:
-                series = tiff.pages[page - 1]
-            elif len(tiff.pages) > 1:
-                notes.append(_of_pages(len(tiff.pages), series.keyframe.index))
-            if not 0 < int(np.prod(series.shape)) <= _MOST_SAMPLES:
-                raise ValueError(f"an array of shape {series.shape}")
-            array = series.asarray()
+                array = _samples_of(tiff.pages[page - 1])
         if not array.size:
             raise ValueError("no samples")
     except PictureError:
@@ -62,6 +63,12 @@ def read_rare(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> 
             "download it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
     return _picture_in(array, name)
+
+
+def _samples_of(pages: TiffPageSeries | TiffPage | TiffFrame) -> np.ndarray:
+    if not 0 < int(np.prod(pages.shape)) <= _MOST_SAMPLES:
+        raise ValueError(f"an array of shape {pages.shape}")
+    return pages.asarray()
 
 
 def _picture_in(array: np.ndarray, name: str) -> np.ndarray:
