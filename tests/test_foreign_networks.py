@@ -184,7 +184,7 @@ def test_files_that_could_harm_are_not_opened(tmp_path, monkeypatch):
         "links": {"model.weights.h5": (tmp_path / "link.weights.h5").read_bytes()},
         "nothing": {"config.json": b"[" * 100_000},
     }
-    messages = {"code": "layer of os", "lambda": "Lambda", "links": "points into another", "nothing": "no model"}
+    messages = {"code": "layer of os", "lambda": "Lambda", "links": "points into another", "nothing": "not a model"}
     for name, changed in changes.items():
         assert parts != parts | changed
         with zipfile.ZipFile(tmp_path / f"{name}.keras", "w") as archive:

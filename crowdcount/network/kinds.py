@@ -70,7 +70,7 @@ def _check_keras(path: Path) -> None:
             weights = io.BytesIO(archive.read("model.weights.h5"))
         found = list(_code_in(config))
     except (KeyError, ValueError, RecursionError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise WeightsError(f"{path} is cut off or no model that Keras has saved ({error}). Get it again.") from None
+        raise WeightsError(f"{path} is not a model that Keras can open: {error}") from None
     if found:
         raise WeightsError(
             f"{path} holds a layer of {found[0]}: opening it would run code that the file names. If you trust it, open "
