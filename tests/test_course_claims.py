@@ -137,13 +137,10 @@ def test_00_one_area_says_little():
 
 def test_01_features_are_found_and_relu_is_faster():
     said, drawn = _said("01"), _drawn("01")
-    found = [
-        abs(float(value))
-        for value in re.search(r"against ours; written in it: ([-\d., ]+)", drawn)[1].split(", ")
-        if value
-    ]
+    written = re.search(r"against ours; written in it: ([-\d., ]+\d)", drawn)[1]
+    found = [abs(float(value)) for value in written.split(", ")]
     assert sorted(found)[-3:] == [1.0, 1.0, 1.0], "in each row one unit goes along with a feature"
-    assert [each for each in found if 0.1 < each < 0.9] == pytest.approx([0.5, 0.5], abs=0.05)
+    assert [each for each in found if 0.1 < each < 0.9] == pytest.approx([0.5], abs=0.05)
     assert _number(r"\*\*(\d+) times as many\*\*", said) > 2
 
 
@@ -257,5 +254,6 @@ def test_12_the_gallery_fools_the_network():
     counted = {name: _row(name, said)[0] for name in ("gravel", "a poster of the crowd", "at night", "out of focus")}
     assert counted["gravel"] > 5 and counted["a poster of the crowd"] > 5
     assert _number(r"more than five people on \*\*(\d+) of 10\*\*", said) >= 3
-    assert _number(r"it does not warn on (\d+) of them", said) >= 1
+    silent = re.search(r"it does not warn on \d+ of them: (.*?)\. Not fooled", said)[1].split(", ")
+    assert {"cobblestones", "a poster of the crowd"} <= set(silent) and "gravel" not in silent
     assert _number(r"more than half of the people on \*\*(\d+) of 4\*\*", said) >= 2
