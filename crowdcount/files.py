@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -132,3 +133,14 @@ def _kind(path: str | os.PathLike) -> int:
     with suppress(OSError, ValueError):
         return stat.S_IFMT(os.stat(path).st_mode)
     return 0
+
+
+def natural(path: Path) -> tuple:
+    """What paths are sorted by, so that numbers in names follow their size; of 1 and 01 as texts do.
+
+    Example:
+        >>> sorted([Path("IMG_303.jpg"), Path("IMG_32.jpg")], key=natural)[0].name
+        'IMG_32.jpg'
+    """
+    parts = [re.split(r"(\d+)", part) for part in path.parts]
+    return [[int(piece) if index % 2 else piece for index, piece in enumerate(pieces)] for pieces in parts], path

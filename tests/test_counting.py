@@ -381,6 +381,26 @@ def test_overlay_file_shows_the_picture_at_its_size_with_a_caption(rng, tmp_path
     assert [file.name for file in path.parent.iterdir()] == ["overlay.png"]
 
 
+def test_overlay_is_an_array_in_each_style(rng, tmp_path):
+    density = np.zeros((15, 26), np.float32)
+    density[3:9, 5:15] = 0.5
+    array = picture(rng, 120, 201)
+    result = result_of(density, array)
+    shown = {style: result.overlay(style=style) for style in ("heat", "contour", "dots")}
+    assert {each.shape for each in shown.values()} == {array.shape}
+    assert len({each.tobytes() for each in [*shown.values(), array]}) == 4
+    np.testing.assert_array_equal(shown["heat"], result.overlay())
+    assert result.overlay(style="dots", longest_side=50).shape == (30, 50, 3)
+    with pytest.raises(DataError, match="heat, contour, dots.*'cold'"):
+        result.overlay(style="cold")
+    result.save_overlay(tmp_path / "dots.png", style="dots")
+    result.save_overlay(tmp_path / "heat.png")
+    dots, heat = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("dots", "heat"))
+    np.testing.assert_array_equal(dots[:120], shown["dots"])
+    np.testing.assert_array_equal(heat[:120], shown["heat"])
+    assert len(heat) > len(dots)  # by the color scale
+
+
 def test_overlay_of_another_format_and_of_none(rng, tmp_path):
     result = result_of(np.zeros((9, 13), np.float32), picture(rng))
     result.save_overlay(tmp_path / "overlay.jpg")

@@ -730,6 +730,16 @@ def test_list_pictures_finds_pictures_only_and_sorted(tmp_path):
     assert list_pictures(tmp_path / "sub") == [tmp_path / "sub" / "z.png"]
 
 
+def test_numbers_in_names_follow_their_size(tmp_path):
+    names = ["day 2/IMG_9.jpg", "day 10/IMG_1.jpg", "IMG_32.jpg", "IMG_303.jpg", "IMG_0303.jpg", "7.jpg", "noon.jpg"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path, recursive=True)]
+    wanted = ["7.jpg", "IMG_32.jpg", "IMG_0303.jpg", "IMG_303.jpg", "day 2/IMG_9.jpg", "day 10/IMG_1.jpg", "noon.jpg"]
+    assert found == wanted
+
+
 def test_list_pictures_of_a_folder_without_pictures_is_empty(tmp_path):
     assert list_pictures(tmp_path) == []
 

@@ -48,7 +48,9 @@ def _faults(cells):
 def test_runs_top_to_bottom(path, tmp_path):
     nbclient = pytest.importorskip("nbclient", reason="the notebooks need pip install '.[test]'")
     notebook = nbformat.read(path, as_version=4)
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    # Bars are for those who wait, not for the page that is kept.
+    inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TQDM_DISABLE": "1", **inline}
     client = nbclient.NotebookClient(
         notebook, timeout=MOST_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     )

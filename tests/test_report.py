@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crowdcount.counting.report import Entry, entry_of, entry_of_file, taken_at, write_report
+from crowdcount.counting.report import Entry, entry_of, entry_of_file, write_report
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.data.density import density_map
+from crowdcount.data.exif import taken_at
 
 VOID = {"meta", "img", "br"}
 SVG_VOID = {"line", "polyline"}
@@ -262,6 +263,12 @@ def test_a_picture_that_was_an_array_is_shown(page, rng):
 )
 def test_when_a_picture_was_taken(photo, taken, expected):
     assert taken_at(photo(taken=taken)) == expected
+
+
+def test_a_photo_above_pillows_limit_of_pixels_tells_its_time(photo, monkeypatch):
+    path = photo(taken="2026:05:01 14:07:09")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # as a photo of 180 megapixels meets it
+    assert taken_at(path) == datetime(2026, 5, 1, 14, 7, 9)
 
 
 def test_what_is_no_picture_was_never_taken(tmp_path):

@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+from datetime import datetime, timezone
 from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -465,14 +466,28 @@ def test_a_table_can_be_read_at_any_time(tmp_path):
         assert not path.exists()
         table.add(frame_at(0.0, zones={"gate, north": 1.5}))
         head = b'time,count,low,high,"gate, north"\r\n'
-        assert path.read_bytes() == head + b"0.0,3.25,1.0,9.0,1.5\r\n"
+        assert path.read_bytes() == head + b"0,3.25,1,9,1.5\r\n"
         table.add(frame_at(1.23456, low=None, high=None, zones={"gate, north": 2.0}))
-        assert path.read_text().splitlines()[-1] == "1.235,3.25,,,2.0"
+        assert path.read_text().splitlines()[-1] == "1.235,3.25,,,2"
+        table.add(frame_at(2.0, low=1.2e-5, zones={"gate, north": 2.0e-6}))
+        assert path.read_text().splitlines()[-1] == "2,3.25,0,9,0.000002"
+
+
+def test_a_cameras_table_has_its_clock(tmp_path):
+    path = tmp_path / "t.csv"
+    clock = datetime(2026, 11, 28, 9, 30, 1, 250000, tzinfo=timezone.utc)
+    with CountTable(path, ["gate"], per_m2=True) as table:
+        table.add(frame_at(0.0, clock=clock, zones={"gate": 1.5}, per_m2={"gate": 0.25}))
+    assert path.read_text().splitlines() == [
+        "time,count,low,high,clock,gate,per m2 gate",
+        "0,3.25,1,9,2026-11-28T09:30:01.250+00:00,1.5,0.25",
+    ]
 
 
 def test_a_zone_may_not_be_called_as_a_column():
-    with pytest.raises(DataError, match="'low'"):
-        CountTable("t.csv", ["low"])
+    for name in ("low", "clock"):
+        with pytest.raises(DataError, match=name):
+            CountTable("t.csv", [name])
 
 
 def test_a_full_disk_leaves_whole_rows(tmp_path, small_disk):
@@ -597,10 +612,20 @@ def test_chart_draws_counts_range_and_zones(tmp_path):
     ]  # fmt: skip
     band = axes.collections[0].get_paths()[0].vertices
     assert band[:, 1].max() >= 60
+    assert axes.get_ylim()[1] == pytest.approx(1.05 * 80)
     series.save_chart(tmp_path / "chart.png", "the square")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="chart.mp4"):
         series.save_chart(tmp_path / "chart.mp4")
+
+
+def test_range_of_few_people_leaves_room_for_the_counts_in_the_chart():
+    from matplotlib.figure import Figure
+
+    series = CountSeries(frame_at(moment, count=5.0, low=0.0, high=60.4) for moment in (0.0, 1.0))
+    axes = series.plot(Figure().add_subplot())
+    assert axes.get_ylim() == (0, pytest.approx(10.5))
+    assert axes.get_legend().get_texts()[0].get_text() == "range (up to 60)"
 
 
 # --- Cameras ------------------------------------------------------------------------------------------------

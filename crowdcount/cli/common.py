@@ -16,11 +16,15 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from crowdcount.data.dividing import OLDER_SPLITS, SPLITS
 from crowdcount.errors import CrowdCountError
 from crowdcount.files import is_stream, target_of, writing
+
+if TYPE_CHECKING:
+    from crowdcount.area.ground import Ground
+    from crowdcount.area.zones import Zone
 
 FAILED = 1
 
@@ -70,6 +74,15 @@ def add_zones(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_ground(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ground",
+        metavar="FILE",
+        help="people per square meter, too: in the zones or, without --zones, between the points of this file; four "
+        "or more [x, y, X, Y] in JSON, X and Y in meters on the ground",
+    )
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)")
 
@@ -84,8 +97,9 @@ def add_dataset(parser: argparse.ArgumentParser, nargs: str | None = None) -> No
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)
 
 
-def add_split(parser: argparse.ArgumentParser, default: str = "test") -> None:
-    parser.add_argument("--split", choices=(*SPLITS, *OLDER_SPLITS), default=default, help=f"(default: {default})")
+def add_split(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    shown = default or "test, or what data of one's own has in its place"
+    parser.add_argument("--split", choices=(*SPLITS, *OLDER_SPLITS), default=default, help=f"(default: {shown})")
 
 
 def positive_int(text: str) -> int:
@@ -154,9 +168,33 @@ def coverage_of(arguments: argparse.Namespace) -> float:
     return arguments.coverage
 
 
-def hides_progress() -> bool:
-    """Whether a bar is not wanted: nobody sees it, or the results, which come one by one, are the progress."""
-    return sys.stdout.isatty() or not sys.stderr.isatty()
+def zones_and_ground(arguments: argparse.Namespace) -> tuple[list[Zone], Ground | None]:
+    """What `--zones` and `--ground` name; of a ground alone the zone between its points.
+
+    Raises:
+        DataError: if one of the files cannot be read or used.
+    """
+    from crowdcount.area.ground import read_ground
+    from crowdcount.area.zone_files import read_zones
+
+    ground = read_ground(arguments.ground) if arguments.ground else None
+    if arguments.zones:
+        return read_zones(arguments.zones), ground
+    return ([] if ground is None else [ground.measured()]), ground
+
+
+def settle_split(arguments: argparse.Namespace, *, learned: bool) -> None:
+    """Choose the split where none is named, see `split_there`, and tell which where that is no test split."""
+    from crowdcount.data.annotations import split_there
+
+    if arguments.split is None:
+        arguments.split = split_there(arguments.dataset, arguments.root, learned=learned)
+        if arguments.split != "test":
+            print(
+                f"crowdcount: no picture is marked as a test picture: the split is {arguments.split} "
+                "(--split chooses another)",
+                file=sys.stderr,
+            )
 
 
 def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None]) -> None:

@@ -13,7 +13,7 @@ from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.data.images import Source
 from crowdcount.errors import DataError
 
-_ZONE, _PER_M2, _LEVEL = "zone ", "per m2 ", "level "
+_ZONE, _LOW, _HIGH, _PER_M2, _LEVEL = "zone ", "low ", "high ", "per m2 ", "level "
 
 
 class CountsFile:
@@ -21,7 +21,7 @@ class CountsFile:
 
     Args:
         path: the file.
-        zones: names of the zones, which get a column each.
+        zones: names of the zones, which get a column each, and two for the ends of the range.
         per_m2: whether they get others for the people per square meter and the levels of service.
         resume: go on with the file if it is there.
         settings: column -> what the counts in the file must have there to be gone on with. Those that are no column of
@@ -41,6 +41,7 @@ class CountsFile:
     ):
         self.path = path
         columns = [*COLUMNS, *(_ZONE + name for name in zones)]
+        columns += [start + name for name in zones for start in (_LOW, _HIGH)]
         if per_m2:
             from crowdcount.area.ground import SERVICE_LEVELS
 
@@ -88,6 +89,8 @@ class CountsFile:
         cells = {key: row.get(key) for key in COLUMNS} | {"warnings": " ".join(row.get("warnings") or ())}
         for key, start in (("zones", _ZONE), ("per_m2", _PER_M2)):
             cells |= {start + name: value for name, value in row.get(key, {}).items()}
+        for name, (low, high) in row.get("zone_ranges", {}).items():
+            cells |= {_LOW + name: low, _HIGH + name: high}
         for name, levels in row.get("level_of_service", {}).items():
             cells |= {f"{_LEVEL}{use} {name}": level for use, level in levels.items()}
         self._table.add([cells | self._constants])

@@ -10,7 +10,6 @@ import base64
 import io
 import math
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
 from crowdcount.counting.report_style import STYLE
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.words import PEOPLE, about, amount
+from crowdcount.data.exif import taken_at
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
@@ -32,10 +32,6 @@ from crowdcount.show.plots import overlay
 # Longest side in pixels, and JPEG quality, of a thumbnail: about 15 kB, so that a thousand make 20 MB.
 _THUMBNAIL = 400
 _QUALITY = 70
-
-# EXIF 2.32: the block of tags that the camera writes, and in it the moment of the exposure.
-_EXIF_BLOCK, _TAKEN_TAG = 0x8769, 0x9003
-_FIRST_PHOTO = 1826
 
 # Chart, in units of its own: size, and the room for the labels of the axes.
 _WIDTH, _HEIGHT = 840, 300
@@ -157,32 +153,6 @@ def entry_of_file(picture: str, count: float | None, **details) -> Entry:
     """
     thumbnail = _thumbnail(picture, None)
     return Entry(picture, count, taken=taken_at(picture), thumbnail=thumbnail, heat=False, **details)
-
-
-def taken_at(source: str | os.PathLike | io.BytesIO | np.ndarray | None) -> datetime | None:
-    """When a picture was taken, by its camera's clock: EXIF's DateTimeOriginal.
-
-    Args:
-        source: path of a picture or the file in memory; of anything else nothing is known.
-
-    Returns:
-        A time without time zone; None where the file does not tell, or tells what is no time or cannot be one.
-
-    Reference:
-        EXIF 2.32 (CIPA DC-008), tag 0x9003.
-    """
-    if not isinstance(source, (str, os.PathLike, io.BytesIO)):
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of huge pictures and odd tags
-            with Image.open(source) as image:
-                text = image.getexif().get_ifd(_EXIF_BLOCK).get(_TAKEN_TAG)
-        taken = datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
-    except Exception:  # on damaged tags Pillow raises nearly anything, and the picture itself may be fine
-        return None
-    # A clock that was never set, as some programs write it: 0001:01:01, or 9999:12:31.
-    return taken if _FIRST_PHOTO <= taken.year < 9000 else None
 
 
 def _thumbnail(source: str | np.ndarray | None, density: np.ndarray | None) -> bytes | None:

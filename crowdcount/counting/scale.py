@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.counting.doubts import nobody
+from crowdcount.counting.words import whole
 from crowdcount.data.images import MAX_PIXELS
 from crowdcount.errors import DataError, WeightsError
 from crowdcount.grid import edges
@@ -275,6 +276,6 @@ def disagreement(people: float, other: float) -> str:
         'Counted larger or smaller, the picture comes to about 110 people instead of'
     """
     return (
-        f"Counted larger or smaller, the picture comes to about {round(other)} people instead of {round(people)}: "
+        f"Counted larger or smaller, the picture comes to about {whole(other)} people instead of {whole(people)}: "
         "heads are smaller or larger than the network knows. Take the range, or a picture from nearer or farther."
     )

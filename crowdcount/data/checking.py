@@ -17,9 +17,10 @@ import numpy as np
 
 from crowdcount.data.datasets import DATASETS, HALVES, DataSet, named
 from crowdcount.data.exports import detect
+from crowdcount.data.exports.entries import annotation_files
 from crowdcount.data.images import list_pictures, load_picture
 from crowdcount.data.readers import shanghaitech
-from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.data.records import Record, Report
 from crowdcount.errors import AnnotationError, PictureError
 
 
@@ -122,7 +123,7 @@ def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Pat
     preferred = {suffix: folder / f"points{suffix}" for suffix in (".csv", ".json")}
     only_preferred = known or any(file.is_file() for file in preferred.values())
     for suffix, file in preferred.items():
-        files = files_by_number(folder, (suffix,))
+        files = annotation_files(folder, (suffix,))
         if only_preferred:
             files = [other for other in files if other == file]
         if len(files) == 1:
@@ -131,7 +132,7 @@ def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Pat
             names = ", ".join(file.name for file in files[:5])
             report(folder, f"holds several {suffix} files: {names}. Call the one to check points{suffix}.")
             return
-    if not only_preferred and len(files_by_number(folder, (".csv", ".json"))) != 1:
+    if not only_preferred and len(annotation_files(folder, (".csv", ".json"))) != 1:
         faulty: list[Path] = []
         records = detect.read_any(folder, lambda file, problem: faulty.append(file))
         if records or any(file != folder for file in faulty):

@@ -6,7 +6,6 @@ wants the pictures passes `raise_fault`; the checker passes a `report` that writ
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from crowdcount.data.regions import Region
 from crowdcount.errors import AnnotationError
+from crowdcount.files import natural
 
 Report = Callable[[Path, str], None]
 
@@ -55,15 +55,10 @@ def raise_fault(file: Path, problem: str) -> None:
     raise AnnotationError(f"{file}: {problem}")
 
 
-def by_number(file: Path) -> list[str | int]:
-    """Key that sorts `IMG_2` before `IMG_10`."""
-    return [int(bit) if bit.isdecimal() else bit for bit in re.split(r"(\d+)", file.name)]
-
-
 def files_by_number(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """Files of a folder by suffix, `IMG_2` before `IMG_10`, without hidden ones (macOS's `._IMG_1.jpg`)."""
     visible = (file for file in folder.iterdir() if not file.name.startswith("."))
-    return sorted((file for file in visible if file.suffix.lower() in suffixes), key=by_number)
+    return sorted((file for file in visible if file.suffix.lower() in suffixes), key=natural)
 
 
 def folders_below(root: Path, depth: int) -> Iterator[Path]:

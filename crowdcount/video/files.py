@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from crowdcount.area.drawing import draw_zones
+from crowdcount.counting.words import PEOPLE, amount, span, whole
 from crowdcount.errors import DataError, VideoError
 from crowdcount.files import append_whole, atomic_path, is_stream
 from crowdcount.grid import map_shape
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from crowdcount.video.results import FrameCount
 
 COLUMNS = ("time", "count", "low", "high")
-"""The first columns of a table; a column for each zone, called by its name, follows."""
+"""The first columns of a table; a camera's `clock` and a column for each zone, called by its name, follow."""
+
+_CLOCK, _PER_M2 = "clock", "per m2 "
 
 _SUFFIXES = (".mp4", ".mov", ".mkv")
 # The first that PyAV was built with: H.264 plays everywhere, MPEG-4 is always there.
@@ -49,18 +52,20 @@ class CountTable:
 
     Args:
         path: the file to write.
-        zones: names of the zones, each a column after `time`, `count`, `low` and `high`.
+        zones: names of the zones, each a column after `time`, `count`, `low` and `high`, and a camera's `clock`.
+        per_m2: whether they get others for the people per square meter, `per m2 NAME`.
 
     Raises:
-        DataError: if a zone has the name of one of these four.
+        DataError: if a zone has the name of one of these columns.
     """
 
-    def __init__(self, path: str | os.PathLike, zones: Iterable[str] = ()):
+    def __init__(self, path: str | os.PathLike, zones: Iterable[str] = (), *, per_m2: bool = False):
         self._path = Path(path)
         self._zones = list(zones)
+        self._dense = [(name, f"{_PER_M2}{name}") for name in self._zones] if per_m2 else []
         self._file: io.FileIO | None = None
         for name in self._zones:
-            if name in COLUMNS:
+            if name in (*COLUMNS, _CLOCK, *(column for _, column in self._dense)):
                 raise DataError(f"The table has a column {name!r} of its own. Give the zone another name.")
 
     def add(self, frame: FrameCount) -> None:
@@ -69,12 +74,17 @@ class CountTable:
         Raises:
             OSError: if it cannot be written.
         """
-        numbers = [frame.count, frame.low, frame.high, *(frame.zones[name] for name in self._zones)]
-        # Digits enough for zones to add up to the count.
-        cells = ["" if number is None else round(number, 6) for number in numbers]
-        data = _line([round(frame.time, 3), *cells])
+        ends = [_cell(end, 3) for end in (frame.low, frame.high)]
+        # Of the others digits enough for zones to add up to the count.
+        people = [frame.count, *(frame.zones[name] for name in self._zones)]
+        people += [frame.per_m2[name] for name, _ in self._dense]
+        count, *zones = (_cell(number, 6) for number in people)
+        clock = [] if frame.clock is None else [frame.clock.isoformat(timespec="milliseconds")]
+        data = _line([_cell(frame.time, 3), count, *ends, *clock, *zones])
         if self._file is None:
-            data = _line([*COLUMNS, *self._zones]) + data
+            # A camera has a clock at every frame, a recording at none.
+            columns = [*COLUMNS, *[_CLOCK][: len(clock)], *self._zones, *(column for _, column in self._dense)]
+            data = _line(columns) + data
             if not is_stream(self._path):
                 with atomic_path(self._path) as temporary:
                     temporary.write_bytes(data)
@@ -173,8 +183,8 @@ class AnnotatedVideo:
             self._strip = _strip(text, shown.width)
         if self._room is None:
             # All frames have one size: the room is for the longest text, whatever is counted later.
-            span = "" if frame.low is None else " (888888 to 888888)"
-            self._room = _strip(f"88:88:88: about 888888 people{span}", shown.width).height
+            span = "" if frame.low is None else " (888,888 to 888,888)"
+            self._room = _strip(f"88:88:88: about 888,888 people{span}", shown.width).height
         # The encoder takes even sides only.
         canvas = Image.new("RGB", (_even(shown.width), _even(shown.height + self._room)))
         canvas.paste(shown)
@@ -225,6 +235,11 @@ class AnnotatedVideo:
         self._stack.__exit__(type(error), error, error.__traceback__)
 
 
+def _cell(number: float | None, digits: int) -> str:
+    """A number without an exponent, which people take for a large one."""
+    return "" if number is None else np.format_float_positional(number, precision=digits, trim="-")
+
+
 def _line(cells: list) -> bytes:
     line = io.StringIO(newline="")
     csv.writer(line).writerow(cells)
@@ -245,6 +260,5 @@ def _clock(time: float) -> str:
 
 
 def _people(frame: FrameCount) -> str:
-    people = round(frame.count)
-    text = f"about {people} {'person' if people == 1 else 'people'}"
-    return text if frame.low is None or frame.high is None else f"{text} ({round(frame.low)} to {round(frame.high)})"
+    text = f"about {amount(whole(frame.count, frame.low, frame.high), PEOPLE)}"
+    return text if frame.low is None or frame.high is None else f"{text} ({span(frame.low, frame.high)})"

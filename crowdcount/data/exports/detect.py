@@ -9,9 +9,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from crowdcount.data.exports import coco, cvat, label_studio, labelme, pictures, via, voc, yolo
-from crowdcount.data.exports.entries import UNITS, Options, Pile
+from crowdcount.data.exports.entries import UNITS, Options, Pile, annotation_files
 from crowdcount.data.exports.table import decoded, read_table
-from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.data.records import Record, Report
 
 _JSON: tuple[tuple[Callable[[object], bool], Callable[..., list[Record]]], ...] = (
     (via.is_via, via.read_json),
@@ -122,8 +122,8 @@ def _reader(file: Path) -> Callable[[Path, Report, Options], list[Record]]:
 
 def _read_folder(folder: Path, report: Report, options: Options) -> list[Record] | None:
     """The annotations right in a folder, or None where there are none: one file for all pictures, or one for each."""
-    documents = files_by_number(folder, _DOCUMENTS)
-    tables = files_by_number(folder, (".csv", ".tsv"))
+    documents = annotation_files(folder, _DOCUMENTS)
+    tables = annotation_files(folder, (".csv", ".tsv"))
     for file in (*tables, *documents):
         if file.stem == "points" or len(tables) + len(documents) == 1:
             return _reader(file)(file, report, options)

@@ -6,7 +6,8 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
@@ -303,6 +304,21 @@ def _tidy(path: Path) -> Path:
     return Path(tidy if os.path.realpath(tidy) == real else real)
 
 
+def annotation_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Files of a folder by suffix that may hold annotations: not the tables that `count` and `evaluate` write."""
+    return [file for file in files_by_number(folder, suffixes) if not _is_table_of_counts(file)]
+
+
+def _is_table_of_counts(file: Path) -> bool:
+    """Whether a CSV file tells how many people pictures hold, and of none where it is."""
+    if file.suffix.lower() != ".csv":
+        return False
+    names: list[str] = []
+    with suppress(OSError), open(file, encoding="utf-8", errors="replace") as lines:  # whoever reads it tells why not
+        names = lines.readline(2000).rstrip("\r\n").split(",")
+    return names[:2] == ["picture", "count"] or names[:3] == ["picture", "true", "predicted"]
+
+
 def find_annotation_file(file_or_folder: str | os.PathLike, suffix: str) -> Path:
     """The annotation file that a path means: itself, or in a folder the one file of this kind.
 
@@ -320,7 +336,7 @@ def find_annotation_file(file_or_folder: str | os.PathLike, suffix: str) -> Path
         return path
     if not path.is_dir():
         raise AnnotationError(f"There is no file or folder {path}. Name the annotation file or its folder.")
-    found = files_by_number(path, (suffix,))
+    found = annotation_files(path, (suffix,))
     for file in found:
         if file.name == f"points{suffix}" or len(found) == 1:
             return file
