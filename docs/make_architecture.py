@@ -33,6 +33,7 @@ JOBS = {
     "grid": "cells of a map",
     "files": "whole files or none",
     "errors": "what can be wrong",
+    "progress": "bars for who waits",
 }
 
 
@@ -77,7 +78,7 @@ def draw(path: Path) -> None:
                 zorder=3,
             )
     for (wing, other), number in arrows().items():
-        if wing in places and other in places and other not in ("errors", "files", "grid"):
+        if wing in places and other in places and other not in ("errors", "files", "grid", "progress"):
             axes.annotate(
                 "",
                 xytext=places[wing],

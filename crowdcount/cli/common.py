@@ -196,11 +196,6 @@ def settle_split(arguments: argparse.Namespace, *, learned: bool) -> None:
             )
 
 
-def hides_progress() -> bool:
-    """Whether a bar is not wanted: nobody sees it, or the results, which come one by one, are the progress."""
-    return sys.stdout.isatty() or not sys.stderr.isatty()
-
-
 def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None]) -> None:
     """Find out before the work that one of its files would replace another.
 

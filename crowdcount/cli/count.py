@@ -24,7 +24,6 @@ from crowdcount.cli.common import (
     check_writable,
     coverage_of,
     fail,
-    hides_progress,
     import_keras,
     warn,
     zones_and_ground,
@@ -119,16 +118,15 @@ def _count(arguments: argparse.Namespace) -> int:
     to_count = [source for source in sources if isinstance(source, str)]
     outputs = _Outputs(arguments, counts, zones, to_count)
 
-    from tqdm import tqdm
-
     if to_count:
         import_keras()
     begin()
-    counted = count_many(to_count, arguments.model, coverage=coverage, scale=arguments.scale)
+    # Results that come one by one on a terminal are the progress.
+    progress = len(to_count) == 1 or not sys.stdout.isatty()
+    counted = count_many(to_count, arguments.model, coverage=coverage, scale=arguments.scale, progress=progress)
     failed = False
-    bar = tqdm(sources, unit=" pictures", file=sys.stderr, disable=hides_progress())
-    with outputs, bar as shown:
-        for source in shown:
+    with outputs:
+        for source in sources:
             result = source if isinstance(source, CountFailure) else next(counted)
             row = result.to_dict()
             if zones and isinstance(result, CountResult):

@@ -23,7 +23,6 @@ from crowdcount.cli.common import (
     check_writable,
     coverage_of,
     fail,
-    hides_progress,
     import_keras,
     not_negative,
     positive,
@@ -31,6 +30,7 @@ from crowdcount.cli.common import (
     writing,
     zones_and_ground,
 )
+from crowdcount.progress import bar
 
 if TYPE_CHECKING:
     from crowdcount.video.results import FrameCount
@@ -92,8 +92,6 @@ def _video(arguments: argparse.Namespace) -> int:
 
     zones, ground = zones_and_ground(arguments)
 
-    from tqdm import tqdm
-
     from crowdcount.video.chart import CountSeries, check_chart_name
     from crowdcount.video.files import CountTable
 
@@ -124,7 +122,7 @@ def _video(arguments: argparse.Namespace) -> int:
     )
     try:
         with closing(frames):
-            for frame in tqdm(frames, unit=" counts", file=sys.stderr, disable=hides_progress()):
+            for frame in bar(frames, "count", wanted=not sys.stdout.isatty()):
                 if not summary.counts and frame.clock:
                     print(f"crowdcount: first frame at {frame.clock:%Y-%m-%d %H:%M:%S %z}", file=sys.stderr)
                 summary.add(frame)

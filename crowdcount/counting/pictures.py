@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import closing
-from typing import overload
+from typing import TypeVar, overload
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from crowdcount.counting.words import about, thing_of
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError
 from crowdcount.network.loading import Model, load_network
+from crowdcount.progress import bar
+
+_Item = TypeVar("_Item")
 
 
 @overload
@@ -70,8 +73,8 @@ def count(
             in a model card: a `keras.Model` has none, nor have weights trained without validation pictures.
         scale: count each picture at so many times its size, 1/16 to 16. None: at the size at which the network
             knows the heads, where its card says what it takes to find that, see `scale.search`; else as it is.
-        progress: show a progress bar on the standard error, if that is a terminal, for a picture that is so
-            large that it runs in tiles.
+        progress: show a bar, on a terminal and in a notebook: of the pictures, if there are several, and of the tiles
+            of a picture so large that it runs in tiles.
 
     Returns:
         A `CountResult` for one picture, or a list of them for several or a folder.
@@ -93,10 +96,9 @@ def count(
     counter = _Counter(model, coverage, scale, progress)
     if is_one(picture) and not is_folder(picture):
         return counter(picture)
-    results = []
-    for source in listed(picture):
-        results += [counter(each) for each in (pictures_in(source) if is_folder(source) else [source])]
-    return results
+    sources = listed(picture)
+    pictures = (each for source in sources for each in (pictures_in(source) if is_folder(source) else [source]))
+    return [counter(each) for each in _passing(pictures, sources, progress)]
 
 
 def count_many(
@@ -141,16 +143,26 @@ def count_many(
     if resume and csv is None:
         raise DataError("There is nothing to go on with: resume=True needs csv, the file that holds the counts.")
     if csv is None:
-        yield from map(counter.tried, expanded(listed(sources)))
+        several = listed(sources)
+        yield from map(counter.tried, _passing(expanded(several), several, progress))
         return
     settings = settings_of(counter.name, coverage, scale)
     counts = CountsFile(csv, resume=resume, settings=settings)
     with closing(counts):
-        for source in counts.take_up(list(expanded(listed(sources)))):
+        left = counts.take_up(list(expanded(listed(sources))))
+        for source in _passing(left, left, progress):
             result = counter.tried(source)
             counts.add(result.to_dict())
             yield result
         counts.finish()
+
+
+def _passing(pictures: Iterable[_Item], sources: Iterable, progress: bool) -> Iterable[_Item]:
+    """The pictures of some sources, with a bar if there are several; a generator's may have no end."""
+    if isinstance(sources, Sized):
+        pictures = list(pictures)
+        progress &= len(pictures) > 1
+    return bar(pictures, "picture", wanted=progress)
 
 
 class _Counter:

@@ -28,6 +28,7 @@ from crowdcount.data.readers import (
 )
 from crowdcount.data.records import Record, Report, folders_below
 from crowdcount.errors import AnnotationError
+from crowdcount.files import data_folder
 
 HALVES = ("train", "val", "test")
 # How far below the folder that is named a data set is looked for: mirrors wrap theirs in up to three folders.
@@ -82,9 +83,13 @@ class DataSet:
     part_of: Callable[[Record], str] | None = None
 
     def here(self, root: Path) -> Path | None:
-        """The data set's folder: `root` itself, or the first in it that is, or None."""
+        """The data set's folder: `root` itself, or the first in it that is, or None.
+
+        The drawn pictures that come with the package have ShanghaiTech's layout. They are found where `root` names
+        them, and never taken for photos because they lie in the same folder.
+        """
         folders = folders_below(root, _DEPTH) if root.is_dir() else ()
-        return next((folder for folder in folders if self.is_here(folder)), None)
+        return next((folder for folder in folders if self.is_here(folder) and not _by_chance_drawn(folder, root)), None)
 
     def find(self, root: Path) -> Path:
         """The data set's folder: `root` itself, the first in it that is, or where any will do the one with pictures.
@@ -167,6 +172,12 @@ class DataSet:
         return AnnotationError(
             f"The {what} pictures of {self.title} are not here: looked in {folder}. Wanted: {self.layout}.{turns}"
         )
+
+
+def _by_chance_drawn(folder: Path, root: Path) -> bool:
+    """Whether a folder is one of the bundled drawn set, and `root` is not."""
+    drawn = (data_folder("datasets") / "drawn").resolve()
+    return folder.resolve().is_relative_to(drawn) and not root.resolve().is_relative_to(drawn)
 
 
 def _holds_pictures(folder: Path) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,7 @@ from crowdcount.grid import STRIDE, edges
 from crowdcount.measuring import metrics, uncertainty
 from crowdcount.network.loading import Model, load_network
 from crowdcount.network.prediction import predict_density
+from crowdcount.progress import bar
 
 _GAME_LEVELS = (0, 1, 2, 3)
 
@@ -122,7 +122,7 @@ def evaluate(
         tta: test-time augmentation: take the mean of the maps of each picture and of its mirror image, at twice
             the time. The ranges stay those that the network was calibrated for without it.
         coverage: share of the ranges that are to hold the truth, as for `count`.
-        progress: show a progress bar on the standard error if that is a terminal.
+        progress: show a bar of the pictures, on a terminal and in a notebook.
 
     Returns:
         An `Evaluation`.
@@ -185,14 +185,11 @@ def _score(
     progress: bool,
 ) -> _Scored:
     """Run a network over pictures; arguments as for `evaluate`."""
-    from tqdm import tqdm
-
     calibration = usable_calibration(model, coverage)
     network, _ = load_network(model)
     start = time.perf_counter()
     rows, games, map_scores, observed = [], [], [], []
-    shown = tqdm(samples, unit="picture", file=sys.stderr, disable=not (progress and sys.stderr.isatty()))
-    for sample in shown:
+    for sample in bar(samples, "picture", wanted=progress):
         picture = sample.read()
         size = picture.shape[:2]
         density = predict_density(network, picture)

@@ -5,7 +5,6 @@ Tiles overlap by more than the network can see, so that tiling changes memory an
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 
 from crowdcount.errors import CrowdCountError, WeightsError
 from crowdcount.grid import STRIDE, map_shape
+from crowdcount.progress import bar
 
 if TYPE_CHECKING:
     import keras
@@ -49,7 +49,7 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
     Args:
         model: a network as `CSRNet` makes it.
         picture: uint8 RGB, shape (H, W, 3).
-        progress: show a bar of the tiles on the standard error if that is a terminal.
+        progress: show a bar of the tiles, on a terminal and in a notebook.
 
     Returns:
         float32 density map (ceil(H / 8), ceil(W / 8)), people a cell.
@@ -66,15 +66,10 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
     if height * width <= WHOLE_PIXELS:
         density = forward(picture)
     else:
-        from tqdm import tqdm
-
         density = np.empty(map_shape((height, width)), np.float32)
         margin = margin_of(model)
         tiles = [(rows, columns) for rows in spans(height, TILE) for columns in spans(width, TILE)]
-        hidden = not (progress and sys.stderr.isatty())
-        for (top, bottom), (left, right) in tqdm(
-            tiles, "large picture", unit="tile", leave=False, file=sys.stderr, disable=hidden
-        ):
+        for (top, bottom), (left, right) in bar(tiles, "tile", "large picture", wanted=progress, leave=False):
             y, x = max(0, top - margin), max(0, left - margin)
             seen = forward(picture[y : bottom + margin, x : right + margin])
             rows = slice(top // STRIDE, -(-bottom // STRIDE))

@@ -13,7 +13,6 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import ops
-from tqdm import tqdm
 
 from crowdcount.counting.kinds import observe
 from crowdcount.counting.ranges import Calibration
@@ -23,6 +22,7 @@ from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path
 from crowdcount.measuring import metrics
 from crowdcount.network.prediction import predict_density
+from crowdcount.progress import bar
 from crowdcount.training import losses
 
 # Errors and biases are in heads: of a crop in `mae` and `bias`, of a whole picture in those that begin with `val_`.
@@ -128,9 +128,7 @@ class Validation(keras.callbacks.Callback):
 
     def _validate(self, epoch: int) -> tuple[dict[str, float], Calibration]:
         seen = []
-        for sample in tqdm(
-            self.samples, f"validation {epoch + 1}", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr
-        ):
+        for sample in bar(self.samples, "picture", f"validation {epoch + 1}", leave=False):
             picture = sample.read()
             density = predict_density(self.model, picture)
             density, heads = within(sample.counted(picture.shape[:2]), density, sample.points)
@@ -232,7 +230,7 @@ class RunawayWatch:
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar for the whole run on a terminal, a line each minute elsewhere: loss, error, drift, time left.
+    """A bar for the whole run where somebody watches, a line each minute elsewhere: loss, error, drift, time left.
 
     Above it a line an epoch, and a warning when the map's sum runs away.
 
@@ -246,20 +244,9 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.done, self.total, self.epochs = done, total, epochs
         self.runs_away = RunawayWatch()
-        self.bar: tqdm = None
 
     def on_train_begin(self, logs=None):
-        terminal = sys.stderr.isatty()
-        self.bar = tqdm(
-            total=self.total,
-            initial=self.done,
-            desc="training",
-            unit="step",
-            file=sys.stderr,
-            mininterval=1 if terminal else 60,
-            ascii=not terminal,
-            dynamic_ncols=terminal,
-        )
+        self.bar = bar(None, "step", "training", log=True, total=self.total, initial=self.done)
 
     def on_train_batch_end(self, batch, logs=None):
         self.bar.set_postfix(

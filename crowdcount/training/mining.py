@@ -7,7 +7,6 @@ few times in a whole training. The network's errors say where to look.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zipfile import BadZipFile
@@ -15,7 +14,6 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from crowdcount.data.annotations import Sample
 from crowdcount.data.density import density_map, sum_pool
@@ -24,6 +22,7 @@ from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path
 from crowdcount.grid import STRIDE
 from crowdcount.network.prediction import predict_density
+from crowdcount.progress import bar
 
 # A quarter of the pixels is looked at. Where there is room between the heads, that is the picture with half its sides:
 # errors lie in the same places. Where heads stand closer, they would be too small to count, and errors would lie
@@ -115,11 +114,7 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
         6
     """
     pictures, centers, weights = [], [], []
-    terminal = sys.stderr.isatty()  # elsewhere a line each minute, as in training
-    shown = tqdm(
-        samples, "hard places", unit="picture", file=sys.stderr, mininterval=1 if terminal else 60, ascii=not terminal
-    )
-    for number, sample in enumerate(shown):
+    for number, sample in enumerate(bar(samples, "picture", "hard places", log=True)):
         picture = sample.read()
         counted = sample.counted(picture.shape[:2])
         true, predicted, corner = _look(network, picture, sample.points, counted, np.random.default_rng(number))
