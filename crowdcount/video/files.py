@@ -157,7 +157,7 @@ class AnnotatedVideo:
 
         if self.failure:
             return
-        drawn = self._drawn(time, picture, frame)
+        drawn = self.drawn(time, picture, frame)
         try:
             self._encode(time, drawn)
         except (OSError, ValueError, av.FFmpegError) as error:
@@ -176,7 +176,7 @@ class AnnotatedVideo:
         except (OSError, ValueError, av.FFmpegError) as error:
             self._give_up(error)
 
-    def _drawn(self, time: float, picture: np.ndarray, frame: FrameCount) -> Image.Image:
+    def drawn(self, time: float, picture: np.ndarray, frame: FrameCount) -> Image.Image:
         size = picture.shape[:2]
         if frame is not self._shown or size != self._size:
             self._shown, self._size = frame, size
