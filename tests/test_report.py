@@ -173,26 +173,37 @@ def test_it_tells_counts_ranges_warnings_failures_and_the_sum(page):
         title="March",
     )
     text = found.text
-    assert "1,244 people" in text and "1,100 to 1,401 (90 % range)" in text
+    assert "1,240 people" in text and "1,100 to 1,400 (90 % range)" in text
     assert "1 person" in text
     assert "Warning: It is dark." in text
     assert "broken.jpg\nIt is cut off." in text
     tiles = dict(re.findall(r"(.*)\n([\d,]+)\n", text[text.index("Most people") :]))
     assert tiles == {
-        "Most people in one picture": "1,244",
+        "Most people in one picture": "1,240",
         "Sum of all pictures": "1,244",
         "Pictures counted": "2",
         "Not counted": "1",
     }
+    assert "no range: some pictures have none; people on several" in text
     assert text.startswith("March\nMarch\n3 pictures")
     assert len(found.all("article")) == 2
 
 
 def test_zones_are_told(page):
     text = page(Entry("a.jpg", 30, zones={"stage": 12.34, "gate": 17.66}, per_m2={"stage": 1.234})).text
-    assert "stage\n12.3\n1.23 per m²\nFruin: standing C, walking E\ngate\n17.7" in text
+    assert "stage\n12\n1.23 per m²\nFruin: standing C, walking E\ngate\n18" in text
     assert "Fruin's level of service" in text
     assert "Fruin" not in page(Entry("a.jpg", 30, zones={"stage": 12.34})).text
+
+
+def test_sum_and_zones_have_ranges_where_there_is_ground_for_them(page):
+    ranges = {"stage": (8.2, 20.9)}
+    text = page(
+        Entry("a.jpg", 1243.6, low=1100.2, high=1400.7, zones={"stage": 12.3, "gate": 1.0}, zone_ranges=ranges),
+        Entry("b.jpg", 700.1, low=600.4, high=900.0),
+    ).text
+    assert "Sum of all pictures\n1,940\n1,700 to 2,300 if all are off the same way; people on several" in text
+    assert "stage\n12\n8 to 21\ngate\n1\n" in text
 
 
 def test_nothing_at_all_is_a_page_too(page):

@@ -20,9 +20,10 @@ from PIL import Image
 
 from crowdcount import __version__
 from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
+from crowdcount.counting.ranges import sum_range
 from crowdcount.counting.report_chart import Dot, chart_svg
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.words import PEOPLE, about, amount
+from crowdcount.counting.words import PEOPLE, about, amount, span, whole
 from crowdcount.data.exif import taken_at
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
@@ -53,6 +54,7 @@ class Entry:
         warnings: reasons to doubt the count.
         error: why there is no count, or not all that was asked for.
         zones: name of a zone -> people in it.
+        zone_ranges: name of a zone that has a range -> its ends.
         per_m2: name of a zone -> people per square meter.
         thing: what was counted, in the plural.
     """
@@ -70,6 +72,7 @@ class Entry:
     warnings: Sequence[str] = ()
     error: str | None = None
     zones: Mapping[str, float] = field(default_factory=dict)
+    zone_ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
     per_m2: Mapping[str, float] = field(default_factory=dict)
     thing: str = PEOPLE
 
@@ -105,6 +108,7 @@ def entry_of(
     result: CountResult | CountFailure,
     *,
     zones: Mapping[str, float] | None = None,
+    zone_ranges: Mapping[str, Sequence[float]] | None = None,
     per_m2: Mapping[str, float] | None = None,
     error: str | None = None,
 ) -> Entry:
@@ -112,7 +116,7 @@ def entry_of(
 
     Args:
         result: what `count` or `counting.count_many` gave.
-        zones, per_m2: people, and people per square meter, by zone.
+        zones, zone_ranges, per_m2: people, the ends of their ranges, and people per square meter, by zone.
         error: why not all that was asked for could be told of a picture that was counted.
     """
     if isinstance(result, CountFailure):
@@ -130,6 +134,7 @@ def entry_of(
         warnings=tuple(result.warnings),
         error=error,
         zones=dict(zones or {}),
+        zone_ranges=dict(zone_ranges or {}),
         per_m2=dict(per_m2 or {}),
         thing=result.thing,
     )
@@ -197,11 +202,13 @@ def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> list[tuple[str,
     tiles = []
     if counted:
         most = max(counted, key=_people)
-        tiles.append((f"Most {most.thing} in one picture", _number(_people(most)), os.path.basename(most.picture)))
+        tiles.append((f"Most {most.thing} in one picture", _count(most), os.path.basename(most.picture)))
         if len(counted) > 1:
-            total = _number(sum(map(_people, counted)))
-            note = about("people on several pictures count several times", most.thing)
-            tiles.append(("Sum of all pictures", total, note))
+            ends = sum_range((entry.low, entry.high) for entry in counted)
+            total = whole(sum(map(_people, counted)), *(ends or ()))
+            notes = [f"{span(*ends)} if all are off the same way" if ends else "no range: some pictures have none"]
+            notes.append(about("people on several pictures count several times", most.thing))
+            tiles.append(("Sum of all pictures", total, "; ".join(notes)))
     doubtful = sum(1 for entry in counted if entry.warnings)
     tiles.append(("Pictures counted", f"{len(counted):,}", f"{doubtful} with warnings" if doubtful else "no warnings"))
     if failed:
@@ -223,7 +230,7 @@ def _card(number: int, entry: Entry) -> dict[str, object]:
         "name": name,
         "alt": f"{name} {shown}",
         "thumbnail": base64.b64encode(entry.thumbnail).decode() if entry.thumbnail else None,
-        "count": amount(_number(_people(entry)), entry.thing),
+        "count": amount(_count(entry), entry.thing),
         "range": _range(entry),
         "about": list(filter(None, told)),
         "zones": [_zone(entry, zone) for zone in entry.zones],
@@ -233,7 +240,8 @@ def _card(number: int, entry: Entry) -> dict[str, object]:
 
 
 def _zone(entry: Entry, name: str) -> dict[str, str]:
-    told = {"name": name, "people": f"{entry.zones[name]:,.1f}"}
+    ends = entry.zone_ranges.get(name, ())
+    told = {"name": name, "people": whole(entry.zones[name], *ends), "range": span(*ends) if ends else ""}
     if name in entry.per_m2:
         per_m2 = entry.per_m2[name]
         levels = (f"{use} {level_of_service(per_m2, use)}" for use in SERVICE_LEVELS)
@@ -280,7 +288,7 @@ def _chart(entries: Sequence[Entry], counted: int) -> dict[str, str] | None:
 def _dot(entry: Entry) -> str:
     """What a point of the chart tells."""
     assert entry.taken is not None  # asked by whoever calls
-    told = [f"{os.path.basename(entry.picture)}, {_moment(entry.taken)}: {_number(_people(entry))}", _range(entry)]
+    told = [f"{os.path.basename(entry.picture)}, {_moment(entry.taken)}: {_count(entry)}", _range(entry)]
     return ", ".join(filter(None, told))
 
 
@@ -290,14 +298,14 @@ def _people(entry: Entry) -> float:
     return entry.count
 
 
-def _number(count: float) -> str:
-    return f"{round(count):,}"
+def _count(entry: Entry) -> str:
+    return whole(_people(entry), entry.low, entry.high)
 
 
 def _range(entry: Entry) -> str | None:
     if entry.low is None or entry.high is None:
         return None
-    told = f"{_number(entry.low)} to {_number(entry.high)}"
+    told = span(entry.low, entry.high)
     return told if entry.coverage is None else f"{told} ({entry.coverage * 100:.3g} % range)"
 
 

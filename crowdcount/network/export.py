@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from crowdcount.errors import CrowdCountError, DataError, needing
 from crowdcount.files import atomic_path, target_of
+from crowdcount.network.backend import keras
 from crowdcount.network.loading import Model, load_network
 
 if TYPE_CHECKING:
