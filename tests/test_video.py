@@ -23,7 +23,7 @@ from crowdcount.area.zone_files import read_zones
 from crowdcount.counting.pictures import count
 from crowdcount.counting.results import CountResult
 from crowdcount.drawn.crowds import draw_crowd
-from crowdcount.errors import DataError, VideoError
+from crowdcount.errors import DataError, MissingPackageError, VideoError
 from crowdcount.show.plots import overlay
 from crowdcount.video import counting as video, files as video_files, frames as video_frames
 from crowdcount.video.chart import CountSeries
@@ -414,7 +414,7 @@ def test_what_is_no_video_is_one_clear_error(tmp_path, by_level, name, make, par
 
 def test_a_missing_library_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "av", None)
-    with pytest.raises(VideoError, match=re.escape('pip install ".[video]"')):
+    with pytest.raises(MissingPackageError, match=re.escape('pip install ".[video]"')):
         count_video("v.mp4")
 
 
@@ -527,7 +527,7 @@ def test_annotated_frames_look_like_annotated_pictures(rng):
     density = rng.uniform(0, 0.3, (6, 8)).astype(np.float32)
     zones = read_zones(HALVES[:1])
     frame = frame_at(0.0, density, width=63, zones={"left": 4.0})
-    drawn = np.asarray(AnnotatedVideo("v.mp4", zones, pytest.fail)._drawn(0.0, picture, frame))
+    drawn = np.asarray(AnnotatedVideo("v.mp4", zones, pytest.fail).drawn(0.0, picture, frame))
     expected = draw_zones(overlay(picture, density), zones, {"left": 4.0})
     assert drawn.shape[0] % 2 == drawn.shape[1] % 2 == 0
     assert np.abs(drawn[:48, :63].astype(int) - expected).max() <= 3
@@ -537,7 +537,7 @@ def test_annotated_frames_keep_their_size_whatever_is_counted():
     film = AnnotatedVideo("v.mp4", [], pytest.fail)
     picture = np.zeros((48, 64, 3), np.uint8)
     sizes = {
-        film._drawn(time, picture, frame_at(time, count=people, high=2 * people)).size
+        film.drawn(time, picture, frame_at(time, count=people, high=2 * people)).size
         for time, people in [(0.0, 1.0), (5000.0, 98765.0), (40000.0, 1234.0)]
     }
     assert len(sizes) == 1
@@ -554,7 +554,7 @@ def test_annotated_video_keeps_moving_crowds_sharp(tmp_path, monkeypatch, encode
     with AnnotatedVideo(tmp_path / "v.mp4", [], pytest.fail) as film:
         for second, frame in enumerate(frames):
             film.add(second, frame, nobody)
-        wanted = [np.asarray(film._drawn(second, frame, nobody)) for second, frame in enumerate(frames)]
+        wanted = [np.asarray(film.drawn(second, frame, nobody)) for second, frame in enumerate(frames)]
     for (_, picture), drawn in zip(decoded(tmp_path / "v.mp4"), wanted):
         noise = np.mean((picture.astype(float) - drawn)[:160] ** 2)
         assert 10 * np.log10(255**2 / noise) > 31, encoder  # decibels; a bit rate for still pictures leaves 28
@@ -854,7 +854,7 @@ def test_only_a_playlist_with_an_end_is_a_recording(tmp_path, web, over):
     address = f"{web}/square.m3u8"
     with av.open(address, timeout=5) as container:
         assert container.size > 0
-        assert video_frames._is_recording(container, address) is over
+        assert video_frames.is_recording(container, address) is over
 
 
 @needs_playlists
@@ -899,7 +899,7 @@ def test_a_broadcast_that_ends_is_a_camera_that_dropped(tmp_path, web, by_level,
 )
 def test_a_length_makes_a_recording_where_files_can_lie(address, form, duration, size, recording):
     container = SimpleNamespace(format=SimpleNamespace(name=form), duration=duration, size=size)
-    assert video_frames._is_recording(container, address) is recording
+    assert video_frames.is_recording(container, address) is recording
 
 
 def test_the_address_of_a_file_is_its_path(tmp_path, by_level, monkeypatch):

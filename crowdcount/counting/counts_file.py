@@ -14,6 +14,8 @@ from crowdcount.data.images import Source
 from crowdcount.errors import DataError
 
 _ZONE, _LOW, _HIGH, _PER_M2, _LEVEL = "zone ", "low ", "high ", "per m2 ", "level "
+# In files of before pictures were counted at a size that is searched for, all are counted at their own.
+_ADDED = {"scale": "1.0"}
 
 
 class CountsFile:
@@ -27,7 +29,11 @@ class CountsFile:
         settings: column -> what the counts in the file must have there to be gone on with. Those that are no column of
             every picture's get one behind the zones.
 
-    Its `pictures` is how many rows it has.
+    Its `pictures` is how many rows it has. Until `close` no other run can write the file.
+
+    Raises:
+        DataError: if the file is to be gone on with and is no such table, or holds counts of other settings.
+        CrowdCountError: if another run is writing it, or it cannot be written.
     """
 
     def __init__(
@@ -41,7 +47,8 @@ class CountsFile:
     ):
         self.path = path
         columns = [*COLUMNS, *(_ZONE + name for name in zones)]
-        columns += [start + name for name in zones for start in (_LOW, _HIGH)]
+        ranges = [start + name for name in zones for start in (_LOW, _HIGH)]
+        columns += ranges
         if per_m2:
             from crowdcount.area.ground import SERVICE_LEVELS
 
@@ -49,10 +56,13 @@ class CountsFile:
             columns += [f"{_LEVEL}{use} {name}" for use in SERVICE_LEVELS for name in zones]
         self._constants = {column: value for column, value in settings.items() if column not in COLUMNS}
         columns += self._constants
-        self._table = (GrowingTable if resume else Table)(path, columns)
+        self._table = (
+            GrowingTable(path, columns, _ADDED | dict.fromkeys(ranges, "")) if resume else Table(path, columns)
+        )
         for row in self._table.rows:
             for column, value in settings.items():
                 if row[column] not in ("", value):
+                    self.close()
                     raise DataError(
                         f"{path} holds counts with the {column} {row[column]}; this run has {value}. Name "
                         f"another file, or the same {column}."

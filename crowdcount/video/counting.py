@@ -95,7 +95,8 @@ def count_video(
         An iterator of `FrameCount`.
 
     Raises:
-        VideoError: if PyAV is missing, the source cannot be read or has no frames, a camera stays away, or,
+        MissingPackageError: if PyAV is missing.
+        VideoError: if the source cannot be read or has no frames, a camera stays away, or,
             after the last frame, if the annotated video could not be written.
         DataError: if zones or ground cannot be used or lie outside the frame, a number is out of range, or the
             annotated video would replace the source.

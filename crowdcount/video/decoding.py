@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crowdcount.errors import VideoError
+from crowdcount.errors import VideoError, needing
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -65,12 +65,8 @@ def _upright(picture: np.ndarray, frame: VideoFrame) -> np.ndarray:
 
 
 def import_av():
-    try:
+    with needing("Videos and cameras need PyAV", '".[video]"'):
         import av
-    except ImportError as error:
-        raise VideoError(
-            'Videos and cameras need PyAV, which is not installed. Install it: pip install ".[video]"'
-        ) from error
     return av
 
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 from crowdcount.area.drawing import draw_zones
 from crowdcount.counting.words import PEOPLE, amount, span, whole
 from crowdcount.errors import DataError, VideoError
-from crowdcount.files import append_whole, atomic_path, is_stream
+from crowdcount.files import append_whole, atomic_path, held, is_stream
 from crowdcount.grid import map_shape
 from crowdcount.show.plots import add_caption, overlay
 from crowdcount.video.decoding import Report
@@ -48,7 +48,8 @@ class CountTable:
 
     A row is written at once and whole, to the file itself: someone may follow a camera's table, and what was
     counted before a crash is kept. A file of that name is replaced when the first row comes, and only if that
-    row can be written. Where a later one cannot, as on a full disk, the rows before it stay.
+    row can be written. Where a later one cannot, as on a full disk, the rows before it stay. Until `close` no other
+    run can write it.
 
     Args:
         path: the file to write.
@@ -57,6 +58,7 @@ class CountTable:
 
     Raises:
         DataError: if a zone has the name of one of these columns.
+        CrowdCountError: if another run is writing the file.
     """
 
     def __init__(self, path: str | os.PathLike, zones: Iterable[str] = (), *, per_m2: bool = False):
@@ -67,6 +69,8 @@ class CountTable:
         for name in self._zones:
             if name in (*COLUMNS, _CLOCK, *(column for _, column in self._dense)):
                 raise DataError(f"The table has a column {name!r} of its own. Give the zone another name.")
+        self._held = ExitStack()
+        self._held.enter_context(held(path))
 
     def add(self, frame: FrameCount) -> None:
         """Write a row.
@@ -96,6 +100,7 @@ class CountTable:
         """End the table; nothing is left to be written."""
         if self._file is not None:
             self._file.close()
+        self._held.close()
 
     def __enter__(self) -> CountTable:
         return self
@@ -152,7 +157,7 @@ class AnnotatedVideo:
 
         if self.failure:
             return
-        drawn = self._drawn(time, picture, frame)
+        drawn = self.drawn(time, picture, frame)
         try:
             self._encode(time, drawn)
         except (OSError, ValueError, av.FFmpegError) as error:
@@ -171,7 +176,7 @@ class AnnotatedVideo:
         except (OSError, ValueError, av.FFmpegError) as error:
             self._give_up(error)
 
-    def _drawn(self, time: float, picture: np.ndarray, frame: FrameCount) -> Image.Image:
+    def drawn(self, time: float, picture: np.ndarray, frame: FrameCount) -> Image.Image:
         size = picture.shape[:2]
         if frame is not self._shown or size != self._size:
             self._shown, self._size = frame, size

@@ -72,7 +72,8 @@ def read_frames(
         Each frame of a recording; of a camera the newest frame whenever the next is asked for.
 
     Raises:
-        VideoError: if PyAV is missing, the source cannot be read or has no frames, or a camera stays away.
+        MissingPackageError: if PyAV is missing.
+        VideoError: if the source cannot be read or has no frames, or a camera stays away.
     """
     import_av()
     name, path = source_name(source), video_path(source)
@@ -83,7 +84,7 @@ def read_frames(
     else:
         address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         opened = _opened_in_time(lambda: _open_address(address, timeout), name, timeout)
-        live = not _is_recording(opened, address)
+        live = not is_recording(opened, address)
     if not live:
         with opened:
             for moment in _recording(opened, name, report):
@@ -97,7 +98,7 @@ def read_frames(
             return _open_webcam(int(source), timeout)
         address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         container = _open_address(address, timeout)
-        if _is_recording(container, address):  # of what was seen already: a broadcast ends so
+        if is_recording(container, address):  # of what was seen already: a broadcast ends so
             container.close()
             raise VideoError("a recording is there now")
         return container
@@ -146,7 +147,7 @@ def video_path(source: VideoSource) -> str | None:
 
 
 def require_av() -> None:
-    """Raise a VideoError that names the extra where PyAV is missing."""
+    """Raise a MissingPackageError that names the extra where PyAV is missing."""
     import_av()
 
 
@@ -163,7 +164,7 @@ def _is_address(source: VideoSource) -> bool:
     return isinstance(source, str) and _ADDRESS.match(source) is not None
 
 
-def _is_recording(container: InputContainer, address: str) -> bool:
+def is_recording(container: InputContainer, address: str) -> bool:
     """Whether an address is that of a file, which has a length, rather than a camera's."""
     if address.partition("://")[0].lower() not in _SERVERS:
         return False
