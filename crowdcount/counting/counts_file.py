@@ -115,15 +115,17 @@ class CountsFile:
         self._table.close()
 
 
-def settings_of(model: str, coverage: float, scale: float | None) -> dict[str, str]:
-    """What the counts of one file have in common; the scale only where it was set by hand.
+def settings_of(model: str, coverage: float, scale: float | None, page: int | None = None) -> dict[str, str]:
+    """What the counts of one file have in common; the scale and the page only where they were set by hand.
 
     Example:
         >>> settings_of("general", 0.9, 0.5)
         {'model': 'general', 'coverage': '0.9', 'scale': '0.5'}
     """
     settings = {"model": model, "coverage": str(coverage)}
-    return settings if scale is None else {**settings, "scale": str(rounded_scale(scale))}
+    if scale is not None:
+        settings["scale"] = str(rounded_scale(scale))
+    return settings if page is None else {**settings, "page": str(page)}
 
 
 def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
@@ -145,6 +147,7 @@ def entry_of_row(row: dict[str, str]) -> Entry:
     )
     return entry_of_file(
         row["picture"],
+        page=int(row["page"]) if row.get("page") else None,
         model=row["model"],
         warnings=(row["warnings"],) if row["warnings"] else (),
         zones=zones,
