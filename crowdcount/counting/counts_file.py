@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from crowdcount.counting.report import Entry, entry_of_file
 from crowdcount.counting.results import COLUMNS, CountFailure, rounded_scale
@@ -143,6 +143,10 @@ def entry_of_row(row: dict[str, str]) -> Entry:
         {name[len(start) :]: float(cell) for name, cell in row.items() if name.startswith(start) and cell}
         for start in (_ZONE, _LOW, _HIGH, _PER_M2)
     )
-    by_zone = {"zones": zones, "zone_ranges": {name: (low[name], high[name]) for name in low}, "per_m2": per_m2}
+    by_zone: dict[str, Any] = {
+        "zones": zones,
+        "zone_ranges": {name: (low[name], high[name]) for name in low},
+        "per_m2": per_m2,
+    }
     texts = (row["warnings"],) if row["warnings"] else ()
     return entry_of_file(row["picture"], model=row["model"], warnings=texts, **by_zone, **numbers)
