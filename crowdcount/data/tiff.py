@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -43,7 +43,7 @@ def read_rare(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> 
         with tifffile.TiffFile(file) as tiff:
             if page is not None:
                 check_page(page, len(tiff.pages), name)
-            series = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
+            series: Any = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
             if page is not None:
                 series = tiff.pages[page - 1]
             elif len(tiff.pages) > 1:
