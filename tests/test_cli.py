@@ -146,8 +146,8 @@ def test_count_overlays_never_replace_each_other_or_a_picture(capsys, photos, tm
 
 
 def test_count_demo_counts_the_bundled_picture(capsys, tmp_path, weights):
-    status, lines, _ = run(capsys, "count", "--demo", "--model", weights, "--json", "--overlay", tmp_path)
-    assert status == 0
+    status, lines, err = run(capsys, "count", "--demo", "--model", weights, "--json", "--overlay", tmp_path)
+    assert status == 0 and "is drawn; 200 people are in it" in err
     assert json.loads(lines[0])["picture"] == str(data_folder("datasets") / "sample.jpg")
     assert [file.name for file in tmp_path.iterdir()] == ["sample_overlay.png"]
 

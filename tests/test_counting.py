@@ -448,6 +448,37 @@ def test_plot_is_titled_with_the_result(rng):
     matplotlib.pyplot.close("all")
 
 
+@pytest.mark.parametrize("planes", [3, 4])
+def test_colors_in_opencvs_order(model, rng, planes):
+    array = rng.integers(0, 256, (64, 96, planes), dtype=np.uint8)
+    array[..., 3:] = 255
+    swapped = array.copy()
+    swapped[..., :3] = array[..., 2::-1]
+    right = count(array, model=model).count
+    assert count(swapped, model=model, channels="bgr").count == right != count(swapped, model=model).count
+    (result,) = count_many([swapped], model, channels="bgr")
+    assert result.count == right
+    np.testing.assert_array_equal(result.overlay(style="dots").shape, (64, 96, 3))
+
+
+def test_colors_of_a_file_are_in_its_own_order(model, rng, tmp_path):
+    Image.fromarray(picture(rng)).save(tmp_path / "a.png")
+    for file in (tmp_path / "a.png", (tmp_path / "a.png").read_bytes(), Image.open(tmp_path / "a.png")):
+        with pytest.raises(PictureError, match="channels='bgr' is for arrays"):
+            count(file, model=model, channels="bgr")
+    with pytest.raises(DataError, match="rgb, bgr.*'gbr'"):
+        count(picture(rng), model=model, channels="gbr")
+
+
+def test_counts_warnings_and_failures_are_logged_and_printed_nowhere(model, rng, caplog, capsys):
+    with caplog.at_level("INFO", logger="crowdcount"):
+        list(count_many([picture(rng), np.zeros((64, 64, 3), np.uint8), b"no picture"], model))
+    levels = [record.levelname for record in caplog.records if record.name == "crowdcount"]
+    assert levels[0] == "INFO" and levels[-1] == "ERROR" and levels.count("INFO") == 2 and "WARNING" in levels
+    assert "people in picture" in caplog.records[0].getMessage()
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_page_is_counted_and_shown_and_what_was_chosen_is_told(tmp_path, weights, rng):
     light = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((64, 96), (72, 104))]
     pages = [Image.fromarray(page) for page in light]

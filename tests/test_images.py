@@ -644,7 +644,7 @@ def test_the_default_limit_lets_the_largest_phone_pictures_pass(monkeypatch):
     loads = []
     monkeypatch.setattr(Image.Image, "load", lambda image: loads.append(image.size))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: loads.append(image.size))
-    monkeypatch.setattr("crowdcount.data.images._rgb_image", lambda image, name, notes: Image.new("RGB", (1, 1)))
+    monkeypatch.setattr("crowdcount.data.images.rgb_image", lambda image, name, notes: Image.new("RGB", (1, 1)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_picture(png(16320, 12240, 1, 0, b"\0"))

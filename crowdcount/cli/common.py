@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import math
 import os
 import signal
@@ -257,32 +256,10 @@ def _try_folder(path: Path) -> None:
 
 
 def import_keras() -> None:
-    """Import Keras and TensorFlow; quietly, unless the user has set TensorFlow's own variable for its log."""
+    """Import Keras and TensorFlow without their warnings, unless the user has asked for warnings."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    for name in ("absl", "tensorflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # What TensorFlow says of CUDA before its log is set up heeds no level: it is shown if the import fails.
-    with tempfile.TemporaryFile() as notes:
-        standard_error = os.dup(2)
-        os.dup2(notes.fileno(), 2)
-        try:
-            import keras
-
-            if keras.backend.backend() == "tensorflow":
-                import tensorflow as tf
-
-                tf.config.list_physical_devices()  # the other moment when it speaks
-        except BaseException:
-            notes.seek(0)
-            os.write(standard_error, notes.read())
-            raise
-        finally:
-            os.dup2(standard_error, 2)
-            os.close(standard_error)
+    import crowdcount.network.backend  # noqa: F401
 
 
 def begin() -> None:

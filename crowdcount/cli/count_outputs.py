@@ -139,7 +139,8 @@ class ReportFile(Output):
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         from crowdcount.counting.report import entry_of
 
-        self._entries.append(entry_of(result, error=row.get("error"), zones=row.get("zones"), per_m2=row.get("per_m2")))
+        by_zone = {key: row.get(key) for key in ("zones", "zone_ranges", "per_m2")}
+        self._entries.append(entry_of(result, error=row.get("error"), **by_zone))
 
     def finish(self) -> None:
         from crowdcount.counting.counts_file import entry_of_row

@@ -141,12 +141,17 @@ def entry_of_row(row: dict[str, str]) -> Entry:
     """What the report tells of a picture that was counted in an earlier run, from its line of CSV."""
 
     numbers = {key: float(row[key]) if row[key] else None for key in ("count", "low", "high", "coverage", "scale")}
-    zones, per_m2 = (
+    zones, low, high, per_m2 = (
         {name[len(start) :]: float(cell) for name, cell in row.items() if name.startswith(start) and cell}
-        for start in (_ZONE, _PER_M2)
+        for start in (_ZONE, _LOW, _HIGH, _PER_M2)
     )
-    texts = (row["warnings"],) if row["warnings"] else ()
-    page = int(row["page"]) if row.get("page") else None
     return entry_of_file(
-        row["picture"], page=page, model=row["model"], warnings=texts, zones=zones, per_m2=per_m2, **numbers
+        row["picture"],
+        page=int(row["page"]) if row.get("page") else None,
+        model=row["model"],
+        warnings=(row["warnings"],) if row["warnings"] else (),
+        zones=zones,
+        zone_ranges={name: (low[name], high[name]) for name in low},
+        per_m2=per_m2,
+        **numbers,
     )

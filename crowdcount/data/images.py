@@ -103,7 +103,7 @@ def load_picture(
             image.load()
         # Only now: Pillow turns a TIFF upright as it loads it, and a PNG may hold its EXIF after the pixels.
         turn = TURNS.get(orientation_of(image))
-        rgb = _rgb_image(image, name, notes)
+        rgb = rgb_image(image, name, notes)
         return np.array(rgb if turn is None else rgb.transpose(turn))
 
 
@@ -202,7 +202,7 @@ def _is_picture(folder: str, name: str) -> bool:
 # --- Pixels -------------------------------------------------------------------------------------------------
 
 
-def _rgb_image(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
+def rgb_image(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
     """A loaded image of any mode as mode RGB."""
     if image.mode == "F" or image.mode.startswith("I"):
         samples = np.asarray(image)

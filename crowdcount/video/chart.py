@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crowdcount.counting.words import whole
+from crowdcount.counting.time_chart import draw_counts
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 # A gap this many times as long as the usual step is left open: a line across it would be made up.
 _GAP = 3.0
-# The range is shown up to so many times the largest count.
-_MOST_RANGE = 2.0
 _UNITS = ((3600, 3 * 3600, "hours"), (60, 3 * 60, "minutes"), (1, 0, "seconds"))
 
 
@@ -80,19 +78,12 @@ class CountSeries:
             _open_gaps(times, values) for values in (self.counts, self.low, self.high, *self.zones.values())
         )
         times = _open_gaps(times, times) / unit
-        marker = "." if len(self) <= 60 else None
-        if np.isfinite(low).any():
-            above = np.nanmax(high) > _top(self.counts, self.high)
-            label = f"range (up to {whole(np.nanmax(high))})" if above else "range"
-            axes.fill_between(times, low, high, color="0.85", label=label)
-        axes.plot(times, counts, color="black", marker=marker, label="whole picture")
+        draw_counts(axes, times, counts, low, high, label="whole picture")
         for name, values in zip(self.zones, by_zone, strict=True):
-            axes.plot(times, values, marker=marker, label=_plain(name))
-        axes.set_ylim(0, _top(self.counts, self.high))
+            axes.plot(times, values, marker="." if len(self) <= 60 else None, label=_plain(name))
         start = f" since {self.start:%Y-%m-%d %H:%M:%S %z}" if self.start else ""
         axes.set_xlabel(f"{unit_name}{start}")
         axes.set_ylabel("people")
-        axes.grid(alpha=0.3)
         if title is not None:
             axes.set_title(_plain(title), fontsize="medium", wrap=True)
         if len(axes.get_legend_handles_labels()[1]) > 1:
@@ -117,12 +108,6 @@ class CountSeries:
         self.plot(figure.add_subplot(), title)
         with atomic_path(path) as temporary:
             figure.savefig(temporary, dpi=150)
-
-
-def _top(counts: Sequence[float], high: Sequence[float]) -> float:
-    """Where the chart ends: a range of few people reaches so far that it would leave nothing else to be seen."""
-    most = max(counts, default=0.0)
-    return 1.05 * max(1.0, most, min(float(np.nanmax([most, *high])), _MOST_RANGE * most))
 
 
 def check_chart_name(path: str | os.PathLike) -> None:
