@@ -187,7 +187,7 @@ def draw_inputs(folder: Path) -> None:
     rows = ["picture,x,y"]
     for number in range(PICTURES):
         Image.fromarray(rng.integers(0, 256, (*SIDE, 3), np.uint8)).save(folder / "images" / f"{number:02}.png")
-        rows += [f"{number:02}.png,{x:.1f},{y:.1f}" for x, y in rng.uniform(10, 80, (5, 2))]
+        rows += [f"{number:02}.png,{x:.1f},{y:.1f}" for x, y in rng.uniform((101, 10), (125, 90), (5, 2))]
     (folder / "points.csv").write_text("\n".join(rows) + "\n")
     with av.open(str(folder / "street.mp4"), "w") as container:
         stream = container.add_stream("mpeg4", rate=1)

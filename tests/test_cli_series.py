@@ -47,7 +47,7 @@ class Network:
         self.before_each = lambda: None
         self.ranges = True
 
-    def __call__(self, sources, model, *, coverage, scale, progress):
+    def __call__(self, sources, model, *, coverage, scale, page, progress):
         for source in sources:
             self.before_each()
             self.counted.append(os.path.relpath(source))

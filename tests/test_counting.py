@@ -477,3 +477,30 @@ def test_counts_warnings_and_failures_are_logged_and_printed_nowhere(model, rng,
     assert levels[0] == "INFO" and levels[-1] == "ERROR" and levels.count("INFO") == 2 and "WARNING" in levels
     assert "people in picture" in caplog.records[0].getMessage()
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_page_is_counted_and_shown_and_what_was_chosen_is_told(tmp_path, weights, rng):
+    light = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((64, 96), (72, 104))]
+    pages = [Image.fromarray(page) for page in light]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    largest = crowdcount.count(tmp_path / "scan.tif", model=weights)
+    assert (largest.height, largest.width) == (72, 104) and any("2 pages" in told for told in largest.warnings)
+    first = crowdcount.count(tmp_path / "scan.tif", model=weights, page=1)
+    assert (first.height, first.width) == (64, 96) and not any("pages" in told for told in first.warnings)
+    assert first.count == pytest.approx(crowdcount.count(light[0], model=weights).count)
+    first.save_overlay(tmp_path / "overlay.png")  # reads the page again
+    with Image.open(tmp_path / "overlay.png") as overlay:
+        assert overlay.width == 96
+    twelve = crowdcount.count(light[0].astype(np.uint16) * 16, model=weights)
+    assert any("12 are used" in told for told in twelve.warnings)
+
+
+def test_counts_of_two_pages_are_not_mixed(tmp_path, weights, rng):
+    pages = [Image.fromarray(rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)) for _ in range(2)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    table = tmp_path / "counts.csv"
+    options = {"model": weights, "csv": table, "resume": True}
+    for _ in range(2):
+        assert len(list(crowdcount.count_many([tmp_path / "scan.tif"], page=2, **options))) in (0, 1)
+    with pytest.raises(DataError, match="the page 2; this run has 1"):
+        next(crowdcount.count_many([tmp_path / "scan.tif"], page=1, **options))

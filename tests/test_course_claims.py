@@ -16,6 +16,7 @@ FIGURE = re.compile(r"(?<![\w.,^_{\\-])[-\u2212+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\
 
 # Numbers in the text that its notebook does not give: they follow from arithmetic, which is done here.
 DERIVED = {
+    "05b": {"19": 0.954 * 20},
     "06": {"32": 2**5},
     "07": {"2.4": 9 * 512 * 512 / 1e6, "0.1": (2 * 512 * 64 + 9 * 64 * 64) / 1e6},
     "08": {"81": 9 * 9, "10": 6 + 2 * 2, "192": 6 * 16 * 2, "50": 200 / 4, "169": 13 * 13},
@@ -33,7 +34,7 @@ ELSEWHERE = {
 GIVEN = {
     "00": {"an example of a fraction": ("12.4",), "Jacobs, 1967": ("10", "4.5")},
     "01": {"any pixel": ("217", "27"), "roughly": ("0.5",)},
-    "05b": {"measured apart, as the text says": ("182", "90.3", "67.7")},
+    "05b": {"measured apart, as the text says": ("182", "90.3", "67.7"), "an example of luck": ("21", "27")},
     "07": {"an example of a fraction": ("0.2",)},
     "08": {"the CSRNet paper, table 3": ("69.7", "68.2", "71.9", "75.8")},
     "09": {"Zhang et al., 2016": ("303", "110"), "the CSRNet paper, table 3": ("68.2",)},
@@ -64,7 +65,8 @@ def _said(number):
 def _drawn(number):
     """What the figures of a notebook say in words: titles, labels, what is written in them."""
     outputs = [output for cell in _notebook(number).cells for output in cell.get("outputs", [])]
-    return "\n".join(output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {}))
+    told = [output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
+    return re.sub(r"\(\d+\)|^\d+ panels", "", "\n".join(told), flags=re.M)
 
 
 def _prose(number):

@@ -111,9 +111,9 @@ def by_level(monkeypatch):
     monkeypatch.setattr(video, "load_network", lambda model: (model, "by_level"))
 
 
-def counted(source, report=None, **options):
+def counted(source, notify=None, **options):
     """(time, number of the frame) of each count."""
-    options = {"smooth": 0, "report": report or pytest.fail} | options
+    options = {"smooth": 0, "notify": notify or pytest.fail} | options
     return [(round(frame.time, 3), round(frame.alone) - 1) for frame in count_video(source, **options)]
 
 
@@ -182,7 +182,7 @@ def test_phone_videos_are_turned_upright(tmp_path):
     # A quarter clockwise: (x, y) -> (height - y, x).
     data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
     path.write_bytes(data)
-    shown = next(read_frames(path, report=pytest.fail)).picture()
+    shown = next(read_frames(path, notify=pytest.fail)).picture()
     assert shown.shape == (96, 64, 3) and shown.flags["C_CONTIGUOUS"]
     expected = np.rot90(picture, -1).astype(float)
     assert np.abs(shown - expected).mean() < 10
@@ -197,7 +197,7 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path):
         frame = av.VideoFrame.from_ndarray(np.full((64, 48, 3), 99, np.uint8), format="rgb24")
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    assert next(read_frames(path, report=pytest.fail)).picture().shape == (64, 64, 3)
+    assert next(read_frames(path, notify=pytest.fail)).picture().shape == (64, 64, 3)
 
 
 # --- What is made of them -----------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def test_a_frame_counts_as_the_same_picture_does(tmp_path, rng):
 
     model = CSRNet(width=1 / 16)
     frames = list(count_video(path, model=model, zones=HALVES, smooth=0))
-    for frame, moment in zip(frames, read_frames(path, report=pytest.fail), strict=True):
+    for frame, moment in zip(frames, read_frames(path, notify=pytest.fail), strict=True):
         result = count(moment.picture(), model=model)
         assert frame.count == frame.alone == result.count > 0
         np.testing.assert_array_equal(frame.density, result.density)
@@ -433,7 +433,7 @@ def test_memory_stays_flat_over_an_hour(tmp_path, by_level):
     write_repeated(path, 7200, rate=2, size=(144, 240))
     held = []
     with CountTable(tmp_path / "hour.csv") as table:
-        for number, frame in enumerate(count_video(path, report=pytest.fail)):
+        for number, frame in enumerate(count_video(path, notify=pytest.fail)):
             table.add(frame)
             if number in (300, 3599):
                 held.append(resident())
@@ -588,7 +588,7 @@ def test_a_full_disk_ends_the_annotated_video_and_not_the_counting(tmp_path, by_
     path = write_video(tmp_path / "v.mp4", frames=40, size=(96, 160), pictures=pictures)
     messages, times = [], []
     with small_disk(60_000), pytest.raises(VideoError, match="out.mp4: File too large"):
-        for frame in count_video(path, annotated=tmp_path / "out.mp4", report=messages.append):
+        for frame in count_video(path, annotated=tmp_path / "out.mp4", notify=messages.append):
             times.append(frame.time)
     assert times == [0, 1, 2, 3]
     assert len(messages) == 1 and "Counting goes on" in messages[0]
@@ -710,7 +710,7 @@ def camera(tmp_path, monkeypatch):
 def test_a_camera_that_drops_is_connected_again(camera, by_level):
     source = camera(drop_after=1.0)
     messages = []
-    frames = count_video(source.address, every=0.1, seconds=30, report=messages.append, timeout=5)
+    frames = count_video(source.address, every=0.1, seconds=30, notify=messages.append, timeout=5)
     times = []
     for frame in frames:
         times.append(frame.time)
@@ -729,7 +729,7 @@ def test_a_camera_that_stays_away_is_given_up(camera, by_level):
     source = camera(drop_after=0.5, refuse_from=2)
     begun = time.monotonic()
     with pytest.raises(VideoError, match="did not come back within 1.5 s"):
-        for _ in count_video(source.address, report=lambda message: None, timeout=2, patience=1.5):
+        for _ in count_video(source.address, notify=lambda message: None, timeout=2, patience=1.5):
             pass
     assert time.monotonic() - begun < 10
     # The pauses grow: 0.1, 0.2, 0.4, 0.8 s.
@@ -739,7 +739,7 @@ def test_a_camera_that_stays_away_is_given_up(camera, by_level):
 def test_seconds_end_a_camera_that_is_away(camera, by_level):
     source = camera(drop_after=0.5, refuse_from=2)
     begun = time.monotonic()
-    list(count_video(source.address, seconds=1.5, report=lambda message: None, timeout=2))
+    list(count_video(source.address, seconds=1.5, notify=lambda message: None, timeout=2))
     assert time.monotonic() - begun < 10
 
 
@@ -758,7 +758,7 @@ def test_a_recording_of_an_rtsp_server_that_is_cut_off_is_told(camera, by_level)
 
 @pytest.mark.parametrize("span", ["npt=now-", "npt=0-", "npt=0-0"])
 def test_an_rtsp_camera_that_tells_no_length_is_no_recording(camera, by_level, span):
-    frames = count_video(camera(span=span).address, report=pytest.fail, timeout=5)
+    frames = count_video(camera(span=span).address, notify=pytest.fail, timeout=5)
     assert next(frames).clock is not None
     frames.close()
 
@@ -771,7 +771,7 @@ def test_a_slow_network_gets_the_newest_frame(camera, by_level, monkeypatch):
         return quick(picture, **options)
 
     monkeypatch.setattr(video, "count", slow)
-    frames = count_video(camera().address, every=0.1, report=pytest.fail, seconds=3, timeout=5)
+    frames = count_video(camera().address, every=0.1, notify=pytest.fail, seconds=3, timeout=5)
     begun = None
     for frame in frames:
         begun = begun or time.monotonic() - 0.5
@@ -869,7 +869,7 @@ def test_a_broadcast_that_ends_is_a_camera_that_dropped(tmp_path, web, by_level,
     monkeypatch.setattr("crowdcount.video.camera._FIRST_PAUSE", 0.1)
     path = write_playlist(tmp_path, over=False)
     messages = []
-    frames = count_video(f"{web}/square.m3u8", every=0.01, seconds=8, report=messages.append, timeout=5, patience=2)
+    frames = count_video(f"{web}/square.m3u8", every=0.01, seconds=8, notify=messages.append, timeout=5, patience=2)
     assert next(frames).clock is not None
     if recorded:
         # What was seen is not counted again.
@@ -933,7 +933,7 @@ def test_a_number_is_a_webcam(tmp_path, by_level, monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.chdir(tmp_path)
     for source in (2, "2"):
-        frames = count_video(source, report=lambda message: None)
+        frames = count_video(source, notify=lambda message: None)
         assert next(frames).clock is not None
         frames.close()
     assert set(asked) == {("/dev/video2", "v4l2")}
@@ -1008,5 +1008,5 @@ def test_a_time_lapse_ends_when_its_last_frame_was_shown(tmp_path, seconds):
             frame.pts, frame.time_base = 1000 * seconds * index, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    moments = list(read_frames(str(path), report=told.append))
+    moments = list(read_frames(str(path), notify=told.append))
     assert len(moments) == 5 and not told

@@ -25,6 +25,7 @@ from crowdcount.cli.common import (
     coverage_of,
     fail,
     import_keras,
+    positive_int,
     warn,
     zones_and_ground,
 )
@@ -50,6 +51,12 @@ def add(command: Command) -> None:
     add_model(parser)
     add_coverage(parser)
     add_scale(parser)
+    parser.add_argument(
+        "--page",
+        metavar="N",
+        type=positive_int,
+        help="count this page of TIFF files, or frame of animations (default: the largest page, or the first frame)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
     parser.add_argument("--csv", metavar="FILE", help="write a line a picture to this file")
     parser.add_argument(
@@ -96,7 +103,7 @@ def _count(arguments: argparse.Namespace) -> int:
     coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:
-        settings = settings_of(arguments.model, coverage, arguments.scale)
+        settings = settings_of(arguments.model, coverage, arguments.scale, arguments.page)
         if zones:
             settings["zones"] = _fingerprint(arguments.zones, arguments.ground)
         check_writable(Path(arguments.csv))
@@ -123,7 +130,14 @@ def _count(arguments: argparse.Namespace) -> int:
     begin()
     # Results that come one by one on a terminal are the progress.
     progress = len(to_count) == 1 or not sys.stdout.isatty()
-    counted = count_many(to_count, arguments.model, coverage=coverage, scale=arguments.scale, progress=progress)
+    counted = count_many(
+        to_count,
+        arguments.model,
+        coverage=coverage,
+        scale=arguments.scale,
+        page=arguments.page,
+        progress=progress,
+    )
     failed = False
     with outputs:
         for source in sources:

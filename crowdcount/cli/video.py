@@ -118,7 +118,7 @@ def _video(arguments: argparse.Namespace) -> int:
         coverage=coverage_of(arguments),
         scale=arguments.scale,
         annotated=arguments.annotated,
-        report=warn,
+        notify=warn,
     )
     try:
         with closing(frames):

@@ -149,7 +149,7 @@ def _shown(result: CountResult | CountFailure) -> str:
     from crowdcount.show.plots import overlay
 
     try:
-        picture = load_picture(result.source)  # type: ignore[arg-type]  # None is refused there
+        picture = load_picture(result.source, page=result.page)  # type: ignore[arg-type]  # None is refused there
     except PictureError:  # moved or removed meanwhile
         return "the picture has moved"
     buffer = io.BytesIO()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from crowdcount.counting.report import Entry, entry_of_file
 from crowdcount.counting.results import COLUMNS, CountFailure, rounded_scale
@@ -115,15 +115,17 @@ class CountsFile:
         self._table.close()
 
 
-def settings_of(model: str, coverage: float, scale: float | None) -> dict[str, str]:
-    """What the counts of one file have in common; the scale only where it was set by hand.
+def settings_of(model: str, coverage: float, scale: float | None, page: int | None = None) -> dict[str, str]:
+    """What the counts of one file have in common; the scale and the page only where they were set by hand.
 
     Example:
         >>> settings_of("general", 0.9, 0.5)
         {'model': 'general', 'coverage': '0.9', 'scale': '0.5'}
     """
     settings = {"model": model, "coverage": str(coverage)}
-    return settings if scale is None else {**settings, "scale": str(rounded_scale(scale))}
+    if scale is not None:
+        settings["scale"] = str(rounded_scale(scale))
+    return settings if page is None else {**settings, "page": str(page)}
 
 
 def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
@@ -143,10 +145,13 @@ def entry_of_row(row: dict[str, str]) -> Entry:
         {name[len(start) :]: float(cell) for name, cell in row.items() if name.startswith(start) and cell}
         for start in (_ZONE, _LOW, _HIGH, _PER_M2)
     )
-    by_zone: dict[str, Any] = {
-        "zones": zones,
-        "zone_ranges": {name: (low[name], high[name]) for name in low},
-        "per_m2": per_m2,
-    }
-    texts = (row["warnings"],) if row["warnings"] else ()
-    return entry_of_file(row["picture"], model=row["model"], warnings=texts, **by_zone, **numbers)
+    return entry_of_file(
+        row["picture"],
+        page=int(row["page"]) if row.get("page") else None,
+        model=row["model"],
+        warnings=(row["warnings"],) if row["warnings"] else (),
+        zones=zones,
+        zone_ranges={name: (low[name], high[name]) for name in low},
+        per_m2=per_m2,
+        **numbers,
+    )

@@ -53,6 +53,7 @@ def count(  # type: ignore[overload-overlap]  # a path is an iterable too
     coverage: float = ...,
     scale: float | None = ...,
     channels: str = ...,
+    page: int | None = ...,
     progress: bool = ...,
 ) -> CountResult: ...
 
@@ -65,6 +66,7 @@ def count(
     coverage: float = ...,
     scale: float | None = ...,
     channels: str = ...,
+    page: int | None = ...,
     progress: bool = ...,
 ) -> list[CountResult]: ...
 
@@ -76,6 +78,7 @@ def count(
     coverage: float = COVERAGE,
     scale: float | None = None,
     channels: str = "rgb",
+    page: int | None = None,
     progress: bool = True,
 ):
     """Count the people in a picture, or in each picture of a list or folder.
@@ -91,6 +94,8 @@ def count(
             in a model card: a `keras.Model` has none, nor have weights trained without validation pictures.
         scale: count each picture at so many times its size, 1/16 to 16. None: at the size at which the network
             knows the heads, where its card says what it takes to find that, see `scale.search`; else as it is.
+        page: which page of a TIFF, or frame of an animation, from 1; each picture must have it. None: the largest
+            page, which is told, or the first frame.
         progress: show a bar, on a terminal and in a notebook: of the pictures, if there are several, and of the tiles
             of a picture so large that it runs in tiles.
 
@@ -111,7 +116,7 @@ def count(
         >>> result.density.shape, result.width, result.height
         ((6, 10), 80, 48)
     """
-    counter = _Counter(model, coverage, scale, channels, progress)
+    counter = _Counter(model, coverage, scale, channels, page, progress)
     if is_one(picture) and not is_folder(picture):
         return counter(picture)
     sources = listed(picture)
@@ -126,6 +131,7 @@ def count_many(
     coverage: float = COVERAGE,
     scale: float | None = None,
     channels: str = "rgb",
+    page: int | None = None,
     progress: bool = True,
     csv: str | os.PathLike | None = None,
     resume: bool = False,
@@ -134,7 +140,7 @@ def count_many(
 
     Args:
         sources: pictures and paths of folders, as for `count`; or one of them.
-        model, coverage, scale, channels, progress: as for `count`.
+        model, coverage, scale, channels, page, progress: as for `count`.
         csv: a file that gets a line a picture once all are counted, as with `crowdcount count --csv`; an existing one
             is replaced.
         resume: go on with the file of `csv`, if it is there: its rows stay, and their pictures are not counted
@@ -158,14 +164,14 @@ def count_many(
         CountResult
         CountFailure
     """
-    counter = _Counter(model, coverage, scale, channels, progress)
+    counter = _Counter(model, coverage, scale, channels, page, progress)
     if resume and csv is None:
         raise DataError("There is nothing to go on with: resume=True needs csv, the file that holds the counts.")
     if csv is None:
         several = listed(sources)
         yield from map(counter.tried, _passing(expanded(several), several, progress))
         return
-    settings = settings_of(counter.name, coverage, scale)
+    settings = settings_of(counter.name, coverage, scale, page)
     counts = CountsFile(csv, resume=resume, settings=settings)
     with closing(counts):
         left = counts.take_up(list(expanded(listed(sources))))
@@ -203,10 +209,12 @@ def _rgb(picture: np.ndarray, source: Source, channels: str) -> np.ndarray:
 class _Counter:
     """A network with its calibration, loaded once, that turns pictures into results."""
 
-    def __init__(self, model: Model, coverage: float, scale: float | None, channels: str, progress: bool):
+    def __init__(
+        self, model: Model, coverage: float, scale: float | None, channels: str, page: int | None, progress: bool
+    ):
         if channels not in CHANNELS:
             raise DataError(f"channels must be one of {', '.join(CHANNELS)}. Received: channels={channels!r}")
-        self.channels = channels
+        self.channels, self.page = channels, page
         self.scale = None if scale is None else check_scale(scale)
         self.calibration: Calibration | None = usable_calibration(model, coverage)
         self.sizes = sizes_of(model)
@@ -223,7 +231,8 @@ class _Counter:
 
     def _counted(self, source: Source) -> CountResult:
         start = time.perf_counter()
-        picture = _rgb(load_picture(source), source, self.channels)
+        notes: list[str] = []
+        picture = _rgb(load_picture(source, page=self.page, notes=notes), source, self.channels)
         looks = self._looks(picture)
         best, other, size = looks[-1], other_count(looks, self.sizes), picture.shape[:2]
         density = on_grid(best.density, best.picture.shape[:2], size)
@@ -247,7 +256,7 @@ class _Counter:
             height=size[0],
             model=self.name,
             seconds=time.perf_counter() - start,
-            warnings=[about(doubt, self.thing) for doubt in doubts],
+            warnings=[about(doubt, self.thing) for doubt in doubts] + notes,
             # A file is read again when it is shown: a folder's results would otherwise hold every picture in
             # memory.
             source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
@@ -256,6 +265,7 @@ class _Counter:
             coverage=coverage,
             thing=self.thing,
             scale=best.scale,
+            page=self.page,
             calibration=self.calibration if low is not None else None,
             kind=kind,
         )

@@ -129,7 +129,7 @@ def entry_of(
         coverage=result.coverage,
         scale=result.scale,
         taken=taken_at(result.source),
-        thumbnail=_thumbnail(result.source, result.density),
+        thumbnail=_thumbnail(result.source, result.density, result.page),
         model=result.model,
         warnings=tuple(result.warnings),
         error=error,
@@ -140,21 +140,22 @@ def entry_of(
     )
 
 
-def entry_of_file(picture: str, count: float | None, **details) -> Entry:
+def entry_of_file(picture: str, count: float | None, *, page: int | None = None, **details) -> Entry:
     """What the report tells of a picture that was counted earlier: its density map has gone.
 
     Args:
         picture: path of the picture, which need not be there any more.
         count: number of people; None where it could not be counted.
+        page: the page that was asked for, see `load_picture`.
         details: further arguments of `Entry`.
     """
-    thumbnail = _thumbnail(picture, None)
+    thumbnail = _thumbnail(picture, None, page)
     return Entry(picture, count, taken=taken_at(picture), thumbnail=thumbnail, heat=False, **details)
 
 
-def _thumbnail(source: str | np.ndarray | None, density: np.ndarray | None) -> bytes | None:
+def _thumbnail(source: str | np.ndarray | None, density: np.ndarray | None, page: int | None) -> bytes | None:
     try:
-        picture = load_picture(source)  # type: ignore[arg-type]  # None is refused there
+        picture = load_picture(source, page=page)  # type: ignore[arg-type]  # None is refused there
     except PictureError:  # moved or removed meanwhile
         return None
     if density is None:

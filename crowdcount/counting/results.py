@@ -54,6 +54,7 @@ class CountResult:
         coverage: that share, or None.
         thing: what was counted, in the plural, as the network's card says.
         scale: the picture was counted at so many times its size, see `scale.search`; `density` is of its own size.
+        page: the page of `source` that was asked for, or None, see `load_picture`.
         calibration: where the range comes from, or None.
         kind: of the picture, where it has a range.
     """
@@ -72,6 +73,7 @@ class CountResult:
     coverage: float | None = None
     thing: str = PEOPLE
     scale: float = 1.0
+    page: int | None = None
     calibration: Calibration | None = None
     kind: Kind | None = None
 
@@ -286,7 +288,7 @@ class CountResult:
 
     def _picture(self) -> np.ndarray:
         """The picture again; its file may have been replaced meanwhile."""
-        picture = load_picture(self.source)  # type: ignore[arg-type]  # None is refused there
+        picture = load_picture(self.source, page=self.page)  # type: ignore[arg-type]  # None is refused there
         if picture.shape[:2] != (self.height, self.width):
             raise PictureError(
                 f"{self.picture} was {self.width}x{self.height} pixels when it was counted and is "

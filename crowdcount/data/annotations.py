@@ -30,7 +30,7 @@ from crowdcount.data.exports import detect
 from crowdcount.data.exports.entries import find_annotation_file
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import load_picture
-from crowdcount.data.records import Record, Report, raise_fault
+from crowdcount.data.records import Record, TellFault, raise_fault
 from crowdcount.data.regions import Region, boxes_mask
 from crowdcount.errors import AnnotationError
 from crowdcount.files import data_folder
@@ -324,9 +324,9 @@ def split_there(spec: str, root: str | os.PathLike | None = None, *, learned: bo
     return next((split for split in ("test", "val") if split in marked), "all")
 
 
-def _own_records(name: str, root: Path, report: Report) -> list[Record]:
+def _own_records(name: str, root: Path, tell: TellFault) -> list[Record]:
     """The pictures of `csv`, `json` or `export`."""
-    return detect.read_any(root if name == "export" else find_annotation_file(root, f".{name}"), report)
+    return detect.read_any(root if name == "export" else find_annotation_file(root, f".{name}"), tell)
 
 
 def dataset_files(spec: str, root: str | os.PathLike | None = None) -> list[str]:

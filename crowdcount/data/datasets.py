@@ -26,7 +26,7 @@ from crowdcount.data.readers import (
     visdrone,
     worldexpo,
 )
-from crowdcount.data.records import Record, Report, folders_below
+from crowdcount.data.records import Record, TellFault, folders_below
 from crowdcount.errors import AnnotationError
 from crowdcount.files import data_folder
 
@@ -68,7 +68,7 @@ class DataSet:
 
     title: str
     is_here: Callable[[Path], bool]
-    read: Callable[[Path, str, Report], list[Record] | None]
+    read: Callable[[Path, str, TellFault], list[Record] | None]
     layout: str
     source: str
     protocol: str = "MAE, RMSE"
@@ -108,14 +108,14 @@ class DataSet:
         )
 
     def records(
-        self, root: Path, split: str, report: Report, *, part: str | None = None, everything: bool = False
+        self, root: Path, split: str, tell: TellFault, *, part: str | None = None, everything: bool = False
     ) -> list[Record]:
         """The pictures of one split.
 
         Args:
             root: where to look for the data set's folder.
             split: `"train"`, `"val"`, `"test"`, `"all"`, or a name of `older_lists`.
-            report: called with file and problem for each fault.
+            tell: called with file and problem for each fault.
             part: one of `parts`, which is then the test.
             everything: keep those that are `left_out` of `"train"`.
 
@@ -124,27 +124,27 @@ class DataSet:
         """
         folder = self.find(root)
         if split == "all":
-            return self._all(folder, report)
+            return self._all(folder, tell)
         if part is not None:
             assert self.part_of is not None  # a data set with parts has it
-            every = self._all(folder, report)
+            every = self._all(folder, tell)
             if split == "test":
                 return [record for record in every if self.part_of(record) == part]
             training = [record for record in every if self.part_of(record) != part]
         elif split == "test":
-            return self._half(folder, "test", report)
+            return self._half(folder, "test", tell)
         elif self.has_val and split != "train":
-            return self._half(folder, "val", report)
+            return self._half(folder, "val", tell)
         else:
-            training = self._half(folder, "train", report)
+            training = self._half(folder, "train", tell)
         validation = frozenset() if self.has_val else self._validation(training, split)
         if split != "train":
             return [record for record in training if record.name in validation]
         left_out = frozenset() if everything else self.left_out
         return [record for record in training if record.name not in validation and short_name(record) not in left_out]
 
-    def _all(self, folder: Path, report: Report) -> list[Record]:
-        halves = [self.read(folder, half, report) for half in HALVES]
+    def _all(self, folder: Path, tell: TellFault) -> list[Record]:
+        halves = [self.read(folder, half, tell) for half in HALVES]
         if all(half is None for half in halves):
             raise self._missing(folder, "train")
         return [record for half in halves for record in half or ()]
@@ -160,8 +160,8 @@ class DataSet:
         # A folder with none of the listed pictures holds others under such names: the drawn set, say.
         return frozenset(record.name for record in training if self.is_val(record))
 
-    def _half(self, folder: Path, half: str, report: Report) -> list[Record]:
-        records = self.read(folder, half, report)
+    def _half(self, folder: Path, half: str, tell: TellFault) -> list[Record]:
+        records = self.read(folder, half, tell)
         if records is None:
             raise self._missing(folder, half)
         return records

@@ -89,7 +89,7 @@ def taken_at(source: Source | None) -> datetime | None:
     if source is None or isinstance(source, np.ndarray):
         return None
     try:
-        with quiet_pillow(), opened(source) as (image, _):
+        with quiet_pillow(), opened(source, None, []) as (image, _):
             if isinstance(image, np.ndarray):  # a rare TIFF
                 return None
             text = _exif_of(image).get_ifd(_BLOCK).get(_TAKEN)

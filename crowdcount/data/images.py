@@ -17,8 +17,8 @@ from PIL import Image
 
 from crowdcount.data.exif import TURNS, orientation_of
 from crowdcount.data.opening import Source, check_size, decoding, looked_from, opened, quiet_pillow
-from crowdcount.data.samples import to_uint8, used_bits
-from crowdcount.data.tiff import largest_page
+from crowdcount.data.samples import scaled, to_uint8
+from crowdcount.data.tiff import check_page
 from crowdcount.errors import PictureError
 from crowdcount.files import natural
 
@@ -44,7 +44,9 @@ _OTHERS = frozenset(
 _WIDTH_TAG, _HEIGHT_TAG, _PHOTOMETRIC_TAG = 256, 257, 262
 
 
-def load_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def load_picture(
+    source: Source, *, max_pixels: int = MAX_PIXELS, page: int | None = None, notes: list[str] | None = None
+) -> np.ndarray:
     """Read a picture as an upright RGB array at its own size.
 
     Files may be JPEG, PNG, WebP, BMP, TIFF (largest page), GIF (first frame), and what else Pillow's AVIF, JPEG
@@ -60,13 +62,17 @@ def load_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
             of at least 2. Anything that NumPy can convert to an array will do.
         max_pixels: width times height above which a file or PIL image is refused. Arrays never are: they are
             in memory already.
+        page: which page of a TIFF, or frame of an animation, from 1. None: the largest page, or the first frame.
+        notes: gains a sentence for each choice that was made for the caller: a page among several, the light of
+            16-bit samples that use fewer bits.
 
     Returns:
         A new, contiguous uint8 array of shape (height, width, 3), RGB.
 
     Raises:
         PictureError: if the picture is missing, empty, cut off, damaged, too large, of size zero, no picture
-            at all, or an array with values or a shape outside the rules above. The message names the file.
+            at all, without such a page, or an array with values or a shape outside the rules above. The message
+            names the file.
 
     Reference:
         EXIF 2.32 (CIPA DC-008), tag 0x0112, for the orientations.
@@ -77,13 +83,14 @@ def load_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         >>> load_picture(gray)[0].tolist()
         [[0, 0, 0], [128, 128, 128], [255, 255, 255]]
     """
+    notes = [] if notes is None else notes
     if _is_array(source):
-        return _rgb_from_array(source)
-    with quiet_pillow(), opened(source) as (image, name):
+        if page is not None:
+            check_page(page, 1, "The array")
+        return _rgb_from_array(source, notes)
+    with quiet_pillow(), opened(source, page, notes) as (image, name):
         if isinstance(image, np.ndarray):
-            return _rgb_from_array(image)
-        with decoding(name):
-            largest_page(image)
+            return _rgb_from_array(image, notes)
         width, height = image.size
         check_size(width, height, name)
         if width * height > max_pixels:
@@ -96,7 +103,7 @@ def load_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
             image.load()
         # Only now: Pillow turns a TIFF upright as it loads it, and a PNG may hold its EXIF after the pixels.
         turn = TURNS.get(orientation_of(image))
-        rgb = rgb_image(image, name)
+        rgb = rgb_image(image, name, notes)
         return np.array(rgb if turn is None else rgb.transpose(turn))
 
 
@@ -119,11 +126,9 @@ def picture_size(source: Source) -> tuple[int, int]:
     """
     if _is_array(source):
         return _as_array(source)[0].shape[:2]
-    with quiet_pillow(), opened(source) as (image, name):
+    with quiet_pillow(), opened(source, None, []) as (image, name):
         if isinstance(image, np.ndarray):
             return image.shape[:2]
-        with decoding(name):
-            largest_page(image)
         width, height = image.size
         if image.format == "TIFF" and getattr(image, "tile", None):
             # Of an unread TIFF, some versions of Pillow give the upright size, some the stored one, as here.
@@ -197,18 +202,18 @@ def _is_picture(folder: str, name: str) -> bool:
 # --- Pixels -------------------------------------------------------------------------------------------------
 
 
-def rgb_image(image: Image.Image, name: str) -> Image.Image:
+def rgb_image(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
     """A loaded image of any mode as mode RGB."""
     if image.mode == "F" or image.mode.startswith("I"):
         samples = np.asarray(image)
         if image.mode == "F":
-            gray = to_uint8(samples, name)
+            gray = to_uint8(samples, name, notes)
         else:
             # Mode I is 32 bits wide, but holds 16-bit samples where a file or a uint16 array was its source.
             low, high = samples.min(), samples.max()
             if low < 0 or high > 65535:
                 raise PictureError(f"{name} has values from {low} to {high}; 16-bit gray is 0 to 65535. Save it so.")
-            gray = (samples >> (used_bits(samples) - 8)).astype(np.uint8)
+            gray = scaled(samples, notes)
             if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC_TAG) == 0:  # white is 0; Pillow turns only 8 bits around
                 gray = 255 - gray
         if isinstance(image.info.get("transparency"), int):
@@ -256,9 +261,9 @@ def _as_array(source: Any) -> tuple[np.ndarray, str]:
     return array, name
 
 
-def _rgb_from_array(source: Any) -> np.ndarray:
+def _rgb_from_array(source: Any, notes: list[str]) -> np.ndarray:
     array, name = _as_array(source)
-    array = to_uint8(array, name)
+    array = to_uint8(array, name, notes)
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.shape[2] == 4:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from crowdcount.data.tiff import is_rare, read_rare
+from crowdcount.data.tiff import is_rare, read_rare, turn_to_page
 from crowdcount.errors import PictureError
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
@@ -69,24 +69,31 @@ def quiet_pillow() -> Iterator[None]:
 
 
 @contextmanager
-def opened(source: Any) -> Iterator[tuple[Image.Image | np.ndarray, str]]:
-    """Yield the image, not decoded yet (an array of a rare TIFF), and the name that error messages give it."""
+def opened(source: Any, page: int | None, notes: list[str]) -> Iterator[tuple[Image.Image | np.ndarray, str]]:
+    """Yield the image, not decoded yet (an array of a rare TIFF), and the name that error messages give it.
+
+    Args:
+        source: see `crowdcount.load_picture`.
+        page: which page or frame, from 1; None: the largest page of a TIFF, else the first frame.
+        notes: gains a sentence where the largest of several pages was taken.
+    """
     if isinstance(source, Image.Image):
         path = getattr(source, "filename", "")
         size = f"{source.size[0]} x {source.size[1]}"
-        yield source, repr(os.fsdecode(path)) if path else f"The PIL image (mode {source.mode}, {size})"
+        name = repr(os.fsdecode(path)) if path else f"The PIL image (mode {source.mode}, {size})"
+        yield _at_page(source, name, page, notes), name
     elif isinstance(source, (bytes, bytearray, memoryview)):
         name = f"The picture given as {type(source).__name__} ({memoryview(source).nbytes} bytes)"
         with io.BytesIO(bytes(source)) as file:
-            yield _identified(file, name), name
+            yield _identified(file, name, page, notes), name
     elif isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
         with _open_file(path) as file:
-            yield _identified(file, repr(path)), repr(path)
+            yield _identified(file, repr(path), page, notes), repr(path)
     elif hasattr(source, "read"):
         path = getattr(source, "name", None)
         name = repr(path) if isinstance(path, str) else f"The picture given as {type(source).__name__}"
-        yield _identified(_from_beginning(source, name), name), name
+        yield _identified(_from_beginning(source, name), name, page, notes), name
     else:
         raise PictureError(
             f"A picture cannot be made from {type(source).__name__} {repr(source)[:80]}. Give a path, the "
@@ -139,7 +146,13 @@ def _from_beginning(file: Any, name: str) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _identified(file: BinaryIO, name: str) -> Image.Image | np.ndarray:
+def _at_page(image: Image.Image, name: str, page: int | None, notes: list[str]) -> Image.Image:
+    with decoding(name):
+        turn_to_page(image, name, page, notes)
+    return image
+
+
+def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> Image.Image | np.ndarray:
     """Let Pillow read the headers; of a TIFF that it does not know, or reads wrongly, the array."""
     Image.init()
     try:
@@ -163,7 +176,7 @@ def _identified(file: BinaryIO, name: str) -> Image.Image | np.ndarray:
         for signature, kind, layout, offset in _SIGNATURES:
             if start.startswith(signature):
                 if kind == "TIFF":
-                    return read_rare(file, name)
+                    return read_rare(file, name, page, notes)
                 if layout and len(start) >= offset + struct.calcsize(layout):
                     width, height = struct.unpack_from(layout, start, offset)
                     check_size(width, height, name)
@@ -182,8 +195,8 @@ def _identified(file: BinaryIO, name: str) -> Image.Image | np.ndarray:
                 "in a picture program."
             )
         if is_rare(image):
-            return read_rare(file, name)
-    return image
+            return read_rare(file, name, page, notes)
+    return _at_page(image, name, page, notes)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What a reader says about one picture, and what the readers share.
 
-A reader does not raise for a fault in the data: it calls `report` with the file and the problem, and goes on. Who
-wants the pictures passes `raise_fault`; the checker passes a `report` that writes the fault down.
+A reader does not raise for a fault in the data: it calls `tell` with the file and the problem, and goes on. Who
+wants the pictures passes `raise_fault`; the checker passes a `tell` that writes the fault down.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from crowdcount.data.regions import Region
 from crowdcount.errors import AnnotationError
 from crowdcount.files import natural
 
-Report = Callable[[Path, str], None]
+TellFault = Callable[[Path, str], None]
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ def short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def numbered_lines(file: Path, report: Report) -> Iterator[tuple[int, str]]:
+def numbered_lines(file: Path, tell: TellFault) -> Iterator[tuple[int, str]]:
     """The lines of a text file that hold something, with their numbers from 1 up."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        report(file, f"is not a readable text file in UTF-8: {error}.")
+        tell(file, f"is not a readable text file in UTF-8: {error}.")
         return
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():

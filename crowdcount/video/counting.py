@@ -24,7 +24,7 @@ from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import check_scale
 from crowdcount.errors import DataError, VideoError
 from crowdcount.network.loading import Model, load_network
-from crowdcount.video.decoding import Report, VideoMoment
+from crowdcount.video.decoding import Notify, VideoMoment
 from crowdcount.video.files import AnnotatedVideo
 from crowdcount.video.frames import VideoSource, read_frames, require_av, source_name, video_path
 from crowdcount.video.results import FrameCount
@@ -57,7 +57,7 @@ def count_video(
     annotated: str | os.PathLike | None = None,
     timeout: float = 10.0,
     patience: float = 600.0,
-    report: Report | None = None,
+    notify: Notify | None = None,
 ) -> Generator[FrameCount, None, None]:
     """Count the people in a video or before a camera, again and again.
 
@@ -88,7 +88,7 @@ def count_video(
             bytes of memory for each frame, `.mkv` 3: choose that for days.
         timeout: seconds within which an address has to answer, and after which silence means that it dropped.
         patience: seconds for which a camera that dropped is tried again, at growing pauses.
-        report: called with a sentence for each thing that was left out, dropped or found again;
+        notify: called with a sentence for each thing that was left out, dropped or found again;
             `warnings.warn` where None.
 
     Returns:
@@ -128,9 +128,9 @@ def count_video(
     named = read_zones(zones) if zones is not None else []
     if plane is not None and not named:
         named = [plane.measured()]
-    film = None if annotated is None else AnnotatedVideo(annotated, named, report or _warn)
+    film = None if annotated is None else AnnotatedVideo(annotated, named, notify or _warn)
     load_network(model)  # before a camera is kept waiting
-    moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, report=report or _warn)
+    moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, notify=notify or _warn)
     counted = _counted(moments, film, every, named, model, coverage, scale, _Smoother(smooth))
     return counted if plane is None else _per_square_meter(counted, named, plane)
 

@@ -20,7 +20,7 @@ from crowdcount.errors import DataError, VideoError
 from crowdcount.files import append_whole, atomic_path, held, is_stream
 from crowdcount.grid import map_shape
 from crowdcount.show.plots import add_caption, overlay
-from crowdcount.video.decoding import Report
+from crowdcount.video.decoding import Notify
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -119,14 +119,14 @@ class AnnotatedVideo:
     Args:
         path: the file to write, `.mp4`, `.mov` or `.mkv`.
         zones: zones to draw with their counts; frames are darkened outside them.
-        report: called with a sentence when the file is given up.
+        notify: called with a sentence when the file is given up.
 
     Raises:
         VideoError: if the suffix is of another format.
     """
 
-    def __init__(self, path: str | os.PathLike, zones: list[Zone], report: Report):
-        self._path, self._zones, self._report = Path(path), zones, report
+    def __init__(self, path: str | os.PathLike, zones: list[Zone], notify: Notify):
+        self._path, self._zones, self._notify = Path(path), zones, notify
         if self._path.suffix.lower() not in _SUFFIXES:
             raise VideoError(f"{path} is no name for a video. Let it end in {' or '.join(_SUFFIXES)}.")
         self.failure: str | None = None
@@ -233,7 +233,7 @@ class AnnotatedVideo:
     def _give_up(self, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or error
         self.failure = f"cannot write {self._path}: {reason}. What was counted is kept."
-        self._report(f"cannot write {self._path}: {reason}. Counting goes on without it.")
+        self._notify(f"cannot write {self._path}: {reason}. Counting goes on without it.")
         if self._container is not None:
             with suppress(Exception):  # it cannot be finished either; it is removed
                 self._container.close()

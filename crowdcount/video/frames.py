@@ -20,8 +20,8 @@ from crowdcount.errors import VideoError
 from crowdcount.video.camera import Camera
 from crowdcount.video.decoding import (
     Broken,
+    Notify,
     RecordingClock,
-    Report,
     VideoMoment,
     decoded,
     import_av,
@@ -56,7 +56,7 @@ def read_frames(
     seconds: float | None = None,
     timeout: float = 10.0,
     patience: float = 600.0,
-    report: Report,
+    notify: Notify,
 ) -> Generator[VideoMoment, None, None]:
     """Read the frames of a video or a camera in order; damaged frames are left out and reported.
 
@@ -66,7 +66,7 @@ def read_frames(
         seconds: stop after so many seconds of the video or the camera.
         timeout: seconds within which an address has to answer, and after which silence means that it dropped.
         patience: seconds for which a camera that dropped is tried again, at growing pauses.
-        report: called with a sentence for each thing that was left out, dropped or found again.
+        notify: called with a sentence for each thing that was left out, dropped or found again.
 
     Yields:
         Each frame of a recording; of a camera the newest frame whenever the next is asked for.
@@ -87,7 +87,7 @@ def read_frames(
         live = not is_recording(opened, address)
     if not live:
         with opened:
-            for moment in _recording(opened, name, report):
+            for moment in _recording(opened, name, notify):
                 if seconds is not None and moment.time >= seconds:
                     return
                 yield moment
@@ -103,7 +103,7 @@ def read_frames(
             raise VideoError("a recording is there now")
         return container
 
-    yield from Camera(name, opened, again, timeout, patience, report).moments(seconds)
+    yield from Camera(name, opened, again, timeout, patience, notify).moments(seconds)
 
 
 def source_name(source: VideoSource) -> str:
@@ -263,12 +263,12 @@ def _no_answer(name: str, timeout: float) -> VideoError:
 # --- Reading ------------------------------------------------------------------------------------------------
 
 
-def _recording(container: InputContainer, name: str, report: Report) -> Iterator[VideoMoment]:
+def _recording(container: InputContainer, name: str, notify: Notify) -> Iterator[VideoMoment]:
     av = import_av()
     stream = video_stream(container, name)
     stream.thread_type = "AUTO"
     shape = pixel_shape(stream)
-    broken = Broken(name, report)
+    broken = Broken(name, notify)
     clock = RecordingClock(stream, name)
     now = longest = 0.0
     reason = None
@@ -299,7 +299,7 @@ def _recording(container: InputContainer, name: str, report: Report) -> Iterator
         lacking = min(lacking, 2 * longest)
     if reason or whole - now > lacking:
         told = f" of {whole:.1f} s" if whole > now else ""
-        report(f"{name}: ends early, after {now:.1f} s{told}: it is cut off or damaged.")
+        notify(f"{name}: ends early, after {now:.1f} s{told}: it is cut off or damaged.")
 
 
 def _declared_length(container: InputContainer, stream: VideoStream) -> float:

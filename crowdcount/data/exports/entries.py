@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 
 from crowdcount.data.images import PICTURE_SUFFIXES, picture_size
-from crowdcount.data.records import Record, Report, files_by_number, short
+from crowdcount.data.records import Record, TellFault, files_by_number, short
 from crowdcount.data.regions import Region
 from crowdcount.errors import AnnotationError, PictureError
 
@@ -77,8 +77,8 @@ class Entry:
 class Pile:
     """The entries of an annotation file, one a picture, in the order in which the file names them."""
 
-    def __init__(self, file: Path, report: Report, options: Options):
-        self.file, self.report, self.options = file, report, options
+    def __init__(self, file: Path, tell: TellFault, options: Options):
+        self.file, self.tell, self.options = file, tell, options
         self.entries: dict[Path, Entry] = {}
         self._places: dict[str, Path | None] = {}
         self._names: dict[Path, list[tuple[str, bool]]] = {}
@@ -88,26 +88,26 @@ class Pile:
 
         Args:
             name: as the file spells it.
-            where: for the report, as `"line 3"`.
+            where: for the message, as `"line 3"`.
             once: whether naming a picture twice is a fault.
         """
         if not isinstance(name, str) or not name.strip():
-            self.report(self.file, f"{where}: the name of the picture is missing. Received {short(name)}.")
+            self.tell(self.file, f"{where}: the name of the picture is missing. Received {short(name)}.")
             return None
         name = name.strip()
         if name not in self._places:
             picture, guessed = find_picture(self.file, name, self.options.images)
             self._places[name] = picture
             if picture is None:
-                self.report(self.file, f"{where} ({name!r}): {self._missing()}.")
+                self.tell(self.file, f"{where} ({name!r}): {self._missing()}.")
             elif (other := self._other_name(picture, name, guessed)) is not None:
                 self._places[name] = None
-                self.report(self.file, f"{where}: {name!r} and {other!r} both seem to be {picture}. Tell them apart.")
+                self.tell(self.file, f"{where}: {name!r} and {other!r} both seem to be {picture}. Tell them apart.")
         picture = self._places[name]
         if picture is None:
             return None
         if once and picture in self.entries:
-            self.report(self.file, f"{where} ({name!r}): an earlier entry has the same picture.")
+            self.tell(self.file, f"{where} ({name!r}): an earlier entry has the same picture.")
             return None
         return self.entries.setdefault(picture, Entry(name, picture))
 
@@ -160,11 +160,11 @@ class Pile:
         shown = ", ".join(f"{label or 'no label'} ({times})" for label, times in counted.most_common(8))
         if wanted is None:
             if len(counted) > 1:
-                self.report(self.file, f"has several labels: {shown}. Say which one is counted: --label NAME.")
+                self.tell(self.file, f"has several labels: {shown}. Say which one is counted: --label NAME.")
             return
         names = {name.strip() for name in wanted.split(",")}
         if lost := sorted(names - set(counted)):
-            self.report(self.file, f"has no label {lost[0]!r}, only: {shown or 'none'}.")
+            self.tell(self.file, f"has no label {lost[0]!r}, only: {shown or 'none'}.")
         for entry in self.entries.values():
             kept = [(point, label) for point, label in zip(entry.points, entry.labels, strict=True) if label in names]
             entry.points, entry.labels = [point for point, _ in kept], [label for _, label in kept]
@@ -181,7 +181,7 @@ class Pile:
         return "pixels"
 
     def _ask(self, heads: int, between: str, unit: str) -> None:
-        self.report(
+        self.tell(
             self.file,
             f"all {heads} points lie between {between}: they look like shares of the picture's size. Say what they "
             f"are: crowdcount convert --to json --unit {unit} (or --unit pixels).",
@@ -204,11 +204,11 @@ class Pile:
         try:
             height, width = entry.size()
         except PictureError as error:
-            self.report(entry.picture, str(error).removeprefix(f"{str(entry.picture)!r} "))
+            self.tell(entry.picture, str(error).removeprefix(f"{str(entry.picture)!r} "))
             return
         outside = [point for point in entry.points if not all(0 <= value <= whole for value in point)]
         if outside:
-            self.report(self.file, f"{entry.name!r}: {outside[0]} is no share of its size between 0 and {whole:g}.")
+            self.tell(self.file, f"{entry.name!r}: {outside[0]} is no share of its size between 0 and {whole:g}.")
         entry.points = [(x * width / whole, y * height / whole) for x, y in entry.points]
 
 
@@ -216,9 +216,9 @@ def set_split(entry: Entry, value: object, pile: Pile, where: str) -> None:
     """Take the split that a line or an entry gives, or report that it is unknown or contradicts."""
     split = value.strip().lower() if isinstance(value, str) else value
     if split not in ("train", "val", "test"):
-        pile.report(pile.file, f"{where}: the split should be train, val or test. Received {short(value)}.")
+        pile.tell(pile.file, f"{where}: the split should be train, val or test. Received {short(value)}.")
     elif entry.split not in (None, split):
-        pile.report(pile.file, f"{where}: {entry.name!r} is in split {split!r}, but in {entry.split!r} further up.")
+        pile.tell(pile.file, f"{where}: {entry.name!r} is in split {split!r}, but in {entry.split!r} further up.")
     else:
         entry.split = split
 
