@@ -278,7 +278,8 @@ def test_sizes_are_fitted_written_and_measured(weights, tmp_path, monkeypatch, c
         capsys.readouterr()
         module.main([what, "--root", drawn, "--model", str(model), "--pictures", str(scenes)])
         text = capsys.readouterr().out
-        assert text.count("(x") == columns * scenes and f"{scenes} scenes, from" in text
+        assert text.count("(x") == columns * scenes and f"{scenes} scenes; change of the count" in text
+        assert "from 80 px to 256 px" in text and ("from as it is to 80 px" in text) == (what == "measure")
 
 
 @pytest.mark.parametrize("size", [(96, 128), (1000, 4000)])
