@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import stat
-import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,6 +54,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     if is_stream(path):
+        import shutil
+        import tempfile
+
         # Not beside it: nobody makes files in a folder of devices, and writers may need to go back in theirs.
         with tempfile.TemporaryDirectory() as folder:
             temporary = Path(folder) / path.name
@@ -66,7 +66,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         return
     target = target_of(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    temporary = target.with_name(f".{path.stem}-{os.urandom(4).hex()}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, target)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import math
 import os
 import signal
 import stat
 import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
@@ -117,6 +114,8 @@ def _scale(text: str) -> float:
 
 
 def _number(text: str) -> float:
+    from fractions import Fraction
+
     return float(Fraction(text))  # "1/16" is how people write a width
 
 
@@ -208,6 +207,8 @@ def _is_printed_to(path: Path) -> bool:
 def _try_folder(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(None, f"{path} is a file, not a folder")
+    import tempfile
+
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
         pass
@@ -215,6 +216,9 @@ def _try_folder(path: Path) -> None:
 
 def import_keras() -> None:
     """Import Keras and TensorFlow; quietly, unless the user has set TensorFlow's own variable for its log."""
+    import logging
+    import tempfile
+
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:

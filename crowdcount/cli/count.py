@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -235,6 +233,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 
 def _fingerprint(*paths: str | None) -> str:
     """Twelve digits that change with what the files hold: zones may be moved and keep their names."""
+    import hashlib
+
     digest = hashlib.sha256()
     for path in paths:
         digest.update(hashlib.sha256(Path(path).read_bytes() if path else b"").digest())
@@ -271,6 +271,8 @@ def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
 def _print(row: dict, *, as_json: bool) -> None:
     """A picture's lines on the standard output; warnings and errors on the other."""
     if as_json:
+        import json
+
         print(json.dumps(row), flush=True)
     elif "count" in row:
         # Scripts cut the line at the tabs: whatever is new comes after what has been there.
