@@ -3,9 +3,9 @@
     python -m pip install ".[benchmarks]"
     python benchmarks/all.py [PART...] [--repeats N] [--json FILE] [--page docs/performance.md]
 
-Parts: predict, against, step, density, pipeline, cold, memory, growth; all of them where none is named. Prints Markdown:
-medians with the least and the most of at least 5. `--json` writes the numbers, `--page` puts each part's table into
-that page between its marks. A machine that does anything else meanwhile gives wrong numbers.
+Parts: predict, against, step, density, pipeline, cold, memory, growth; all of them where none is named. Prints
+Markdown: medians with the least and the most of at least 5. `--json` writes the numbers, `--page` puts each part's
+table into that page between its marks. A machine that does anything else meanwhile gives wrong numbers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def predict(options: argparse.Namespace) -> list[Table]:
         picture = picture_of(height, width)
         for batch in options.batches:
             runs = {
-                name: lambda network=network, batch=batch: [predict_density(network, picture) for _ in range(batch)]
+                name: lambda network=network, batch=[picture] * batch: [predict_density(network, one) for one in batch]
                 for name, network in networks.items()
             }
             for name, seconds in in_turn(runs, options.repeats).items():

@@ -66,9 +66,7 @@ def losses(out: str, weights: str) -> list[float]:
     """Ten steps in ten epochs, in two runs of which the second goes on with the first; and the last weights' mean."""
     csrnet.choose_precision = lambda: "float32"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            "crowdcount.training.callbacks.History.on_epoch_begin", _stop_once(Path(out) / "checkpoint.h5")
-        )
+        patched.setattr("crowdcount.training.callbacks.History.on_epoch_begin", _stop_once(Path(out) / "checkpoint.h5"))
         with pytest.raises(KeyboardInterrupt):
             train(crowd(), crowd()[:1], out=out, recipe=recipe(), width=1 / 16, init=weights)
     train(crowd(), crowd()[:1], out=out, recipe=recipe(), resume=True)

@@ -336,4 +336,3 @@ def test_all_parts_at_tiny_sizes_fill_the_page(weights, tmp_path, monkeypatch, c
     assert seconds > 0 and most >= before > 0
     with pytest.raises(SystemExit):
         module.main(["speed"])
-

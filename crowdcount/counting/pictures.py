@@ -93,7 +93,7 @@ def count(
         >>> result.density.shape, result.width, result.height
         ((6, 10), 80, 48)
     """
-    counter = _Counter(model, coverage, scale, progress)
+    counter = Counter(model, coverage, scale, progress)
     if is_one(picture) and not is_folder(picture):
         return counter(picture)
     sources = listed(picture)
@@ -139,7 +139,7 @@ def count_many(
         CountResult
         CountFailure
     """
-    counter = _Counter(model, coverage, scale, progress)
+    counter = Counter(model, coverage, scale, progress)
     if resume and csv is None:
         raise DataError("There is nothing to go on with: resume=True needs csv, the file that holds the counts.")
     if csv is None:
@@ -165,7 +165,7 @@ def _passing(pictures: Iterable[_Item], sources: Iterable, progress: bool) -> It
     return bar(pictures, "picture", wanted=progress)
 
 
-class _Counter:
+class Counter:
     """A network with its calibration, loaded once, that turns pictures into results."""
 
     def __init__(self, model: Model, coverage: float, scale: float | None, progress: bool):

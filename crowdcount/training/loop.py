@@ -49,8 +49,11 @@ def fit(
     called = keras.callbacks.CallbackList(list(callbacks), model=model)
     mean = keras.metrics.Mean("loss")
     # Of one process with several devices, each takes an equal part.
-    mine = strategy.extended.num_replicas_in_sync // strategy.extended._num_workers
-    batches = iter(strategy.distribute_datasets_from_function(lambda context: _parts(examples, mine)))
+    batches = iter(
+        strategy.distribute_datasets_from_function(
+            lambda context: _parts(examples, context.num_replicas_in_sync // context.num_input_pipelines)
+        )
+    )
     step = _step(model, strategy, mean)
     called.on_train_begin()
     for epoch in range(first, end):
