@@ -80,11 +80,11 @@ def _connect():
         own = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", **own)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray raises whatever it met, also bare exceptions
             address = os.environ.get("RAY_ADDRESS")
             raise CrowdCountError(
-                f"The Ray cluster cannot be reached ({error}). Received: RAY_ADDRESS={address!r}. Unset it to count on "
-                "this machine."
+                f"Ray cannot be started or reached ({error}). Received: RAY_ADDRESS={address!r}. Without it Ray is "
+                "started on this machine."
             ) from None
     return ray
 

@@ -48,6 +48,7 @@ class Devices:
         steps: int,
         first: int,
         end: int,
+        metrics: Sequence[keras.metrics.Metric],
         callbacks: Sequence[keras.callbacks.Callback],
     ) -> None:
         """Train a compiled model.
@@ -57,6 +58,7 @@ class Devices:
             examples: endless, from `crowdcount.training.feeding.batches`.
             steps: an epoch.
             first, end: epochs `first` to `end - 1`.
+            metrics: that it was compiled with.
             callbacks: as for `model.fit`.
         """
         model.fit(
@@ -121,10 +123,10 @@ class Workers(Devices):
         # Each process has the metrics of the whole batch to itself: reading them waits for nobody.
         return nullcontext()
 
-    def fit(self, model, examples, *, steps, first, end, callbacks):
+    def fit(self, model, examples, *, steps, first, end, metrics, callbacks):
         from crowdcount.training.loop import fit
 
-        fit(model, examples, self.strategy, steps=steps, first=first, end=end, callbacks=callbacks)
+        fit(model, examples, self.strategy, steps=steps, first=first, end=end, metrics=metrics, callbacks=callbacks)
 
 
 def find_devices(strategy: str | None) -> Devices:

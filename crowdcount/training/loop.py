@@ -31,16 +31,18 @@ def fit(
     steps: int,
     first: int,
     end: int,
+    metrics: Sequence[keras.metrics.Metric],
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Train a model that was compiled under the strategy, as `model.fit` would on one device.
 
     Args:
-        model: with an optimizer and a loss that is a mean over the batch; its metrics were made outside the strategy.
+        model: with an optimizer and a loss that is a mean over the batch.
         examples: endless batches, of this process's part of each batch.
         strategy: of several processes, each of which calls this.
         steps: an epoch.
         first, end: epochs `first` to `end - 1`.
+        metrics: made outside the strategy: of the whole batch, in each process.
         callbacks: of this process; what waits for others must be in all of them.
 
     Raises:
@@ -54,10 +56,10 @@ def fit(
             lambda context: _parts(examples, context.num_replicas_in_sync // context.num_input_pipelines)
         )
     )
-    step = _step(model, strategy, mean)
+    step = _step(model, strategy, mean, metrics)
     called.on_train_begin()
     for epoch in range(first, end):
-        for metric in [mean, *model.metrics]:
+        for metric in [mean, *metrics]:
             metric.reset_state()
         called.on_epoch_begin(epoch)
         for number in range(steps):
@@ -83,10 +85,12 @@ def _parts(examples: tf.data.Dataset, devices: int) -> tf.data.Dataset:
 
 
 def _step(
-    model: keras.Model, strategy: tf.distribute.Strategy, mean: keras.metrics.Mean
+    model: keras.Model,
+    strategy: tf.distribute.Strategy,
+    mean: keras.metrics.Mean,
+    metrics: Sequence[keras.metrics.Metric],
 ) -> Callable[[Any], dict[str, tf.Tensor]]:
     """One step of all processes: takes the batches, gives the logs of the epoch so far."""
-    metrics = [metric for metric in model._compile_metrics.metrics] if model._compile_metrics else []
 
     def replica(batch):
         pictures, targets = batch

@@ -217,12 +217,12 @@ class _Run:
             restore_checkpoint(self.out / NAME, self.model, drift)
         if epoch < stretch.end:
             self.state["phase"] = phase.name
-            self._fit(stretch, drift)
+            self._fit(stretch, metrics)
             self.state["epoch"] = stretch.end  # also where another process keeps the state
         if self.model.optimizer.use_ema:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
-    def _fit(self, stretch: Stretch, drift: callbacks.Drift) -> None:
+    def _fit(self, stretch: Stretch, metrics: list[keras.metrics.Metric]) -> None:
         phase, recipe, epoch = stretch.phase, self.plan.recipe, self.state["epoch"]
         done = (epoch - stretch.first) * stretch.steps
         fed = feeding.batches(
@@ -235,6 +235,7 @@ class _Run:
             hard=self.hard,
             **self.devices.feeding,
         )
+        writers = self._writers(stretch, done, metrics[-1]) if self.devices.chief else []
         with fed as examples:
             self.devices.fit(
                 self.model,
@@ -242,10 +243,11 @@ class _Run:
                 steps=stretch.steps,
                 first=epoch,
                 end=stretch.end,
-                callbacks=[callbacks.StopOnNaN(), *(self._writers(stretch, done, drift) if self.devices.chief else ())],
+                metrics=metrics,
+                callbacks=[callbacks.StopOnNaN(), *writers],
             )
 
-    def _writers(self, stretch: Stretch, done: int, drift: callbacks.Drift) -> list[keras.callbacks.Callback]:
+    def _writers(self, stretch: Stretch, done: int, drift: keras.metrics.Metric) -> list[keras.callbacks.Callback]:
         """What validates, keeps and shows; of several processes the chief's alone."""
         recipe, epochs = self.plan.recipe, self.plan.epochs
         return [
