@@ -125,7 +125,7 @@ def main() -> None:
         "one color": of_picture(doubts.blank),
         "very dark": of_picture(doubts.dark),
         "blurred or enlarged": of_picture(doubts.blurred),
-        "no people in sight": of_map(lambda picture, density: doubts.nobody(density)),
+        "few people, or none": of_map(lambda picture, density: doubts.nobody(density)),
         "heads too small": of_map(
             lambda picture, density: (
                 doubts.small(picture.shape[:2]) or doubts.crowded(doubts.sample_blocks(picture), density)
@@ -146,9 +146,9 @@ def main() -> None:
         ("blurred or enlarged", "Gaussian blur, sigma 2 pixels", map(blurred(2), samples)),
         ("blurred or enlarged", "Gaussian blur, sigma 4 pixels", map(blurred(4), samples)),
         ("blurred or enlarged", "enlarged 3 times", map(enlarged, crowds)),
-        ("no people in sight", "parts of the pictures without heads", without_people(samples)),
+        ("few people, or none", "parts of the pictures without heads", without_people(samples)),
         (
-            "no people in sight",
+            "few people, or none",
             "drawn scenes without people",
             (draw_crowd(0, size=(240, 320), seed=seed).picture for seed in range(min(most, 20))),
         ),
@@ -190,7 +190,7 @@ def _name(sentence: str) -> str:
         "one color": "one color",
         "dark": "very dark",
         "blurred": "blurred or enlarged",
-        "in sight": "no people in sight",
+        "in sight": "few people, or none",
         "closer together": "heads too small",
         "several pixels": "heads too small",
     }

@@ -108,12 +108,11 @@ def measure(network, sizes: Sizes, scenes: Iterable[Scene], widths: Sequence[int
         counts.append([each.people for each in found])
         cost.append(spent)
     table = np.array(counts)
-    first, last = (table[:, names.index(f"{width} px")] for width in (FROM, TO))
-    change = np.abs(last - first) / (first + FEW)
-    print(
-        f"\n{len(true)} scenes, from {FROM} to {TO} pixels: the count changes by {np.median(change):.1%} in the median"
-    )
-    print(f"and {np.percentile(change, 95):.1%} in the worst twentieth (as a share of the count and {FEW})")
+    print(f"\n{len(true)} scenes; change of the count as a share of it and {FEW}, median and worst twentieth:")
+    first, last = (names.index(f"{width} px") for width in (FROM, TO))
+    for start, end in [(0, first)] * plain + [(first, last)]:
+        change = np.abs(table[:, end] - table[:, start]) / (table[:, start] + FEW)
+        print(f"from {names[start]} to {names[end]}: {np.median(change):.1%}, {np.percentile(change, 95):.1%}")
     if plain:
         chosen, own = (np.abs(np.array(found) - true).mean() for found in (table[:, 0], plainly))
         print(f"MAE as they are: {chosen:.2f}, counted plainly {own:.2f}")

@@ -4,6 +4,9 @@ Each message says what is wrong, with the value received, and what to do. The co
 with status 1; a traceback is kept for our own mistakes.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class CrowdCountError(Exception):
     """Base class: catch this to catch every error that crowdcount raises on purpose."""
@@ -35,3 +38,30 @@ class TrainingError(CrowdCountError, ValueError):
 
 class VideoError(CrowdCountError, ValueError):
     """A video or a camera cannot be read, or a video cannot be written."""
+
+
+class MissingPackageError(CrowdCountError, ImportError):
+    """A package that only some of crowdcount needs is not installed."""
+
+
+@contextmanager
+def needing(what: str, install: str) -> Iterator[None]:
+    """Import packages that need not be there.
+
+    Args:
+        what: what needs which packages, as the message begins.
+        install: what `pip install` is to be given, an extra of crowdcount's or a package.
+
+    Raises:
+        MissingPackageError: if one of them cannot be imported.
+
+    Example:
+        >>> with needing("Flying needs wings", "wings"):
+        ...     import wings
+        Traceback (most recent call last):
+        crowdcount.errors.MissingPackageError: Flying needs wings (No module named 'wings'). Install: pip install wings
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingPackageError(f"{what} ({error}). Install: pip install {install}") from error

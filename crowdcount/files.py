@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import re
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +15,10 @@ from pathlib import Path
 from crowdcount.errors import CrowdCountError
 
 _PACKAGE = Path(__file__).resolve().parent
+# Seconds between two tries for a file that another run holds.
+_PAUSE = 0.02
+# Windows locks bytes, and nobody else may read them: this one lies behind the holder's line.
+_LOCKED_BYTE = 1 << 20
 
 
 def data_folder(name: str) -> Path:
@@ -74,6 +81,108 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def held(path: str | os.PathLike, *, wait: float = 0.0) -> Iterator[None]:
+    """Keep other runs, threads and processes from writing this file while the block lasts.
+
+    The lock is the system's, on a hidden file beside `path`, `.NAME.lock`, that says who holds it. The system frees it
+    when a process ends, however it ends: nothing stays locked. On a file system without locks nothing is held, and a
+    pipe or a device needs none.
+
+    Args:
+        path: the file that is to be written; it need not be there yet.
+        wait: seconds to wait for another holder to end.
+
+    Raises:
+        CrowdCountError: if another one holds it still, and who.
+        OSError: if its folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> table = Path(tempfile.mkdtemp()) / "counts.csv"
+        >>> with held(table):  # doctest: +ELLIPSIS
+        ...     with held(table):
+        ...         pass
+        Traceback (most recent call last):
+        ...
+        crowdcount.errors.CrowdCountError: .../counts.csv is being written by another run (process ...
+    """
+    if is_stream(path):
+        yield
+        return
+    target = target_of(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.lock")
+    until = time.monotonic() + wait
+    file = None
+    while file is None:
+        try:
+            file = _locked(beside)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise _in_use(path, beside) from None
+            time.sleep(_PAUSE)
+    try:
+        yield
+    finally:
+        if os.name == "posix":  # removed while it is locked: nobody can have taken it meanwhile
+            beside.unlink(missing_ok=True)
+        file.close()
+        if os.name != "posix":
+            with suppress(OSError):  # somebody has opened it
+                beside.unlink()
+
+
+def _in_use(path: str | os.PathLike, beside: Path) -> CrowdCountError:
+    holder = ""
+    with suppress(OSError):
+        holder = beside.read_text("utf-8", "replace").strip()
+    who = f" ({holder})" if holder else ""
+    return CrowdCountError(f"{path} is being written by another run{who}. Wait for its end, or choose another place.")
+
+
+def _locked(beside: Path) -> io.FileIO | None:
+    """The file, open and locked by this run, with a line that says so; None where its last holder just removed it.
+
+    Raises:
+        BlockingIOError: where another one has it locked.
+    """
+    file = open(beside, "a+b", buffering=0)  # noqa: SIM115 - open as long as it is held
+    try:
+        _lock(file)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(beside)):
+                since = time.strftime("%Y-%m-%d %H:%M:%S")
+                with suppress(OSError):  # on a full disk it is locked without saying by whom
+                    import socket
+
+                    file.truncate(0)
+                    file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode())
+                return file
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return None
+
+
+def _lock(file: io.FileIO) -> None:
+    """Lock an open file where its file system knows locks."""
+    try:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            file.seek(_LOCKED_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # on Windows
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            raise BlockingIOError(*error.args) from None
+
+
 def clear_leftovers(folder: str | os.PathLike) -> None:
     """Remove what `atomic_path` left in a folder where its process was killed in the middle of writing."""
     for leftover in Path(folder).glob(f".*-{'[0-9a-f]' * 8}.*"):
@@ -132,3 +241,14 @@ def _kind(path: str | os.PathLike) -> int:
     with suppress(OSError, ValueError):
         return stat.S_IFMT(os.stat(path).st_mode)
     return 0
+
+
+def natural(path: Path) -> tuple:
+    """What paths are sorted by, so that numbers in names follow their size; of 1 and 01 as texts do.
+
+    Example:
+        >>> sorted([Path("IMG_303.jpg"), Path("IMG_32.jpg")], key=natural)[0].name
+        'IMG_32.jpg'
+    """
+    parts = [re.split(r"(\d+)", part) for part in path.parts]
+    return [[int(piece) if index % 2 else piece for index, piece in enumerate(pieces)] for pieces in parts], path

@@ -76,6 +76,11 @@ def test_an_emptied_picture_leaves_the_file(photos):
     assert json.loads((photos / "points.json").read_text()) == {"unit": "pixels", "pictures": [], "unfinished": []}
 
 
+def test_what_is_only_begun_is_gone_on_with(photos):
+    Folder(photos).save("a.png", Entry([[1.0, 1.0]]), "")
+    assert Folder(photos).entries() == {"a.png": Entry([[1.0, 1.0]])}
+
+
 def test_what_else_the_file_holds_stays(photos):
     there = {
         "source": "a camera",

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -518,3 +519,15 @@ def test_the_way_up_out_of_a_folder_that_is_a_link(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (sample,) = read_csv("link")
     assert sample.picture.resolve() == tmp_path / "deep" / "a.png" and sample.count == 2
+
+
+def test_the_bundled_drawings_are_no_photos(tmp_path, monkeypatch):
+    """They lie in ShanghaiTech's layout beside real data: found where they are named, and only there."""
+    draw_part(tmp_path / "datasets" / "drawn", [7])
+    draw_part(tmp_path / "datasets" / "mine", [9])
+    monkeypatch.setattr("crowdcount.data.datasets.data_folder", lambda name: tmp_path / name)
+    assert names(read_shanghaitech(tmp_path / "datasets", "A", "all")) == ["part_A/IMG_9"]
+    assert names(read_shanghaitech(tmp_path / "datasets" / "drawn", "A", "all")) == ["part_A/IMG_7"]
+    shutil.rmtree(tmp_path / "datasets" / "mine")
+    with pytest.raises(AnnotationError, match="is not here"):
+        read_shanghaitech(tmp_path / "datasets", "A", "all")

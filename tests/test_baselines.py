@@ -165,7 +165,7 @@ def test_memory_keeps_features_and_changes_nothing(fitted, monkeypatch):
         estimator = clone(ESTIMATORS[name]).set_params(memory=memory).fit(TRAIN)
         np.testing.assert_array_equal(estimator.predict(TEST), fitted[name].predict(TEST))
     assert len(memory) == 3 * (len(TRAIN) + len(TEST))
-    monkeypatch.setattr("crowdcount.baselines.density._filtered", None)  # nothing is computed again
+    monkeypatch.setattr("crowdcount.baselines.density.filtered", None)  # nothing is computed again
     ForestDensity(trees=1, memory=memory).fit(TRAIN).predict(TEST)
     assert len(memory) == 3 * (len(TRAIN) + len(TEST))
 
@@ -204,7 +204,7 @@ def test_threshold_is_the_best_of_its_curve(fitted):
 def test_scores_are_those_of_the_cut_out_window(fitted):
     """The correlation over the whole picture equals the classifier on one window cut out by hand."""
     detector = fitted["detector"]
-    boxes, scores, places = detector._candidates(TEST[0].picture, -10.0)
+    boxes, scores, places = detector.candidates(TEST[0].picture, -10.0)
     for place in (0, 40, len(boxes) - 1):
         blocks, i, j = places[place]
         by_hand = blocks[i : i + 5, j : j + 5].ravel() @ detector.weights_ + detector.bias_

@@ -256,3 +256,16 @@ def test_real_shanghaitech_has_only_repeated_points(shanghaitech_root):
         part = next(part for part in repeated if part in str(fault.file))
         repeated[part] += int(fault.problem.split()[0])
     assert repeated == {"part_A": 63, "part_B": 38}
+
+
+@pytest.mark.parametrize("header", ["picture,count,low,high", "picture,true,predicted,error"])
+def test_tables_of_counts_are_no_annotations(crowd, tmp_path, header):
+    """What `count --csv` and `evaluate --csv` leave beside the pictures."""
+    crowd(POINTS)
+    (tmp_path / "errors.csv").write_text(f"{header}\na.png,3,2.5,0.5\n")
+    assert check_folder(tmp_path) == []
+    named = tmp_path / "points.csv"
+    if named.exists():
+        named.rename(tmp_path / "heads.csv")
+        assert check_folder(tmp_path) == []
+        assert len(read_csv(tmp_path, "all")) == 3

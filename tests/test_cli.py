@@ -75,7 +75,7 @@ def test_count_prints_a_line_a_picture(capsys, photos, weights):
     status, lines, err = run(capsys, "count", photos / "a.png", photos / "c.jpg", "--model", weights)
     assert status == 0 and err == ""
     expected = [count(photos / name, model=weights).count for name in ("a.png", "c.jpg")]
-    assert lines == [f"{photos / name}\t{number:.1f}" for name, number in zip(("a.png", "c.jpg"), expected)]
+    assert lines == [f"{photos / name}\tabout {number:.0f}" for name, number in zip(("a.png", "c.jpg"), expected)]
 
 
 def test_count_json_has_the_promised_keys_and_goes_on_after_a_failure(capsys, photos, weights):
@@ -146,8 +146,8 @@ def test_count_overlays_never_replace_each_other_or_a_picture(capsys, photos, tm
 
 
 def test_count_demo_counts_the_bundled_picture(capsys, tmp_path, weights):
-    status, lines, _ = run(capsys, "count", "--demo", "--model", weights, "--json", "--overlay", tmp_path)
-    assert status == 0
+    status, lines, err = run(capsys, "count", "--demo", "--model", weights, "--json", "--overlay", tmp_path)
+    assert status == 0 and "is drawn; 200 people are in it" in err
     assert json.loads(lines[0])["picture"] == str(data_folder("datasets") / "sample.jpg")
     assert [file.name for file in tmp_path.iterdir()] == ["sample_overlay.png"]
 
@@ -175,7 +175,7 @@ def test_count_refuses_a_folder_as_csv_file(capsys, photos, weights):
 
 
 def test_full_disk_is_one_clear_error(capsys, photos, weights, tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("crowdcount.counting.results.CountResult.save_overlay", full)
@@ -401,6 +401,26 @@ def test_density_options_reach_the_maps(capsys, crowd, tmp_path):
     assert peaks["narrow"] > peaks["wide"] and len(set(peaks.values())) == 3
 
 
+def test_split_that_is_there_is_taken_where_none_is_named(capsys, crowd, weights, tmp_path):
+    """Of data of one's own; it is told where that is no test split."""
+    argv = ["evaluate", "csv", "--root", crowd, "--model", weights, "--json"]
+    _, (line,), err = run(capsys, *argv)
+    assert (json.loads(line)["split"], err) == ("test", "")
+    marked = (crowd / "points.csv").read_text()
+    (crowd / "points.csv").write_text(
+        marked.replace(",test", ",train")
+        .replace("2.png,5.5,30.25,train", "2.png,5.5,30.25,val")
+        .replace("2.png,15.5,30.25,train", "2.png,15.5,30.25,val")
+    )
+    _, (line,), err = run(capsys, *argv)
+    assert (json.loads(line)["split"], json.loads(line)["pictures"]) == ("val", 1) and "the split is val" in err
+    (crowd / "points.csv").write_text(marked.replace(",split", "").replace(",test", ""))  # by their names all train
+    _, (line,), err = run(capsys, *argv)
+    assert (json.loads(line)["split"], json.loads(line)["pictures"]) == ("all", 4)
+    status, lines, err = run(capsys, "density", "csv", "--root", crowd, "--out", tmp_path / "maps")
+    assert status == 0 and len(lines) == 4 and "the split is all" in err
+
+
 def test_density_reports_heads_outside_their_picture(capsys, tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     (tmp_path / "points.csv").write_text("picture,x,y\na.png,80,10\n")
@@ -594,7 +614,7 @@ def test_process_prints_results_and_nothing_else(photos, weights):
     done = process("count", photos / "a.png", "--model", weights, text=True)
     number = count(photos / "a.png", model=load_model(weights)).count
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{photos / 'a.png'}\t{number:.1f}\n"
+    assert done.stdout == f"{photos / 'a.png'}\tabout {number:.0f}\n"
 
 
 def test_file_name_that_no_terminal_can_show(tmp_path, weights):

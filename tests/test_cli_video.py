@@ -100,20 +100,37 @@ def test_everything_that_it_writes(run, folder):
         assert float(row["left"]) + float(row["right"]) == pytest.approx(float(row["count"]), abs=1e-4)
         assert float(row["left"]) == pytest.approx(0.4 * float(row["count"]), abs=1e-4)
         assert (float(row["low"]), float(row["high"])) == (float(row["count"]) / 2, float(row["count"]) * 2)
-    assert lines[:4] == ["0.0\t10.0\t5.0\t20.0", "0.0\tleft\t4.0", "0.0\tright\t6.0", "2.0\t20.0\t10.0\t40.0"]
+    assert lines[:4] == [
+        "0.0\tabout 10\t5 to 20",
+        "0.0\tleft\tabout 4",
+        "0.0\tright\tabout 6",
+        "2.0\tabout 20\t10 to 40",
+    ]
     assert (folder / "chart.png").read_bytes().startswith(b"\x89PNG")
     np.testing.assert_allclose(frames_in("film.mp4"), np.arange(40) / 5)
     assert err == [
         "crowdcount: warning: 0.0 s: The picture is dark.",  # once, not once a frame
-        "crowdcount: 4 counts, on average 25.0 people, at most 40.0 at 6.0 s",
+        "crowdcount: 4 counts, on average 25 people, at most 40 at 6.0 s",
     ]
+
+
+def test_ground_gives_people_per_square_meter(run):
+    points = [[0, 0, 0, 0], [1, 0, 10, 0], [1, 1, 10, 7], [0, 1, 0, 7]]
+    with open("ground.json", "w") as file:
+        json.dump({"points": points}, file)
+    argv = ("--every", "2", "--smooth", "0", "--csv", "out.csv", "--ground", "ground.json")
+    status, lines, _ = run(*argv)
+    assert status == 0 and lines[:2] == ["0.0\tabout 10\t5 to 20", "0.0\tground\tabout 10\t0.14 per m2"]
+    assert [float(row["per m2 ground"]) for row in rows("out.csv")] == pytest.approx([1 / 7, 2 / 7, 3 / 7, 4 / 7], 1e-3)
+    run(*argv, "--zones", "zones.json")
+    assert {"per m2 left", "per m2 right"} < set(rows("out.csv")[0])
 
 
 def test_without_a_chart_no_counts_are_kept(run, monkeypatch):
     monkeypatch.setattr("crowdcount.video.chart.CountSeries.add", lambda *_: pytest.fail("kept"))
     status, _, err = run("--csv", "out.csv", "--every", "2", "--smooth", "0")
     assert status == 0
-    assert err[-1] == "crowdcount: 4 counts, on average 25.0 people, at most 40.0 at 6.0 s"
+    assert err[-1] == "crowdcount: 4 counts, on average 25 people, at most 40 at 6.0 s"
 
 
 @pytest.mark.parametrize("option", ["--csv", "--annotated"])

@@ -63,7 +63,7 @@ def test_ground_gives_people_per_square_meter_and_levels(run):
         assert line["per_m2"][name] == pytest.approx(line["zones"][name] / area, rel=1e-4)
         assert set(line["level_of_service"][name]) == {"standing", "walking"}
     _, lines, _ = run("large.png", "--zones", "zones.json", "--ground", "ground.json")
-    expected = f"large.png\tleft\t{line['zones']['left']:.1f}\t{line['per_m2']['left']:.2f} per m2\tstanding "
+    expected = f"large.png\tleft\tabout {line['zones']['left']:.0f}\t{line['per_m2']['left']:.2f} per m2\tstanding "
     assert len(lines) == 3 and lines[1].startswith(expected)
 
 
@@ -77,7 +77,7 @@ def test_a_picture_that_the_zones_do_not_fit_is_still_counted(run):
     assert err.count("\n") == 1 and "small.png" in err
     with open("out.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0])[-3:] == ["error", "zone corner", "zones"]
+    assert list(rows[0])[-5:] == ["error", "zone corner", "low corner", "high corner", "zones"]
     assert [row["zone corner"] for row in rows] == [str(large["zones"]["corner"]), ""]
     assert float(rows[1]["count"]) == small["count"]
 
@@ -88,7 +88,8 @@ def test_csv_has_a_column_for_each_zone(run):
     with open("out.csv", newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     levels = [f"level {use} {name}" for use in ("standing", "walking") for name in ("left", "right")]
-    assert list(row)[-9:] == ["zone left", "zone right", "per m2 left", "per m2 right", *levels, "zones"]
+    ends = [f"{end} {name}" for name in ("left", "right") for end in ("low", "high")]
+    assert list(row)[-13:] == ["zone left", "zone right", *ends, "per m2 left", "per m2 right", *levels, "zones"]
     for name, found in json.loads(line)["level_of_service"].items():
         assert {use: row[f"level {use} {name}"] for use in found} == found
     assert float(row["zone left"]) + float(row["zone right"]) == pytest.approx(float(row["count"]), abs=1e-3)
@@ -118,11 +119,26 @@ def test_bad_files_are_one_clear_error_before_the_work(run, monkeypatch, argv, p
     assert err.startswith("crowdcount: error: ") and err.count("\n") == 1 and part in err
 
 
-def test_ground_without_zones_is_a_usage_error(run, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run("large.png", "--ground", "ground.json")
-    assert stop.value.code == 2
-    assert "--zones" in capsys.readouterr().err
+def test_ground_without_zones_is_measured_between_its_points(run):
+    _, (line,), _ = run("large.png", "--ground", "ground.json", "--json", "--csv", "out.csv")
+    found = json.loads(line)
+    assert 0 < found["zones"]["ground"] < found["count"]
+    assert found["per_m2"]["ground"] == pytest.approx(found["zones"]["ground"] / (10 * 7), rel=1e-4)
+    with open("out.csv", newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["per m2 ground"]) == found["per_m2"]["ground"]
+
+
+def test_zones_with_ground_for_a_range_have_one(run, monkeypatch):
+    ends = {"left": (1.5, 9.25), "right": None}
+    monkeypatch.setattr("crowdcount.counting.results.CountResult.zone_ranges", lambda self, zones: ends)
+    _, (line,), _ = run("large.png", "--zones", "zones.json", "--json", "--csv", "out.csv")
+    assert json.loads(line)["zone_ranges"] == {"left": [1.5, 9.25]}
+    with open("out.csv", newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert [row[f"{end} {name}"] for name in ("left", "right") for end in ("low", "high")] == ["1.5", "9.25", "", ""]
+    _, (_, left, right), _ = run("large.png", "--zones", "zones.json")
+    assert left.endswith("\t2 to 9") and right.count("\t") == 2
 
 
 def test_a_result_counts_zones_from_a_file_or_a_list(folder, weights):

@@ -77,9 +77,9 @@ def test_text_has_a_line_a_picture_with_count_range_and_warning():
     )
     head, noon, eve = repr(table).splitlines()
     assert head.split("  ")[0] == "picture" and "90 % range" in head and "model" not in head
-    assert re.split(r"\s{2,}", noon.strip()) == ["noon.jpg", "1244", "980 to 1611", "1243.6", "160x80"]
+    assert re.split(r"\s{2,}", noon.strip()) == ["noon.jpg", "1,240", "980 to 1,610", "1243.6", "160x80"]
     assert eve.endswith("160x80  It is dark. It is small.")
-    assert noon.index("1244") + 4 == eve.index("12 ") + 2  # numbers end below one another
+    assert noon.index("1,240") + 5 == eve.index("12 ") + 2  # numbers end below one another
 
 
 def test_networks_are_named_where_they_differ_and_what_nobody_has_is_left_out():

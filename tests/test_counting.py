@@ -381,6 +381,26 @@ def test_overlay_file_shows_the_picture_at_its_size_with_a_caption(rng, tmp_path
     assert [file.name for file in path.parent.iterdir()] == ["overlay.png"]
 
 
+def test_overlay_is_an_array_in_each_style(rng, tmp_path):
+    density = np.zeros((15, 26), np.float32)
+    density[3:9, 5:15] = 0.5
+    array = picture(rng, 120, 201)
+    result = result_of(density, array)
+    shown = {style: result.overlay(style=style) for style in ("heat", "contour", "dots")}
+    assert {each.shape for each in shown.values()} == {array.shape}
+    assert len({each.tobytes() for each in [*shown.values(), array]}) == 4
+    np.testing.assert_array_equal(shown["heat"], result.overlay())
+    assert result.overlay(style="dots", longest_side=50).shape == (30, 50, 3)
+    with pytest.raises(DataError, match="heat, contour, dots.*'cold'"):
+        result.overlay(style="cold")
+    result.save_overlay(tmp_path / "dots.png", style="dots")
+    result.save_overlay(tmp_path / "heat.png")
+    dots, heat = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("dots", "heat"))
+    np.testing.assert_array_equal(dots[:120], shown["dots"])
+    np.testing.assert_array_equal(heat[:120], shown["heat"])
+    assert len(heat) > len(dots)  # by the color scale
+
+
 def test_overlay_of_another_format_and_of_none(rng, tmp_path):
     result = result_of(np.zeros((9, 13), np.float32), picture(rng))
     result.save_overlay(tmp_path / "overlay.jpg")
@@ -426,3 +446,61 @@ def test_plot_is_titled_with_the_result(rng):
     _, axes = matplotlib.pyplot.subplots()
     assert result.plot(axes) is axes
     matplotlib.pyplot.close("all")
+
+
+@pytest.mark.parametrize("planes", [3, 4])
+def test_colors_in_opencvs_order(model, rng, planes):
+    array = rng.integers(0, 256, (64, 96, planes), dtype=np.uint8)
+    array[..., 3:] = 255
+    swapped = array.copy()
+    swapped[..., :3] = array[..., 2::-1]
+    right = count(array, model=model).count
+    assert count(swapped, model=model, channels="bgr").count == right != count(swapped, model=model).count
+    (result,) = count_many([swapped], model, channels="bgr")
+    assert result.count == right
+    np.testing.assert_array_equal(result.overlay(style="dots").shape, (64, 96, 3))
+
+
+def test_colors_of_a_file_are_in_its_own_order(model, rng, tmp_path):
+    Image.fromarray(picture(rng)).save(tmp_path / "a.png")
+    for file in (tmp_path / "a.png", (tmp_path / "a.png").read_bytes(), Image.open(tmp_path / "a.png")):
+        with pytest.raises(PictureError, match="channels='bgr' is for arrays"):
+            count(file, model=model, channels="bgr")
+    with pytest.raises(DataError, match="rgb, bgr.*'gbr'"):
+        count(picture(rng), model=model, channels="gbr")
+
+
+def test_counts_warnings_and_failures_are_logged_and_printed_nowhere(model, rng, caplog, capsys):
+    with caplog.at_level("INFO", logger="crowdcount"):
+        list(count_many([picture(rng), np.zeros((64, 64, 3), np.uint8), b"no picture"], model))
+    levels = [record.levelname for record in caplog.records if record.name == "crowdcount"]
+    assert levels[0] == "INFO" and levels[-1] == "ERROR" and levels.count("INFO") == 2 and "WARNING" in levels
+    assert "people in picture" in caplog.records[0].getMessage()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_page_is_counted_and_shown_and_what_was_chosen_is_told(tmp_path, weights, rng):
+    light = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((64, 96), (72, 104))]
+    pages = [Image.fromarray(page) for page in light]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    largest = crowdcount.count(tmp_path / "scan.tif", model=weights)
+    assert (largest.height, largest.width) == (72, 104) and any("2 pages" in told for told in largest.warnings)
+    first = crowdcount.count(tmp_path / "scan.tif", model=weights, page=1)
+    assert (first.height, first.width) == (64, 96) and not any("pages" in told for told in first.warnings)
+    assert first.count == pytest.approx(crowdcount.count(light[0], model=weights).count)
+    first.save_overlay(tmp_path / "overlay.png")  # reads the page again
+    with Image.open(tmp_path / "overlay.png") as overlay:
+        assert overlay.width == 96
+    twelve = crowdcount.count(light[0].astype(np.uint16) * 16, model=weights)
+    assert any("12 are used" in told for told in twelve.warnings)
+
+
+def test_counts_of_two_pages_are_not_mixed(tmp_path, weights, rng):
+    pages = [Image.fromarray(rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)) for _ in range(2)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    table = tmp_path / "counts.csv"
+    options = {"model": weights, "csv": table, "resume": True}
+    for _ in range(2):
+        assert len(list(crowdcount.count_many([tmp_path / "scan.tif"], page=2, **options))) in (0, 1)
+    with pytest.raises(DataError, match="the page 2; this run has 1"):
+        next(crowdcount.count_many([tmp_path / "scan.tif"], page=1, **options))

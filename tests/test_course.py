@@ -115,6 +115,8 @@ def _last_off(result):
             r"shape of the result\[3\] should be \(1, 1\), yours is \(1,\)",
         ),
         ("02.graph", lambda r: (*r[:2], r[2] + 1), r"the result\[2\] should be "),
+        ("04.backward", lambda r: r[:3], "should return 4 values, separated by commas. Yours returns 3"),
+        ("02.gradients", lambda r: r[1], "should return 2 values, separated by commas. Yours returns one, a float"),
     ],
 )
 def test_the_message_shows_the_first_difference(name, change, message):

@@ -27,6 +27,15 @@ def test_words_of_a_figure():
     pyplot.close("all")
 
 
+def test_a_row_of_pictures_is_told_once():
+    figure, axes = look.canvas(1, 4)
+    for each in axes:
+        look.picture(each, np.zeros((4, 4, 3)))
+    axes[0].set_title("heads", loc="left")
+    assert alt.text(figure) == "4 panels. (1) Picture: heads. (2) to (4) Picture."
+    pyplot.close("all")
+
+
 def test_a_figure_in_a_notebook_is_sharp_small_and_described():
     look.use()
     figure = _figure()

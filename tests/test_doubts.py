@@ -65,7 +65,7 @@ def test_a_wall_with_a_few_people_is_no_blank_picture(street):
 def test_nobody_in_sight_is_told_by_the_fullest_place_and_not_by_the_sum(street):
     nowhere = np.full((30, 40), 0.8 / 64, np.float32)
     assert nowhere.sum() > 10
-    assert ["no people in sight" in doubt for doubt in find_doubts(street, nowhere)] == [True]
+    assert ["Few people are in sight, or none" in doubt for doubt in find_doubts(street, nowhere)] == [True]
     nowhere[10, 20] += 1.0
     assert find_doubts(street, nowhere) == []
 

@@ -202,7 +202,7 @@ def test_mirror_image_of_any_width_keeps_its_count_and_its_place(looker_to_the_l
     cells = np.zeros((1, 6), np.float32)
     cells[0, 2] = 1.0
     middles = (np.minimum(np.arange(1, 7) * 8, width) + np.arange(6) * 8) / 2
-    back = evaluation._mirrored_back(cells, width)
+    back = evaluation.mirrored_back(cells, width)
     assert float(back.sum()) == pytest.approx(1)
     assert float((back * middles).sum()) == pytest.approx(width - 20, abs=1e-4)
 

@@ -129,7 +129,7 @@ def test_a_filter_of_zeros_stays_zero_in_int8():
     kernel[1] = 0
     node = onnx.helper.make_node("Conv", ["x", "kernel"], ["y"])
     graph = onnx.helper.make_graph([node], "g", [], [], [onnx.numpy_helper.from_array(kernel, "kernel")])
-    export._shrink(graph, "int8")
+    export.shrink(graph, "int8")
     stored = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
     assert stored["kernel"].dtype == np.int8
     restored = stored["kernel"] * stored["kernel/scale"][:, None, None, None]

@@ -95,7 +95,7 @@ CSV_REFUSED = {
     "two pictures of one name": ("picture,x,y\nC:\\1\\a.jpg,101.5,88\nC:\\2\\a.jpg,1,2\n", "Tell them apart"),
     "a box that ends before it begins": ("image,xmin,ymin,xmax,ymax\na.jpg,30,20,10,40\n", "line 2: the box ends"),
     "half a box": ("image,xmin,ymin,xmax,ymax\na.jpg,30,20,,40\n", "line 2: the sides of a box"),
-    "no columns of points": ("picture,count\na.jpg,12\n", "should name the columns"),
+    "no columns of points": ("picture,people\na.jpg,12\n", "should name the columns"),
     "a lost picture": ("picture,x,y\nlost.jpg,101.5,88.25\n", "line 2 .'lost.jpg'.: the picture is missing"),
     "words": ("picture,x,y\na.jpg,left,88.25\n", "line 2: x and y should be finite"),
     "one value too many": ("picture,x,y\na.jpg,101.5,88.25,7\n", "line 2: should have 3 values"),

@@ -11,8 +11,8 @@ from crowdcount.show import fonts
 @pytest.fixture
 def installed(monkeypatch):
     """Stands in for the fonts of a system: name -> letters."""
-    fonts._best_for.cache_clear()
-    dejavu, known, found = fonts._dejavu(), fonts._letters, {}
+    fonts.best_for.cache_clear()
+    dejavu, known, found = fonts.dejavu(), fonts.letters_in, {}
 
     def install(letters, **entry):
         entry = {"style": "normal", "weight": 400, "name": entry["fname"], **entry}
@@ -22,10 +22,10 @@ def installed(monkeypatch):
     entries = []
     monkeypatch.setattr(matplotlib.font_manager.fontManager, "ttflist", entries)
     monkeypatch.setattr(matplotlib.font_manager, "findSystemFonts", list)
-    monkeypatch.setattr(fonts, "_letters", lambda file: known(file) if file == dejavu else found[file])
+    monkeypatch.setattr(fonts, "letters_in", lambda file: known(file) if file == dejavu else found[file])
     monkeypatch.setattr(fonts, "_load", lambda file, size: file)
     yield install
-    fonts._best_for.cache_clear()
+    fonts.best_for.cache_clear()
 
 
 @pytest.mark.parametrize("text", ["Plaça 7, m²", "Площадь", "Πλατεία", "ساحة", "about 12 people\n"])
@@ -41,13 +41,13 @@ def test_what_dejavu_lacks_comes_from_an_installed_font(installed):
     installed("広場", fname="a-without-digits.ttf")
     installed("広場0123456789", fname="a-boxes.ttf", name="Last Resort High-Efficiency")
     assert fonts.font(12, "広場 7") == "c.ttf"
-    assert fonts.font(12, "ไทย") == fonts.font(12, "Plaza") == fonts._dejavu()
+    assert fonts.font(12, "ไทย") == fonts.font(12, "Plaza") == fonts.dejavu()
 
 
 def test_the_font_that_lacks_the_fewest_letters_of_the_text_is_taken(installed):
     """A font with the one sign that DejaVu lacks would make boxes of all others."""
     installed("場0123456789", fname="a-signs.ttf")
-    assert fonts.font(12, "Plaza 場") == fonts._dejavu()
+    assert fonts.font(12, "Plaza 場") == fonts.dejavu()
     installed("場Forum0123456789", fname="b.ttf")
     assert fonts.font(12, "Forum 場") == "b.ttf"
 

@@ -172,6 +172,26 @@ def test_files_that_could_harm_are_not_opened(tmp_path, monkeypatch):
         file.create_dataset("a", (8,), "u1", external=[(str(tmp_path / "secret.h5"), 0, 8)])
     with pytest.raises(WeightsError, match="keeps arrays in other files"):
         crowdcount.load_model(tmp_path / "outside.weights.h5")
+    crowdcount.CSRNet(width=1 / 64).save(tmp_path / "sound.keras")
+    crowdcount.load_model(tmp_path / "sound.keras")
+    with zipfile.ZipFile(tmp_path / "sound.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    changes = {
+        "code": {"config.json": parts["config.json"].replace(b'"module": "keras.layers"', b'"module": "os"', 1)},
+        "lambda": {
+            "config.json": parts["config.json"].replace(b'"class_name": "Conv2D"', b'"class_name": "Lambda"', 1)
+        },
+        "links": {"model.weights.h5": (tmp_path / "link.weights.h5").read_bytes()},
+        "nothing": {"config.json": b"[" * 100_000},
+    }
+    messages = {"code": "layer of os", "lambda": "Lambda", "links": "points into another", "nothing": "no model"}
+    for name, changed in changes.items():
+        assert parts != parts | changed
+        with zipfile.ZipFile(tmp_path / f"{name}.keras", "w") as archive:
+            for member, content in (parts | changed).items():
+                archive.writestr(member, content)
+        with pytest.raises(WeightsError, match=messages[name]):
+            crowdcount.load_model(tmp_path / f"{name}.keras")
     with zipfile.ZipFile(tmp_path / "bomb.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", "{}")
         archive.writestr("zeros", bytes(1 << 21))

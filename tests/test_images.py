@@ -644,7 +644,7 @@ def test_the_default_limit_lets_the_largest_phone_pictures_pass(monkeypatch):
     loads = []
     monkeypatch.setattr(Image.Image, "load", lambda image: loads.append(image.size))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: loads.append(image.size))
-    monkeypatch.setattr("crowdcount.data.images._rgb_image", lambda image, name: Image.new("RGB", (1, 1)))
+    monkeypatch.setattr("crowdcount.data.images.rgb_image", lambda image, name, notes: Image.new("RGB", (1, 1)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_picture(png(16320, 12240, 1, 0, b"\0"))
@@ -730,6 +730,16 @@ def test_list_pictures_finds_pictures_only_and_sorted(tmp_path):
     assert list_pictures(tmp_path / "sub") == [tmp_path / "sub" / "z.png"]
 
 
+def test_numbers_in_names_follow_their_size(tmp_path):
+    names = ["day 2/IMG_9.jpg", "day 10/IMG_1.jpg", "IMG_32.jpg", "IMG_303.jpg", "IMG_0303.jpg", "7.jpg", "noon.jpg"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path, recursive=True)]
+    wanted = ["7.jpg", "IMG_32.jpg", "IMG_0303.jpg", "IMG_303.jpg", "day 2/IMG_9.jpg", "day 10/IMG_1.jpg", "noon.jpg"]
+    assert found == wanted
+
+
 def test_list_pictures_of_a_folder_without_pictures_is_empty(tmp_path):
     assert list_pictures(tmp_path) == []
 
@@ -764,7 +774,9 @@ def test_wide_samples_are_scaled_by_the_bits_that_they_use(tmp_path, rng, bits):
     for name in ("a.png", "a.tif"):
         Image.fromarray(samples).save(tmp_path / name)
         np.testing.assert_array_equal(load_picture(tmp_path / name), np.repeat(light[..., None], 3, axis=2))
-    np.testing.assert_array_equal(load_picture(samples), np.repeat(light[..., None], 3, axis=2))
+    notes = []
+    np.testing.assert_array_equal(load_picture(samples, notes=notes), np.repeat(light[..., None], 3, axis=2))
+    assert [f"of which {bits} are used" in note for note in notes] == [True] * (bits < 16)
 
 
 @pytest.mark.parametrize("kind", ["float", "sixteen", "planes", "two bands"])
@@ -796,6 +808,34 @@ def test_the_largest_page_of_a_tiff_is_the_picture(tmp_path, rng):
     pages[1].save(tmp_path / "thumbnail_first.tif", save_all=True, append_images=pages[:1])
     np.testing.assert_array_equal(load_picture(tmp_path / "thumbnail_first.tif"), large)
     assert picture_size(tmp_path / "thumbnail_first.tif") == (40, 60)
+
+
+@pytest.mark.parametrize("kind", ["eight", "sixteen"])
+def test_another_page_can_be_named(tmp_path, rng, kind):
+    light = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((10, 15), (40, 60), (20, 30))]
+    path = tmp_path / "pages.tif"
+    if kind == "eight":
+        first, *others = map(Image.fromarray, light)
+        first.save(path, save_all=True, append_images=others)
+    else:
+        tifffile = pytest.importorskip("tifffile")
+        with tifffile.TiffWriter(path) as file:
+            for page in light:
+                page[0, 0] = 255
+                file.write(page.astype(np.uint16) * 257, photometric="rgb")
+    notes = []
+    np.testing.assert_array_equal(load_picture(path, notes=notes), light[1])
+    assert len(notes) == 1 and "3 pages" in notes[0] and "page 2" in notes[0] and "--page" in notes[0]
+    for number, page in enumerate(light, start=1):
+        notes = []
+        np.testing.assert_array_equal(load_picture(path, page=number, notes=notes), page)
+        assert notes == []
+    for number in (0, 4):
+        refused(path, "pages.tif'", "has 3 pages", f"page={number}", page=number)
+    Image.fromarray(light[0]).save(tmp_path / "one.jpg")
+    refused(tmp_path / "one.jpg", "one.jpg'", "has 1 page", page=2)
+    refused(light[0], "has 1 page", page=2)
+    assert load_picture(light[0], page=1).shape == (10, 15, 3)
 
 
 def test_a_picture_is_found_by_what_is_in_it(tmp_path, rng):

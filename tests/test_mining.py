@@ -95,7 +95,7 @@ def test_a_picture_alone_counts_with_a_share_of_all_errors(network):
 )
 def test_the_limit_holds_however_large_an_error_is(errors, shares):
     """Taking from one raises the others; where too few err for the limit, they share evenly."""
-    assert mining._limited(np.array(errors), np.arange(len(errors)), 0.4) == pytest.approx(shares, rel=0.001)
+    assert mining.limited(np.array(errors), np.arange(len(errors)), 0.4) == pytest.approx(shares, rel=0.001)
 
 
 def test_a_network_that_never_errs_has_no_place_harder_than_another(network):

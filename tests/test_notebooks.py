@@ -1,6 +1,7 @@
 """The notebooks run top to bottom, say what they promise, and were committed with their outputs."""
 
 import ast
+import builtins
 import importlib
 import os
 import re
@@ -149,18 +150,74 @@ def test_folded_solutions_are_those_of_the_package(path):
 
 
 def test_what_the_learner_writes_goes_on(path):
+    """Each check is followed by `course.use`, which hands on what passed, and by the two lines of help."""
     from crowdcount import course
 
     code = _code(path)
-    used = re.findall(r'^(\w+) = course\.use\("([\w.]+)", (\w+)\)$', code, re.MULTILINE)
-    assert used
-    for there, name, here in used:
-        assert there == here == course.find(name).answer
-        after = code.split(f'course.use("{name}", {here})')[1]
-        assert re.search(rf"\b{here}\b", after), name
-    for name in course.names():
-        if name.split(".")[0] == path.name.split("_")[0]:
-            assert f'# course.hint("{name}")' in code and f'# course.solution("{name}")' in code
+    for name in (name for name in course.names() if name.split(".")[0] == path.name.split("_")[0]):
+        answer = course.find(name).answer
+        goes_on = f'{answer} = course.use("{name}", {answer})\n'
+        help_ = f'# course.hint("{name}")\n# course.solution("{name}")\n'
+        check = f'course.check("{name}", {answer})'
+        if answer in ("which", "kinds"):  # answers in words: nothing runs with them
+            assert f"{check};\n{help_}" in code
+            continue
+        assert f"{check}\n{goes_on}{help_}" in code
+        after = code.split(goes_on)[1]
+        assert re.search(rf"\b{answer}\b", after), f"{name} is used nowhere"
+        assert f"reference.{answer}(" not in after
+
+
+def _read_by(trees):
+    """Names that cells take from the cells before them."""
+    taken = set()
+    for tree in trees:
+        here = set()
+        for line in tree.body:
+            value = line.value if isinstance(line, ast.Assign) else line
+            reads = {
+                each.id for each in ast.walk(value) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
+            }
+            taken |= reads - here - (set() if isinstance(line, (ast.Assign, ast.AugAssign)) else _set_by(line))
+            here |= _set_by(line)
+    return taken
+
+
+def _set_by(tree):
+    inside = {
+        id(name) for each in ast.walk(tree) if isinstance(each, ast.comprehension) for name in ast.walk(each.target)
+    }
+    names = [each for each in ast.walk(tree) if isinstance(each, ast.Name) and id(each) not in inside]
+    return {each.id for each in names if isinstance(each.ctx, ast.Store)}
+
+
+def _only_draws(tree, later):
+    """Whether a cell calls nothing but what draws and formats, and leaves nothing for later cells."""
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.Assert)
+    if any(isinstance(each, kinds) for each in ast.walk(tree)) or (_set_by(tree) - {"figure", "axes"}) & later:
+        return False
+    own = _set_by(tree) | {"figures", "look", "plt", "Markdown", "display"} | set(dir(builtins))
+    for call in (each.func for each in ast.walk(tree) if isinstance(each, ast.Call)):
+        while isinstance(call, ast.Attribute | ast.Subscript | ast.Call):
+            call = call.func if isinstance(call, ast.Call) else call.value
+        if isinstance(call, ast.Name) and call.id not in own:
+            return False
+    return True
+
+
+def test_cells_that_only_draw_are_folded(path):
+    """A reader on the web sees the code of the ideas, not that of the pictures; folded cells define nothing."""
+    cells = _cells(path, "code")
+    trees = [
+        ast.parse("\n".join(row for row in c.source.splitlines() if not row.startswith(("%", "!")))) for c in cells
+    ]
+    for number, (cell, tree) in enumerate(zip(cells, trees, strict=True)):
+        folded = "hide-input" in cell.metadata.get("tags", [])
+        assert folded == ("source_hidden" in cell.metadata.get("jupyter", {})) or "remove-cell" in cell.metadata["tags"]
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            assert folded or not _only_draws(tree, _read_by(trees[number + 1 :])), cell.source
+        if folded:
+            assert not any(isinstance(each, ast.FunctionDef | ast.ClassDef) for each in ast.walk(tree)), cell.source
 
 
 def _crowds_and_masks(path):

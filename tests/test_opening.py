@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.opening import BADGES_ID, INSTALL_ID, badges, install_code, rewrite, with_opening
+from tools.opening import BADGES_ID, INSTALL_ID, READMES, badges, install_code, rewrite, with_opening
 from tools.repository import NOTEBOOKS, Repository, SettingError, repository
 
 HERE = Repository("somebody", "crowds")
@@ -80,6 +80,20 @@ def test_committed_notebooks_agree_with_the_setting(path):
     notebook = nbformat.read(path, as_version=4)
     agrees = with_opening(notebook, path.name, repository()) == notebook
     assert agrees, "run: python -m tools.opening"
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
+def test_readmes_show_badges_once_there_is_an_address(readme, tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(readme.read_text("utf-8"), "utf-8")
+    rewrite(path, None)
+    without = path.read_text("utf-8")
+    assert "Open in" not in without
+    assert rewrite(path, HERE) and not rewrite(path, HERE)
+    assert badges(HERE, PATHS[0].name) in path.read_text("utf-8")
+    assert rewrite(path, None) and path.read_text("utf-8") == without
+    path.write_text(readme.read_text("utf-8"), "utf-8")
+    assert not rewrite(path, repository()), "run: python -m tools.opening"
 
 
 @pytest.fixture

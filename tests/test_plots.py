@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from crowdcount.show import plots
+from crowdcount.show.overlays import color_scale, draw_contours, draw_dots
 from crowdcount.show.plots import add_caption, overlay, plot_count, plot_learning
 
 matplotlib.use("Agg")
@@ -137,3 +138,33 @@ def test_learning_curve_of_one_run_without_validation(tmp_path):
     figure.savefig(tmp_path / "curve.png")
     with pytest.raises(ValueError, match="at least one epoch"):
         plot_learning([])
+
+
+def test_dots_and_contours_leave_the_heads_in_sight(gray):
+    """Where the crowd is, colors would cover all of it."""
+    density = np.zeros((12, 16), np.float32)
+    density[2:10, 3:13] = 1
+    heads = np.array([[40.0, 40.0], [90.0, 60.0]])
+    picture = np.full((96, 128, 3), 128, np.uint8)
+    inside = (slice(24, 72), slice(32, 96))
+    for shown in (draw_dots(picture, heads), draw_contours(picture, density)):
+        changed = (shown != picture).any(axis=-1)
+        assert (
+            changed.sum() > 0 and changed[inside].mean() < 0.3 < (overlay(picture, density) != picture)[inside].mean()
+        )
+    assert all(draw_dots(picture, heads)[int(y), int(x)].tolist() != [128] * 3 for x, y in heads)
+
+
+def test_contour_closes_where_the_crowd_goes_over_the_edge():
+    shown = draw_contours(np.zeros((64, 64, 3), np.uint8), np.ones((8, 8), np.float32))
+    assert shown[:, :8].any() and shown[:, -8:].any() and shown[:8].any() and shown[-8:].any()
+
+
+@pytest.mark.parametrize("width", [40, 200, 1024, 5000])
+def test_color_scale_fits_any_width_and_has_the_colors_in_order(width):
+    strip = color_scale(width, np.full((40, 60), 0.5, np.float32))
+    assert strip.shape[1] == width
+    colored = np.ptp(strip.astype(int), axis=-1).max(axis=0) > 40
+    if width > 100:
+        light = strip[strip.shape[0] // 2, colored].astype(int).sum(axis=-1)
+        assert light[-1] > light[0] and colored.sum() > 0.05 * width

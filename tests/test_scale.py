@@ -81,6 +81,22 @@ def test_look_that_sees_fewer_does_not_count(monkeypatch):
     assert [each.people for each in search(None, blank(512, 384), Sizes(**SIZES))] == pytest.approx([40, 100])
 
 
+@pytest.mark.parametrize("enlarged, scales", [(True, [0.5]), (False, [0.5, 1])])
+def test_enlarged_picture_that_shows_fewer_is_counted_at_half_its_size(monkeypatch, rng, enlarged, scales):
+    """It holds no more detail than that; a sharp picture of as many is counted as it is, and doubted."""
+    small = Image.fromarray(rng.integers(0, 256, (16, 21, 3), dtype=np.uint8))
+    picture = np.asarray(small.resize((128, 96), Image.Resampling.LANCZOS))
+    if not enlarged:
+        picture = rng.integers(0, 256, picture.shape, dtype=np.uint8)
+    monkeypatch.setattr(
+        sizing,
+        "predict_density",
+        lambda network, picture, progress: np.full((10, 10), 1.0 if picture.shape[1] < 100 else 0.5, np.float32),
+    )
+    assert [each.scale for each in search(None, picture, Sizes(**SIZES))] == scales
+    assert len(search(None, picture, Sizes(**SIZES), scale=1)) == 2  # set by hand it is kept
+
+
 def test_large_picture_in_which_nobody_is_seen_is_looked_at_to_its_own_size(monkeypatch):
     monkeypatch.setattr(
         sizing,
@@ -138,15 +154,13 @@ def test_heads_that_stay_too_small_widen_the_range_and_are_told(monkeypatch, siz
     assert result.low < result.count < 120 < result.high
 
 
-def test_heads_that_are_too_large_widen_the_range_and_are_told(monkeypatch, sized):
-    monkeypatch.setattr("crowdcount.counting.pictures.carries_range", lambda doubts: True)  # of a blank picture, too
-
+def test_heads_that_are_too_large_widen_the_range_and_are_told(monkeypatch, sized, rng):
     def fewer_in_larger(network, picture, *, progress=False):
         density = np.ones(map_shape(picture.shape[:2]), np.float32)
         return density * (100 if picture.shape[1] < 100 else 30) / density.size
 
     monkeypatch.setattr(sizing, "predict_density", fewer_in_larger)
-    result = count(blank(128, 96), model=sized)
+    result = count(rng.integers(0, 256, (96, 128, 3), dtype=np.uint8), model=sized)  # sharp: not enlarged
     assert any("larger or smaller" in warning for warning in result.warnings)
     assert result.low < 30 and result.high > 100
 

@@ -11,7 +11,7 @@ from scipy.io import loadmat
 from crowdcount.data.annotations import read_csv, read_shanghaitech
 from crowdcount.drawn import crowds as synthetic
 from crowdcount.drawn.crowds import SCENES, draw_crowd, draw_sample, head_patches, write_dataset
-from crowdcount.drawn.people import HEAD_HEIGHT, HEAD_LENGTH, SKIN, TOP, _Canvas, _Parts, render_figure
+from crowdcount.drawn.people import HEAD_HEIGHT, HEAD_LENGTH, SKIN, TOP, Canvas, Parts, render_figure
 from crowdcount.drawn.places import Camera
 from crowdcount.errors import DataError
 from crowdcount.files import data_folder
@@ -146,9 +146,9 @@ def test_mirrored_and_halved_figures_agree_with_the_original():
 @pytest.mark.parametrize("elevation", [0.0, 0.7])
 def test_parts_are_where_they_should_be_and_hide_one_another(elevation):
     """A ball, the same ball again, a rod before it and one behind it, by what geometry says of each."""
-    canvas = _Canvas(0.0, elevation, 100)
+    canvas = Canvas(0.0, elevation, 100)
     middle, toward = np.array([0, 0, 1.0]), canvas.view[2]
-    parts = _Parts()
+    parts = Parts()
     for _ in range(2):
         parts.ellipsoid(middle, (0.3, 0.3, 0.3), TOP)
     for away in (0.5, -0.5):

@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+from datetime import datetime, timezone
 from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from crowdcount.area.zone_files import read_zones
 from crowdcount.counting.pictures import count
 from crowdcount.counting.results import CountResult
 from crowdcount.drawn.crowds import draw_crowd
-from crowdcount.errors import DataError, VideoError
+from crowdcount.errors import DataError, MissingPackageError, VideoError
 from crowdcount.show.plots import overlay
 from crowdcount.video import counting as video, files as video_files, frames as video_frames
 from crowdcount.video.chart import CountSeries
@@ -110,9 +111,9 @@ def by_level(monkeypatch):
     monkeypatch.setattr(video, "load_network", lambda model: (model, "by_level"))
 
 
-def counted(source, report=None, **options):
+def counted(source, notify=None, **options):
     """(time, number of the frame) of each count."""
-    options = {"smooth": 0, "report": report or pytest.fail} | options
+    options = {"smooth": 0, "notify": notify or pytest.fail} | options
     return [(round(frame.time, 3), round(frame.alone) - 1) for frame in count_video(source, **options)]
 
 
@@ -181,7 +182,7 @@ def test_phone_videos_are_turned_upright(tmp_path):
     # A quarter clockwise: (x, y) -> (height - y, x).
     data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
     path.write_bytes(data)
-    shown = next(read_frames(path, report=pytest.fail)).picture()
+    shown = next(read_frames(path, notify=pytest.fail)).picture()
     assert shown.shape == (96, 64, 3) and shown.flags["C_CONTIGUOUS"]
     expected = np.rot90(picture, -1).astype(float)
     assert np.abs(shown - expected).mean() < 10
@@ -196,7 +197,7 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path):
         frame = av.VideoFrame.from_ndarray(np.full((64, 48, 3), 99, np.uint8), format="rgb24")
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    assert next(read_frames(path, report=pytest.fail)).picture().shape == (64, 64, 3)
+    assert next(read_frames(path, notify=pytest.fail)).picture().shape == (64, 64, 3)
 
 
 # --- What is made of them -----------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ def test_a_frame_counts_as_the_same_picture_does(tmp_path, rng):
 
     model = CSRNet(width=1 / 16)
     frames = list(count_video(path, model=model, zones=HALVES, smooth=0))
-    for frame, moment in zip(frames, read_frames(path, report=pytest.fail), strict=True):
+    for frame, moment in zip(frames, read_frames(path, notify=pytest.fail), strict=True):
         result = count(moment.picture(), model=model)
         assert frame.count == frame.alone == result.count > 0
         np.testing.assert_array_equal(frame.density, result.density)
@@ -413,7 +414,7 @@ def test_what_is_no_video_is_one_clear_error(tmp_path, by_level, name, make, par
 
 def test_a_missing_library_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "av", None)
-    with pytest.raises(VideoError, match=re.escape('pip install ".[video]"')):
+    with pytest.raises(MissingPackageError, match=re.escape('pip install ".[video]"')):
         count_video("v.mp4")
 
 
@@ -432,7 +433,7 @@ def test_memory_stays_flat_over_an_hour(tmp_path, by_level):
     write_repeated(path, 7200, rate=2, size=(144, 240))
     held = []
     with CountTable(tmp_path / "hour.csv") as table:
-        for number, frame in enumerate(count_video(path, report=pytest.fail)):
+        for number, frame in enumerate(count_video(path, notify=pytest.fail)):
             table.add(frame)
             if number in (300, 3599):
                 held.append(resident())
@@ -465,14 +466,28 @@ def test_a_table_can_be_read_at_any_time(tmp_path):
         assert not path.exists()
         table.add(frame_at(0.0, zones={"gate, north": 1.5}))
         head = b'time,count,low,high,"gate, north"\r\n'
-        assert path.read_bytes() == head + b"0.0,3.25,1.0,9.0,1.5\r\n"
+        assert path.read_bytes() == head + b"0,3.25,1,9,1.5\r\n"
         table.add(frame_at(1.23456, low=None, high=None, zones={"gate, north": 2.0}))
-        assert path.read_text().splitlines()[-1] == "1.235,3.25,,,2.0"
+        assert path.read_text().splitlines()[-1] == "1.235,3.25,,,2"
+        table.add(frame_at(2.0, low=1.2e-5, zones={"gate, north": 2.0e-6}))
+        assert path.read_text().splitlines()[-1] == "2,3.25,0,9,0.000002"
+
+
+def test_a_cameras_table_has_its_clock(tmp_path):
+    path = tmp_path / "t.csv"
+    clock = datetime(2026, 11, 28, 9, 30, 1, 250000, tzinfo=timezone.utc)
+    with CountTable(path, ["gate"], per_m2=True) as table:
+        table.add(frame_at(0.0, clock=clock, zones={"gate": 1.5}, per_m2={"gate": 0.25}))
+    assert path.read_text().splitlines() == [
+        "time,count,low,high,clock,gate,per m2 gate",
+        "0,3.25,1,9,2026-11-28T09:30:01.250+00:00,1.5,0.25",
+    ]
 
 
 def test_a_zone_may_not_be_called_as_a_column():
-    with pytest.raises(DataError, match="'low'"):
-        CountTable("t.csv", ["low"])
+    for name in ("low", "clock"):
+        with pytest.raises(DataError, match=name):
+            CountTable("t.csv", [name])
 
 
 def test_a_full_disk_leaves_whole_rows(tmp_path, small_disk):
@@ -512,7 +527,7 @@ def test_annotated_frames_look_like_annotated_pictures(rng):
     density = rng.uniform(0, 0.3, (6, 8)).astype(np.float32)
     zones = read_zones(HALVES[:1])
     frame = frame_at(0.0, density, width=63, zones={"left": 4.0})
-    drawn = np.asarray(AnnotatedVideo("v.mp4", zones, pytest.fail)._drawn(0.0, picture, frame))
+    drawn = np.asarray(AnnotatedVideo("v.mp4", zones, pytest.fail).drawn(0.0, picture, frame))
     expected = draw_zones(overlay(picture, density), zones, {"left": 4.0})
     assert drawn.shape[0] % 2 == drawn.shape[1] % 2 == 0
     assert np.abs(drawn[:48, :63].astype(int) - expected).max() <= 3
@@ -522,7 +537,7 @@ def test_annotated_frames_keep_their_size_whatever_is_counted():
     film = AnnotatedVideo("v.mp4", [], pytest.fail)
     picture = np.zeros((48, 64, 3), np.uint8)
     sizes = {
-        film._drawn(time, picture, frame_at(time, count=people, high=2 * people)).size
+        film.drawn(time, picture, frame_at(time, count=people, high=2 * people)).size
         for time, people in [(0.0, 1.0), (5000.0, 98765.0), (40000.0, 1234.0)]
     }
     assert len(sizes) == 1
@@ -539,7 +554,7 @@ def test_annotated_video_keeps_moving_crowds_sharp(tmp_path, monkeypatch, encode
     with AnnotatedVideo(tmp_path / "v.mp4", [], pytest.fail) as film:
         for second, frame in enumerate(frames):
             film.add(second, frame, nobody)
-        wanted = [np.asarray(film._drawn(second, frame, nobody)) for second, frame in enumerate(frames)]
+        wanted = [np.asarray(film.drawn(second, frame, nobody)) for second, frame in enumerate(frames)]
     for (_, picture), drawn in zip(decoded(tmp_path / "v.mp4"), wanted):
         noise = np.mean((picture.astype(float) - drawn)[:160] ** 2)
         assert 10 * np.log10(255**2 / noise) > 31, encoder  # decibels; a bit rate for still pictures leaves 28
@@ -573,7 +588,7 @@ def test_a_full_disk_ends_the_annotated_video_and_not_the_counting(tmp_path, by_
     path = write_video(tmp_path / "v.mp4", frames=40, size=(96, 160), pictures=pictures)
     messages, times = [], []
     with small_disk(60_000), pytest.raises(VideoError, match="out.mp4: File too large"):
-        for frame in count_video(path, annotated=tmp_path / "out.mp4", report=messages.append):
+        for frame in count_video(path, annotated=tmp_path / "out.mp4", notify=messages.append):
             times.append(frame.time)
     assert times == [0, 1, 2, 3]
     assert len(messages) == 1 and "Counting goes on" in messages[0]
@@ -597,10 +612,20 @@ def test_chart_draws_counts_range_and_zones(tmp_path):
     ]  # fmt: skip
     band = axes.collections[0].get_paths()[0].vertices
     assert band[:, 1].max() >= 60
+    assert axes.get_ylim()[1] == pytest.approx(1.05 * 80)
     series.save_chart(tmp_path / "chart.png", "the square")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="chart.mp4"):
         series.save_chart(tmp_path / "chart.mp4")
+
+
+def test_range_of_few_people_leaves_room_for_the_counts_in_the_chart():
+    from matplotlib.figure import Figure
+
+    series = CountSeries(frame_at(moment, count=5.0, low=0.0, high=60.4) for moment in (0.0, 1.0))
+    axes = series.plot(Figure().add_subplot())
+    assert axes.get_ylim() == (0, pytest.approx(10.5))
+    assert axes.get_legend().get_texts()[0].get_text() == "range (up to 60)"
 
 
 # --- Cameras ------------------------------------------------------------------------------------------------
@@ -685,7 +710,7 @@ def camera(tmp_path, monkeypatch):
 def test_a_camera_that_drops_is_connected_again(camera, by_level):
     source = camera(drop_after=1.0)
     messages = []
-    frames = count_video(source.address, every=0.1, seconds=30, report=messages.append, timeout=5)
+    frames = count_video(source.address, every=0.1, seconds=30, notify=messages.append, timeout=5)
     times = []
     for frame in frames:
         times.append(frame.time)
@@ -704,7 +729,7 @@ def test_a_camera_that_stays_away_is_given_up(camera, by_level):
     source = camera(drop_after=0.5, refuse_from=2)
     begun = time.monotonic()
     with pytest.raises(VideoError, match="did not come back within 1.5 s"):
-        for _ in count_video(source.address, report=lambda message: None, timeout=2, patience=1.5):
+        for _ in count_video(source.address, notify=lambda message: None, timeout=2, patience=1.5):
             pass
     assert time.monotonic() - begun < 10
     # The pauses grow: 0.1, 0.2, 0.4, 0.8 s.
@@ -714,7 +739,7 @@ def test_a_camera_that_stays_away_is_given_up(camera, by_level):
 def test_seconds_end_a_camera_that_is_away(camera, by_level):
     source = camera(drop_after=0.5, refuse_from=2)
     begun = time.monotonic()
-    list(count_video(source.address, seconds=1.5, report=lambda message: None, timeout=2))
+    list(count_video(source.address, seconds=1.5, notify=lambda message: None, timeout=2))
     assert time.monotonic() - begun < 10
 
 
@@ -733,7 +758,7 @@ def test_a_recording_of_an_rtsp_server_that_is_cut_off_is_told(camera, by_level)
 
 @pytest.mark.parametrize("span", ["npt=now-", "npt=0-", "npt=0-0"])
 def test_an_rtsp_camera_that_tells_no_length_is_no_recording(camera, by_level, span):
-    frames = count_video(camera(span=span).address, report=pytest.fail, timeout=5)
+    frames = count_video(camera(span=span).address, notify=pytest.fail, timeout=5)
     assert next(frames).clock is not None
     frames.close()
 
@@ -746,7 +771,7 @@ def test_a_slow_network_gets_the_newest_frame(camera, by_level, monkeypatch):
         return quick(picture, **options)
 
     monkeypatch.setattr(video, "count", slow)
-    frames = count_video(camera().address, every=0.1, report=pytest.fail, seconds=3, timeout=5)
+    frames = count_video(camera().address, every=0.1, notify=pytest.fail, seconds=3, timeout=5)
     begun = None
     for frame in frames:
         begun = begun or time.monotonic() - 0.5
@@ -829,7 +854,7 @@ def test_only_a_playlist_with_an_end_is_a_recording(tmp_path, web, over):
     address = f"{web}/square.m3u8"
     with av.open(address, timeout=5) as container:
         assert container.size > 0
-        assert video_frames._is_recording(container, address) is over
+        assert video_frames.is_recording(container, address) is over
 
 
 @needs_playlists
@@ -844,7 +869,7 @@ def test_a_broadcast_that_ends_is_a_camera_that_dropped(tmp_path, web, by_level,
     monkeypatch.setattr("crowdcount.video.camera._FIRST_PAUSE", 0.1)
     path = write_playlist(tmp_path, over=False)
     messages = []
-    frames = count_video(f"{web}/square.m3u8", every=0.01, seconds=8, report=messages.append, timeout=5, patience=2)
+    frames = count_video(f"{web}/square.m3u8", every=0.01, seconds=8, notify=messages.append, timeout=5, patience=2)
     assert next(frames).clock is not None
     if recorded:
         # What was seen is not counted again.
@@ -874,7 +899,7 @@ def test_a_broadcast_that_ends_is_a_camera_that_dropped(tmp_path, web, by_level,
 )
 def test_a_length_makes_a_recording_where_files_can_lie(address, form, duration, size, recording):
     container = SimpleNamespace(format=SimpleNamespace(name=form), duration=duration, size=size)
-    assert video_frames._is_recording(container, address) is recording
+    assert video_frames.is_recording(container, address) is recording
 
 
 def test_the_address_of_a_file_is_its_path(tmp_path, by_level, monkeypatch):
@@ -908,7 +933,7 @@ def test_a_number_is_a_webcam(tmp_path, by_level, monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.chdir(tmp_path)
     for source in (2, "2"):
-        frames = count_video(source, report=lambda message: None)
+        frames = count_video(source, notify=lambda message: None)
         assert next(frames).clock is not None
         frames.close()
     assert set(asked) == {("/dev/video2", "v4l2")}
@@ -983,5 +1008,5 @@ def test_a_time_lapse_ends_when_its_last_frame_was_shown(tmp_path, seconds):
             frame.pts, frame.time_base = 1000 * seconds * index, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    moments = list(read_frames(str(path), report=told.append))
+    moments = list(read_frames(str(path), notify=told.append))
     assert len(moments) == 5 and not told

@@ -14,7 +14,7 @@ from PIL import Image
 
 from crowdcount.area.zone_files import read_zones
 from crowdcount.area.zones import Zone, count_zones
-from crowdcount.errors import DataError, PictureError
+from crowdcount.errors import DataError, MissingPackageError, PictureError
 
 pytest.importorskip("anywidget", reason="drawing zones needs pip install '.[notebooks]'")
 
@@ -131,7 +131,7 @@ def test_a_bad_picture_is_told():
 
 def test_without_anywidget_one_error_names_the_extra(picture, monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    with pytest.raises(ImportError, match=r'pip install "\.\[notebooks\]"'):
+    with pytest.raises(MissingPackageError, match=r'pip install "\.\[notebooks\]"'):
         select_zones(picture)
 
 

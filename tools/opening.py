@@ -3,11 +3,13 @@
     python -m tools.opening
 
 Both are made from the one address in setup.cfg (see `tools.repository`). As long as that is unset there are no badges,
-and the cell installs from the checkout alone. Run it again whenever the address changes or a notebook is added.
+and the cell installs from the checkout alone. The badges of the first notebook stand in the READMEs, too, below a mark
+that nobody sees on the page. Run it again whenever the address changes or a notebook is added.
 """
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from pathlib import Path
 
@@ -16,11 +18,13 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from crowdcount.files import atomic_path
-from tools.repository import NOTEBOOKS, Repository, repository
+from tools.repository import NOTEBOOKS, ROOT, Repository, repository
 
 # The cells are found again by their ids, so that running the command twice changes nothing.
 BADGES_ID = "open-badges"
 INSTALL_ID = "open-install"
+READMES = (ROOT / "README.md", NOTEBOOKS / "README.md")
+_MARK = "<!-- badges: python -m tools.opening -->\n"
 
 _IMAGES = {
     "Colab": "https://colab.research.google.com/assets/colab-badge.svg",
@@ -81,10 +85,19 @@ def with_opening(notebook: NotebookNode, name: str, where: Repository | None) ->
     return copy
 
 
+def readme_with_badges(text: str, first: str, where: Repository | None) -> str:
+    """A README whose mark is followed by the badges of the notebook called `first`, or by none."""
+    below = "" if where is None else badges(where, first) + "\n"
+    return re.sub(rf"{re.escape(_MARK)}(?:\[!\[Open in .*\n)*", lambda _: _MARK + below, text)
+
+
 def rewrite(path: Path, where: Repository | None) -> bool:
-    """Give the notebook at `path` its opening; returns whether the file changed."""
+    """Give the notebook or README at `path` its opening; returns whether the file changed."""
     before = path.read_text("utf-8")
-    after = nbformat.writes(with_opening(nbformat.reads(before, as_version=4), path.name, where)) + "\n"
+    if path.suffix == ".md":
+        after = readme_with_badges(before, min(NOTEBOOKS.glob("*.ipynb")).name, where)
+    else:
+        after = nbformat.writes(with_opening(nbformat.reads(before, as_version=4), path.name, where)) + "\n"
     if after != before:
         with atomic_path(path) as draft:
             draft.write_text(after, "utf-8")
@@ -92,9 +105,11 @@ def rewrite(path: Path, where: Repository | None) -> bool:
 
 
 def main() -> None:
-    """Rewrite every notebook of the course and name those that changed."""
+    """Rewrite every notebook of the course and both READMEs, and name those that changed."""
     where = repository()
-    changed = [path.name for path in sorted(NOTEBOOKS.glob("*.ipynb")) if rewrite(path, where)]
+    changed = [
+        path.relative_to(ROOT) for path in (*sorted(NOTEBOOKS.glob("*.ipynb")), *READMES) if rewrite(path, where)
+    ]
     print("\n".join(f"rewritten: {name}" for name in changed) or "every notebook has its opening already")
     if where is None:
         print("no badges: setup.cfg names no url yet (see tools/README.md)")

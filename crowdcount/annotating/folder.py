@@ -12,7 +12,8 @@ import io
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +23,12 @@ from crowdcount.counting.head_files import CSV_COLUMNS, csv_rows
 from crowdcount.data.annotations import read_csv, read_json
 from crowdcount.data.images import list_pictures, picture_size
 from crowdcount.errors import AnnotationError, CrowdCountError, PictureError
-from crowdcount.files import atomic_path
+from crowdcount.files import atomic_path, held
 
 FILE = "points.json"
+
+# Seconds that a page waits for another one, or another server, to have saved.
+_PATIENCE = 10.0
 
 _DONE, _BEGUN = "pictures", "unfinished"
 # More than any picture has heads: a request cannot fill the disk.
@@ -144,7 +148,7 @@ class Folder:
             AnnotationError: if points or polygons are no places in the picture, or the file cannot be read any more.
         """
         self._check_places(name, entry)
-        with self._lock:
+        with self._alone():
             content = self._content()
             there = self.entries().get(name, Entry())
             if there.version != version:
@@ -172,11 +176,17 @@ class Folder:
                 lines += [",".join(_cell(row[column]) for column in CSV_COLUMNS) for row in rows]
         return "\r\n".join(lines) + "\r\n"
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Neither another thread nor another process saves into the file meanwhile."""
+        with self._lock, held(self.file, wait=_PATIENCE):
+            yield
+
     def _check(self) -> None:
         """Read what is there by the readers that everybody uses, who say what is wrong with it."""
         if self.file.is_file():
-            read_json(self.file)
-            self._content()
+            if self._content()[_DONE]:  # where all is only begun, readers find no picture
+                read_json(self.file)
             return
         earlier = self.path / "points.csv"
         if earlier.is_file():  # begun in another program: taken over, and left as it is
@@ -186,7 +196,9 @@ class Folder:
                 name = by_picture.get(os.path.realpath(str(sample.picture)))
                 if name is not None:
                     done.append({"picture": name, "points": sample.points.tolist()})
-            self._write({_DONE: done, _BEGUN: []})
+            with self._alone():
+                if not self.file.is_file():  # nor has another one taken it over
+                    self._write({_DONE: done, _BEGUN: []})
 
     def _content(self) -> dict:
         """What the file holds, with both lists."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crowdcount.annotating.desk import Desk, entry_content
 from crowdcount.annotating.folder import Conflict, Folder
-from crowdcount.errors import CrowdCountError
+from crowdcount.errors import CrowdCountError, needing
 from crowdcount.web.pages import bundle, static_file, texts
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def annotate(folder: str | os.PathLike, *, model: Model = "general") -> Annotato
         What shows itself as the last line of a cell.
 
     Raises:
-        ImportError: where anywidget is missing.
+        MissingPackageError: where anywidget is missing.
         PictureError: if the folder cannot be read or holds no pictures.
         AnnotationError: if its annotation file cannot be read; it is not written over.
 
@@ -89,13 +89,9 @@ class Annotator:
 
 def _canvas() -> type:
     """The class of the widget, made when it is first asked for: anywidget need not be there."""
-    try:
+    with needing("Annotating in a notebook needs anywidget", '".[notebooks]"'):
         import anywidget
         import traitlets
-    except ImportError as error:
-        raise ImportError(
-            f'Annotating in a notebook needs anywidget ({error}). Install it: pip install ".[notebooks]"'
-        ) from error
 
     class AnnotatorCanvas(anywidget.AnyWidget):
         _esm = bundle("annotator.js")

@@ -148,6 +148,20 @@ class Ground:
             )
         return (positions @ self.matrix[:2].T) / depth[:, np.newaxis]
 
+    def measured(self) -> Zone:
+        """The zone that the ground's points enclose, called `ground`: what lies between them is measured best.
+
+        Example:
+            >>> square = [[0, 0, 0, 0], [100, 0, 10, 0], [100, 100, 10, 10], [0, 100, 0, 10], [50, 50, 5, 5]]
+            >>> ground = Ground.from_points(square)
+            >>> round(ground.area(ground.measured()), 6)
+            100.0
+        """
+        from scipy.spatial import ConvexHull
+
+        seen = self.points[:, :2]
+        return Zone("ground", seen[ConvexHull(seen).vertices], fractions=self.fractions)
+
     def area(self, zone: Zone, size: Size | None = None) -> float:
         """The ground that a zone covers. Exact: a homography keeps straight lines straight.
 

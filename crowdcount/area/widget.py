@@ -21,7 +21,7 @@ from crowdcount.area.drawing import draw_zones
 from crowdcount.area.zone_files import ZoneSource, read_zones
 from crowdcount.area.zones import Zone
 from crowdcount.data.images import Source, load_picture
-from crowdcount.errors import DataError
+from crowdcount.errors import DataError, needing
 from crowdcount.files import atomic_path
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def select_zones(picture: Source, zones: ZoneSource | None = None) -> ZoneSelect
         What shows itself as the last line of a cell, and holds the zones.
 
     Raises:
-        ImportError: where anywidget is missing.
+        MissingPackageError: where anywidget is missing.
         PictureError: if the picture cannot be read.
         DataError: if `zones` cannot be read or lie outside the picture.
 
@@ -151,13 +151,9 @@ class ZoneSelector:
 
 def _canvas() -> type:
     """The class of the widget, made when it is first asked for: anywidget need not be there."""
-    try:
+    with needing("Drawing zones in a notebook needs anywidget", '".[notebooks]"'):
         import anywidget
         import traitlets
-    except ImportError as error:
-        raise ImportError(
-            f'Drawing zones in a notebook needs anywidget ({error}). Install it: pip install ".[notebooks]"'
-        ) from error
 
     class ZoneCanvas(anywidget.AnyWidget):
         _esm = _SCRIPT.read_text(encoding="utf-8")

@@ -13,14 +13,11 @@ Four families, each as a scikit-learn estimator that learns from pictures with h
 
 from __future__ import annotations
 
-try:
+from crowdcount.errors import needing
+
+with needing("crowdcount.baselines needs scikit-learn and scikit-image", '".[notebooks]"'):
     import skimage as _skimage  # noqa: F401
     import sklearn as _sklearn  # noqa: F401
-except ImportError as error:
-    raise ImportError(
-        f"crowdcount.baselines needs scikit-learn and scikit-image ({error}). Install them with: "
-        'pip install ".[notebooks]"'
-    ) from error
 
 from crowdcount.baselines.base import MeanCount
 from crowdcount.baselines.density import ForestDensity, LinearDensity, cell_features

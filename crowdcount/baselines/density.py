@@ -261,7 +261,7 @@ def cell_features(picture: np.ndarray) -> np.ndarray:
         >>> cell_features(np.zeros((20, 16, 3), np.uint8)).shape
         (3, 2, 96)
     """
-    field = _filtered(picture)
+    field = filtered(picture)
     high, wide = (-side % STRIDE for side in picture.shape[:2])
     field = np.pad(field, ((0, high), (0, wide), (0, 0)), mode="edge")
     rows, columns = field.shape[0] // STRIDE, field.shape[1] // STRIDE
@@ -269,7 +269,7 @@ def cell_features(picture: np.ndarray) -> np.ndarray:
     return np.concatenate([cells.mean(axis=(1, 3)), cells.std(axis=(1, 3))], axis=2)
 
 
-def _filtered(picture: np.ndarray) -> np.ndarray:
+def filtered(picture: np.ndarray) -> np.ndarray:
     """Answers of the filters at each pixel, float32 (H, W, 48)."""
     return multiscale_basic_features(
         picture, sigma_min=_FINEST, sigma_max=_COARSEST, num_sigma=4, channel_axis=-1
@@ -278,4 +278,4 @@ def _filtered(picture: np.ndarray) -> np.ndarray:
 
 def _thinned(picture: np.ndarray) -> np.ndarray:
     """Answers of the filters at every fourth pixel, float32 (ceil(H / 4), ceil(W / 4), 48)."""
-    return np.ascontiguousarray(_filtered(picture)[::_STEP, ::_STEP])
+    return np.ascontiguousarray(filtered(picture)[::_STEP, ::_STEP])

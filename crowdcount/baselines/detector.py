@@ -188,7 +188,7 @@ class SlidingWindowDetector(Counter):
         """
         check_is_fitted(self)
         least = self.threshold_ if threshold is None else threshold
-        boxes, scores, _ = self._candidates(read_pixels(picture), least)
+        boxes, scores, _ = self.candidates(read_pixels(picture), least)
         kept = non_maximum_suppression(boxes, scores, self.overlap)
         return Detections(boxes[kept], scores[kept])
 
@@ -240,7 +240,7 @@ class SlidingWindowDetector(Counter):
                 hog_blocks(np.asarray(resized), cell=_CELL, orientations=_ORIENTATIONS),
             )
 
-    def _candidates(self, picture: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, list]:
+    def candidates(self, picture: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, list]:
         """Boxes (N, 4), scores (N,), places (blocks, row, column) of windows that score at least `least`."""
         found, scores, places = [np.zeros((0, 4))], [np.zeros(0)], []
         weights = self.weights_.reshape(_BLOCKS, _BLOCKS, -1).astype(np.float32)
@@ -262,7 +262,7 @@ class SlidingWindowDetector(Counter):
 
     def _mistakes(self, picture: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Features (M, 900) of the surest windows that are nowhere near a head."""
-        boxes, scores, places = self._candidates(picture, 0.0)
+        boxes, scores, places = self.candidates(picture, 0.0)
         length = boxes[:, 2] - boxes[:, 0]
         wrong = np.flatnonzero(_away((boxes[:, :2] + boxes[:, 2:]) / 2, points, 0, length))
         surest = wrong[np.argsort(-scores[wrong])][: self.hard]

@@ -7,7 +7,7 @@ import os
 import sys
 
 from crowdcount.cli.common import Command, add_model, begin, import_keras
-from crowdcount.errors import CrowdCountError
+from crowdcount.errors import needing
 
 TOKEN = "CROWDCOUNT_TOKEN"
 
@@ -53,15 +53,11 @@ def with_server() -> None:
     """Find out whether what carries the server is installed.
 
     Raises:
-        CrowdCountError: if it is not.
+        MissingPackageError: if it is not.
     """
-    try:
+    with needing("The page needs Starlette and uvicorn", '".[app]"'):
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise CrowdCountError(
-            f'The page needs Starlette and uvicorn ({error}). Install: pip install ".[app]"'
-        ) from error
 
 
 def say(line: str) -> None:

@@ -13,11 +13,15 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from crowdcount.data.dividing import OLDER_SPLITS, SPLITS
 from crowdcount.errors import CrowdCountError
 from crowdcount.files import is_stream, target_of, writing
+
+if TYPE_CHECKING:
+    from crowdcount.area.ground import Ground
+    from crowdcount.area.zones import Zone
 
 FAILED = 1
 
@@ -67,6 +71,15 @@ def add_zones(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_ground(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ground",
+        metavar="FILE",
+        help="people per square meter, too: in the zones or, without --zones, between the points of this file; four "
+        "or more [x, y, X, Y] in JSON, X and Y in meters on the ground",
+    )
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=seed, default=0, help="seed of the random numbers (default: 0)")
 
@@ -81,8 +94,9 @@ def add_dataset(parser: argparse.ArgumentParser, nargs: str | None = None) -> No
     parser.add_argument("--root", metavar="FOLDER", help=_ROOT_HELP)
 
 
-def add_split(parser: argparse.ArgumentParser, default: str = "test") -> None:
-    parser.add_argument("--split", choices=(*SPLITS, *OLDER_SPLITS), default=default, help=f"(default: {default})")
+def add_split(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    shown = default or "test, or what data of one's own has in its place"
+    parser.add_argument("--split", choices=(*SPLITS, *OLDER_SPLITS), default=default, help=f"(default: {shown})")
 
 
 def positive_int(text: str) -> int:
@@ -153,6 +167,35 @@ def coverage_of(arguments: argparse.Namespace) -> float:
     return arguments.coverage
 
 
+def zones_and_ground(arguments: argparse.Namespace) -> tuple[list[Zone], Ground | None]:
+    """What `--zones` and `--ground` name; of a ground alone the zone between its points.
+
+    Raises:
+        DataError: if one of the files cannot be read or used.
+    """
+    from crowdcount.area.ground import read_ground
+    from crowdcount.area.zone_files import read_zones
+
+    ground = read_ground(arguments.ground) if arguments.ground else None
+    if arguments.zones:
+        return read_zones(arguments.zones), ground
+    return ([] if ground is None else [ground.measured()]), ground
+
+
+def settle_split(arguments: argparse.Namespace, *, learned: bool) -> None:
+    """Choose the split where none is named, see `split_there`, and tell which where that is no test split."""
+    from crowdcount.data.annotations import split_there
+
+    if arguments.split is None:
+        arguments.split = split_there(arguments.dataset, arguments.root, learned=learned)
+        if arguments.split != "test":
+            print(
+                f"crowdcount: no picture is marked as a test picture: the split is {arguments.split} "
+                "(--split chooses another)",
+                file=sys.stderr,
+            )
+
+
 def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None]) -> None:
     """Find out before the work that one of its files would replace another.
 
@@ -215,35 +258,10 @@ def _try_folder(path: Path) -> None:
 
 
 def import_keras() -> None:
-    """Import Keras and TensorFlow; quietly, unless the user has set TensorFlow's own variable for its log."""
-    import logging
-    import tempfile
-
+    """Import Keras and TensorFlow without their warnings, unless the user has asked for warnings."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    for name in ("absl", "tensorflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # What TensorFlow says of CUDA before its log is set up heeds no level: it is shown if the import fails.
-    with tempfile.TemporaryFile() as notes:
-        standard_error = os.dup(2)
-        os.dup2(notes.fileno(), 2)
-        try:
-            import keras
-
-            if keras.backend.backend() == "tensorflow":
-                import tensorflow as tf
-
-                tf.config.list_physical_devices()  # the other moment when it speaks
-        except BaseException:
-            notes.seek(0)
-            os.write(standard_error, notes.read())
-            raise
-        finally:
-            os.dup2(standard_error, 2)
-            os.close(standard_error)
+    import crowdcount.network.backend  # noqa: F401
 
 
 def begin() -> None:

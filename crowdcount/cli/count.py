@@ -14,6 +14,7 @@ from crowdcount.cli.common import (
     FAILED,
     Command,
     add_coverage,
+    add_ground,
     add_model,
     add_scale,
     add_zones,
@@ -25,6 +26,7 @@ from crowdcount.cli.common import (
     import_keras,
     positive_int,
     warn,
+    zones_and_ground,
 )
 from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 
@@ -44,10 +46,16 @@ def add(command: Command) -> None:
         metavar="PICTURE_OR_FOLDER",
         help="picture, or folder of pictures, in which and in whose subfolders every picture is counted",
     )
-    parser.add_argument("--demo", action="store_true", help="count the drawn picture that comes with crowdcount")
+    parser.add_argument("--demo", action="store_true", help="count the drawn picture of 200 people that comes along")
     add_model(parser)
     add_coverage(parser)
     add_scale(parser)
+    parser.add_argument(
+        "--page",
+        metavar="N",
+        type=positive_int,
+        help="count this page of TIFF files, or frame of animations (default: the largest page, or the first frame)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
     parser.add_argument("--csv", metavar="FILE", help="write a line a picture to this file")
     parser.add_argument(
@@ -76,27 +84,25 @@ def add(command: Command) -> None:
     parser.add_argument(
         "--overlay", metavar="DIR", help="save each picture with its density map over it to this folder"
     )
-    add_zones(parser)
     parser.add_argument(
-        "--ground",
-        metavar="FILE",
-        help="with --zones, give people per square meter too: four or more points [x, y, X, Y] in JSON, "
-        "X and Y in meters on the ground",
+        "--overlay-style",
+        choices=("heat", "contour", "dots"),
+        default="heat",
+        help="colors that cover the crowd, lines around places of equal density, or a dot on each head (default: heat)",
     )
+    add_zones(parser)
+    add_ground(parser)
 
 
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
-    from crowdcount.area.ground import read_ground
-    from crowdcount.area.zone_files import read_zones
     from crowdcount.counting.counts_file import CountsFile, settings_of
     from crowdcount.counting.parquet import write_parquet
     from crowdcount.counting.pictures import count_many
     from crowdcount.counting.results import CountFailure, CountResult
-    from crowdcount.counting.zone_records import zone_columns
+    from crowdcount.counting.zone_records import range_columns, zone_columns
 
-    zones = read_zones(arguments.zones) if arguments.zones else []
-    ground = read_ground(arguments.ground) if arguments.ground else None
+    zones, ground = zones_and_ground(arguments)
     sources = _sources(arguments)
     read = [source for source in sources if isinstance(source, str)]
     check_outputs(
@@ -106,7 +112,7 @@ def _count(arguments: argparse.Namespace) -> int:
     coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:
-        settings = settings_of(arguments.model, coverage, arguments.scale)
+        settings = settings_of(arguments.model, coverage, arguments.scale, arguments.page)
         if zones:
             settings["zones"] = _fingerprint(arguments.zones, arguments.ground)
         check_writable(Path(arguments.csv))
@@ -136,7 +142,14 @@ def _count(arguments: argparse.Namespace) -> int:
     begin()
     # Results that come one by one on a terminal are the progress.
     progress = len(to_count) == 1 or not sys.stdout.isatty()
-    counted = count_many(to_count, arguments.model, coverage=coverage, scale=arguments.scale, progress=progress)
+    counted = count_many(
+        to_count,
+        arguments.model,
+        coverage=coverage,
+        scale=arguments.scale,
+        page=arguments.page,
+        progress=progress,
+    )
     failed = False
     with outputs:
         for source in sources:
@@ -144,9 +157,12 @@ def _count(arguments: argparse.Namespace) -> int:
             row = result.to_dict()
             if zones and isinstance(result, CountResult):
                 row |= zone_columns(result.density, zones, ground, (result.height, result.width))
+                row |= range_columns(result, zones) if "zones" in row else {}
             failed |= "error" in row
             _print(row, as_json=arguments.json)
             outputs.add(result, row)
+    if arguments.demo:
+        _tell_truth()
     if arguments.parquet:
         write_parquet(arguments.csv, arguments.parquet)
     return FAILED if failed or outputs.failed else 0
@@ -162,6 +178,7 @@ def _count_by_workers(
 
     failures = [source.to_dict() for source in sources if not isinstance(source, str)]
     pictures = [source for source in sources if isinstance(source, str)]
+    import_keras()
     begin()
     counted = count_by_workers(
         pictures,
@@ -169,6 +186,7 @@ def _count_by_workers(
         workers=arguments.workers,
         coverage=coverage_of(arguments),
         scale=arguments.scale,
+        page=arguments.page,
     )
     failed = bool(failures)
     rows = bar(counted, "picture", total=len(pictures), wanted=len(pictures) > 1) if pictures else ()
@@ -205,7 +223,7 @@ class _Outputs:
         resumed = counts if arguments.resume else None
         self._outputs: list[Output] = []
         if arguments.overlay:
-            self._outputs.append(OverlayFolder(arguments.overlay, zones, resumed, pictures))
+            self._outputs.append(OverlayFolder(arguments.overlay, zones, resumed, pictures, arguments.overlay_style))
         if arguments.heads:
             self._outputs.append(HeadsFile(arguments.heads, resumed))
         if arguments.report:
@@ -275,8 +293,6 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     refuse = arguments.parser.error
     if not arguments.pictures and not arguments.demo:
         refuse("name a picture or a folder, or use --demo")
-    if arguments.ground and not arguments.zones:
-        refuse("--ground needs --zones")
     if arguments.resume and not arguments.csv:
         refuse("--resume needs --csv, the file to go on with")
     if (arguments.parquet or arguments.workers) and not arguments.csv:
@@ -285,6 +301,14 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         refuse("--workers gives counts alone: leave out --heads, --report, --overlay and --zones")
     if arguments.resume and arguments.heads and is_json(arguments.heads):
         refuse("--resume goes on with a file of --heads only if it is CSV")
+
+
+def _tell_truth() -> None:
+    """How many people are in the demo's picture, whatever was counted."""
+    from crowdcount.files import data_folder
+
+    heads = len((data_folder("datasets") / "sample.csv").read_text("utf-8").splitlines()) - 1
+    print(f"crowdcount: the picture of --demo is drawn; {heads} people are in it", file=sys.stderr)
 
 
 def _fingerprint(*paths: str | None) -> str:
@@ -326,15 +350,16 @@ def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
 
 def _print(row: dict, *, as_json: bool) -> None:
     """A picture's lines on the standard output; warnings and errors on the other."""
+    from crowdcount.counting.words import span, whole
+
     if as_json:
         import json
 
         print(json.dumps(row), flush=True)
     elif "count" in row:
-        # Scripts cut the line at the tabs: whatever is new comes after what has been there.
-        line = f"{row['picture']}\t{row['count']:.1f}"
+        line = f"{row['picture']}\tabout {whole(row['count'], row.get('low'), row.get('high'))}"
         if "low" in row:
-            line += f"\t{row['low']:.1f} to {row['high']:.1f}"
+            line += f"\t{span(row['low'], row['high'])}"
         print("\n".join([line, *_zone_lines(row)]), flush=True)
     if "error" in row:
         named = "count" not in row and row["picture"] in row["error"]
@@ -344,8 +369,13 @@ def _print(row: dict, *, as_json: bool) -> None:
 
 
 def _zone_lines(row: dict) -> Iterator[str]:
+    from crowdcount.counting.words import span, whole
+
     for name, people in row.get("zones", {}).items():
-        line = f"{row['picture']}\t{name}\t{people:.1f}"
+        ends = row.get("zone_ranges", {}).get(name) or (None, None)
+        line = f"{row['picture']}\t{name}\tabout {whole(people, *ends)}"
+        if None not in ends:
+            line += f"\t{span(*ends)}"
         if "per_m2" in row:
             levels = ", ".join(f"{use} {level}" for use, level in row["level_of_service"][name].items())
             line += f"\t{row['per_m2'][name]:.2f} per m2\t{levels}"

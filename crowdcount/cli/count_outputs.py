@@ -139,7 +139,8 @@ class ReportFile(Output):
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         from crowdcount.counting.report import entry_of
 
-        self._entries.append(entry_of(result, error=row.get("error"), zones=row.get("zones"), per_m2=row.get("per_m2")))
+        by_zone = {key: row.get(key) for key in ("zones", "zone_ranges", "per_m2")}
+        self._entries.append(entry_of(result, error=row.get("error"), **by_zone))
 
     def finish(self) -> None:
         from crowdcount.counting.counts_file import entry_of_row
@@ -161,11 +162,12 @@ class OverlayFolder(Output):
         zones: the zones to draw.
         counts: the file of `--csv` that is gone on with, or None.
         pictures: those that are to be counted.
+        style: see `CountResult.overlay`.
     """
 
-    def __init__(self, folder: str, zones: list[Zone], counts: CountsFile | None, pictures: Sequence[str]):
+    def __init__(self, folder: str, zones: list[Zone], counts: CountsFile | None, pictures: Sequence[str], style: str):
         check_folder(Path(folder))
-        self._folder, self._zones = Path(folder), zones
+        self._folder, self._zones, self._style = Path(folder), zones, style
         self._taken: set[Path] = set()
         # Nothing tells whose overlay a number is, when pictures that failed have come again behind others. So where
         # pictures share a name, what an earlier run has drawn stays; where none does, it is the picture's own.
@@ -178,7 +180,7 @@ class OverlayFolder(Output):
             return
         path = self._path(row["picture"])
         with writing(path):
-            result.save_overlay(path, self._zones if "zones" in row else None)
+            result.save_overlay(path, self._zones if "zones" in row else None, style=self._style)
         print(f"crowdcount: overlay saved as {path}", file=sys.stderr)
 
     def finish(self) -> None:

@@ -6,7 +6,7 @@ import argparse
 import warnings
 from pathlib import Path, PurePath
 
-from crowdcount.cli.common import Command, add_dataset, add_split, begin, positive, warn
+from crowdcount.cli.common import Command, add_dataset, add_split, begin, positive, settle_split, warn
 from crowdcount.files import writing
 
 
@@ -44,6 +44,7 @@ def _density(arguments: argparse.Namespace) -> int:
     from crowdcount.errors import DataError
 
     begin()
+    settle_split(arguments, learned=False)
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
     for sample in samples:
         name = PurePath(sample.name)

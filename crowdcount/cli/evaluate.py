@@ -19,6 +19,7 @@ from crowdcount.cli.common import (
     coverage_of,
     finite,
     import_keras,
+    settle_split,
     writing,
 )
 
@@ -53,6 +54,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     if arguments.csv:
         check_writable(Path(arguments.csv))
+    settle_split(arguments, learned=True)
     names = [name.strip() for name in arguments.dataset.split("+")]
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
     groups = {name: load_dataset(name, arguments.root, arguments.split) for name in names} if names[1:] else samples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from crowdcount.cli.common import (
     FAILED,
     Command,
     add_coverage,
+    add_ground,
     add_model,
     add_scale,
     add_zones,
@@ -26,6 +28,7 @@ from crowdcount.cli.common import (
     positive,
     warn,
     writing,
+    zones_and_ground,
 )
 from crowdcount.progress import bar
 
@@ -46,6 +49,7 @@ def add(command: Command) -> None:
         help="time from one count to the next (default: 1)",
     )
     add_zones(parser)
+    add_ground(parser)
     parser.add_argument(
         "--csv",
         metavar="FILE",
@@ -75,25 +79,24 @@ def add(command: Command) -> None:
 def _check_files(arguments: argparse.Namespace, video: str | None) -> None:
     """Find out before the work that what it writes has a place, and takes none of what it reads."""
     outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
-    check_outputs(outputs, [video, arguments.zones, arguments.model])
+    check_outputs(outputs, [video, arguments.zones, arguments.ground, arguments.model])
     for path in filter(None, outputs.values()):
         check_writable(Path(path))
 
 
 def _video(arguments: argparse.Namespace) -> int:
-    from crowdcount.video.frames import require_av, source_name, video_path
+    from crowdcount.video.frames import require_av, video_path
 
     require_av()
     _check_files(arguments, video_path(arguments.source))
 
-    from crowdcount.area.zone_files import read_zones
-
-    zones = read_zones(arguments.zones) if arguments.zones else []
+    zones, ground = zones_and_ground(arguments)
 
     from crowdcount.video.chart import CountSeries, check_chart_name
     from crowdcount.video.files import CountTable
 
-    table = CountTable(arguments.csv, [zone.name for zone in zones]) if arguments.csv else None
+    names = [zone.name for zone in zones]
+    table = CountTable(arguments.csv, names, per_m2=ground is not None) if arguments.csv else None
     if arguments.chart:
         check_chart_name(arguments.chart)
     import_keras()
@@ -108,13 +111,14 @@ def _video(arguments: argparse.Namespace) -> int:
         arguments.source,
         every=arguments.every,
         zones=zones or None,
+        ground=ground,
         model=arguments.model,
         seconds=arguments.seconds,
         smooth=arguments.smooth,
         coverage=coverage_of(arguments),
         scale=arguments.scale,
         annotated=arguments.annotated,
-        report=warn,
+        notify=warn,
     )
     try:
         with closing(frames):
@@ -144,15 +148,29 @@ def _video(arguments: argparse.Namespace) -> int:
             print(summary, file=sys.stderr)
         if series:
             with writing(arguments.chart):
-                series.save_chart(arguments.chart, title=source_name(arguments.source))
+                series.save_chart(arguments.chart, title=_title(arguments.source))
     return FAILED if failed else 0
 
 
+def _title(source: str) -> str:
+    """A file without its folders, anything else as messages call it."""
+    from crowdcount.video.frames import source_name, video_path
+
+    return source_name(source) if video_path(source) is None else os.path.basename(source)
+
+
 def _lines(frame: FrameCount) -> list[str]:
+    from crowdcount.counting.words import span, whole
+
+    def dense(name: str) -> str:
+        return f"\t{frame.per_m2[name]:.2f} per m2" if frame.per_m2 else ""
+
     time = f"{frame.time:.1f}"
-    span = "" if frame.low is None else f"\t{frame.low:.1f}\t{frame.high:.1f}"
-    zones = [f"{time}\t{name}\t{people:.1f}" for name, people in frame.zones.items()]
-    return [f"{time}\t{frame.count:.1f}{span}", *zones]
+    line = f"{time}\tabout {whole(frame.count, frame.low, frame.high)}"
+    if frame.low is not None and frame.high is not None:
+        line += f"\t{span(frame.low, frame.high)}"
+    zones = [f"{time}\t{name}\tabout {whole(people)}{dense(name)}" for name, people in frame.zones.items()]
+    return [line, *zones]
 
 
 class _Summary:
@@ -170,6 +188,9 @@ class _Summary:
             self._most, self._when = frame.count, frame.time
 
     def __str__(self) -> str:
+        from crowdcount.counting.words import whole
+
         times = "1 count" if self.counts == 1 else f"{self.counts} counts"
         mean = self._sum / self.counts
-        return f"crowdcount: {times}, on average {mean:.1f} people, at most {self._most:.1f} at {self._when:.1f} s"
+        most = f"at most {whole(self._most)} at {self._when:.1f} s"
+        return f"crowdcount: {times}, on average {whole(mean)} people, {most}"

@@ -27,6 +27,7 @@ def count_by_workers(
     workers: int,
     coverage: float = COVERAGE,
     scale: float | None = None,
+    page: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Count pictures by several workers of Ray, going on after those that fail.
 
@@ -37,7 +38,7 @@ def count_by_workers(
         pictures: their paths.
         model: name of a network that comes with the package, or a file.
         workers: processes that keep a network each; they share the cores, and the GPUs where there are any.
-        coverage, scale: see `crowdcount.count_many`.
+        coverage, scale, page: see `crowdcount.count_many`.
 
     Yields:
         For each picture, in the order in which they are ready, what `to_dict` of a `CountResult` gives, or of a
@@ -59,7 +60,7 @@ def count_by_workers(
     ray.data.DataContext.get_current().enable_progress_bars = False
     found = ray.data.from_items(paths, override_num_blocks=-(-len(paths) // _BLOCK)).map_batches(
         _Worker,
-        fn_constructor_args=(model, coverage, scale, cores),
+        fn_constructor_args=(model, coverage, scale, page, cores),
         batch_size=_BLOCK,
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=cores,
@@ -92,14 +93,14 @@ def _connect():
 class _Worker:
     """A network that stays loaded; batches of paths in, batches of results out, as JSON: they differ in their keys."""
 
-    def __init__(self, model: str, coverage: float, scale: float | None, cores: int):
+    def __init__(self, model: str, coverage: float, scale: float | None, page: int | None, cores: int):
         import keras
 
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
             tf.config.threading.set_intra_op_parallelism_threads(cores)
-        self.counter = Counter(model, coverage, scale, progress=False)
+        self.counter = Counter(model, coverage, scale, "rgb", page, progress=False)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         rows = []

@@ -14,6 +14,7 @@ from crowdcount.counting.pictures import count_many
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
+from crowdcount.counting.words import span, whole
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import DataError, PictureError
 from crowdcount.network.loading import Model
@@ -70,12 +71,12 @@ class Comparison:
         table, rows = [], self.rows()
         for row in rows:
             counted = row["error"] is None
-            people = "" if row["low"] is None else f"{row['low']:.0f} to {row['high']:.0f}"
+            ends = (row["low"], row["high"])
             table.append(
                 {
                     "picture": os.path.basename(row["picture"]) or row["picture"],
-                    "count": f"{row['count']:.0f}" if counted else "",
-                    "range": people,
+                    "count": whole(row["count"], *ends) if counted else "",
+                    "range": "" if ends[0] is None else span(*ends),
                     "fullest 64x64": f"{row['densest']:.1f}" if counted else "",
                     "size": row["size"] or "",
                     "model": row["model"] or "",
@@ -148,7 +149,7 @@ def _shown(result: CountResult | CountFailure) -> str:
     from crowdcount.show.plots import overlay
 
     try:
-        picture = load_picture(result.source)  # type: ignore[arg-type]  # None is refused there
+        picture = load_picture(result.source, page=result.page)  # type: ignore[arg-type]  # None is refused there
     except PictureError:  # moved or removed meanwhile
         return "the picture has moved"
     buffer = io.BytesIO()

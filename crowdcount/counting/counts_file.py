@@ -13,7 +13,9 @@ from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.data.images import Source
 from crowdcount.errors import DataError
 
-_ZONE, _PER_M2, _LEVEL = "zone ", "per m2 ", "level "
+_ZONE, _LOW, _HIGH, _PER_M2, _LEVEL = "zone ", "low ", "high ", "per m2 ", "level "
+# In files of before pictures were counted at a size that is searched for, all are counted at their own.
+_ADDED = {"scale": "1.0"}
 
 
 class CountsFile:
@@ -21,13 +23,17 @@ class CountsFile:
 
     Args:
         path: the file.
-        zones: names of the zones, which get a column each.
+        zones: names of the zones, which get a column each, and two for the ends of the range.
         per_m2: whether they get others for the people per square meter and the levels of service.
         resume: go on with the file if it is there.
         settings: column -> what the counts in the file must have there to be gone on with. Those that are no column of
             every picture's get one behind the zones.
 
-    Its `pictures` is how many rows it has.
+    Its `pictures` is how many rows it has. Until `close` no other run can write the file.
+
+    Raises:
+        DataError: if the file is to be gone on with and is no such table, or holds counts of other settings.
+        CrowdCountError: if another run is writing it, or it cannot be written.
     """
 
     def __init__(
@@ -41,6 +47,8 @@ class CountsFile:
     ):
         self.path = path
         columns = [*COLUMNS, *(_ZONE + name for name in zones)]
+        ranges = [start + name for name in zones for start in (_LOW, _HIGH)]
+        columns += ranges
         if per_m2:
             from crowdcount.area.ground import SERVICE_LEVELS
 
@@ -48,10 +56,13 @@ class CountsFile:
             columns += [f"{_LEVEL}{use} {name}" for use in SERVICE_LEVELS for name in zones]
         self._constants = {column: value for column, value in settings.items() if column not in COLUMNS}
         columns += self._constants
-        self._table = (GrowingTable if resume else Table)(path, columns)
+        self._table = (
+            GrowingTable(path, columns, _ADDED | dict.fromkeys(ranges, "")) if resume else Table(path, columns)
+        )
         for row in self._table.rows:
             for column, value in settings.items():
                 if row[column] not in ("", value):
+                    self.close()
                     raise DataError(
                         f"{path} holds counts with the {column} {row[column]}; this run has {value}. Name "
                         f"another file, or the same {column}."
@@ -88,6 +99,8 @@ class CountsFile:
         cells = {key: row.get(key) for key in COLUMNS} | {"warnings": " ".join(row.get("warnings") or ())}
         for key, start in (("zones", _ZONE), ("per_m2", _PER_M2)):
             cells |= {start + name: value for name, value in row.get(key, {}).items()}
+        for name, (low, high) in row.get("zone_ranges", {}).items():
+            cells |= {_LOW + name: low, _HIGH + name: high}
         for name, levels in row.get("level_of_service", {}).items():
             cells |= {f"{_LEVEL}{use} {name}": level for use, level in levels.items()}
         self._table.add([cells | self._constants])
@@ -102,15 +115,17 @@ class CountsFile:
         self._table.close()
 
 
-def settings_of(model: str, coverage: float, scale: float | None) -> dict[str, str]:
-    """What the counts of one file have in common; the scale only where it was set by hand.
+def settings_of(model: str, coverage: float, scale: float | None, page: int | None = None) -> dict[str, str]:
+    """What the counts of one file have in common; the scale and the page only where they were set by hand.
 
     Example:
         >>> settings_of("general", 0.9, 0.5)
         {'model': 'general', 'coverage': '0.9', 'scale': '0.5'}
     """
     settings = {"model": model, "coverage": str(coverage)}
-    return settings if scale is None else {**settings, "scale": str(rounded_scale(scale))}
+    if scale is not None:
+        settings["scale"] = str(rounded_scale(scale))
+    return settings if page is None else {**settings, "page": str(page)}
 
 
 def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
@@ -126,9 +141,17 @@ def entry_of_row(row: dict[str, str]) -> Entry:
     """What the report tells of a picture that was counted in an earlier run, from its line of CSV."""
 
     numbers = {key: float(row[key]) if row[key] else None for key in ("count", "low", "high", "coverage", "scale")}
-    zones, per_m2 = (
+    zones, low, high, per_m2 = (
         {name[len(start) :]: float(cell) for name, cell in row.items() if name.startswith(start) and cell}
-        for start in (_ZONE, _PER_M2)
+        for start in (_ZONE, _LOW, _HIGH, _PER_M2)
     )
-    texts = (row["warnings"],) if row["warnings"] else ()
-    return entry_of_file(row["picture"], model=row["model"], warnings=texts, zones=zones, per_m2=per_m2, **numbers)
+    return entry_of_file(
+        row["picture"],
+        page=int(row["page"]) if row.get("page") else None,
+        model=row["model"],
+        warnings=(row["warnings"],) if row["warnings"] else (),
+        zones=zones,
+        zone_ranges={name: (low[name], high[name]) for name in low},
+        per_m2=per_m2,
+        **numbers,
+    )

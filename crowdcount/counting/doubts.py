@@ -154,12 +154,9 @@ def small(size: tuple[int, int]) -> str | None:
 
 def nobody(density: np.ndarray) -> str | None:
     """No place as large as a large head holds more than one."""
-    if fullest_block(density) < _NOBODY:
-        return (
-            "There are no people in sight, or very few: nowhere does the network see as many as two heads "
-            "within 64 x 64 pixels."
-        )
-    return None
+    if fullest_block(density) >= _NOBODY:
+        return None
+    return "Few people are in sight, or none: nowhere does the network see as many as two heads within 64 x 64 pixels."
 
 
 def crowded(blocks: np.ndarray, density: np.ndarray) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -9,6 +10,7 @@ from contextlib import closing
 from typing import TypeVar, overload
 
 import numpy as np
+from PIL import Image
 
 from crowdcount.counting.counts_file import CountsFile, settings_of
 from crowdcount.counting.doubts import carries_range, find_doubts
@@ -28,16 +30,31 @@ from crowdcount.counting.scale import (
 from crowdcount.counting.sources import expanded, is_folder, is_one, listed, name_of, pictures_in
 from crowdcount.counting.words import about, thing_of
 from crowdcount.data.images import Source, load_picture
-from crowdcount.errors import CrowdCountError, DataError
+from crowdcount.errors import CrowdCountError, DataError, PictureError
 from crowdcount.network.loading import Model, load_network
 from crowdcount.progress import bar
 
 _Item = TypeVar("_Item")
 
 
+LOG = logging.getLogger("crowdcount")
+"""Each count is told here (INFO) with its warnings (WARNING), and of a list or folder what fails (ERROR)."""
+LOG.addHandler(logging.NullHandler())  # nobody who has set up no log is told there
+
+CHANNELS = ("rgb", "bgr")
+"""Orders in which arrays may hold their colors."""
+
+
 @overload
 def count(  # type: ignore[overload-overlap]  # a path is an iterable too
-    picture: Source, *, model: Model = ..., coverage: float = ..., scale: float | None = ..., progress: bool = ...
+    picture: Source,
+    *,
+    model: Model = ...,
+    coverage: float = ...,
+    scale: float | None = ...,
+    channels: str = ...,
+    page: int | None = ...,
+    progress: bool = ...,
 ) -> CountResult: ...
 
 
@@ -48,6 +65,8 @@ def count(
     model: Model = ...,
     coverage: float = ...,
     scale: float | None = ...,
+    channels: str = ...,
+    page: int | None = ...,
     progress: bool = ...,
 ) -> list[CountResult]: ...
 
@@ -58,6 +77,8 @@ def count(
     model: Model = "general",
     coverage: float = COVERAGE,
     scale: float | None = None,
+    channels: str = "rgb",
+    page: int | None = None,
     progress: bool = True,
 ):
     """Count the people in a picture, or in each picture of a list or folder.
@@ -73,6 +94,8 @@ def count(
             in a model card: a `keras.Model` has none, nor have weights trained without validation pictures.
         scale: count each picture at so many times its size, 1/16 to 16. None: at the size at which the network
             knows the heads, where its card says what it takes to find that, see `scale.search`; else as it is.
+        page: which page of a TIFF, or frame of an animation, from 1; each picture must have it. None: the largest
+            page, which is told, or the first frame.
         progress: show a bar, on a terminal and in a notebook: of the pictures, if there are several, and of the tiles
             of a picture so large that it runs in tiles.
 
@@ -83,8 +106,8 @@ def count(
         PictureError: if a picture cannot be read, or a folder holds none. Of a list or a folder no count is
             kept then: `count_many` goes on after a picture that fails.
         WeightsError: if there is no such network, or its file is damaged.
-        DataError: if `coverage` is no share between 0 and 1, or `scale` is out of its range or makes a picture too
-            large.
+        DataError: if `coverage` is no share between 0 and 1, `scale` is out of its range or makes a picture too
+            large, or there is no such order of `channels`.
 
     Example:
         >>> import crowdcount
@@ -93,7 +116,7 @@ def count(
         >>> result.density.shape, result.width, result.height
         ((6, 10), 80, 48)
     """
-    counter = Counter(model, coverage, scale, progress)
+    counter = Counter(model, coverage, scale, channels, page, progress)
     if is_one(picture) and not is_folder(picture):
         return counter(picture)
     sources = listed(picture)
@@ -107,6 +130,8 @@ def count_many(
     *,
     coverage: float = COVERAGE,
     scale: float | None = None,
+    channels: str = "rgb",
+    page: int | None = None,
     progress: bool = True,
     csv: str | os.PathLike | None = None,
     resume: bool = False,
@@ -115,7 +140,7 @@ def count_many(
 
     Args:
         sources: pictures and paths of folders, as for `count`; or one of them.
-        model, coverage, scale, progress: as for `count`.
+        model, coverage, scale, channels, page, progress: as for `count`.
         csv: a file that gets a line a picture once all are counted, as with `crowdcount count --csv`; an existing one
             is replaced.
         resume: go on with the file of `csv`, if it is there: its rows stay, and their pictures are not counted
@@ -139,14 +164,14 @@ def count_many(
         CountResult
         CountFailure
     """
-    counter = Counter(model, coverage, scale, progress)
+    counter = Counter(model, coverage, scale, channels, page, progress)
     if resume and csv is None:
         raise DataError("There is nothing to go on with: resume=True needs csv, the file that holds the counts.")
     if csv is None:
         several = listed(sources)
         yield from map(counter.tried, _passing(expanded(several), several, progress))
         return
-    settings = settings_of(counter.name, coverage, scale)
+    settings = settings_of(counter.name, coverage, scale, page)
     counts = CountsFile(csv, resume=resume, settings=settings)
     with closing(counts):
         left = counts.take_up(list(expanded(listed(sources))))
@@ -165,10 +190,31 @@ def _passing(pictures: Iterable[_Item], sources: Iterable, progress: bool) -> It
     return bar(pictures, "picture", wanted=progress)
 
 
+def _rgb(picture: np.ndarray, source: Source, channels: str) -> np.ndarray:
+    """A picture with its colors in the order of the network.
+
+    Raises:
+        PictureError: for a file whose colors are said to be in another order than files have them.
+    """
+    if channels == "rgb":
+        return picture
+    if isinstance(source, (str, bytes, bytearray, memoryview, os.PathLike, Image.Image)) or hasattr(source, "read"):
+        raise PictureError(
+            f"{name_of(source)}: a file tells the order of its colors itself; channels={channels!r} is for arrays, as "
+            "OpenCV's imread gives them. Leave it out."
+        )
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
 class Counter:
     """A network with its calibration, loaded once, that turns pictures into results."""
 
-    def __init__(self, model: Model, coverage: float, scale: float | None, progress: bool):
+    def __init__(
+        self, model: Model, coverage: float, scale: float | None, channels: str, page: int | None, progress: bool
+    ):
+        if channels not in CHANNELS:
+            raise DataError(f"channels must be one of {', '.join(CHANNELS)}. Received: channels={channels!r}")
+        self.channels, self.page = channels, page
         self.scale = None if scale is None else check_scale(scale)
         self.calibration: Calibration | None = usable_calibration(model, coverage)
         self.sizes = sizes_of(model)
@@ -177,8 +223,16 @@ class Counter:
         self.coverage, self.progress = coverage, progress
 
     def __call__(self, source: Source) -> CountResult:
+        result = self._counted(source)
+        LOG.info("%r", result)
+        for warning in result.warnings:
+            LOG.warning("%s: %s", result.picture, warning)
+        return result
+
+    def _counted(self, source: Source) -> CountResult:
         start = time.perf_counter()
-        picture = load_picture(source)
+        notes: list[str] = []
+        picture = _rgb(load_picture(source, page=self.page, notes=notes), source, self.channels)
         looks = self._looks(picture)
         best, other, size = looks[-1], other_count(looks, self.sizes), picture.shape[:2]
         density = on_grid(best.density, best.picture.shape[:2], size)
@@ -202,7 +256,7 @@ class Counter:
             height=size[0],
             model=self.name,
             seconds=time.perf_counter() - start,
-            warnings=[about(doubt, self.thing) for doubt in doubts],
+            warnings=[about(doubt, self.thing) for doubt in doubts] + notes,
             # A file is read again when it is shown: a folder's results would otherwise hold every picture in
             # memory.
             source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
@@ -211,14 +265,19 @@ class Counter:
             coverage=coverage,
             thing=self.thing,
             scale=best.scale,
+            page=self.page,
             calibration=self.calibration if low is not None else None,
             kind=kind,
         )
 
     def tried(self, source: Source | CountFailure) -> CountResult | CountFailure:
         """The result; of a picture that fails, the reason."""
-        if isinstance(source, CountFailure):
-            return source
+        result = source if isinstance(source, CountFailure) else self._tried(source)
+        if isinstance(result, CountFailure):
+            LOG.error("%s: %s", result.picture, result.error)
+        return result
+
+    def _tried(self, source: Source) -> CountResult | CountFailure:
         try:
             return self(source)
         except MemoryError:

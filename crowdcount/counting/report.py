@@ -7,46 +7,35 @@ that tell when they were taken make a chart of the count by time.
 from __future__ import annotations
 
 import base64
+import functools
 import io
-import math
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from html import escape
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from crowdcount import __version__
 from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
-from crowdcount.counting.report_style import STYLE
+from crowdcount.counting.ranges import sum_range
+from crowdcount.counting.report_chart import Dot, chart_svg
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.words import PEOPLE, about, amount
+from crowdcount.counting.words import PEOPLE, about, amount, span, whole
+from crowdcount.data.exif import taken_at
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
 from crowdcount.show.plots import overlay
 
+if TYPE_CHECKING:
+    import jinja2
+
 # Longest side in pixels, and JPEG quality, of a thumbnail: about 15 kB, so that a thousand make 20 MB.
 _THUMBNAIL = 400
 _QUALITY = 70
-
-# EXIF 2.32: the block of tags that the camera writes, and in it the moment of the exposure.
-_EXIF_BLOCK, _TAKEN_TAG = 0x8769, 0x9003
-_FIRST_PHOTO = 1826
-
-# Chart, in units of its own: size, and the room for the labels of the axes.
-_WIDTH, _HEIGHT = 840, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 20, 16, 44
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_TIME_STEPS = (
-    *(1, 5, 15, 30, _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 10 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE),
-    *(_HOUR, 2 * _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR),
-    *(_DAY, 2 * _DAY, 7 * _DAY, 14 * _DAY, 30 * _DAY, 91 * _DAY, 365 * _DAY),
-)
-_MOST_TICKS = 7
 
 
 @dataclass(frozen=True)
@@ -65,6 +54,7 @@ class Entry:
         warnings: reasons to doubt the count.
         error: why there is no count, or not all that was asked for.
         zones: name of a zone -> people in it.
+        zone_ranges: name of a zone that has a range -> its ends.
         per_m2: name of a zone -> people per square meter.
         thing: what was counted, in the plural.
     """
@@ -82,6 +72,7 @@ class Entry:
     warnings: Sequence[str] = ()
     error: str | None = None
     zones: Mapping[str, float] = field(default_factory=dict)
+    zone_ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
     per_m2: Mapping[str, float] = field(default_factory=dict)
     thing: str = PEOPLE
 
@@ -117,6 +108,7 @@ def entry_of(
     result: CountResult | CountFailure,
     *,
     zones: Mapping[str, float] | None = None,
+    zone_ranges: Mapping[str, Sequence[float]] | None = None,
     per_m2: Mapping[str, float] | None = None,
     error: str | None = None,
 ) -> Entry:
@@ -124,7 +116,7 @@ def entry_of(
 
     Args:
         result: what `count` or `counting.count_many` gave.
-        zones, per_m2: people, and people per square meter, by zone.
+        zones, zone_ranges, per_m2: people, the ends of their ranges, and people per square meter, by zone.
         error: why not all that was asked for could be told of a picture that was counted.
     """
     if isinstance(result, CountFailure):
@@ -137,57 +129,33 @@ def entry_of(
         coverage=result.coverage,
         scale=result.scale,
         taken=taken_at(result.source),
-        thumbnail=_thumbnail(result.source, result.density),
+        thumbnail=_thumbnail(result.source, result.density, result.page),
         model=result.model,
         warnings=tuple(result.warnings),
         error=error,
         zones=dict(zones or {}),
+        zone_ranges=dict(zone_ranges or {}),
         per_m2=dict(per_m2 or {}),
         thing=result.thing,
     )
 
 
-def entry_of_file(picture: str, count: float | None, **details) -> Entry:
+def entry_of_file(picture: str, count: float | None, *, page: int | None = None, **details) -> Entry:
     """What the report tells of a picture that was counted earlier: its density map has gone.
 
     Args:
         picture: path of the picture, which need not be there any more.
         count: number of people; None where it could not be counted.
+        page: the page that was asked for, see `load_picture`.
         details: further arguments of `Entry`.
     """
-    thumbnail = _thumbnail(picture, None)
+    thumbnail = _thumbnail(picture, None, page)
     return Entry(picture, count, taken=taken_at(picture), thumbnail=thumbnail, heat=False, **details)
 
 
-def taken_at(source: str | os.PathLike | io.BytesIO | np.ndarray | None) -> datetime | None:
-    """When a picture was taken, by its camera's clock: EXIF's DateTimeOriginal.
-
-    Args:
-        source: path of a picture or the file in memory; of anything else nothing is known.
-
-    Returns:
-        A time without time zone; None where the file does not tell, or tells what is no time or cannot be one.
-
-    Reference:
-        EXIF 2.32 (CIPA DC-008), tag 0x9003.
-    """
-    if not isinstance(source, (str, os.PathLike, io.BytesIO)):
-        return None
+def _thumbnail(source: str | np.ndarray | None, density: np.ndarray | None, page: int | None) -> bytes | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of huge pictures and odd tags
-            with Image.open(source) as image:
-                text = image.getexif().get_ifd(_EXIF_BLOCK).get(_TAKEN_TAG)
-        taken = datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
-    except Exception:  # on damaged tags Pillow raises nearly anything, and the picture itself may be fine
-        return None
-    # A clock that was never set, as some programs write it: 0001:01:01, or 9999:12:31.
-    return taken if _FIRST_PHOTO <= taken.year < 9000 else None
-
-
-def _thumbnail(source: str | np.ndarray | None, density: np.ndarray | None) -> bytes | None:
-    try:
-        picture = load_picture(source)  # type: ignore[arg-type]  # None is refused there
+        picture = load_picture(source, page=page)  # type: ignore[arg-type]  # None is refused there
     except PictureError:  # moved or removed meanwhile
         return None
     if density is None:
@@ -208,111 +176,84 @@ def report_page(entries: Sequence[Entry], title: str) -> Iterator[str]:
     counted = [entry for entry in entries if entry.count is not None]
     failed = [entry for entry in entries if entry.count is None]
     models = ", ".join(dict.fromkeys(entry.model for entry in counted if entry.model))
-    made = f"{_pictures(len(entries))} · {f'model {models} · ' if models else ''}{_moment(datetime.now())}"
-    yield (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        # Whatever a file may be called, the page loads nothing and runs nothing.
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-        "style-src 'unsafe-inline'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f'<header>\n<h1>{escape(title)}</h1>\n<p class="soft">{escape(made)}</p>\n</header>\n'
+    yield from _template().generate(
+        title=title,
+        made=" · ".join(filter(None, [_pictures(len(entries)), models and f"model {models}", _moment(datetime.now())])),
+        tiles=_tiles(counted, failed),
+        chart=_chart(entries, len(counted)),
+        cards=(_card(number, entry) for number, entry in enumerate(entries, 1) if entry.count is not None),
+        failed=failed,
+        footer=_footer(counted),
     )
-    yield _tiles(counted, failed)
-    dated = sorted(
-        ((number, entry) for number, entry in enumerate(entries, 1) if entry.count is not None and entry.taken),
-        key=lambda pair: _when(pair[1]),
-    )
-    if len(dated) > 1:
-        yield _chart_section(dated, len(counted))
-    if counted:
-        yield '<section>\n<h2>Pictures</h2>\n<div class="cards">\n'
-        yield from (_card(number, entry) for number, entry in enumerate(entries, 1) if entry.count is not None)
-        yield "</div>\n</section>\n"
-    if failed:
-        yield "<section>\n<h2>Not counted</h2>\n"
-        for entry in failed:
-            reason = escape(entry.error or "")
-            yield f'<p class="note error"><b>{escape(entry.picture)}</b><br>{reason}</p>\n'
-        yield "</section>\n"
-    yield _footer(counted)
-    yield "</main>\n</body>\n</html>\n"
 
 
-def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> str:
+@functools.cache
+def _template() -> jinja2.Template:
+    """The page, `report.html`; names of files and warnings are text in it, whatever they hold."""
+    import jinja2
+
+    # No code of a template is kept between runs, and nothing is looked up outside the package.
+    loader = jinja2.PackageLoader("crowdcount", "counting")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("report.html")
+
+
+def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> list[tuple[str, str, str]]:
+    """Name, value and note of what stands above the pictures."""
     tiles = []
     if counted:
         most = max(counted, key=_people)
-        tiles.append(
-            (f"Most {escape(most.thing)} in one picture", _number(_people(most)), os.path.basename(most.picture))
-        )
+        tiles.append((f"Most {most.thing} in one picture", _count(most), os.path.basename(most.picture)))
         if len(counted) > 1:
-            total = _number(sum(map(_people, counted)))
-            note = about("people on several pictures count several times", most.thing)
-            tiles.append(("Sum of all pictures", total, note))
+            ends = sum_range((entry.low, entry.high) for entry in counted)
+            total = whole(sum(map(_people, counted)), *(ends or ()))
+            notes = [f"{span(*ends)} if all are off the same way" if ends else "no range: some pictures have none"]
+            notes.append(about("people on several pictures count several times", most.thing))
+            tiles.append(("Sum of all pictures", total, "; ".join(notes)))
     doubtful = sum(1 for entry in counted if entry.warnings)
     tiles.append(("Pictures counted", f"{len(counted):,}", f"{doubtful} with warnings" if doubtful else "no warnings"))
     if failed:
         tiles.append(("Not counted", f"{len(failed):,}", "reasons below"))
-    return (
-        '<section class="tiles">\n'
-        + "".join(
-            f'<div class="tile"><span class="soft">{name}</span><b>{value}</b>'
-            f'<span class="soft">{escape(note)}</span></div>\n'
-            for name, value, note in tiles
-        )
-        + "</section>\n"
-    )
+    return tiles
 
 
-def _card(number: int, entry: Entry) -> str:
+def _card(number: int, entry: Entry) -> dict[str, object]:
+    """What stands in a picture's card."""
     folder, name = os.path.split(entry.picture)
-    if entry.thumbnail is None:
-        shown = '<div class="no-picture">the picture has moved</div>'
-    else:
-        data = base64.b64encode(entry.thumbnail).decode()
-        what = "with its heat map" if entry.heat else "(counted earlier: without heat map)"
-        shown = f'<img loading="lazy" alt="{escape(name)} {what}" src="data:image/jpeg;base64,{data}">'
-    lines = [f'<p class="count">{escape(amount(_number(_people(entry)), entry.thing))}</p>']
-    if entry.low is not None and entry.high is not None:
-        lines.append(f'<p class="soft">{_range(entry)}</p>')
-    lines.append(f'<h3 class="name">{escape(name)}</h3>')
-    about = [escape(folder)] if folder else []
+    shown = "with its heat map" if entry.heat else "(counted earlier: without heat map)"
+    told = [folder]
     if entry.taken:
-        about.append(f"taken {_moment(entry.taken)}")
+        told.append(f"taken {_moment(entry.taken)}")
     if entry.scale not in (None, 1):
-        about.append(f"counted at {entry.scale:.3g} times its size")
-    if about:
-        lines.append(f'<p class="soft">{"<br>".join(about)}</p>')
-    if entry.zones:
-        lines.append(_zone_table(entry))
-    lines += [f'<p class="note warning">Warning: {escape(text)}</p>' for text in entry.warnings]
-    if entry.error:
-        lines.append(f'<p class="note error">Error: {escape(entry.error)}</p>')
-    return (
-        f'<article class="card" id="picture-{number}">\n{shown}\n<div class="text">\n'
-        + "\n".join(lines)
-        + "\n</div>\n</article>\n"
-    )
+        told.append(f"counted at {entry.scale:.3g} times its size")
+    return {
+        "number": number,
+        "name": name,
+        "alt": f"{name} {shown}",
+        "thumbnail": base64.b64encode(entry.thumbnail).decode() if entry.thumbnail else None,
+        "count": amount(_count(entry), entry.thing),
+        "range": _range(entry),
+        "about": list(filter(None, told)),
+        "zones": [_zone(entry, zone) for zone in entry.zones],
+        "warnings": entry.warnings,
+        "error": entry.error,
+    }
 
 
-def _zone_table(entry: Entry) -> str:
-    rows = []
-    for name, people in entry.zones.items():
-        density = ""
-        if name in entry.per_m2:
-            per_m2 = entry.per_m2[name]
-            levels = ", ".join(f"{use} {level_of_service(per_m2, use)}" for use in SERVICE_LEVELS)
-            density = f'<td>{per_m2:.2f} per m²<br><span class="soft">Fruin: {levels}</span></td>'
-        rows.append(f"<tr><th>{escape(name)}</th><td>{people:,.1f}</td>{density}</tr>")
-    return f"<table>{''.join(rows)}</table>"
+def _zone(entry: Entry, name: str) -> dict[str, str]:
+    ends = entry.zone_ranges.get(name, ())
+    told = {"name": name, "people": whole(entry.zones[name], *ends), "range": span(*ends) if ends else ""}
+    if name in entry.per_m2:
+        per_m2 = entry.per_m2[name]
+        levels = (f"{use} {level_of_service(per_m2, use)}" for use in SERVICE_LEVELS)
+        told |= {"per_m2": f"{per_m2:.2f}", "levels": ", ".join(levels)}
+    return told
 
 
-def _footer(counted: Sequence[Entry]) -> str:
+def _footer(counted: Sequence[Entry]) -> list[str]:
     thing = counted[0].thing if counted else PEOPLE
     texts = [
-        f"Every count is an estimate by a neural network. The colors show where it sees {escape(thing)}, from dark "
+        f"Every count is an estimate by a neural network. The colors show where it sees {thing}, from dark "
         "for few to bright for many."
     ]
     if any(entry.low is not None for entry in counted):
@@ -325,96 +266,31 @@ def _footer(counted: Sequence[Entry]) -> str:
             "Fruin's level of service, for people who stand and for people who walk, runs from A (room to move "
             "freely) to F (bodies touch). It is a measure of comfort, not a verdict on safety."
         )
-    texts.append(f"Made by crowdcount {__version__}.")
-    return "<footer>\n" + "".join(f'<p class="soft">{text}</p>\n' for text in texts) + "</footer>\n"
+    return [*texts, f"Made by crowdcount {__version__}."]
 
 
-# --- The chart ----------------------------------------------------------------------------------------------
-
-
-def _chart_section(dated: Sequence[tuple[int, Entry]], counted: int) -> str:
+def _chart(entries: Sequence[Entry], counted: int) -> dict[str, str] | None:
+    """The counts by time, if at least two tell when they were taken, and what is to be said of them."""
+    dots = [
+        Dot(entry.taken, entry.count, entry.low, entry.high, f"#picture-{number}", _dot(entry))
+        for number, entry in enumerate(entries, 1)
+        if entry.count is not None and entry.taken
+    ]
+    if len(dots) < 2:
+        return None
     note = "Times are those of the cameras' clocks. A point leads to its picture"
-    if any(entry.low is not None for _, entry in dated):
+    if any(dot.low is not None for dot in dots):
         note += ", a bar shows the range of its count"
-    if len(dated) < counted:
-        note += f". {len(dated)} of {_pictures(counted)} tell when they were taken"
-    return (
-        f'<section>\n<h2>People by time</h2>\n<div class="chart">\n{_chart(dated)}</div>\n'
-        f'<p class="soft">{note}.</p>\n</section>\n'
-    )
+    if len(dots) < counted:
+        note += f". {len(dots)} of {_pictures(counted)} tell when they were taken"
+    return {"svg": chart_svg(sorted(dots, key=lambda dot: dot.taken)), "note": f"{note}."}
 
 
-def _chart(dated: Sequence[tuple[int, Entry]]) -> str:
-    """An SVG of the counts by time, as it stands in the page and takes its colors from there."""
-    start, end = _when(dated[0][1]), _when(dated[-1][1])
-    if start == end:
-        start, end = start - timedelta(seconds=_MINUTE), end + timedelta(seconds=_MINUTE)
-    heights = _ticks(max(max(_people(entry), entry.high or 0) for _, entry in dated))
-
-    def across(moment: datetime) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * ((moment - start) / (end - start))
-
-    def down(people: float) -> float:
-        return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (people / heights[-1])
-
-    parts = []
-    for value in heights:
-        y = down(value)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>')
-    for moment, first, second in _time_ticks(start, end):
-        x = across(moment)
-        y = _HEIGHT - _BOTTOM
-        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{y}" y2="{y + 5}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{y + 20}" text-anchor="middle">{first}</text>')
-        if second:
-            parts.append(f'<text x="{x:.1f}" y="{y + 36}" text-anchor="middle">{second}</text>')
-    for _, entry in dated:
-        if entry.low is not None and entry.high is not None:
-            x, low, high = across(_when(entry)), down(entry.low), down(entry.high)
-            parts.append(f'<line class="range" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>')
-    points = [f"{across(_when(entry)):.1f},{down(_people(entry)):.1f}" for _, entry in dated]
-    parts.append(f'<polyline class="course" points="{" ".join(points)}"/>')
-    for (number, entry), point in zip(dated, points):
-        left, top = point.split(",")
-        told = f"{os.path.basename(entry.picture)}, {_moment(_when(entry))}: {_number(_people(entry))}"
-        if entry.low is not None and entry.high is not None:
-            told += f", {_range(entry)}"
-        parts.append(
-            f'<a href="#picture-{number}"><circle class="dot" cx="{left}" cy="{top}" r="5">'
-            f"<title>{escape(told)}</title></circle></a>"
-        )
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Number of people by time">\n'
-        + "\n".join(parts)
-        + "\n</svg>\n"
-    )
-
-
-def _ticks(most: float) -> list[int]:
-    """Round numbers from 0 to at least `most`, at even steps, six at most."""
-    rough = max(1.0, most / 5)
-    scale = 10 ** math.floor(math.log10(rough))
-    step = next(factor * scale for factor in (1, 2, 5, 10) if factor * scale >= rough * (1 - 1e-9))
-    return [step * index for index in range(max(1, math.ceil(most / step - 1e-9)) + 1)]
-
-
-def _time_ticks(start: datetime, end: datetime) -> Iterator[tuple[datetime, str, str]]:
-    """Round moments from start to end; each with a label, and a second one where the day or year is new."""
-    seconds = (end - start).total_seconds()
-    step = next((step for step in _TIME_STEPS if seconds / step < _MOST_TICKS), seconds / (_MOST_TICKS - 1))
-    origin = datetime(1970, 1, 1)
-    index = math.ceil((start - origin).total_seconds() / step)
-    before = None
-    while (moment := origin + timedelta(seconds=index * step)) <= end:
-        if step < _DAY:
-            first = moment.strftime("%H:%M" if step >= _MINUTE else "%H:%M:%S")
-            second = f"{moment:%Y-%m-%d}"
-        else:
-            first, second = f"{moment:%m-%d}", f"{moment:%Y}"
-        yield moment, first, second if second != before else ""
-        before = second
-        index += 1
+def _dot(entry: Entry) -> str:
+    """What a point of the chart tells."""
+    assert entry.taken is not None  # asked by whoever calls
+    told = [f"{os.path.basename(entry.picture)}, {_moment(entry.taken)}: {_count(entry)}", _range(entry)]
+    return ", ".join(filter(None, told))
 
 
 def _people(entry: Entry) -> float:
@@ -423,19 +299,14 @@ def _people(entry: Entry) -> float:
     return entry.count
 
 
-def _when(entry: Entry) -> datetime:
-    """When a dated one was taken."""
-    assert entry.taken is not None
-    return entry.taken
+def _count(entry: Entry) -> str:
+    return whole(_people(entry), entry.low, entry.high)
 
 
-def _number(count: float) -> str:
-    return f"{round(count):,}"
-
-
-def _range(entry: Entry) -> str:
-    assert entry.low is not None and entry.high is not None  # asked by whoever calls
-    told = f"{_number(entry.low)} to {_number(entry.high)}"
+def _range(entry: Entry) -> str | None:
+    if entry.low is None or entry.high is None:
+        return None
+    told = span(entry.low, entry.high)
     return told if entry.coverage is None else f"{told} ({entry.coverage * 100:.3g} % range)"
 
 

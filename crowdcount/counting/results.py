@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crowdcount.counting.words import PEOPLE, amount
+from crowdcount.counting.words import PEOPLE, amount, span, whole
 from crowdcount.data.images import load_picture
-from crowdcount.errors import PictureError
+from crowdcount.errors import DataError, PictureError
 from crowdcount.files import atomic_path
 from crowdcount.grid import edges
 
@@ -54,6 +54,7 @@ class CountResult:
         coverage: that share, or None.
         thing: what was counted, in the plural, as the network's card says.
         scale: the picture was counted at so many times its size, see `scale.search`; `density` is of its own size.
+        page: the page of `source` that was asked for, or None, see `load_picture`.
         calibration: where the range comes from, or None.
         kind: of the picture, where it has a range.
     """
@@ -72,6 +73,7 @@ class CountResult:
     coverage: float | None = None
     thing: str = PEOPLE
     scale: float = 1.0
+    page: int | None = None
     calibration: Calibration | None = None
     kind: Kind | None = None
 
@@ -202,21 +204,63 @@ class CountResult:
 
         return plot_count(self._picture(), self.density, title=repr(self), axes=axes)
 
-    def save_overlay(self, path: str | os.PathLike, zones: ZoneSource | None = None) -> None:
-        """Write the picture at its size with its density map over it, the count and its range below.
+    def overlay(
+        self, *, style: str = "heat", zones: ZoneSource | None = None, longest_side: int | None = None
+    ) -> np.ndarray:
+        """The picture with its density map over it.
+
+        Args:
+            style: `"heat"`, colors that cover the crowd; `"contour"`, lines around places of equal density; or
+                `"dots"`, one on each head (see `heads`). The last two leave the heads in sight.
+            zones: zones to draw with their counts, as for `zones`; the picture is darkened outside them.
+            longest_side: shrink the result so that no side is longer than this many pixels.
+
+        Returns:
+            uint8 RGB of the picture's size, or smaller by `longest_side`.
+
+        Raises:
+            DataError: if the zones cannot be used, or there is no such style.
+            PictureError: if the picture's file has gone meanwhile.
+
+        Example:
+            >>> picture = np.zeros((64, 96, 3), np.uint8)
+            >>> result = CountResult(0.0, np.zeros((8, 12)), "night.jpg", 96, 64, "general", 0.1, source=picture)
+            >>> result.overlay(style="dots").shape
+            (64, 96, 3)
+        """
+        from crowdcount.show.overlays import STYLES, draw_contours, draw_dots
+        from crowdcount.show.plots import overlay
+
+        if style not in STYLES:
+            raise DataError(f"style must be one of {', '.join(STYLES)}. Received: style={style!r}")
+        if style == "heat":
+            shown = overlay(self._picture(), self.density, longest_side=longest_side)
+        else:
+            picture = self._picture()
+            marked = draw_dots(picture, self.heads()) if style == "dots" else draw_contours(picture, self.density)
+            shown = overlay(marked, np.zeros_like(self.density), longest_side=longest_side)
+        if zones is None:
+            return shown
+        from crowdcount.area.drawing import draw_zones
+        from crowdcount.area.zone_files import read_zones
+
+        return draw_zones(shown, read_zones(zones), self.zones(zones))
+
+    def save_overlay(self, path: str | os.PathLike, zones: ZoneSource | None = None, *, style: str = "heat") -> None:
+        """Write the picture at its size with its density map over it, the count, its range and the color scale below.
 
         Args:
             path: the file to write; its suffix chooses the format (`.png`, `.jpg`, ...).
-            zones: zones to draw with their counts, as for `zones`; the picture is darkened outside them.
+            zones, style: as for `overlay`.
 
         Raises:
-            DataError: if the zones cannot be used.
+            DataError: if the zones cannot be used, or there is no such style.
             PictureError: if the suffix is no picture format, or the picture's file has gone meanwhile.
             OSError: if the file cannot be written.
         """
         from PIL import Image
 
-        image = Image.fromarray(self._overlay(zones=zones))
+        image = Image.fromarray(self._captioned(style=style, zones=zones))
         with atomic_path(path) as temporary:
             try:
                 image.save(temporary)
@@ -235,7 +279,7 @@ class CountResult:
         from PIL import Image
 
         try:
-            shown = self._overlay(_NOTEBOOK_SIDE)
+            shown = self._captioned(longest_side=_NOTEBOOK_SIDE)
         except PictureError:
             return None
         buffer = io.BytesIO()
@@ -244,7 +288,7 @@ class CountResult:
 
     def _picture(self) -> np.ndarray:
         """The picture again; its file may have been replaced meanwhile."""
-        picture = load_picture(self.source)  # type: ignore[arg-type]  # None is refused there
+        picture = load_picture(self.source, page=self.page)  # type: ignore[arg-type]  # None is refused there
         if picture.shape[:2] != (self.height, self.width):
             raise PictureError(
                 f"{self.picture} was {self.width}x{self.height} pixels when it was counted and is "
@@ -252,22 +296,21 @@ class CountResult:
             )
         return picture
 
-    def _overlay(self, longest_side: int | None = None, zones: ZoneSource | None = None) -> np.ndarray:
-        from crowdcount.show.plots import add_caption, overlay
+    def _captioned(
+        self, *, style: str = "heat", zones: ZoneSource | None = None, longest_side: int | None = None
+    ) -> np.ndarray:
+        from crowdcount.show.overlays import color_scale
+        from crowdcount.show.plots import add_caption
 
-        shown = overlay(self._picture(), self.density, longest_side=longest_side)
-        if zones is not None:
-            from crowdcount.area.drawing import draw_zones
-            from crowdcount.area.zone_files import read_zones
-
-            shown = draw_zones(shown, read_zones(zones), self.zones(zones))
-        return add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
+        shown = self.overlay(style=style, zones=zones, longest_side=longest_side)
+        captioned = add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
+        return captioned if style == "dots" else np.concatenate([captioned, color_scale(shown.shape[1], self.density)])
 
     def _people(self) -> str:
-        text = f"about {amount(str(round(self.count)), self.thing)}"
+        text = f"about {amount(whole(self.count, self.low, self.high), self.thing)}"
         if self.low is None or self.high is None or self.coverage is None:
             return text
-        return f"{text} ({round(self.low)} to {round(self.high)}, {100 * self.coverage:.3g} % range)"
+        return f"{text} ({span(self.low, self.high)}, {100 * self.coverage:.3g} % range)"
 
     def _label(self) -> str:
         return os.path.basename(self.picture)

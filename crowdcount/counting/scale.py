@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from crowdcount.counting.doubts import nobody
+from crowdcount.counting.doubts import fineness, nobody, sample_blocks
+from crowdcount.counting.words import whole
 from crowdcount.data.images import MAX_PIXELS
 from crowdcount.errors import DataError, WeightsError
 from crowdcount.grid import edges
@@ -35,6 +36,8 @@ LEAST, MOST = 1 / 16, 16.0
 _FEW = 10.0
 # A picture whose sides are longer by no more than this factor is looked at as it is.
 _SHORT = 1.2
+# Training pictures enlarged to twice their sides are less fine; drawn crowds and most photos at their own size finer.
+_SOFT = 0.55
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,8 @@ def search(
     at half of that, is to compare with. While the count grows from one look to the next by more than it does in
     training pictures, heads are too small, and another look follows at twice the size, at most the picture's own; so
     it does where nobody is seen, for heads may be too small for even that. A look that sees fewer than the one before
-    is one too many, and does not count.
+    is one too many, and does not count. Where the second look is soft and sees fewer than the first, by more than in
+    training pictures, the file was enlarged or is out of focus: it shows no more than the first look, which counts.
 
     Args:
         network: a network as `CSRNet` makes it.
@@ -215,7 +219,7 @@ def search(
         progress: as for `predict_density`.
 
     Returns:
-        Two looks or more; the last one is the count.
+        The last one is the count; a single one where the file was enlarged.
 
     Raises:
         DataError: if the picture would become too large to be opened.
@@ -223,11 +227,17 @@ def search(
     height, width = picture.shape[:2]
     first = scale or _whole(math.sqrt(sizes.pixels / (height * width)))
     looks = [look(network, picture, each, progress=progress) for each in (first / 2, first)]
+    if scale is None and growth(looks) < sizes.shrinks and _is_soft(looks[-1]):
+        return looks[:1]
     while scale is None and looks[-1].scale < 1 and _too_small(looks, sizes):
         looks.append(look(network, picture, _whole(2 * looks[-1].scale), progress=progress))
         if growth(looks) < 1 and not _empty(looks[-2]):
             return looks[:-1]
     return looks
+
+
+def _is_soft(seen: Look) -> bool:
+    return fineness(sample_blocks(seen.picture)) < _SOFT
 
 
 def _whole(scale: float) -> float:
@@ -275,6 +285,6 @@ def disagreement(people: float, other: float) -> str:
         'Counted larger or smaller, the picture comes to about 110 people instead of'
     """
     return (
-        f"Counted larger or smaller, the picture comes to about {round(other)} people instead of {round(people)}: "
+        f"Counted larger or smaller, the picture comes to about {whole(other)} people instead of {whole(people)}: "
         "heads are smaller or larger than the network knows. Take the range, or a picture from nearer or farther."
     )

@@ -5,24 +5,33 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from crowdcount.errors import DataError
-from crowdcount.files import append_whole, atomic_path, is_stream, writing
+from crowdcount.files import append_whole, atomic_path, held, is_stream, writing
 
 
 class Table:
     """Rows of a CSV file, which comes into being, whole, at `finish`.
 
+    Until `close` nobody else can write the file, see `crowdcount.files.held`.
+
     Args:
         path: the file to write; an existing one is replaced.
         columns: names of the columns. A row may leave some out.
+
+    Raises:
+        CrowdCountError: if another run is writing the file, or it cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike, columns: Sequence[str]):
         self.path, self.columns = path, columns
         self.rows: list[dict] = []
+        self._held = ExitStack()
+        with writing(path):
+            self._held.enter_context(held(path))
 
     def add(self, rows: Sequence[dict]) -> None:
         self.rows += rows
@@ -32,7 +41,8 @@ class Table:
             _write(self.path, self.columns, self.rows)
 
     def close(self) -> None:
-        """End without `finish`: nothing is written."""
+        """End; without `finish` nothing is written. The file is free for others."""
+        self._held.close()
 
 
 class GrowingTable(Table):
@@ -41,13 +51,22 @@ class GrowingTable(Table):
     `rows` are those that the file holds before, without a last line that was cut off. They may be taken out
     until the first is added.
 
+    Args:
+        path, columns: see `Table`.
+        added: column -> what rows have there that were written before there was this column. A file without these
+            columns gets them when it is written: whole, with all that it holds.
+
     Raises:
         DataError: if there is a file, and it is no such table.
     """
 
-    def __init__(self, path: str | os.PathLike, columns: Sequence[str]):
+    def __init__(self, path: str | os.PathLike, columns: Sequence[str], added: Mapping[str, str] | None = None):
         super().__init__(path, columns)
-        self.rows = _read(path, columns)
+        try:
+            self.rows = _read(path, columns, added or {})
+        except BaseException:
+            super().close()
+            raise
         self._file: io.FileIO | None = None
 
     def add(self, rows: Sequence[dict]) -> None:
@@ -65,6 +84,7 @@ class GrowingTable(Table):
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+        super().close()
 
 
 def _write(path: str | os.PathLike, columns: Sequence[str], rows: Iterable[dict]) -> None:
@@ -83,8 +103,8 @@ def _lines(columns: Sequence[str], rows: Iterable[dict]) -> bytes:
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _read(path: str | os.PathLike, columns: Sequence[str]) -> list[dict]:
-    """The rows that are in the file as a whole; none where there is no file."""
+def _read(path: str | os.PathLike, columns: Sequence[str], added: Mapping[str, str]) -> list[dict]:
+    """The rows that are in the file as a whole, with what `added` says; none where there is no file."""
     if is_stream(path):
         raise DataError(f"{path} is a pipe or a device, which keeps no rows to go on with. Name a file.")
     try:
@@ -109,15 +129,16 @@ def _read(path: str | os.PathLike, columns: Sequence[str]) -> list[dict]:
         if not _lines(columns, [_header(columns)]).startswith(text.encode("utf-8", "surrogateescape")):
             raise DataError(f"{path} holds something else than this table. Name another file.")
         return []
-    if rows[0] != list(columns):
+    stored = [column for column in columns if column not in added or column in rows[0]]
+    if rows[0] != stored:
         raise DataError(
             f"{path} has other columns than this run: {', '.join(columns)}. Use the options that it was "
             "begun with, or name another file."
         )
     for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(columns):
+        if len(row) != len(stored):
             raise DataError(
-                f"{path}: row {number} has {len(row)} fields instead of {len(columns)}. Correct it, or name "
+                f"{path}: row {number} has {len(row)} fields instead of {len(stored)}. Correct it, or name "
                 "another file."
             )
-    return [dict(zip(columns, row)) for row in rows[1:]]
+    return [{**added, **dict(zip(stored, row))} for row in rows[1:]]

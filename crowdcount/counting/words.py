@@ -1,7 +1,8 @@
-"""The words for what is counted: people and their heads, unless the network's card says another thing."""
+"""The words for what is counted: people and their heads, unless the network's card says another thing; and digits."""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from typing import TYPE_CHECKING
@@ -30,6 +31,32 @@ def thing_of(model: str | os.PathLike | keras.Model) -> str:
     if not isinstance(model, (str, os.PathLike)) or os.fspath(model).endswith(".keras"):
         return PEOPLE
     return model_card(model).thing
+
+
+def whole(number: float, low: float | None = None, high: float | None = None) -> str:
+    """A number of people as it is told to people: whole, with digits no finer than a hundredth to a tenth of the range.
+
+    Args:
+        number: of people; an end of the range, too.
+        low, high: the range of the count, or None.
+
+    Example:
+        >>> whole(1393.4, 1048.2, 1738.6), whole(1048.2, 1048.2, 1738.6), whole(143.2, 101.0, 185.4), whole(0.4)
+        ('1,390', '1,050', '143', '0')
+    """
+    width = 0.0 if low is None or high is None else high - low
+    unit = 10 ** (math.floor(math.log10(width)) - 1) if width >= 100 else 1
+    return f"{round(number / unit) * unit:,}"
+
+
+def span(low: float, high: float) -> str:
+    """A range of people as it is told to people.
+
+    Example:
+        >>> span(1048.2, 1738.6)
+        '1,050 to 1,740'
+    """
+    return f"{whole(low, low, high)} to {whole(high, low, high)}"
 
 
 def amount(number: str, thing: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crowdcount.area.geometry import Size
     from crowdcount.area.ground import Ground
     from crowdcount.area.zones import Zone
+    from crowdcount.counting.results import CountResult
 
 
 def zone_columns(density: np.ndarray, zones: Sequence[Zone], ground: Ground | None, size: Size) -> dict:
@@ -51,3 +52,27 @@ def zone_columns(density: np.ndarray, zones: Sequence[Zone], ground: Ground | No
     except CrowdCountError as error:
         columns["error"] = str(error)
     return columns
+
+
+def range_columns(result: CountResult, zones: Sequence[Zone]) -> dict:
+    """The ranges of the zones of a picture.
+
+    Args:
+        result: its count.
+        zones: zones that fit the picture.
+
+    Returns:
+        `zone_ranges`: name -> [low, high], of the zones that there is ground for one of, see
+        `CountResult.zone_ranges`; empty where there is none.
+
+    Example:
+        >>> import numpy as np
+        >>> from crowdcount.counting.results import CountResult
+        >>> from crowdcount.area.zones import Zone
+        >>> half = Zone("left half", [[0, 0], [0.5, 0], [0.5, 1], [0, 1]])
+        >>> range_columns(CountResult(4.0, np.ones((2, 2)), "a.jpg", 16, 16, "general", 0.1), [half])
+        {}
+    """
+    found = result.zone_ranges(zones).items()
+    ranges = {name: [round(end, 3) for end in ends] for name, ends in found if ends is not None}
+    return {"zone_ranges": ranges} if ranges else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,14 +25,25 @@ def text(figure: Figure) -> str:
     panels = [_panel(axes) for axes in figure.axes if not _bar_of_colors(axes)]
     heads = [_plain(each.get_text()) for each in figure.texts if each.get_text().strip()]  # a title over all, notes
     if len(panels) > 1:
-        panels = [f"({number}) {panel}" for number, panel in enumerate(panels, start=1)]
         heads.insert(0, f"{len(panels)} panels")
+        panels = _numbered(panels)
     return ". ".join([*heads, *panels]) + "."
+
+
+def _numbered(panels: list[str]) -> list[str]:
+    """Panels with their numbers; neighbors that say the same are told once, "(2) to (9)"."""
+    told, first = [], 1
+    for panel, same in groupby(panels):
+        last = first + len(list(same)) - 1
+        told.append(f"({first}) {panel}" if first == last else f"({first}) to ({last}) {panel}")
+        first = last + 1
+    return told
 
 
 def _panel(axes: Axes) -> str:
     kind = "Picture" if axes.images else "Chart" if axes.axison else "Drawing"
-    parts = [f"{kind}: {_plain(axes.get_title())}" if axes.get_title() else kind]
+    title = axes.get_title() or axes.get_title("left") or axes.get_title("right")
+    parts = [f"{kind}: {_plain(title)}" if title else kind]
     if axes.axison:
         named = (("across", axes.get_xlabel()), ("upward", axes.get_ylabel()))
         parts += [f"{way}: {_plain(name)}" for way, name in named if name.strip()]

@@ -205,6 +205,9 @@ def _numbers(value: Any) -> np.ndarray | None:
 
 def _difference(arguments: tuple, received: Any, expected: Any, tolerance: float) -> str:
     """What to say of a wrong result: the first place where it differs, with its index, not just how both begin."""
+    if isinstance(expected, tuple) and _parts(received) != len(expected):
+        yours = f"{len(received)}" if isinstance(received, (tuple, list)) else f"one, {_kind(received)}"
+        return f"your function should return {len(expected)} values, separated by commas. Yours returns {yours}."
     where, received, expected = _first_part(received, expected, tolerance)
     result = f"the result{where}" if where else "it"
     about = f"for {_show(arguments)}"
@@ -222,6 +225,11 @@ def _difference(arguments: tuple, received: Any, expected: Any, tolerance: float
         f"{about} {differs.sum()} of the {a.size} numbers{f' of {result}' if where else ''} differ. The first is at "
         f"[{', '.join(map(str, first))}]: it should be {_one(b[first])}, yours is {_one(a[first])}."
     )
+
+
+def _parts(value: Any) -> int:
+    """How many values a function returned: those of a tuple or list, or of an array that stands for one."""
+    return len(value) if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim) else 1
 
 
 def _first_part(received: Any, expected: Any, tolerance: float, where: str = "") -> tuple[str, Any, Any]:

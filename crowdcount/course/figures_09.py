@@ -204,9 +204,12 @@ def growth(
     for (name, level), style in zip(levels.items(), (":", "--")):
         ax.axhline(level, color=look.GRAY, linestyle=style, linewidth=1.5, label=name)
     ax.set_xscale("log")
+    ax.set_yscale("log")  # one method begins at hundreds, and the others differ by some heads
     ax.set_xticks(sizes, [str(size) for size in sizes])
+    low, high = ax.get_ylim()
+    heads = [each for each in (5, 10, 20, 50, 100, 200, 500) if low < each < high]
+    ax.set_yticks(heads, [str(each) for each in heads])
     ax.minorticks_off()
-    ax.set_ylim(bottom=0)
     look.label(ax, "training pictures", "mean absolute error (heads)", "Error against the number of training pictures")
     ax.legend(ncols=2, fontsize=8.5, loc="upper right")
 

@@ -30,7 +30,7 @@ from crowdcount.data.exports import detect
 from crowdcount.data.exports.entries import find_annotation_file
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import load_picture
-from crowdcount.data.records import Record, raise_fault
+from crowdcount.data.records import Record, TellFault, raise_fault
 from crowdcount.data.regions import Region, boxes_mask
 from crowdcount.errors import AnnotationError
 from crowdcount.files import data_folder
@@ -296,6 +296,39 @@ def _named(name: str, part: str | None, root: Path, split: str) -> list[Sample]:
     return {"csv": read_csv, "json": read_json, "export": read_export}[name](root, split)
 
 
+def split_there(spec: str, root: str | os.PathLike | None = None, *, learned: bool = True) -> str:
+    """The split to take where none is named: `"test"`, or what data of one's own has in its place.
+
+    Args:
+        spec, root: as for `load_dataset`.
+        learned: whether a network may have learned from the data: where no pictures are marked, those are left out
+            that `train` trains on, unless that leaves none.
+
+    Returns:
+        `"test"` where data sets of the field are among them, or pictures are marked so; else `"val"`, or `"all"`.
+
+    Raises:
+        AnnotationError: as for `load_dataset`.
+
+    Example:
+        >>> split_there("shanghaitech_a")
+        'test'
+    """
+    names = [name for name, _, _ in parse_spec(spec)]
+    if any(name in DATASETS for name in names):
+        return "test"
+    samples = [record for name in names for record in _own_records(name, data_root(root), raise_fault)]
+    marked = {record.split for record in samples if record.split is not None}
+    if not marked:
+        marked = {hashed_split(record.name) for record in samples} if learned else set()
+    return next((split for split in ("test", "val") if split in marked), "all")
+
+
+def _own_records(name: str, root: Path, tell: TellFault) -> list[Record]:
+    """The pictures of `csv`, `json` or `export`."""
+    return detect.read_any(root if name == "export" else find_annotation_file(root, f".{name}"), tell)
+
+
 def dataset_files(spec: str, root: str | os.PathLike | None = None) -> list[str]:
     """The files of data sets, pictures and annotations of all splits: what must not be written over.
 
@@ -310,8 +343,7 @@ def dataset_files(spec: str, root: str | os.PathLike | None = None) -> list[str]
         if name in DATASETS:
             records = DATASETS[name].records(root, "all", lambda file, problem: None)
         else:
-            file = root if name == "export" else find_annotation_file(root, f".{name}")
-            records = detect.read_any(file, lambda file, problem: None)
+            records = _own_records(name, root, lambda file, problem: None)
         files |= dict.fromkeys(str(file) for record in records for file in (record.picture, record.source))
     return list(files)
 

@@ -17,9 +17,10 @@ import numpy as np
 
 from crowdcount.data.datasets import DATASETS, HALVES, DataSet, named
 from crowdcount.data.exports import detect
+from crowdcount.data.exports.entries import annotation_files
 from crowdcount.data.images import list_pictures, load_picture
 from crowdcount.data.readers import shanghaitech
-from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.data.records import Record, TellFault
 from crowdcount.errors import AnnotationError, PictureError
 
 
@@ -70,50 +71,50 @@ def check_folder(folder: str | os.PathLike, dataset: str | None = None) -> list[
     folder = Path(folder)
     faults: list[Fault] = []
 
-    def report(file: Path, problem: str) -> None:
+    def tell(file: Path, problem: str) -> None:
         faults.append(Fault(file, problem))
 
     if dataset is not None:
         found = named(dataset)
-        places = iter([(found.find(folder), lambda place: _halves(found, place, report))])
+        places = iter([(found.find(folder), lambda place: _halves(found, place, tell))])
     elif folder.is_file():
-        places = iter([(folder, lambda file: _parse_list(file, report))])
+        places = iter([(folder, lambda file: _parse_list(file, tell))])
     elif folder.is_dir():
-        places = _layouts(folder, report)
+        places = _layouts(folder, tell)
     else:
-        report(folder, "is not a folder. Name the folder that holds the pictures and their annotations.")
+        tell(folder, "is not a folder. Name the folder that holds the pictures and their annotations.")
         return faults
     records: list[Record] = []
     for place, parse in places:
         known = len(faults)
         read = parse(place)
         if not read and len(faults) == known:
-            report(place, "holds no annotated picture.")
+            tell(place, "holds no annotated picture.")
         records += read
     if not records and not faults:
-        report(
+        tell(
             folder,
             "holds no annotations in a known layout: looked for the data sets that are read by name, CSV, JSON, XML "
             "and "
             "YOLO's text files.",
         )
-    _check_pictures(records, report)
+    _check_pictures(records, tell)
     return faults
 
 
-def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Path], list[Record]]]]:
+def _layouts(folder: Path, tell: TellFault) -> Iterator[tuple[Path, Callable[[Path], list[Record]]]]:
     """Yield every place in a folder that holds annotations, with the function that parses it."""
     known: list[tuple[Path, Callable[[Path], list[Record]]]] = [
-        (place, partial(_halves, found, report=report))
+        (place, partial(_halves, found, tell=tell))
         for found in DATASETS.values()
         if (place := found.here(folder)) is not None
     ]
     half = any((folder / name).is_dir() for name in shanghaitech.TRUTHS)
     if half:
-        known.append((folder, lambda half: shanghaitech.read_half(half, f"{half.name}/", report)))
+        known.append((folder, lambda half: shanghaitech.read_half(half, f"{half.name}/", tell)))
     elif not known and any((folder / name).is_dir() for name in shanghaitech.HALVES.values()):
         part = replace(DATASETS["shanghaitech_a"], left_out=frozenset())
-        known.append((folder, lambda place: _halves(part, place, report)))
+        known.append((folder, lambda place: _halves(part, place, tell)))
     yield from known
     if any(place == folder for place, _ in known) and not half:
         return
@@ -122,44 +123,44 @@ def _layouts(folder: Path, report: Report) -> Iterator[tuple[Path, Callable[[Pat
     preferred = {suffix: folder / f"points{suffix}" for suffix in (".csv", ".json")}
     only_preferred = known or any(file.is_file() for file in preferred.values())
     for suffix, file in preferred.items():
-        files = files_by_number(folder, (suffix,))
+        files = annotation_files(folder, (suffix,))
         if only_preferred:
             files = [other for other in files if other == file]
         if len(files) == 1:
-            yield files[0], lambda file: _parse_list(file, report)
+            yield files[0], lambda file: _parse_list(file, tell)
         elif files and suffix == ".csv":
             names = ", ".join(file.name for file in files[:5])
-            report(folder, f"holds several {suffix} files: {names}. Call the one to check points{suffix}.")
+            tell(folder, f"holds several {suffix} files: {names}. Call the one to check points{suffix}.")
             return
-    if not only_preferred and len(files_by_number(folder, (".csv", ".json"))) != 1:
+    if not only_preferred and len(annotation_files(folder, (".csv", ".json"))) != 1:
         faulty: list[Path] = []
         records = detect.read_any(folder, lambda file, problem: faulty.append(file))
         if records or any(file != folder for file in faulty):
-            yield folder, lambda folder: detect.read_any(folder, report)
+            yield folder, lambda folder: detect.read_any(folder, tell)
 
 
-def _halves(found: DataSet, place: Path, report: Report) -> list[Record]:
+def _halves(found: DataSet, place: Path, tell: TellFault) -> list[Record]:
     """All pictures of a data set; a half that is not there is none to check."""
-    read = [found.read(place, half, report) for half in HALVES]
+    read = [found.read(place, half, tell) for half in HALVES]
     if all(records is None for records in read):
-        report(place, f"holds nothing of {found.title}. Wanted: {found.layout}.")
+        tell(place, f"holds nothing of {found.title}. Wanted: {found.layout}.")
     return [record for records in read for record in records or ()]
 
 
-def _parse_list(file: Path, report: Report) -> list[Record]:
+def _parse_list(file: Path, tell: TellFault) -> list[Record]:
     """Parse an annotation file, and report the pictures beside it (in `images`) that it never names."""
-    records = detect.read_any(file, report)
+    records = detect.read_any(file, tell)
     if not records:  # then the file itself is at fault, not each of the pictures
         return records
     named = {record.picture.resolve() for record in records}
     images = file.parent / "images"
     for picture in list_pictures(images, recursive=True) if images.is_dir() else list_pictures(file.parent):
         if picture.resolve() not in named:
-            report(picture, f"has no annotation in {file.name}; one with nobody in it needs an entry, too.")
+            tell(picture, f"has no annotation in {file.name}; one with nobody in it needs an entry, too.")
     return records
 
 
-def _check_pictures(records: Iterable[Record], report: Report) -> None:
+def _check_pictures(records: Iterable[Record], tell: TellFault) -> None:
     """Report what shows only when the pictures are open; a picture in two annotation files is opened once."""
     sizes: dict[Path, tuple[int, int] | None] = {}
     first_with: dict[bytes, Path] = {}
@@ -171,29 +172,29 @@ def _check_pictures(records: Iterable[Record], report: Report) -> None:
             try:
                 pixels = load_picture(picture)
             except PictureError as error:
-                report(picture, str(error).removeprefix(f"{str(picture)!r} "))
+                tell(picture, str(error).removeprefix(f"{str(picture)!r} "))
             else:
                 sizes[picture] = pixels.shape[:2]
                 digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
                 twin = first_with.setdefault(digest, picture)
                 if twin != picture:
-                    report(picture, f"is the same picture, pixel by pixel, as {twin}.")
-        _check_points(record, sizes[picture], report)
+                    tell(picture, f"is the same picture, pixel by pixel, as {twin}.")
+        _check_points(record, sizes[picture], tell)
         if (size := sizes[picture]) is not None:
             swapped.look(record, size)
-            _check_region(record, size, report)
-    swapped.tell(report)
+            _check_region(record, size, tell)
+    swapped.tell(tell)
 
 
-def _check_region(record: Record, size: tuple[int, int], report: Report) -> None:
+def _check_region(record: Record, size: tuple[int, int], tell: TellFault) -> None:
     try:
         inside = record.roi is None or record.roi.mask(size).any()
     except AnnotationError as error:
         file, _, problem = str(error).partition(": ")
-        report(Path(file), problem)
+        tell(Path(file), problem)
         return
     if not inside:
-        report(record.source, f"the region of interest of {record.picture.name} covers nothing of the picture.")
+        tell(record.source, f"the region of interest of {record.picture.name} covers nothing of the picture.")
 
 
 class _Swapped:
@@ -212,9 +213,9 @@ class _Swapped:
         if len(outside) and self.source is None:
             self.source = record.source
 
-    def tell(self, report: Report) -> None:
+    def tell(self, tell: TellFault) -> None:
         if self.source is not None and self.outside and not self.outside_exchanged and self.points > 1:
-            report(
+            tell(
                 self.source,
                 f"x and y seem to be in each other's place: of {self.points} points in all pictures {self.outside} lie "
                 "outside, with x and y exchanged none.",
@@ -226,13 +227,13 @@ def _outside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return points[((points < 0) | (points > (width, height))).any(axis=1)]
 
 
-def _check_points(record: Record, size: tuple[int, int] | None, report: Report) -> None:
+def _check_points(record: Record, size: tuple[int, int] | None, tell: TellFault) -> None:
     points = record.points[np.isfinite(record.points).all(axis=1)]  # the others are reported already
     if size is not None:
         height, width = size
         outside = _outside(points, size)
         if len(outside):
-            report(
+            tell(
                 record.source,
                 f"{record.places + ': ' if record.places else ''}{len(outside)} of {len(points)} points lie outside "
                 f"{record.picture.name} "
@@ -240,7 +241,7 @@ def _check_points(record: Record, size: tuple[int, int] | None, report: Report) 
             )
     places, times = np.unique(points, axis=0, return_counts=True)
     if (times > 1).any():
-        report(
+        tell(
             record.source,
             f"{int((times - 1).sum())} of {len(points)} points in {record.picture.name} repeat another one "
             f"exactly: {_pairs(places[times > 1])}.",

@@ -26,8 +26,9 @@ from crowdcount.data.readers import (
     visdrone,
     worldexpo,
 )
-from crowdcount.data.records import Record, Report, folders_below
+from crowdcount.data.records import Record, TellFault, folders_below
 from crowdcount.errors import AnnotationError
+from crowdcount.files import data_folder
 
 HALVES = ("train", "val", "test")
 # How far below the folder that is named a data set is looked for: mirrors wrap theirs in up to three folders.
@@ -67,7 +68,7 @@ class DataSet:
 
     title: str
     is_here: Callable[[Path], bool]
-    read: Callable[[Path, str, Report], list[Record] | None]
+    read: Callable[[Path, str, TellFault], list[Record] | None]
     layout: str
     source: str
     protocol: str = "MAE, RMSE"
@@ -82,9 +83,13 @@ class DataSet:
     part_of: Callable[[Record], str] | None = None
 
     def here(self, root: Path) -> Path | None:
-        """The data set's folder: `root` itself, or the first in it that is, or None."""
+        """The data set's folder: `root` itself, or the first in it that is, or None.
+
+        The drawn pictures that come with the package have ShanghaiTech's layout. They are found where `root` names
+        them, and never taken for photos because they lie in the same folder.
+        """
         folders = folders_below(root, _DEPTH) if root.is_dir() else ()
-        return next((folder for folder in folders if self.is_here(folder)), None)
+        return next((folder for folder in folders if self.is_here(folder) and not _by_chance_drawn(folder, root)), None)
 
     def find(self, root: Path) -> Path:
         """The data set's folder: `root` itself, the first in it that is, or where any will do the one with pictures.
@@ -103,14 +108,14 @@ class DataSet:
         )
 
     def records(
-        self, root: Path, split: str, report: Report, *, part: str | None = None, everything: bool = False
+        self, root: Path, split: str, tell: TellFault, *, part: str | None = None, everything: bool = False
     ) -> list[Record]:
         """The pictures of one split.
 
         Args:
             root: where to look for the data set's folder.
             split: `"train"`, `"val"`, `"test"`, `"all"`, or a name of `older_lists`.
-            report: called with file and problem for each fault.
+            tell: called with file and problem for each fault.
             part: one of `parts`, which is then the test.
             everything: keep those that are `left_out` of `"train"`.
 
@@ -119,27 +124,27 @@ class DataSet:
         """
         folder = self.find(root)
         if split == "all":
-            return self._all(folder, report)
+            return self._all(folder, tell)
         if part is not None:
             assert self.part_of is not None  # a data set with parts has it
-            every = self._all(folder, report)
+            every = self._all(folder, tell)
             if split == "test":
                 return [record for record in every if self.part_of(record) == part]
             training = [record for record in every if self.part_of(record) != part]
         elif split == "test":
-            return self._half(folder, "test", report)
+            return self._half(folder, "test", tell)
         elif self.has_val and split != "train":
-            return self._half(folder, "val", report)
+            return self._half(folder, "val", tell)
         else:
-            training = self._half(folder, "train", report)
+            training = self._half(folder, "train", tell)
         validation = frozenset() if self.has_val else self._validation(training, split)
         if split != "train":
             return [record for record in training if record.name in validation]
         left_out = frozenset() if everything else self.left_out
         return [record for record in training if record.name not in validation and short_name(record) not in left_out]
 
-    def _all(self, folder: Path, report: Report) -> list[Record]:
-        halves = [self.read(folder, half, report) for half in HALVES]
+    def _all(self, folder: Path, tell: TellFault) -> list[Record]:
+        halves = [self.read(folder, half, tell) for half in HALVES]
         if all(half is None for half in halves):
             raise self._missing(folder, "train")
         return [record for half in halves for record in half or ()]
@@ -155,8 +160,8 @@ class DataSet:
         # A folder with none of the listed pictures holds others under such names: the drawn set, say.
         return frozenset(record.name for record in training if self.is_val(record))
 
-    def _half(self, folder: Path, half: str, report: Report) -> list[Record]:
-        records = self.read(folder, half, report)
+    def _half(self, folder: Path, half: str, tell: TellFault) -> list[Record]:
+        records = self.read(folder, half, tell)
         if records is None:
             raise self._missing(folder, half)
         return records
@@ -167,6 +172,12 @@ class DataSet:
         return AnnotationError(
             f"The {what} pictures of {self.title} are not here: looked in {folder}. Wanted: {self.layout}.{turns}"
         )
+
+
+def _by_chance_drawn(folder: Path, root: Path) -> bool:
+    """Whether a folder is one of the bundled drawn set, and `root` is not."""
+    drawn = (data_folder("datasets") / "drawn").resolve()
+    return folder.resolve().is_relative_to(drawn) and not root.resolve().is_relative_to(drawn)
 
 
 def _holds_pictures(folder: Path) -> bool:

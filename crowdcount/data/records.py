@@ -1,12 +1,11 @@
 """What a reader says about one picture, and what the readers share.
 
-A reader does not raise for a fault in the data: it calls `report` with the file and the problem, and goes on. Who
-wants the pictures passes `raise_fault`; the checker passes a `report` that writes the fault down.
+A reader does not raise for a fault in the data: it calls `tell` with the file and the problem, and goes on. Who
+wants the pictures passes `raise_fault`; the checker passes a `tell` that writes the fault down.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 
 from crowdcount.data.regions import Region
 from crowdcount.errors import AnnotationError
+from crowdcount.files import natural
 
-Report = Callable[[Path, str], None]
+TellFault = Callable[[Path, str], None]
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,10 @@ def raise_fault(file: Path, problem: str) -> None:
     raise AnnotationError(f"{file}: {problem}")
 
 
-def by_number(file: Path) -> list[str | int]:
-    """Key that sorts `IMG_2` before `IMG_10`."""
-    return [int(bit) if bit.isdecimal() else bit for bit in re.split(r"(\d+)", file.name)]
-
-
 def files_by_number(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """Files of a folder by suffix, `IMG_2` before `IMG_10`, without hidden ones (macOS's `._IMG_1.jpg`)."""
     visible = (file for file in folder.iterdir() if not file.name.startswith("."))
-    return sorted((file for file in visible if file.suffix.lower() in suffixes), key=by_number)
+    return sorted((file for file in visible if file.suffix.lower() in suffixes), key=natural)
 
 
 def folders_below(root: Path, depth: int) -> Iterator[Path]:
@@ -86,12 +81,12 @@ def short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def numbered_lines(file: Path, report: Report) -> Iterator[tuple[int, str]]:
+def numbered_lines(file: Path, tell: TellFault) -> Iterator[tuple[int, str]]:
     """The lines of a text file that hold something, with their numbers from 1 up."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        report(file, f"is not a readable text file in UTF-8: {error}.")
+        tell(file, f"is not a readable text file in UTF-8: {error}.")
         return
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():

@@ -24,18 +24,40 @@ def used_bits(samples: np.ndarray) -> int:
     return bits if bits <= _WIDEST_SENSOR else 16
 
 
-def to_uint8(array: np.ndarray, name: str) -> np.ndarray:
+def scaled(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Samples of 16 bits as 0..255, by the bits that are used.
+
+    Args:
+        samples: whole numbers from 0 to 65535, of any shape.
+        notes: gains a sentence where fewer than 16 bits are used: a rather dark picture of 16 bits looks the same.
+
+    Example:
+        >>> notes = []
+        >>> scaled(np.array([0, 2048, 4095]), notes).tolist(), len(notes)
+        ([0, 128, 255], 1)
+    """
+    bits = used_bits(samples)
+    if bits < 16:
+        notes.append(
+            f"The picture has 16 bits a sample, of which {bits} are used: its light was scaled by these. If it is "
+            "meant to be that dark, save it with 8 bits."
+        )
+    return (samples >> (bits - 8)).astype(np.uint8)
+
+
+def to_uint8(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
     """An array's values as 0..255, by the rules that `load_picture` tells.
 
     Args:
         array: of any dtype and shape.
         name: how messages call it.
+        notes: see `scaled`.
 
     Raises:
         PictureError: for values that are no light, with what to do.
 
     Example:
-        >>> to_uint8(np.array([0, 2048, 4095], np.uint16), "a").tolist()
+        >>> to_uint8(np.array([0, 2048, 4095], np.uint16), "a", []).tolist()
         [0, 128, 255]
     """
     if array.dtype == np.uint8:
@@ -43,7 +65,7 @@ def to_uint8(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype == np.bool_:
         return array * np.uint8(255)
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        return (array >> (used_bits(array) - 8)).astype(np.uint8)
+        return scaled(array, notes)
     if array.dtype.kind not in "iuf":
         raise PictureError(f"{name} does not hold numbers of a picture. Convert it to uint8, 0 to 255.")
     low, high = array.min(), array.max()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -23,12 +23,14 @@ def is_rare(image: Image.Image) -> bool:
     return image.format == "TIFF" and max(bits) > 8 and tags.get(_SAMPLES_TAG, 1) > 1
 
 
-def read_rare(file: BinaryIO, name: str) -> np.ndarray:
-    """The largest page of a TIFF as an array that `load_picture` takes: (H, W) or (H, W, 3).
+def read_rare(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> np.ndarray:
+    """A page of a TIFF as an array that `load_picture` takes: (H, W) or (H, W, 3).
 
     Args:
         file: the open file.
         name: how messages call it.
+        page: which page, from 1; None: the largest.
+        notes: gains a sentence where the file has other pages.
 
     Raises:
         PictureError: with the reason, where it cannot be read.
@@ -39,18 +41,31 @@ def read_rare(file: BinaryIO, name: str) -> np.ndarray:
     file.seek(0)
     try:
         with tifffile.TiffFile(file) as tiff:
-            series = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
+            if page is not None:
+                check_page(page, len(tiff.pages), name)
+            series: Any = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
+            if page is not None:
+                series = tiff.pages[page - 1]
+            elif len(tiff.pages) > 1:
+                notes.append(_of_pages(len(tiff.pages), series.keyframe.index))
             if not 0 < int(np.prod(series.shape)) <= _MOST_SAMPLES:
                 raise ValueError(f"an array of shape {series.shape}")
             array = series.asarray()
         if not array.size:
             raise ValueError("no samples")
+    except PictureError:
+        raise
     except Exception as error:  # tifffile raises whatever its decoders met
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PictureError(
             f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Copy or "
             "download it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
+    return _picture_in(array, name)
+
+
+def _picture_in(array: np.ndarray, name: str) -> np.ndarray:
+    """A TIFF's array, of whatever axes, as (H, W) or (H, W, 3)."""
     array = np.squeeze(array)
     while array.ndim > 3:  # a stack in time or depth: the first
         array = array[0]
@@ -65,16 +80,41 @@ def read_rare(file: BinaryIO, name: str) -> np.ndarray:
     return array
 
 
-def largest_page(image: Image.Image) -> None:
-    """Turn to the page with the most pixels: the first of some files is a thumbnail.
+def turn_to_page(image: Image.Image, name: str, page: int | None, notes: list[str]) -> None:
+    """Turn to a page; where none is named, to the one with the most pixels: the first of some files is a thumbnail.
 
-    Animations and pages of one size stay at their first.
+    Animations, and pages of one size, stay at their first.
+
+    Args:
+        image: whose pages, or frames, they are.
+        name: how messages call it.
+        page: which page, from 1; None: the largest.
+        notes: gains a sentence where the largest was taken of several.
+
+    Raises:
+        PictureError: where there is no such page.
     """
+    if page is not None:
+        check_page(page, getattr(image, "n_frames", 1), name)
+        image.seek(page - 1)
+        return
     pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
     if pages == 1:
         return
     sizes = []
-    for page in range(min(pages, _MOST_PAGES)):
-        image.seek(page)
+    for index in range(min(pages, _MOST_PAGES)):
+        image.seek(index)
         sizes.append(image.size[0] * image.size[1])
     image.seek(sizes.index(max(sizes)))
+    notes.append(_of_pages(pages, sizes.index(max(sizes))))
+
+
+def check_page(page: int, pages: int, name: str) -> None:
+    """Raise a PictureError where there is no such page."""
+    if not 1 <= page <= pages:
+        raise PictureError(f"{name} has {pages} page{'s' * (pages != 1)}. Name one of them. Received: page={page}")
+
+
+def _of_pages(pages: int, index: int | tuple[int, ...]) -> str:
+    taken = f"page {index + 1}" if isinstance(index, int) else "one of them"
+    return f"The file has {pages} pages, and {taken}, the largest, was taken: page (--page) names another."

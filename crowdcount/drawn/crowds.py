@@ -805,8 +805,8 @@ _BUNDLED = {
 
 
 def draw_sample() -> Scene:
-    """Draw the street of 200 people that comes with crowdcount, 1024x768, as `crowdcount count --demo` counts it."""
-    return draw_crowd(200, seed=47, scene="street", density=0.45, noise=2.5)
+    """Draw the hall of 200 people that comes with crowdcount, 1024x768, as `crowdcount count --demo` counts it."""
+    return draw_crowd(200, seed=47, scene="hall", density=0.45, noise=2.5)
 
 
 def write_bundled(folder: str | os.PathLike) -> None:

@@ -103,7 +103,7 @@ class _Limb(NamedTuple):
     head: bool
 
 
-class _Parts(list):
+class Parts(list):
     """What a body is put together from, in an order: of two surfaces in one place the first is seen."""
 
     def ellipsoid(self, center, radii, material, *, turn=0.0, keep=None, head=False):
@@ -117,7 +117,7 @@ class _Parts(list):
         )
 
 
-class _Canvas:
+class Canvas:
     """Where ellipsoids and limbs are drawn, without perspective: `height` by `width` pixels.
 
     All parts of one kind are drawn at once, one after another in flat arrays: most of them cover so few
@@ -139,7 +139,7 @@ class _Canvas:
         u, v, _ = self.view @ np.asarray(point, np.float32)
         return float((u + self.x0) * self.scale), float((self.y0 - v) * self.scale)
 
-    def draw(self, parts: _Parts) -> tuple[np.ndarray, ...]:
+    def draw(self, parts: Parts) -> tuple[np.ndarray, ...]:
         """What is seen of the parts.
 
         Returns:
@@ -302,7 +302,7 @@ class _Windows:
         return values.take(self.column_of)
 
 
-def _add_head(parts: _Parts, rng: np.random.Generator, center: np.ndarray, turn: float) -> None:
+def _add_head(parts: Parts, rng: np.random.Generator, center: np.ndarray, turn: float) -> None:
     style = rng.choice(
         ["short", "crop", "long", "bob", "tail", "bun", "bald", "ring", "cap", "sunhat", "beanie", "scarf"],
         p=[0.33, 0.13, 0.15, 0.09, 0.09, 0.03, 0.02, 0.02, 0.07, 0.01, 0.04, 0.02],
@@ -400,7 +400,7 @@ def _draw_face(material, head, tone, body: _Body, place: np.ndarray) -> None:
         material[face[worn]] = DARK
 
 
-def _add_arm(parts: _Parts, rng, side, shoulder, width, sleeve, pose, swing, thick) -> np.ndarray:
+def _add_arm(parts: Parts, rng, side, shoulder, width, sleeve, pose, swing, thick) -> np.ndarray:
     """Add an arm and say where its hand is; `side` is -1 or 1, `swing` how far forward the elbow is."""
     shoulder = shoulder + np.array([side * width, 0, 0], np.float32)
     out = side * rng.uniform(0.02, 0.07)
@@ -445,7 +445,7 @@ class _Body:
         stripes: number of stripes per meter.
     """
 
-    parts: _Parts
+    parts: Parts
     material: np.ndarray
     head: np.ndarray
     center: np.ndarray
@@ -458,7 +458,7 @@ class _Body:
 
 
 def _add_legs(
-    parts: _Parts, rng: np.random.Generator, seated: bool, build: float, lift: float, stride: float, bottom: str
+    parts: Parts, rng: np.random.Generator, seated: bool, build: float, lift: float, stride: float, bottom: str
 ) -> None:
     """Legs, feet and what covers them."""
     for side in (-1, 1):
@@ -487,7 +487,7 @@ def _add_legs(
 @lru_cache(maxsize=2 * SHAPES)
 def _body(shape: int, seated: bool) -> _Body:
     rng = np.random.default_rng([shape, 1800])
-    parts = _Parts()
+    parts = Parts()
     woman = rng.random() < 0.45
     build = rng.uniform(0.9, 1.12)
     lift = -SEATED_DROP if seated else 0.0
@@ -582,7 +582,7 @@ def render_figure(
         )
         return Figure(material, normal, tone, kind, (twin.head_x - 0.5) / 2, (twin.head_y - 0.5) / 2, scale)
     body = _body(shape, seated)
-    canvas = _Canvas(np.deg2rad(22.5) * yaw_step, np.deg2rad(ELEVATION_STEP) * elevation_step, scale)
+    canvas = Canvas(np.deg2rad(22.5) * yaw_step, np.deg2rad(ELEVATION_STEP) * elevation_step, scale)
     at, depth, normal, part = canvas.draw(body.parts)
     rows, columns = np.divmod(at, canvas.width)
     # An empty rim, so that shrinking finds something to smooth the outline with.

@@ -195,7 +195,7 @@ def _score(
         density = predict_density(network, picture)
         if tta:
             mirrored = predict_density(network, picture[:, ::-1])
-            density = (density + _mirrored_back(mirrored, size[1])) / 2
+            density = (density + mirrored_back(mirrored, size[1])) / 2
         doubts = find_doubts(picture, density)  # of the whole picture, as they are when it is counted
         counted = sample.counted(size)
         density, heads = within(counted, density, sample.points)
@@ -276,7 +276,7 @@ def _by_label(samples: Sequence[Sample], rows: Sequence[dict]) -> dict[str, dict
     }
 
 
-def _mirrored_back(density: np.ndarray, width: int) -> np.ndarray:
+def mirrored_back(density: np.ndarray, width: int) -> np.ndarray:
     """The map of a mirror image as a map of the picture itself, its sum kept.
 
     Where the width is no multiple of the stride, the cells of the mirror image lie across those of the picture: what

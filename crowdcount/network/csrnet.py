@@ -6,9 +6,8 @@ import os
 import weakref
 from pathlib import Path
 
-import keras
-
 from crowdcount.errors import NetworkError, TrainingError, WeightsError
+from crowdcount.network.backend import claim, keras
 from crowdcount.network.designs import BACK_END_FILTERS, DESIGNS, FRONT_END, filters_of, is_width
 from crowdcount.network.layers import Convolution
 from crowdcount.network.precision import choose_precision
@@ -76,6 +75,7 @@ def CSRNet(
         raise NetworkError(f"`design` must be one of {', '.join(DESIGNS)}. Received: design={design!r}")
     if not is_width(width):
         raise NetworkError(f"`width` multiplies the filters and must lie between 1/64 and 4. Received: width={width!r}")
+    claim()
     dtype = choose_precision() if precision is None else precision
 
     inputs = keras.Input((None, None, 3), name="picture")

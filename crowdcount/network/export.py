@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from crowdcount.errors import CrowdCountError, DataError
+from crowdcount.errors import CrowdCountError, DataError, needing
 from crowdcount.files import atomic_path, target_of
+from crowdcount.network.backend import keras
 from crowdcount.network.loading import Model, load_network
 
 if TYPE_CHECKING:
@@ -122,12 +122,8 @@ def check_export(path: str | os.PathLike, format: str, precision: str = "float32
 
 
 def _import_tf2onnx():
-    try:
+    with needing("ONNX needs tf2onnx", '".[export]"'):
         import tf2onnx
-    except ImportError as error:
-        raise CrowdCountError(
-            f'ONNX needs tf2onnx, which cannot be imported ({error}). Install it: pip install ".[export]"'
-        ) from error
     return tf2onnx
 
 
@@ -251,11 +247,11 @@ def _onnx(model: keras.Model, precision: str) -> bytes:
         for side, name in zip(value.type.tensor_type.shape.dim, sides):
             side.dim_param = name  # in place of unk__1208
     if precision != "float32":
-        _shrink(converted.graph, precision)
+        shrink(converted.graph, precision)
     return converted.SerializeToString()
 
 
-def _shrink(graph: onnx.GraphProto, precision: str) -> None:
+def shrink(graph: onnx.GraphProto, precision: str) -> None:
     """Store the convolutions' kernels in fewer bits, in place, and let the graph bring them back to float32."""
     from onnx import TensorProto, helper, numpy_helper
 

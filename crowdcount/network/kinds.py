@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from crowdcount.errors import WeightsError
 from crowdcount.network.torch_weights import SUFFIXES as TORCH_SUFFIXES
 
 # CSRNet has 65 MB in float32; a network four times as wide, with the optimizer's state, some 3 GB.
 MOST_UNPACKED = 4 << 30
+# What a model that Keras saved may be built of, and what is in these modules. Keras imports the modules that the file
+# names, and calls what they hold: others would run code.
+_PARTS = ("layers", "models", "ops", "initializers", "regularizers", "constraints", "activations", "dtype_policies")
+_MODULES = tuple(f"keras.{inner}{part}." for inner in ("", "src.") for part in _PARTS) + ("crowdcount.",)
 
 
 def kind_of(path: Path) -> str:
@@ -17,7 +25,7 @@ def kind_of(path: Path) -> str:
 
     Raises:
         WeightsError: for any other kind, named for what it is, with what to do; for an archive that would unpack to
-            more than 4 GiB, and for an HDF5 file that points into other files.
+            more than 4 GiB, for an HDF5 file that points into other files, and for a model that names code to be run.
     """
     with open(path, "rb") as file:
         start = file.read(16)
@@ -40,20 +48,67 @@ def _kind_of_archive(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise WeightsError(f"{path} is cut off: its archive cannot be read ({error}). Get it again.") from None
     unpacked = sum(member.file_size for member in members)
     if unpacked > MOST_UNPACKED:
         raise WeightsError(f"{path} would unpack to {unpacked / 2**30:.1f} GiB, which no CSRNet has. It is not opened.")
     names = [member.filename for member in members]
     if "config.json" in names or path.suffix == ".keras":
+        _check_keras(path)
         return "keras"
     if any(name.endswith(("data.pkl", ".npy")) for name in names):
         return "torch"
     raise WeightsError(f"{path} is an archive without a network in it. Received: {', '.join(names[:3]) or 'nothing'}")
 
 
+def _check_keras(path: Path) -> None:
+    """Refuse a model that names code of other modules, or whose arrays lie in other files."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+            weights = io.BytesIO(archive.read("model.weights.h5"))
+        found = list(_code_in(config))
+    except (KeyError, ValueError, RecursionError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise WeightsError(f"{path} is cut off or no model that Keras has saved ({error}). Get it again.") from None
+    if found:
+        raise WeightsError(
+            f"{path} holds a layer of {found[0]}: opening it would run code that the file names. If you trust it, open "
+            "it yourself, with keras.models.load_model, and give the model instead of its name."
+        )
+    _check_hdf5(weights, path)
+
+
+def _code_in(config: object) -> Iterator[str]:
+    """What in a model's configuration is no layer or part of Keras's or ours."""
+    if isinstance(config, list):
+        for item in config:
+            yield from _code_in(item)
+    elif isinstance(config, dict):
+        module, name = config.get("module"), config.get("class_name")
+        if name == "Lambda" or isinstance(module, str) and not _is_part(module):
+            yield f"{module}.{name}"
+        for key, value in config.items():
+            if key != "compile_config":  # which is left alone: `compile=False`
+                yield from _code_in(value)
+
+
+def _is_part(module: str) -> bool:
+    return module == "keras" or f"{module}.".startswith(_MODULES)
+
+
 def _kind_of_hdf5(path: Path) -> str:
+    old = _check_hdf5(path, path)
+    if old:
+        raise WeightsError(
+            f"{path} was saved by Keras 2, whose files this version does not open. Save it with Keras 3 as "
+            "model.save('name.keras')."
+        )
+    return "weights"
+
+
+def _check_hdf5(file: Path | BinaryIO, path: Path) -> bool:
+    """Refuse arrays in other files; whether Keras 2 has written it. Of what is cut off its reader says so."""
     import h5py
 
     def check(group: h5py.Group) -> None:
@@ -70,14 +125,8 @@ def _kind_of_hdf5(path: Path) -> str:
                 raise WeightsError(f"{path} keeps arrays in other files. It is not opened.")
 
     try:
-        with h5py.File(path, "r") as file:
-            check(file)
-            old = "model_config" in file.attrs or "layer_names" in file.attrs
+        with h5py.File(file, "r") as content:
+            check(content)
+            return "model_config" in content.attrs or "layer_names" in content.attrs
     except (OSError, RuntimeError, KeyError):
-        return "weights"  # cut off: its reader says so
-    if old:
-        raise WeightsError(
-            f"{path} was saved by Keras 2, whose files this version does not open. Save it with Keras 3 as "
-            "model.save('name.keras')."
-        )
-    return "weights"
+        return False

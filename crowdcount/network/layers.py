@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import keras
+from crowdcount.network.backend import keras
 
 # With fewer the transforms cost more than the multiplications that they save.
 _MANY_CHANNELS = 128

@@ -25,11 +25,13 @@ def load_network(model: Model) -> tuple[keras.Model, str]:
 
     Raises:
         WeightsError: if there is no such network, its file is damaged, or `model` is none of the three.
+        CrowdCountError: in a process that was forked after a network was loaded.
     """
+    from crowdcount.network.backend import claim, keras
+
+    claim()
     if isinstance(model, (str, os.PathLike)):
         return shared_model(model), os.fspath(model)
-    import keras
-
     if not isinstance(model, keras.Model):
         raise WeightsError(
             "A model is a name, the path of a weight file or a keras.Model. Received: "
@@ -95,7 +97,7 @@ def _load(path: Path, precision: str | None) -> keras.Model:
 
 
 def _keras_model(path: Path) -> keras.Model:
-    import keras
+    from crowdcount.network.backend import keras
 
     try:
         model = keras.models.load_model(path, compile=False)

@@ -55,8 +55,12 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
         float32 density map (ceil(H / 8), ceil(W / 8)), people a cell.
 
     Raises:
-        CrowdCountError: if the network gives numbers that are not finite, negative, or more than one head on 4 pixels.
+        CrowdCountError: if the network gives numbers that are not finite, negative, or more than one head on 4 pixels;
+            in a process that was forked after a network was loaded.
     """
+    from crowdcount.network.backend import claim
+
+    claim()
     height, width = picture.shape[:2]
     forward = compiled(model)
     if height * width <= WHOLE_PIXELS:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crowdcount.errors import WeightsError
+from crowdcount.errors import WeightsError, needing
 from crowdcount.network.designs import BACK_END_FILTERS, FRONT_END
 
 if TYPE_CHECKING:
@@ -35,21 +35,19 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
         path: a file of `torch.save` (needs PyTorch; nothing in it is run, `weights_only=True`), or an `.npz` of arrays.
 
     Raises:
-        WeightsError: where PyTorch is missing, or the file is damaged or holds something else.
+        MissingPackageError: where PyTorch is missing.
+        WeightsError: where the file is damaged or holds something else.
     """
     if path.suffix.lower() == ".npz":
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            with zipfile.ZipFile(path) as archive:  # np.load would also take a single array, or pickles
+                names = [name for name in archive.namelist() if name.endswith(".npy")]
+                return {name.removesuffix(".npy"): _array_in(archive, name) for name in names}
+        except Exception as error:  # zipfile, zlib and NumPy raise whatever they met
             raise WeightsError(f"{path} is cut off or holds no arrays: {error}") from None
-    try:
+    arrays = "numpy.savez(file, **{name: value.numpy() for name, value in state_dict.items()})"
+    with needing(f"{path} holds weights of PyTorch, which is needed to read it, or to save them as {arrays}", "torch"):
         import torch
-    except ImportError:
-        raise WeightsError(
-            f"{path} holds weights of PyTorch, which is needed to read it: pip install torch. Or save them there as "
-            "arrays: numpy.savez(file, **{name: value.numpy() for name, value in state_dict.items()})."
-        ) from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises whatever its readers met
@@ -61,6 +59,11 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds no state_dict. Received: {type(content).__name__}. Save model.state_dict().")
     return {name: value.float().numpy() for name, value in content.items() if isinstance(value, torch.Tensor)}
+
+
+def _array_in(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with archive.open(name) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def stored_width(state: Mapping[str, np.ndarray], path: Path) -> float:

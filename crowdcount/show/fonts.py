@@ -28,12 +28,12 @@ def font(size: int, text: str) -> ImageFont.FreeTypeFont:
         ('DejaVu Sans', 'Book')
     """
     letters = frozenset(map(ord, "".join(text.split())))
-    file = _dejavu() if letters <= _letters(_dejavu()) else _best_for(letters | set(map(ord, "0123456789")))
+    file = dejavu() if letters <= letters_in(dejavu()) else best_for(letters | set(map(ord, "0123456789")))
     return _load(file, size)
 
 
 @functools.cache
-def _dejavu() -> str:
+def dejavu() -> str:
     import matplotlib
 
     return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
@@ -47,7 +47,7 @@ def _load(file: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 @functools.lru_cache(maxsize=64)
-def _best_for(letters: frozenset[int]) -> str:
+def best_for(letters: frozenset[int]) -> str:
     """File of the font that lacks the fewest of these letters: DejaVu, or else upright and of common weight."""
     from matplotlib import font_manager
 
@@ -61,10 +61,10 @@ def _best_for(letters: frozenset[int]) -> str:
 
     # The "last resort" of macOS and Matplotlib has a box with the script's name for every letter.
     entries = [entry for entry in known.ttflist if "lastresort" not in entry.name.replace(" ", "").lower()]
-    best = _dejavu()
-    fewest = len(letters - _letters(best))
+    best = dejavu()
+    fewest = len(letters - letters_in(best))
     for entry in sorted(entries, key=order):
-        lacking = len(letters - _letters(entry.fname))
+        lacking = len(letters - letters_in(entry.fname))
         if lacking < fewest:
             best, fewest = entry.fname, lacking
         if not fewest:
@@ -73,7 +73,7 @@ def _best_for(letters: frozenset[int]) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _letters(file: str) -> frozenset[int]:
+def letters_in(file: str) -> frozenset[int]:
     from matplotlib.ft2font import FT2Font
 
     try:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HEAT = "plasma"
 # The color follows the square root of the density: the far end of a square is a hundred times as dense as the
 # near one, and on an even scale everybody in front would look like nobody.
-_EXPONENT = 0.5
+EXPONENT = 0.5
 # The hottest color stands for at least this many people a cell: the faint noise of an empty scene must stay
 # faint.
 _LEAST_TOP = 0.05
@@ -57,7 +57,7 @@ def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | Non
     shown_width, shown_height = max(1, round(width * scale)), max(1, round(height * scale))
     people = Image.fromarray(density.astype(np.float32))
     shown = picture.copy() if scale == 1.0 else np.array(Image.fromarray(picture).resize((shown_width, shown_height)))
-    top = _top(density)
+    top = top_density(density)
     # The cells cover whole multiples of 8 pixels, a little more than the picture: `box` cuts the rest off.
     cells_wide, cells_a_row = width / STRIDE, height / STRIDE / shown_height
     for start in range(0, shown_height, _ROWS):
@@ -86,7 +86,7 @@ def heat_layer(density: np.ndarray) -> np.ndarray:
         >>> heat_layer(np.array([[0.0, 1.0]], np.float32))[..., 3].tolist()
         [[0, 210]]
     """
-    heat, opacity = _heat(density, _top(density))
+    heat, opacity = _heat(density, top_density(density))
     return np.concatenate([heat, np.rint(255 * opacity).astype(np.uint8)], axis=-1)
 
 
@@ -95,7 +95,7 @@ def _heat(density: np.ndarray, top: float) -> tuple[np.ndarray, np.ndarray]:
     from matplotlib import colormaps
 
     people = np.maximum(density, 0)[..., np.newaxis]
-    color = colormaps[HEAT](np.minimum(people[..., 0] / top, 1) ** _EXPONENT, bytes=True)[..., :3]
+    color = colormaps[HEAT](np.minimum(people[..., 0] / top, 1) ** EXPONENT, bytes=True)[..., :3]
     return color, _OPACITY * people / (people + _HALF_OPAQUE)
 
 
@@ -160,7 +160,7 @@ def plot_count(picture: np.ndarray, density: np.ndarray, *, title: str, axes: Ax
     axes.imshow(overlay(picture, density))
     axes.set_title(title, fontsize="medium", wrap=True)
     axes.set_axis_off()
-    scale = ScalarMappable(PowerNorm(_EXPONENT, 0, _top(density)), HEAT)
+    scale = ScalarMappable(PowerNorm(EXPONENT, 0, top_density(density)), HEAT)
     axes.figure.colorbar(scale, ax=axes, shrink=0.8, label=f"people per cell of {STRIDE} x {STRIDE} pixels")
     return axes
 
@@ -218,7 +218,7 @@ def plot_learning(rows: Sequence[Mapping], *, title: str = "", kept: int | None 
     return figure
 
 
-def _top(density: np.ndarray) -> float:
+def top_density(density: np.ndarray) -> float:
     """People a cell that the hottest color stands for: the densest hundredth of those where people are."""
     peopled = density[density > _LEAST_TOP / 10]
     return max(_LEAST_TOP, float(np.percentile(peopled, 99))) if peopled.size else _LEAST_TOP

@@ -128,11 +128,11 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
     if not weight.sum() > 0:
         weight = np.ones_like(weight)
     picture = np.concatenate(pictures)
-    weight = _limited(weight, picture, max(_LARGEST_SHARE, 3 / len(samples)))
+    weight = limited(weight, picture, max(_LARGEST_SHARE, 3 / len(samples)))
     return HardPlaces(picture, np.concatenate(centers), weight)
 
 
-def _limited(weight: np.ndarray, picture: np.ndarray, most: float) -> np.ndarray:
+def limited(weight: np.ndarray, picture: np.ndarray, most: float) -> np.ndarray:
     """The weights with sum 1, and no picture's above `most` where enough pictures have some."""
     weight = weight / weight.sum()
     # What is taken from one raises the shares of all. Where too few err to stay below it, those few get equal shares.

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample, parse_spec
 from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
+from crowdcount.files import held
 from crowdcount.measuring.metrics import log_ratio
 from crowdcount.network.cards import model_card
 from crowdcount.network.csrnet import CSRNet
@@ -104,6 +106,7 @@ def train(
 
     Raises:
         TrainingError: where the run cannot start, be resumed, or its loss is no number any more.
+        CrowdCountError: where another run is writing to `out`.
         DataError: where `samples` are empty.
         WeightsError: where the first weights are missing or do not fit.
 
@@ -125,20 +128,24 @@ def train(
         "seed": seed,
     }
     if resume:
-        state = read_state(out)
-        plan = resumed_plan(state, **asked)
-        check_pictures(state, samples, validation)
-        state["epochs"] = plan.epochs
-    else:
-        if (out / NAME).exists():
-            raise TrainingError(
-                f"{out} holds a run already. Go on with it (resume=True, --resume) or choose another folder."
-            )
-        plan = _begin(asked, dataset, imagenet_file)
-        source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
-        source["thing"] = thing
-        state = new_state(plan, samples, validation, **source)
-    return _Run(out, plan, state, samples, validation, imagenet_file, devices)()
+        read_state(out)  # a folder without a run is left as it is
+    # Of several processes that train together the first one holds the folder.
+    with held(out / NAME) if devices.chief else nullcontext():
+        if resume:
+            state = read_state(out)
+            plan = resumed_plan(state, **asked)
+            check_pictures(state, samples, validation)
+            state["epochs"] = plan.epochs
+        else:
+            if (out / NAME).exists():
+                raise TrainingError(
+                    f"{out} holds a run already. Go on with it (resume=True, --resume) or choose another folder."
+                )
+            plan = _begin(asked, dataset, imagenet_file)
+            source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
+            source["thing"] = thing
+            state = new_state(plan, samples, validation, **source)
+        return _Run(out, plan, state, samples, validation, imagenet_file, devices)()
 
 
 def _begin(asked: dict, dataset: str | None, imagenet_file: str | os.PathLike | None) -> Plan:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crowdcount.errors import VideoError
 from crowdcount.video.decoding import (
     Broken,
-    Report,
+    Notify,
     VideoMoment,
     decoded,
     pixel_shape,
@@ -39,9 +39,9 @@ class Camera:
         again: Callable[[], InputContainer],
         timeout: float,
         patience: float,
-        report: Report,
+        notify: Notify,
     ):
-        self._name, self._timeout, self._patience, self._report = name, timeout, patience, report
+        self._name, self._timeout, self._patience, self._notify = name, timeout, patience, notify
         self._opened: InputContainer | None = opened
         self._again = again
         self._news = threading.Condition()
@@ -67,14 +67,14 @@ class Camera:
                     dropped = self._dropped
                     messages, self._messages = self._messages, []
                 for message in messages:
-                    self._report(message)
+                    self._notify(message)
                 now = time.monotonic()
                 if first is not None and seconds is not None and (newest or (now,))[0] - first >= seconds:
                     return
                 if newest is not None:
                     arrived, moment = newest
                     if away:
-                        self._report(f"{self._name}: back after {arrived - last:.0f} s.")
+                        self._notify(f"{self._name}: back after {arrived - last:.0f} s.")
                         away = False
                     last = arrived
                     first = arrived if first is None else first
@@ -87,7 +87,7 @@ class Camera:
                 elif now - last > self._patience:
                     raise VideoError(f"{self._name} dropped and did not come back within {self._patience:g} s.")
                 elif dropped is not None and not away:
-                    self._report(f"{self._name}: dropped ({dropped}). Connecting again.")
+                    self._notify(f"{self._name}: dropped ({dropped}). Connecting again.")
                     away = True
         finally:
             self._stop.set()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crowdcount.counting.time_chart import draw_counts
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
 
@@ -77,17 +78,12 @@ class CountSeries:
             _open_gaps(times, values) for values in (self.counts, self.low, self.high, *self.zones.values())
         )
         times = _open_gaps(times, times) / unit
-        marker = "." if len(self) <= 60 else None
-        if np.isfinite(low).any():
-            axes.fill_between(times, low, high, color="0.85", label="range")
-        axes.plot(times, counts, color="black", marker=marker, label="whole picture")
+        draw_counts(axes, times, counts, low, high, label="whole picture")
         for name, values in zip(self.zones, by_zone, strict=True):
-            axes.plot(times, values, marker=marker, label=_plain(name))
-        axes.set_ylim(bottom=0)
+            axes.plot(times, values, marker="." if len(self) <= 60 else None, label=_plain(name))
         start = f" since {self.start:%Y-%m-%d %H:%M:%S %z}" if self.start else ""
         axes.set_xlabel(f"{unit_name}{start}")
         axes.set_ylabel("people")
-        axes.grid(alpha=0.3)
         if title is not None:
             axes.set_title(_plain(title), fontsize="medium", wrap=True)
         if len(axes.get_legend_handles_labels()[1]) > 1:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crowdcount.area.ground import people_per_square_meter, read_ground
 from crowdcount.area.zone_files import read_zones
 from crowdcount.area.zones import count_zones
 from crowdcount.counting.pictures import count
@@ -23,12 +24,13 @@ from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import check_scale
 from crowdcount.errors import DataError, VideoError
 from crowdcount.network.loading import Model, load_network
-from crowdcount.video.decoding import Report, VideoMoment
+from crowdcount.video.decoding import Notify, VideoMoment
 from crowdcount.video.files import AnnotatedVideo
 from crowdcount.video.frames import VideoSource, read_frames, require_av, source_name, video_path
 from crowdcount.video.results import FrameCount
 
 if TYPE_CHECKING:
+    from crowdcount.area.ground import Ground
     from crowdcount.area.zone_files import ZoneSource
     from crowdcount.area.zones import Zone
 
@@ -46,6 +48,7 @@ def count_video(
     *,
     every: float = 1.0,
     zones: ZoneSource | None = None,
+    ground: ZoneSource | Ground | None = None,
     model: Model = "general",
     seconds: float | None = None,
     smooth: float = SMOOTH,
@@ -54,7 +57,7 @@ def count_video(
     annotated: str | os.PathLike | None = None,
     timeout: float = 10.0,
     patience: float = 600.0,
-    report: Report | None = None,
+    notify: Notify | None = None,
 ) -> Generator[FrameCount, None, None]:
     """Count the people in a video or before a camera, again and again.
 
@@ -71,6 +74,8 @@ def count_video(
             a webcam, 0 for the first.
         every: seconds from one count to the next.
         zones: zones to count in, see `zones.read_zones`, in pixels of the upright frame or in fractions.
+        ground: where the frame's points lie in meters, see `ground.read_ground`: gives people per square meter in the
+            zones or, without zones, between its points.
         model: as for `counting.count`.
         seconds: stop after so many seconds of the video or the camera.
         smooth: time constant of the smoothing in seconds; 0 for none.
@@ -83,16 +88,17 @@ def count_video(
             bytes of memory for each frame, `.mkv` 3: choose that for days.
         timeout: seconds within which an address has to answer, and after which silence means that it dropped.
         patience: seconds for which a camera that dropped is tried again, at growing pauses.
-        report: called with a sentence for each thing that was left out, dropped or found again;
+        notify: called with a sentence for each thing that was left out, dropped or found again;
             `warnings.warn` where None.
 
     Returns:
         An iterator of `FrameCount`.
 
     Raises:
-        VideoError: if PyAV is missing, the source cannot be read or has no frames, a camera stays away, or,
+        MissingPackageError: if PyAV is missing.
+        VideoError: if the source cannot be read or has no frames, a camera stays away, or,
             after the last frame, if the annotated video could not be written.
-        DataError: if the zones cannot be used or lie outside the frame, a number is out of range, or the
+        DataError: if zones or ground cannot be used or lie outside the frame, a number is out of range, or the
             annotated video would replace the source.
         WeightsError: if there is no such network, or its file is damaged.
 
@@ -118,11 +124,15 @@ def count_video(
     film_path = None if annotated is None else os.path.realpath(annotated)
     if path is not None and os.path.isfile(path) and film_path == os.path.realpath(path):
         raise DataError(f"The annotated video would replace the source, {path}. Choose another file.")
+    plane = None if ground is None else read_ground(ground)
     named = read_zones(zones) if zones is not None else []
-    film = None if annotated is None else AnnotatedVideo(annotated, named, report or _warn)
+    if plane is not None and not named:
+        named = [plane.measured()]
+    film = None if annotated is None else AnnotatedVideo(annotated, named, notify or _warn)
     load_network(model)  # before a camera is kept waiting
-    moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, report=report or _warn)
-    return _counted(moments, film, every, named, model, coverage, scale, _Smoother(smooth))
+    moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, notify=notify or _warn)
+    counted = _counted(moments, film, every, named, model, coverage, scale, _Smoother(smooth))
+    return counted if plane is None else _per_square_meter(counted, named, plane)
 
 
 def _counted(
@@ -154,6 +164,16 @@ def _counted(
                 yield frame
     if film is not None and film.failure:
         raise VideoError(film.failure)
+
+
+def _per_square_meter(
+    frames: Generator[FrameCount, None, None], zones: list[Zone], ground: Ground
+) -> Generator[FrameCount, None, None]:
+    """The same frames, each with the people per square meter in its zones."""
+    with closing(frames):
+        for frame in frames:
+            frame.per_m2 = people_per_square_meter(frame.zones, zones, ground, (frame.height, frame.width))
+            yield frame
 
 
 def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], smoother: _Smoother) -> FrameCount:

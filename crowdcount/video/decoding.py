@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crowdcount.errors import VideoError
+from crowdcount.errors import VideoError, needing
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-Report = Callable[[str], None]
+Notify = Callable[[str], None]
 
 # A message about broken frames at most so often, in seconds of the video.
 _QUIET = 60.0
@@ -65,12 +65,8 @@ def _upright(picture: np.ndarray, frame: VideoFrame) -> np.ndarray:
 
 
 def import_av():
-    try:
+    with needing("Videos and cameras need PyAV", '".[video]"'):
         import av
-    except ImportError as error:
-        raise VideoError(
-            'Videos and cameras need PyAV, which is not installed. Install it: pip install ".[video]"'
-        ) from error
     return av
 
 
@@ -93,8 +89,8 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
 class Broken:
     """Counts the frames that cannot be decoded, and tells of them now and then."""
 
-    def __init__(self, name: str, report: Report):
-        self._name, self._report = name, report
+    def __init__(self, name: str, notify: Notify):
+        self._name, self._notify = name, notify
         self._count = 0
         self._next = 0.0
 
@@ -104,7 +100,7 @@ class Broken:
     def tell(self, moment: float, *, last: bool = False) -> None:
         if self._count and (last or moment >= self._next):
             frames = "1 broken frame" if self._count == 1 else f"{self._count} broken frames"
-            self._report(f"{self._name}: {frames} skipped before {moment:.1f} s.")
+            self._notify(f"{self._name}: {frames} skipped before {moment:.1f} s.")
             self._count, self._next = 0, moment + _QUIET
 
 

@@ -15,11 +15,12 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from crowdcount.area.drawing import draw_zones
+from crowdcount.counting.words import PEOPLE, amount, span, whole
 from crowdcount.errors import DataError, VideoError
-from crowdcount.files import append_whole, atomic_path, is_stream
+from crowdcount.files import append_whole, atomic_path, held, is_stream
 from crowdcount.grid import map_shape
 from crowdcount.show.plots import add_caption, overlay
-from crowdcount.video.decoding import Report
+from crowdcount.video.decoding import Notify
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from crowdcount.video.results import FrameCount
 
 COLUMNS = ("time", "count", "low", "high")
-"""The first columns of a table; a column for each zone, called by its name, follows."""
+"""The first columns of a table; a camera's `clock` and a column for each zone, called by its name, follow."""
+
+_CLOCK, _PER_M2 = "clock", "per m2 "
 
 _SUFFIXES = (".mp4", ".mov", ".mkv")
 # The first that PyAV was built with: H.264 plays everywhere, MPEG-4 is always there.
@@ -45,23 +48,29 @@ class CountTable:
 
     A row is written at once and whole, to the file itself: someone may follow a camera's table, and what was
     counted before a crash is kept. A file of that name is replaced when the first row comes, and only if that
-    row can be written. Where a later one cannot, as on a full disk, the rows before it stay.
+    row can be written. Where a later one cannot, as on a full disk, the rows before it stay. Until `close` no other
+    run can write it.
 
     Args:
         path: the file to write.
-        zones: names of the zones, each a column after `time`, `count`, `low` and `high`.
+        zones: names of the zones, each a column after `time`, `count`, `low` and `high`, and a camera's `clock`.
+        per_m2: whether they get others for the people per square meter, `per m2 NAME`.
 
     Raises:
-        DataError: if a zone has the name of one of these four.
+        DataError: if a zone has the name of one of these columns.
+        CrowdCountError: if another run is writing the file.
     """
 
-    def __init__(self, path: str | os.PathLike, zones: Iterable[str] = ()):
+    def __init__(self, path: str | os.PathLike, zones: Iterable[str] = (), *, per_m2: bool = False):
         self._path = Path(path)
         self._zones = list(zones)
+        self._dense = [(name, f"{_PER_M2}{name}") for name in self._zones] if per_m2 else []
         self._file: io.FileIO | None = None
         for name in self._zones:
-            if name in COLUMNS:
+            if name in (*COLUMNS, _CLOCK, *(column for _, column in self._dense)):
                 raise DataError(f"The table has a column {name!r} of its own. Give the zone another name.")
+        self._held = ExitStack()
+        self._held.enter_context(held(path))
 
     def add(self, frame: FrameCount) -> None:
         """Write a row.
@@ -69,12 +78,17 @@ class CountTable:
         Raises:
             OSError: if it cannot be written.
         """
-        numbers = [frame.count, frame.low, frame.high, *(frame.zones[name] for name in self._zones)]
-        # Digits enough for zones to add up to the count.
-        cells = ["" if number is None else round(number, 6) for number in numbers]
-        data = _line([round(frame.time, 3), *cells])
+        ends = [_cell(end, 3) for end in (frame.low, frame.high)]
+        # Of the others digits enough for zones to add up to the count.
+        people = [frame.count, *(frame.zones[name] for name in self._zones)]
+        people += [frame.per_m2[name] for name, _ in self._dense]
+        count, *zones = (_cell(number, 6) for number in people)
+        clock = [] if frame.clock is None else [frame.clock.isoformat(timespec="milliseconds")]
+        data = _line([_cell(frame.time, 3), count, *ends, *clock, *zones])
         if self._file is None:
-            data = _line([*COLUMNS, *self._zones]) + data
+            # A camera has a clock at every frame, a recording at none.
+            columns = [*COLUMNS, *[_CLOCK][: len(clock)], *self._zones, *(column for _, column in self._dense)]
+            data = _line(columns) + data
             if not is_stream(self._path):
                 with atomic_path(self._path) as temporary:
                     temporary.write_bytes(data)
@@ -86,6 +100,7 @@ class CountTable:
         """End the table; nothing is left to be written."""
         if self._file is not None:
             self._file.close()
+        self._held.close()
 
     def __enter__(self) -> CountTable:
         return self
@@ -104,14 +119,14 @@ class AnnotatedVideo:
     Args:
         path: the file to write, `.mp4`, `.mov` or `.mkv`.
         zones: zones to draw with their counts; frames are darkened outside them.
-        report: called with a sentence when the file is given up.
+        notify: called with a sentence when the file is given up.
 
     Raises:
         VideoError: if the suffix is of another format.
     """
 
-    def __init__(self, path: str | os.PathLike, zones: list[Zone], report: Report):
-        self._path, self._zones, self._report = Path(path), zones, report
+    def __init__(self, path: str | os.PathLike, zones: list[Zone], notify: Notify):
+        self._path, self._zones, self._notify = Path(path), zones, notify
         if self._path.suffix.lower() not in _SUFFIXES:
             raise VideoError(f"{path} is no name for a video. Let it end in {' or '.join(_SUFFIXES)}.")
         self.failure: str | None = None
@@ -142,7 +157,7 @@ class AnnotatedVideo:
 
         if self.failure:
             return
-        drawn = self._drawn(time, picture, frame)
+        drawn = self.drawn(time, picture, frame)
         try:
             self._encode(time, drawn)
         except (OSError, ValueError, av.FFmpegError) as error:
@@ -161,7 +176,7 @@ class AnnotatedVideo:
         except (OSError, ValueError, av.FFmpegError) as error:
             self._give_up(error)
 
-    def _drawn(self, time: float, picture: np.ndarray, frame: FrameCount) -> Image.Image:
+    def drawn(self, time: float, picture: np.ndarray, frame: FrameCount) -> Image.Image:
         size = picture.shape[:2]
         if frame is not self._shown or size != self._size:
             self._shown, self._size = frame, size
@@ -173,8 +188,8 @@ class AnnotatedVideo:
             self._strip = _strip(text, shown.width)
         if self._room is None:
             # All frames have one size: the room is for the longest text, whatever is counted later.
-            span = "" if frame.low is None else " (888888 to 888888)"
-            self._room = _strip(f"88:88:88: about 888888 people{span}", shown.width).height
+            span = "" if frame.low is None else " (888,888 to 888,888)"
+            self._room = _strip(f"88:88:88: about 888,888 people{span}", shown.width).height
         # The encoder takes even sides only.
         canvas = Image.new("RGB", (_even(shown.width), _even(shown.height + self._room)))
         canvas.paste(shown)
@@ -218,11 +233,16 @@ class AnnotatedVideo:
     def _give_up(self, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or error
         self.failure = f"cannot write {self._path}: {reason}. What was counted is kept."
-        self._report(f"cannot write {self._path}: {reason}. Counting goes on without it.")
+        self._notify(f"cannot write {self._path}: {reason}. Counting goes on without it.")
         if self._container is not None:
             with suppress(Exception):  # it cannot be finished either; it is removed
                 self._container.close()
         self._stack.__exit__(type(error), error, error.__traceback__)
+
+
+def _cell(number: float | None, digits: int) -> str:
+    """A number without an exponent, which people take for a large one."""
+    return "" if number is None else np.format_float_positional(number, precision=digits, trim="-")
 
 
 def _line(cells: list) -> bytes:
@@ -245,6 +265,5 @@ def _clock(time: float) -> str:
 
 
 def _people(frame: FrameCount) -> str:
-    people = round(frame.count)
-    text = f"about {people} {'person' if people == 1 else 'people'}"
-    return text if frame.low is None or frame.high is None else f"{text} ({round(frame.low)} to {round(frame.high)})"
+    text = f"about {amount(whole(frame.count, frame.low, frame.high), PEOPLE)}"
+    return text if frame.low is None or frame.high is None else f"{text} ({span(frame.low, frame.high)})"

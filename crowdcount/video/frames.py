@@ -20,8 +20,8 @@ from crowdcount.errors import VideoError
 from crowdcount.video.camera import Camera
 from crowdcount.video.decoding import (
     Broken,
+    Notify,
     RecordingClock,
-    Report,
     VideoMoment,
     decoded,
     import_av,
@@ -56,7 +56,7 @@ def read_frames(
     seconds: float | None = None,
     timeout: float = 10.0,
     patience: float = 600.0,
-    report: Report,
+    notify: Notify,
 ) -> Generator[VideoMoment, None, None]:
     """Read the frames of a video or a camera in order; damaged frames are left out and reported.
 
@@ -66,13 +66,14 @@ def read_frames(
         seconds: stop after so many seconds of the video or the camera.
         timeout: seconds within which an address has to answer, and after which silence means that it dropped.
         patience: seconds for which a camera that dropped is tried again, at growing pauses.
-        report: called with a sentence for each thing that was left out, dropped or found again.
+        notify: called with a sentence for each thing that was left out, dropped or found again.
 
     Yields:
         Each frame of a recording; of a camera the newest frame whenever the next is asked for.
 
     Raises:
-        VideoError: if PyAV is missing, the source cannot be read or has no frames, or a camera stays away.
+        MissingPackageError: if PyAV is missing.
+        VideoError: if the source cannot be read or has no frames, or a camera stays away.
     """
     import_av()
     name, path = source_name(source), video_path(source)
@@ -83,10 +84,10 @@ def read_frames(
     else:
         address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         opened = _opened_in_time(lambda: _open_address(address, timeout), name, timeout)
-        live = not _is_recording(opened, address)
+        live = not is_recording(opened, address)
     if not live:
         with opened:
-            for moment in _recording(opened, name, report):
+            for moment in _recording(opened, name, notify):
                 if seconds is not None and moment.time >= seconds:
                     return
                 yield moment
@@ -97,12 +98,12 @@ def read_frames(
             return _open_webcam(int(source), timeout)
         address = os.fspath(source)  # type: ignore[arg-type]  # a number is a webcam
         container = _open_address(address, timeout)
-        if _is_recording(container, address):  # of what was seen already: a broadcast ends so
+        if is_recording(container, address):  # of what was seen already: a broadcast ends so
             container.close()
             raise VideoError("a recording is there now")
         return container
 
-    yield from Camera(name, opened, again, timeout, patience, report).moments(seconds)
+    yield from Camera(name, opened, again, timeout, patience, notify).moments(seconds)
 
 
 def source_name(source: VideoSource) -> str:
@@ -146,7 +147,7 @@ def video_path(source: VideoSource) -> str | None:
 
 
 def require_av() -> None:
-    """Raise a VideoError that names the extra where PyAV is missing."""
+    """Raise a MissingPackageError that names the extra where PyAV is missing."""
     import_av()
 
 
@@ -163,7 +164,7 @@ def _is_address(source: VideoSource) -> bool:
     return isinstance(source, str) and _ADDRESS.match(source) is not None
 
 
-def _is_recording(container: InputContainer, address: str) -> bool:
+def is_recording(container: InputContainer, address: str) -> bool:
     """Whether an address is that of a file, which has a length, rather than a camera's."""
     if address.partition("://")[0].lower() not in _SERVERS:
         return False
@@ -262,12 +263,12 @@ def _no_answer(name: str, timeout: float) -> VideoError:
 # --- Reading ------------------------------------------------------------------------------------------------
 
 
-def _recording(container: InputContainer, name: str, report: Report) -> Iterator[VideoMoment]:
+def _recording(container: InputContainer, name: str, notify: Notify) -> Iterator[VideoMoment]:
     av = import_av()
     stream = video_stream(container, name)
     stream.thread_type = "AUTO"
     shape = pixel_shape(stream)
-    broken = Broken(name, report)
+    broken = Broken(name, notify)
     clock = RecordingClock(stream, name)
     now = longest = 0.0
     reason = None
@@ -298,7 +299,7 @@ def _recording(container: InputContainer, name: str, report: Report) -> Iterator
         lacking = min(lacking, 2 * longest)
     if reason or whole - now > lacking:
         told = f" of {whole:.1f} s" if whole > now else ""
-        report(f"{name}: ends early, after {now:.1f} s{told}: it is cut off or damaged.")
+        notify(f"{name}: ends early, after {now:.1f} s{told}: it is cut off or damaged.")
 
 
 def _declared_length(container: InputContainer, stream: VideoStream) -> float:

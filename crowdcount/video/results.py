@@ -28,6 +28,7 @@ class FrameCount:
         height: its height in pixels.
         clock: when a camera's frame came; None for a recording.
         warnings: reasons to doubt this frame's count, one sentence each; usually none.
+        per_m2: zone's name -> people per square meter, of `zones`; empty without a ground.
     """
 
     time: float
@@ -41,3 +42,4 @@ class FrameCount:
     height: int
     clock: datetime | None = None
     warnings: list[str] = field(default_factory=list)
+    per_m2: dict[str, float] = field(default_factory=dict)

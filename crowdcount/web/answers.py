@@ -19,9 +19,10 @@ from PIL import Image
 from crowdcount.area.ground import read_ground
 from crowdcount.area.zone_files import read_zones
 from crowdcount.counting.pictures import count
-from crowdcount.counting.report import Entry, report_page, taken_at
+from crowdcount.counting.report import Entry, report_page
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.zone_records import zone_columns
+from crowdcount.data.exif import taken_at
 from crowdcount.data.images import picture_size
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
 from crowdcount.files import data_folder
@@ -170,7 +171,7 @@ def _details(result: CountResult, data: bytes) -> dict:
     heat = io.BytesIO()
     Image.fromarray(heat_layer(result.density)).save(heat, format="PNG")
     rows, columns = result.density.shape
-    taken = taken_at(io.BytesIO(data))
+    taken = taken_at(data)
     return {
         "rows": rows,
         "columns": columns,

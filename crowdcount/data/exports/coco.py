@@ -30,7 +30,7 @@ def read(content: dict, pile: Pile) -> list[Record]:
         where = f"image {number}"
         image = image if isinstance(image, dict) else {}
         if image.get("id") in entries:
-            pile.report(pile.file, f"{where}: an earlier one has the same id, {image.get('id')!r}.")
+            pile.tell(pile.file, f"{where}: an earlier one has the same id, {image.get('id')!r}.")
             continue
         entry = entries[image.get("id")] = pile.entry(image.get("file_name"), where, once=True)
         if entry is not None:
@@ -40,7 +40,7 @@ def read(content: dict, pile: Pile) -> list[Record]:
         where = f"annotation {number}"
         item = item if isinstance(item, dict) else {}
         if item.get("image_id") not in entries:
-            pile.report(pile.file, f"{where}: there is no image with the id {item.get('image_id')!r}.")
+            pile.tell(pile.file, f"{where}: there is no image with the id {item.get('image_id')!r}.")
             continue
         entry = entries[item["image_id"]]
         if entry is not None:
@@ -55,7 +55,7 @@ def _describe(image: Mapping, entry: Entry, where: str, pile: Pile) -> None:
     try:
         entry.roi = [np.array([pair(point) for point in polygon]) for polygon in image.get("roi", [])]
     except (NoHead, TypeError) as error:
-        pile.report(pile.file, f"{where}: roi should be a list of polygons: {error}.")
+        pile.tell(pile.file, f"{where}: roi should be a list of polygons: {error}.")
     if isinstance(image.get("labels"), dict):
         entry.described = {str(key): str(value) for key, value in image["labels"].items()}
 
@@ -70,7 +70,7 @@ def _add(item: Mapping, category: Mapping, entry: Entry, where: str, pile: Pile)
         for place in _places(item, category):
             entry.add(*place, label if isinstance(label, str) else None)
     except NoHead as error:
-        pile.report(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(item))}.")
+        pile.tell(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(item))}.")
 
 
 def _places(item: Mapping, category: Mapping) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ from crowdcount.data.records import Record, short
 def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
     """Read every picture; a shape of several points marks a head with each."""
     if root.find("track") is not None:
-        pile.report(pile.file, "holds tracks of a video. Export it as 'CVAT for images'.")
+        pile.tell(pile.file, "holds tracks of a video. Export it as 'CVAT for images'.")
         return []
     for number, image in enumerate(root.iter("image"), start=1):
         where = f"image {number}"
@@ -42,7 +42,7 @@ def _add(shape: ElementTree.Element, entry: Entry, where: str, pile: Pile) -> No
         else:
             raise NoHead("only points, boxes and ellipses mark a head")
     except NoHead as error:
-        pile.report(pile.file, f"{where} ({entry.name!r}): {error}. Received {shape.tag} {short(dict(shape.attrib))}.")
+        pile.tell(pile.file, f"{where} ({entry.name!r}): {error}. Received {shape.tag} {short(dict(shape.attrib))}.")
         return
     for place in places:
         entry.add(*place, shape.get("label"))

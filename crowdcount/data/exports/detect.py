@@ -9,9 +9,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from crowdcount.data.exports import coco, cvat, label_studio, labelme, pictures, via, voc, yolo
-from crowdcount.data.exports.entries import UNITS, Options, Pile
+from crowdcount.data.exports.entries import UNITS, Options, Pile, annotation_files
 from crowdcount.data.exports.table import decoded, read_table
-from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.data.records import Record, TellFault
 
 _JSON: tuple[tuple[Callable[[object], bool], Callable[..., list[Record]]], ...] = (
     (via.is_via, via.read_json),
@@ -27,12 +27,12 @@ _FOLDERS = ("", "annotations", "Annotations", "labels", "labels/train", "labels/
 _SUBSETS = ("train/labels", "valid/labels", "val/labels", "test/labels")
 
 
-def read_any(path: Path, report: Report, options: Options | None = None) -> list[Record]:
+def read_any(path: Path, tell: TellFault, options: Options | None = None) -> list[Record]:
     """Read annotations of whatever kind.
 
     Args:
         path: a file, or the folder that a tool exported.
-        report: called with file and problem for each fault.
+        tell: called with file and problem for each fault.
         options: answers to what the files leave unclear.
 
     Returns:
@@ -40,28 +40,28 @@ def read_any(path: Path, report: Report, options: Options | None = None) -> list
     """
     options = options or Options()
     if path.is_file():
-        return _reader(path)(path, report, options)
+        return _reader(path)(path, tell, options)
     if not path.is_dir():
-        report(path, "is no file or folder. Name the annotation file, or the folder with the annotations.")
+        tell(path, "is no file or folder. Name the annotation file, or the folder with the annotations.")
         return []
     for name in _FOLDERS:
         place = path / name
-        if place.is_dir() and (records := _read_folder(place, report, options)) is not None:
-            return _with_other_subsets(records, path, name, report, options)
+        if place.is_dir() and (records := _read_folder(place, tell, options)) is not None:
+            return _with_other_subsets(records, path, name, tell, options)
     subsets = [path / name for name in _SUBSETS if (path / name).is_dir()]
     if subsets:
-        return [record for place in subsets for record in yolo.read(place, report, options)]
-    report(path, "holds no annotations that are known: looked for CSV, JSON, XML and YOLO's text files.")
+        return [record for place in subsets for record in yolo.read(place, tell, options)]
+    tell(path, "holds no annotations that are known: looked for CSV, JSON, XML and YOLO's text files.")
     return []
 
 
-def read_json(file: Path, report: Report, options: Options | None = None) -> list[Record]:
+def read_json(file: Path, tell: TellFault, options: Options | None = None) -> list[Record]:
     """Read a JSON document or JSON lines of whatever kind."""
-    pile = Pile(file, report, options or Options())
+    pile = Pile(file, tell, options or Options())
     try:
         content = _parsed(decoded(file.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
-        report(file, f"is not a readable JSON file in UTF-8: {error}.")
+        tell(file, f"is not a readable JSON file in UTF-8: {error}.")
         return []
     for is_kind, read in _JSON:
         if is_kind(content):
@@ -70,7 +70,7 @@ def read_json(file: Path, report: Report, options: Options | None = None) -> lis
     if items is not None:
         stated = content.get("unit") if isinstance(content, dict) else None
         return pictures.read(items, pile, stated if stated in UNITS else None)
-    report(
+    tell(
         file,
         f'has no list "pictures": {{"pictures": [{{"picture": "a.jpg", "points": [[x, y], ...]}}]}}, and is of no '
         f"other kind that is known ({_JSON_KINDS}).",
@@ -78,20 +78,20 @@ def read_json(file: Path, report: Report, options: Options | None = None) -> lis
     return []
 
 
-def read_xml(file: Path, report: Report, options: Options | None = None) -> list[Record]:
+def read_xml(file: Path, tell: TellFault, options: Options | None = None) -> list[Record]:
     """Read an XML file of CVAT or Pascal VOC."""
-    pile = Pile(file, report, options or Options())
+    pile = Pile(file, tell, options or Options())
     try:
         data = file.read_bytes()
         if b"<!ENTITY" in data:  # may grow without end; no tool writes them
             raise ValueError("it declares entities")
         root = ElementTree.fromstring(data)
     except (OSError, ValueError, ElementTree.ParseError) as error:
-        report(file, f"is not a readable XML file: {error}.")
+        tell(file, f"is not a readable XML file: {error}.")
         return []
     kinds = {"annotations": cvat.read, "annotation": voc.read}
     if root.tag not in kinds:
-        report(file, f"is neither CVAT's (annotations) nor Pascal VOC's (annotation). Received <{root.tag}>.")
+        tell(file, f"is neither CVAT's (annotations) nor Pascal VOC's (annotation). Received <{root.tag}>.")
         return []
     return kinds[root.tag](root, pile)
 
@@ -114,47 +114,49 @@ def _parsed(text: str) -> object:
         return objects
 
 
-def _reader(file: Path) -> Callable[[Path, Report, Options], list[Record]]:
+def _reader(file: Path) -> Callable[[Path, TellFault, Options], list[Record]]:
     if file.suffix.lower() == ".xml":
         return read_xml
     return read_json if file.suffix.lower() in _DOCUMENTS else read_table
 
 
-def _read_folder(folder: Path, report: Report, options: Options) -> list[Record] | None:
+def _read_folder(folder: Path, tell: TellFault, options: Options) -> list[Record] | None:
     """The annotations right in a folder, or None where there are none: one file for all pictures, or one for each."""
-    documents = files_by_number(folder, _DOCUMENTS)
-    tables = files_by_number(folder, (".csv", ".tsv"))
+    documents = annotation_files(folder, _DOCUMENTS)
+    tables = annotation_files(folder, (".csv", ".tsv"))
     for file in (*tables, *documents):
         if file.stem == "points" or len(tables) + len(documents) == 1:
-            return _reader(file)(file, report, options)
+            return _reader(file)(file, tell, options)
     if documents and len({file.suffix.lower() for file in documents}) == 1 and not tables:
-        return _read_many(documents, report, options)
+        return _read_many(documents, tell, options)
     if tables or documents:
         names = ", ".join(file.name for file in (*tables, *documents)[:5])
-        report(folder, f"holds several annotation files: {names}. Name the one to read.")
+        tell(folder, f"holds several annotation files: {names}. Name the one to read.")
         return []
-    return yolo.read(folder, report, options) if yolo.label_files(folder) else None
+    return yolo.read(folder, tell, options) if yolo.label_files(folder) else None
 
 
-def _read_many(files: list[Path], report: Report, options: Options) -> list[Record]:
+def _read_many(files: list[Path], tell: TellFault, options: Options) -> list[Record]:
     """Read files with a picture each; no picture is in two of them."""
     records: list[Record] = []
     seen: dict[Path, Path] = {}
     for file in files:
-        for record in _reader(file)(file, report, options):
+        for record in _reader(file)(file, tell, options):
             first = seen.setdefault(record.picture, file)
             if first != file:
-                report(file, f"{record.name!r} is in {first.name} already: name the one file to read.")
+                tell(file, f"{record.name!r} is in {first.name} already: name the one file to read.")
             else:
                 records.append(record)
     return records
 
 
-def _with_other_subsets(records: list[Record], path: Path, name: str, report: Report, options: Options) -> list[Record]:
+def _with_other_subsets(
+    records: list[Record], path: Path, name: str, tell: TellFault, options: Options
+) -> list[Record]:
     """YOLO's other folders beside `labels/train`."""
     if not name.startswith("labels/"):
         return records
     for other in _FOLDERS[_FOLDERS.index(name) + 1 :]:
         if other.startswith("labels/") and os.path.isdir(path / other):
-            records += _read_folder(path / other, report, options) or []
+            records += _read_folder(path / other, tell, options) or []
     return records

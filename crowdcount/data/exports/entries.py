@@ -6,7 +6,8 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 
 from crowdcount.data.images import PICTURE_SUFFIXES, picture_size
-from crowdcount.data.records import Record, Report, files_by_number, short
+from crowdcount.data.records import Record, TellFault, files_by_number, short
 from crowdcount.data.regions import Region
 from crowdcount.errors import AnnotationError, PictureError
 
@@ -76,8 +77,8 @@ class Entry:
 class Pile:
     """The entries of an annotation file, one a picture, in the order in which the file names them."""
 
-    def __init__(self, file: Path, report: Report, options: Options):
-        self.file, self.report, self.options = file, report, options
+    def __init__(self, file: Path, tell: TellFault, options: Options):
+        self.file, self.tell, self.options = file, tell, options
         self.entries: dict[Path, Entry] = {}
         self._places: dict[str, Path | None] = {}
         self._names: dict[Path, list[tuple[str, bool]]] = {}
@@ -87,26 +88,26 @@ class Pile:
 
         Args:
             name: as the file spells it.
-            where: for the report, as `"line 3"`.
+            where: for the message, as `"line 3"`.
             once: whether naming a picture twice is a fault.
         """
         if not isinstance(name, str) or not name.strip():
-            self.report(self.file, f"{where}: the name of the picture is missing. Received {short(name)}.")
+            self.tell(self.file, f"{where}: the name of the picture is missing. Received {short(name)}.")
             return None
         name = name.strip()
         if name not in self._places:
             picture, guessed = find_picture(self.file, name, self.options.images)
             self._places[name] = picture
             if picture is None:
-                self.report(self.file, f"{where} ({name!r}): {self._missing()}.")
+                self.tell(self.file, f"{where} ({name!r}): {self._missing()}.")
             elif (other := self._other_name(picture, name, guessed)) is not None:
                 self._places[name] = None
-                self.report(self.file, f"{where}: {name!r} and {other!r} both seem to be {picture}. Tell them apart.")
+                self.tell(self.file, f"{where}: {name!r} and {other!r} both seem to be {picture}. Tell them apart.")
         picture = self._places[name]
         if picture is None:
             return None
         if once and picture in self.entries:
-            self.report(self.file, f"{where} ({name!r}): an earlier entry has the same picture.")
+            self.tell(self.file, f"{where} ({name!r}): an earlier entry has the same picture.")
             return None
         return self.entries.setdefault(picture, Entry(name, picture))
 
@@ -159,11 +160,11 @@ class Pile:
         shown = ", ".join(f"{label or 'no label'} ({times})" for label, times in counted.most_common(8))
         if wanted is None:
             if len(counted) > 1:
-                self.report(self.file, f"has several labels: {shown}. Say which one is counted: --label NAME.")
+                self.tell(self.file, f"has several labels: {shown}. Say which one is counted: --label NAME.")
             return
         names = {name.strip() for name in wanted.split(",")}
         if lost := sorted(names - set(counted)):
-            self.report(self.file, f"has no label {lost[0]!r}, only: {shown or 'none'}.")
+            self.tell(self.file, f"has no label {lost[0]!r}, only: {shown or 'none'}.")
         for entry in self.entries.values():
             kept = [(point, label) for point, label in zip(entry.points, entry.labels, strict=True) if label in names]
             entry.points, entry.labels = [point for point, _ in kept], [label for _, label in kept]
@@ -180,7 +181,7 @@ class Pile:
         return "pixels"
 
     def _ask(self, heads: int, between: str, unit: str) -> None:
-        self.report(
+        self.tell(
             self.file,
             f"all {heads} points lie between {between}: they look like shares of the picture's size. Say what they "
             f"are: crowdcount convert --to json --unit {unit} (or --unit pixels).",
@@ -203,11 +204,11 @@ class Pile:
         try:
             height, width = entry.size()
         except PictureError as error:
-            self.report(entry.picture, str(error).removeprefix(f"{str(entry.picture)!r} "))
+            self.tell(entry.picture, str(error).removeprefix(f"{str(entry.picture)!r} "))
             return
         outside = [point for point in entry.points if not all(0 <= value <= whole for value in point)]
         if outside:
-            self.report(self.file, f"{entry.name!r}: {outside[0]} is no share of its size between 0 and {whole:g}.")
+            self.tell(self.file, f"{entry.name!r}: {outside[0]} is no share of its size between 0 and {whole:g}.")
         entry.points = [(x * width / whole, y * height / whole) for x, y in entry.points]
 
 
@@ -215,9 +216,9 @@ def set_split(entry: Entry, value: object, pile: Pile, where: str) -> None:
     """Take the split that a line or an entry gives, or report that it is unknown or contradicts."""
     split = value.strip().lower() if isinstance(value, str) else value
     if split not in ("train", "val", "test"):
-        pile.report(pile.file, f"{where}: the split should be train, val or test. Received {short(value)}.")
+        pile.tell(pile.file, f"{where}: the split should be train, val or test. Received {short(value)}.")
     elif entry.split not in (None, split):
-        pile.report(pile.file, f"{where}: {entry.name!r} is in split {split!r}, but in {entry.split!r} further up.")
+        pile.tell(pile.file, f"{where}: {entry.name!r} is in split {split!r}, but in {entry.split!r} further up.")
     else:
         entry.split = split
 
@@ -303,6 +304,21 @@ def _tidy(path: Path) -> Path:
     return Path(tidy if os.path.realpath(tidy) == real else real)
 
 
+def annotation_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Files of a folder by suffix that may hold annotations: not the tables that `count` and `evaluate` write."""
+    return [file for file in files_by_number(folder, suffixes) if not _is_table_of_counts(file)]
+
+
+def _is_table_of_counts(file: Path) -> bool:
+    """Whether a CSV file tells how many people pictures hold, and of none where it is."""
+    if file.suffix.lower() != ".csv":
+        return False
+    names: list[str] = []
+    with suppress(OSError), open(file, encoding="utf-8", errors="replace") as lines:  # whoever reads it tells why not
+        names = lines.readline(2000).rstrip("\r\n").split(",")
+    return names[:2] == ["picture", "count"] or names[:3] == ["picture", "true", "predicted"]
+
+
 def find_annotation_file(file_or_folder: str | os.PathLike, suffix: str) -> Path:
     """The annotation file that a path means: itself, or in a folder the one file of this kind.
 
@@ -320,7 +336,7 @@ def find_annotation_file(file_or_folder: str | os.PathLike, suffix: str) -> Path
         return path
     if not path.is_dir():
         raise AnnotationError(f"There is no file or folder {path}. Name the annotation file or its folder.")
-    found = files_by_number(path, (suffix,))
+    found = annotation_files(path, (suffix,))
     for file in found:
         if file.name == f"points{suffix}" or len(found) == 1:
             return file

@@ -42,7 +42,7 @@ def read_full(content: list[dict], pile: Pile) -> list[Record]:
         given = task["annotations"] if isinstance(task["annotations"], list) else []
         valid = [item for item in given if isinstance(item, dict) and not item.get("was_cancelled")]
         if len(valid) != 1:
-            pile.report(
+            pile.tell(
                 pile.file,
                 f"{where}: should have one submitted annotation, an empty one where nobody is. It has {len(valid)}.",
             )
@@ -54,7 +54,7 @@ def read_full(content: list[dict], pile: Pile) -> list[Record]:
             value = item.get("value") if isinstance(item, dict) else None
             if isinstance(value, dict) and ("x" in value or "points" in value):
                 if item.get("image_rotation"):
-                    pile.report(pile.file, f"{where}: the picture was turned in the tool. Turn the file itself.")
+                    pile.tell(pile.file, f"{where}: the picture was turned in the tool. Turn the file itself.")
                     continue
                 _add(value, entry, where, pile)
     return pile.records()
@@ -93,7 +93,7 @@ def _add(value: Mapping, entry: Entry, where: str, pile: Pile) -> None:
     try:
         height, width = entry.size()
     except PictureError as error:
-        pile.report(entry.picture, str(error).removeprefix(f"{str(entry.picture)!r} "))
+        pile.tell(entry.picture, str(error).removeprefix(f"{str(entry.picture)!r} "))
         return
     try:
         if "points" in value or "brushlabels" in value:
@@ -104,7 +104,7 @@ def _add(value: Mapping, entry: Entry, where: str, pile: Pile) -> None:
             wide, high = numbers(value, "width", "height")
             x, y = middle(x, y, wide * width / 100, high * height / 100, float(value.get("rotation") or 0))
     except NoHead as error:
-        pile.report(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(value))}.")
+        pile.tell(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(value))}.")
         return
     names = next((value[key] for key in _LABELS if isinstance(value.get(key), list) and value[key]), None)
     entry.add(x, y, str(names[0]) if names else None)

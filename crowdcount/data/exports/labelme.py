@@ -31,7 +31,7 @@ def read(content: dict, pile: Pile) -> list[Record]:
             else:
                 raise NoHead("only points, circles and rectangles mark a head")
         except NoHead as error:
-            pile.report(pile.file, f"{where}: {error}. Received {short(kind)} with {short(corners)}.")
+            pile.tell(pile.file, f"{where}: {error}. Received {short(kind)} with {short(corners)}.")
             continue
         label = shape.get("label")
         entry.add(*place, label if isinstance(label, str) and label else None)

@@ -47,7 +47,7 @@ def read(items: list, pile: Pile, unit: str | None = None) -> list[Record]:
         name = _name_of(item) if isinstance(item, dict) else None
         if not isinstance(name, str) or not name.strip():
             problem = "should be an object with the name of a picture"
-            pile.report(pile.file, f"entry {number}: {problem}. Received {short(item)}.")
+            pile.tell(pile.file, f"entry {number}: {problem}. Received {short(item)}.")
             continue
         where = f"entry {number}"
         entry = pile.entry(name, where, once=True)
@@ -61,23 +61,23 @@ def read(items: list, pile: Pile, unit: str | None = None) -> list[Record]:
         _read_points(item, entry, where, pile)
         _read_regions(item, entry, where, pile)
     if 0 < len(without_split) < len(pile.entries):
-        pile.report(pile.file, f'{without_split[0]!r} has no "split", others have: give every entry one, or none.')
+        pile.tell(pile.file, f'{without_split[0]!r} has no "split", others have: give every entry one, or none.')
     return pile.records(unit=unit)
 
 
 def _read_points(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
     points = item.get("points")
     if not isinstance(points, list):
-        pile.report(pile.file, f'{where}: should have "points", a list of [x, y]. Received {short(points)}.')
+        pile.tell(pile.file, f'{where}: should have "points", a list of [x, y]. Received {short(points)}.')
         return
     for point in points:
         try:
             entry.add(*pair(point))
         except NoHead:
-            pile.report(pile.file, f"{where}: a point should be two finite numbers. Received {short(point)}.")
+            pile.tell(pile.file, f"{where}: a point should be two finite numbers. Received {short(point)}.")
     count = item.get("count", item.get("human_num"))
     if count is not None and (isinstance(count, bool) or count != len(points)):
-        pile.report(pile.file, f"{where}: says that it has {short(count)} heads but holds {len(points)} points.")
+        pile.tell(pile.file, f"{where}: says that it has {short(count)} heads but holds {len(points)} points.")
 
 
 def _read_regions(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
@@ -91,7 +91,7 @@ def _read_regions(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
                 raise NoHead(f"the polygon {polygon} has less than 3 corners")
             entry.roi.append(corners)
     except (NoHead, TypeError, ValueError) as error:
-        pile.report(
+        pile.tell(
             pile.file,
             f'{where}: "ignore" should be a list of [left, top, right, bottom], "roi" of polygons: '
             f"{short(str(error))}.",

@@ -12,7 +12,7 @@ from pathlib import Path
 from crowdcount.data.exports import via
 from crowdcount.data.exports.entries import Entry, Options, Pile, find_picture, number, set_split
 from crowdcount.data.images import picture_size
-from crowdcount.data.records import Record, Report, short
+from crowdcount.data.records import Record, TellFault, short
 
 # Usual names of the columns, the surest first.
 _NAMES = {
@@ -39,23 +39,23 @@ class _Unclear(Exception):
     """What the file leaves unclear, as the end of a message."""
 
 
-def read_table(file: Path, report: Report, options: Options | None = None) -> list[Record]:
+def read_table(file: Path, tell: TellFault, options: Options | None = None) -> list[Record]:
     """Read a CSV file of head annotations, see `crowdcount.data.annotations.read_csv`.
 
     Args:
         file: the CSV file.
-        report: called with file and problem for each fault; the row is then left out.
+        tell: called with file and problem for each fault; the row is then left out.
         options: answers to what the file leaves unclear.
 
     Returns:
         Every picture that is named in the file and exists.
     """
-    pile = Pile(file, report, options or Options())
+    pile = Pile(file, tell, options or Options())
     try:
         text = decoded(file.read_bytes())
         lines = _rows(text)
     except (OSError, UnicodeError, csv.Error) as error:
-        report(file, f"is not a readable CSV file in UTF-8 or UTF-16: {error}.")
+        tell(file, f"is not a readable CSV file in UTF-8 or UTF-16: {error}.")
         return []
     if lines and "region_shape_attributes" in [value.strip() for value in lines[0][1]]:
         return via.read_rows(lines, pile)
@@ -64,7 +64,7 @@ def read_table(file: Path, report: Report, options: Options | None = None) -> li
         table = _Table(columns, lines[0][0], len(lines[0][1]), _numbers(rows, columns), pile)
         table.check_sizes(rows)
     except _Unclear as error:
-        report(file, str(error))
+        tell(file, str(error))
         return []
     for line, row in rows:
         table.read_row(line, row)
@@ -277,4 +277,4 @@ class _Table:
                 )
 
     def _report(self, problem: str) -> None:
-        self.pile.report(self.pile.file, problem)
+        self.pile.tell(self.pile.file, problem)

@@ -32,7 +32,7 @@ def read_json(content: dict, pile: Pile) -> list[Record]:
         regions = item["regions"]
         listed = list(regions.values()) if isinstance(regions, dict) else regions  # VIA 1 numbers them
         if not isinstance(listed, list):
-            pile.report(pile.file, f"{where}: regions should be a list. Received {short(regions)}.")
+            pile.tell(pile.file, f"{where}: regions should be a list. Received {short(regions)}.")
             continue
         for region in listed:
             region = region if isinstance(region, dict) else {}
@@ -46,7 +46,7 @@ def read_rows(lines: list[tuple[int, list[str]]], pile: Pile) -> list[Record]:
     for line, row in lines[1:]:
         where = f"line {line}"
         if len(row) != len(header):
-            pile.report(pile.file, f"{where}: should have {len(header)} values. Received {short(row)}.")
+            pile.tell(pile.file, f"{where}: should have {len(header)} values. Received {short(row)}.")
             continue
         values = dict(zip(header, row, strict=True))
         entry = pile.entry(values.get("filename"), where)
@@ -56,7 +56,7 @@ def read_rows(lines: list[tuple[int, list[str]]], pile: Pile) -> list[Record]:
             shape = json.loads(values["region_shape_attributes"])
             attributes = json.loads(values.get("region_attributes") or "{}")
         except ValueError as error:
-            pile.report(pile.file, f"{where}: its attributes are no JSON: {error}.")
+            pile.tell(pile.file, f"{where}: its attributes are no JSON: {error}.")
             continue
         _add(shape, attributes, entry, where, pile)
     return pile.records()
@@ -72,7 +72,7 @@ def _add(shape: object, attributes: object, entry: Entry, where: str, pile: Pile
         else:
             raise NoHead("only points, circles, ellipses and rectangles mark a head")
     except NoHead as error:
-        pile.report(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(shape))}.")
+        pile.tell(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(shape))}.")
         return
     entry.add(x, y, _label(attributes))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from crowdcount.data.exports.entries import Pile
 from crowdcount.data.exports.shapes import NoHead, middle, numbers
-from crowdcount.data.records import Record, Report, short
+from crowdcount.data.records import Record, TellFault, short
 
 
 def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
@@ -22,17 +22,17 @@ def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
         try:
             entry.add(*_middle(item), (item.findtext("name") or "").strip() or None)
         except NoHead as error:
-            pile.report(pile.file, f"object {number}: {error}.")
+            pile.tell(pile.file, f"object {number}: {error}.")
     return pile.records()
 
 
-def read_boxes(file: Path, report: Report) -> np.ndarray | None:
+def read_boxes(file: Path, tell: TellFault) -> np.ndarray | None:
     """Middles of all boxes in one file, float64 (N, 2), or None where it cannot be read."""
     try:
         root = ElementTree.parse(file).getroot()
         return np.array([_middle(item) for item in root.iter("object")], np.float64).reshape(-1, 2)
     except (OSError, ElementTree.ParseError, ValueError) as error:
-        report(file, f"is not a readable annotation (objects with bndbox): {short(str(error))}.")
+        tell(file, f"is not a readable annotation (objects with bndbox): {short(str(error))}.")
         return None
 
 

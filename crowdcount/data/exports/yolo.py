@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crowdcount.data.exports.entries import Options, Pile
 from crowdcount.data.images import PICTURE_SUFFIXES
-from crowdcount.data.records import Record, Report, files_by_number, numbered_lines, short
+from crowdcount.data.records import Record, TellFault, files_by_number, numbered_lines, short
 
 _NO_LABELS = {"classes.txt", "obj.names", "readme.txt", "notes.txt", "train.txt", "val.txt", "test.txt"}
 
@@ -22,7 +22,7 @@ def label_files(folder: Path) -> list[Path]:
     return files
 
 
-def read(folder: Path, report: Report, options: Options) -> list[Record]:
+def read(folder: Path, tell: TellFault, options: Options) -> list[Record]:
     """Read all label files of a folder, the pictures in the folder `images` at the place of `labels`, or beside them.
 
     A picture without a file is reported: it may hold nobody, which an empty file says, or be left undone.
@@ -31,15 +31,15 @@ def read(folder: Path, report: Report, options: Options) -> list[Record]:
     names = _class_names(folder)
     records, done = [], set()
     for file in label_files(folder):
-        pile = Pile(file, report, Options("fraction", options.label, None, images))
+        pile = Pile(file, tell, Options("fraction", options.label, None, images))
         entry = pile.entry(file.stem, "the picture")
         if entry is None:
             continue
         done.add(entry.picture.resolve())
-        for number, line in numbered_lines(file, report):
+        for number, line in numbered_lines(file, tell):
             values = _numbers(line)
             if values is None:
-                report(
+                tell(
                     file, f"line {number}: should be class, x, y, width, height as shares of 1. Received {short(line)}."
                 )
                 continue
@@ -48,7 +48,7 @@ def read(folder: Path, report: Report, options: Options) -> list[Record]:
         records += pile.records(unit="fraction")
     for picture in files_by_number(images, PICTURE_SUFFIXES):
         if picture.resolve() not in done:
-            report(
+            tell(
                 picture,
                 f"has no labels: looked for {folder / picture.stem}.txt. An empty one says that nobody is there.",
             )

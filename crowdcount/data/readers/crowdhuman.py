@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crowdcount.data.records import Record, Report, numbered_lines
+from crowdcount.data.records import Record, TellFault, numbered_lines
 
 
 def is_here(folder: Path) -> bool:
@@ -21,26 +21,24 @@ def is_here(folder: Path) -> bool:
     return any((folder / f"annotation_{half}.odgt").is_file() for half in ("train", "val"))
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read one half, named `CrowdHuman/273271,c9db000d5146c15`."""
     lines = folder / f"annotation_{half}.odgt"
     if half == "test" or not lines.is_file():
         return None
     places = [place for place in (folder / "Images", *sorted(folder.glob("CrowdHuman_*/Images"))) if place.is_dir()]
     records = []
-    for number, line in numbered_lines(lines, report):
+    for number, line in numbered_lines(lines, tell):
         try:
             content = json.loads(line)
             name = content["ID"]
             heads, ignored = _heads(content["gtboxes"])
         except (ValueError, KeyError, TypeError) as error:
-            report(lines, f"line {number}: is not a readable annotation (ID, gtboxes with hbox): {error!r}.")
+            tell(lines, f"line {number}: is not a readable annotation (ID, gtboxes with hbox): {error!r}.")
             continue
         picture = next((place / f"{name}.jpg" for place in places if (place / f"{name}.jpg").is_file()), None)
         if picture is None:
-            report(
-                lines, f"line {number} ({name!r}): the picture is missing: looked for {folder / 'Images' / name}.jpg."
-            )
+            tell(lines, f"line {number} ({name!r}): the picture is missing: looked for {folder / 'Images' / name}.jpg.")
             continue
         place = f"line {number}"
         records.append(Record(f"CrowdHuman/{name}", picture, heads, lines, half, ignore=ignored, places=place))

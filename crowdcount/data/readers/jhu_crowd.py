@@ -12,7 +12,7 @@ import numpy as np
 
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.readers.levels import level_of
-from crowdcount.data.records import Record, Report, files_by_number, numbered_lines
+from crowdcount.data.records import Record, TellFault, files_by_number, numbered_lines
 
 WEATHER = {"0": "none", "1": "fog", "2": "rain", "3": "snow"}
 _LEVELS = {0: "low", 1: "medium", 2: "high"}  # up to 50, up to 500, above
@@ -23,53 +23,53 @@ def is_here(folder: Path) -> bool:
     return any((folder / half / "image_labels.txt").is_file() for half in ("train", "val", "test"))
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read one half, named `JHU/train/0001`, with the labels `level`, `scene`, `weather`, `distractor` and `blur`."""
     place = folder / half
     if not (place / "images").is_dir():
         return None
-    described = _image_labels(place / "image_labels.txt", report)
+    described = _image_labels(place / "image_labels.txt", tell)
     records = []
     for picture in files_by_number(place / "images", PICTURE_SUFFIXES):
         file = place / "gt" / f"{picture.stem}.txt"
         if not file.is_file():
-            report(picture, f"has no annotation: looked for {file}.")
+            tell(picture, f"has no annotation: looked for {file}.")
             continue
-        heads = _heads(file, report)
+        heads = _heads(file, tell)
         labels = dict(described.pop(picture.stem, {}))
         stated = labels.pop("heads", None)
         if stated is not None and stated != str(len(heads)):
-            report(file, f"holds {len(heads)} heads, but image_labels.txt says {stated}.")
+            tell(file, f"holds {len(heads)} heads, but image_labels.txt says {stated}.")
         labels["level"] = _LEVELS[level_of(len(heads), (50, 500))]
         if len(heads):
             labels["blur"] = "most" if heads[:, 5].mean() > 0.5 else "few"
         records.append(Record(f"JHU/{half}/{picture.stem}", picture, heads[:, :2], file, half, labels=labels))
     for stem in described:
-        report(place / "image_labels.txt", f"names the picture {stem!r}, which is missing in {place / 'images'}.")
+        tell(place / "image_labels.txt", f"names the picture {stem!r}, which is missing in {place / 'images'}.")
     return records
 
 
-def _heads(file: Path, report: Report) -> np.ndarray:
+def _heads(file: Path, tell: TellFault) -> np.ndarray:
     """Rows (N, 6) of an annotation: x, y, width, height, occlusion, blur."""
     rows = []
-    for number, line in numbered_lines(file, report):
+    for number, line in numbered_lines(file, tell):
         try:
             row = [float(value) for value in line.replace(",", " ").split()]
         except ValueError:
             row = []
         if len(row) != 6 or not np.isfinite(row).all():
-            report(file, f"line {number}: should be x, y, width, height, occlusion, blur. Received {line!r}.")
+            tell(file, f"line {number}: should be x, y, width, height, occlusion, blur. Received {line!r}.")
             continue
         rows.append(row)
     return np.array(rows, np.float64).reshape(-1, 6)
 
 
-def _image_labels(file: Path, report: Report) -> dict[str, dict[str, str]]:
+def _image_labels(file: Path, tell: TellFault) -> dict[str, dict[str, str]]:
     labels = {}
-    for number, line in numbered_lines(file, report):
+    for number, line in numbered_lines(file, tell):
         values = [value.strip() for value in line.split(",")]
         if len(values) != 5 or values[3] not in WEATHER:
-            report(
+            tell(
                 file,
                 f"line {number}: should be picture, heads, scene, weather (0 to 3), distractor. Received {line!r}.",
             )

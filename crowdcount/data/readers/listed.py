@@ -9,7 +9,7 @@ import numpy as np
 
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import PICTURE_SUFFIXES
-from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.data.records import Record, TellFault, files_by_number
 
 
 def is_brt(folder: Path) -> bool:
@@ -17,17 +17,17 @@ def is_brt(folder: Path) -> bool:
     return (folder / "points.csv").is_file() and any((folder / "images").glob("brt_*"))
 
 
-def read_brt(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read_brt(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read the frames that the folder's `points.csv` names, as `BRT/brt_1-20160620091226.jpg`."""
     if half != "train":
         return None
-    records = read_table(folder / "points.csv", report)
+    records = read_table(folder / "points.csv", tell)
     return [replace(record, name=f"BRT/{record.picture.name}") for record in records]
 
 
-def read_nobody(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read_nobody(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read every picture of a folder, each with no head in it, named by the folder: `nobody/100007`."""
-    del report  # a picture without annotation is what is asked for
+    del tell  # a picture without annotation is what is asked for
     if half != "train":
         return None
     return [

@@ -11,7 +11,7 @@ import numpy as np
 
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.readers.matlab import cells, load_mat
-from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.data.records import Record, TellFault, files_by_number
 
 _TRAINING = 800
 
@@ -21,7 +21,7 @@ def is_here(folder: Path) -> bool:
     return (folder / "mall_gt.mat").is_file()
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read one half, named `Mall/seq_000001`."""
     if half == "val" or not (folder / "frames").is_dir():
         return None
@@ -30,22 +30,22 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
         points = cells(load_mat(file, "frame"), "loc")
         counts = np.asarray(load_mat(file, "count")).ravel()
     except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
-        report(file, f"is not a readable annotation (frame with loc, count): {error!r}.")
+        tell(file, f"is not a readable annotation (frame with loc, count): {error!r}.")
         return []
     records, seen = [], set()
     for picture in files_by_number(folder / "frames", PICTURE_SUFFIXES):
         number = number_of(picture)
         if not 1 <= number <= len(points):
-            report(picture, f"has no annotation in {file.name}, which holds {len(points)} frames.")
+            tell(picture, f"has no annotation in {file.name}, which holds {len(points)} frames.")
             continue
         seen.add(number)
         heads = points[number - 1]
         if number <= len(counts) and int(counts[number - 1]) != len(heads):
-            report(file, f"says that frame {number} has {int(counts[number - 1])} heads but holds {len(heads)} points.")
+            tell(file, f"says that frame {number} has {int(counts[number - 1])} heads but holds {len(heads)} points.")
         if (number <= _TRAINING) == (half == "train"):
             records.append(Record(f"Mall/{picture.stem}", picture, heads, file, half, places=f"frame {number}"))
     if lost := sorted(set(range(1, len(points) + 1)) - seen):
-        report(file, f"{len(lost)} of its frames are missing: the first is {folder / 'frames'}/seq_{lost[0]:06d}.jpg.")
+        tell(file, f"{len(lost)} of its frames are missing: the first is {folder / 'frames'}/seq_{lost[0]:06d}.jpg.")
     return records
 
 

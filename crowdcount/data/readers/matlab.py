@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from crowdcount.data.records import Report
+from crowdcount.data.records import TellFault
 
 _HDF5 = b"MATLAB 7.3 MAT-file"
 
@@ -50,7 +50,7 @@ def _from_hdf5(item, content) -> np.ndarray:
     return np.asarray(value).T if "MATLAB_class" in item.attrs else np.asarray(value)
 
 
-def read_points(file: Path, report: Report) -> np.ndarray | None:
+def read_points(file: Path, tell: TellFault) -> np.ndarray | None:
     """Points, shape (N, 2), in one annotation file; None where it cannot be read.
 
     `image_info` (ShanghaiTech, DroneCrowd) holds the points and their number, `annPoints` (UCF_CC_50, UCF-QNRF) the
@@ -66,8 +66,8 @@ def read_points(file: Path, report: Report) -> np.ndarray | None:
         except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
             problems.append(repr(error))
             break
-        return _checked(file, points if points.size else points.reshape(0, 2), number, report)
-    report(
+        return _checked(file, points if points.size else points.reshape(0, 2), number, tell)
+    tell(
         file,
         "is not a readable annotation: image_info with points and their number, or annPoints"
         f"{': ' + problems[0] if problems else ', is not in it'}.",
@@ -88,16 +88,16 @@ _VARIABLES: dict[str, Callable[[np.ndarray], tuple[np.ndarray, int | None]]] = {
 }
 
 
-def _checked(file: Path, points: np.ndarray, number: int | None, report: Report) -> np.ndarray | None:
+def _checked(file: Path, points: np.ndarray, number: int | None, tell: TellFault) -> np.ndarray | None:
     if points.ndim != 2 or points.shape[1] != 2:
-        report(file, f"its points should have the shape (N, 2), x then y. Received {points.shape}.")
+        tell(file, f"its points should have the shape (N, 2), x then y. Received {points.shape}.")
         return None
     bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(bad):
         x, y = points[bad[0]]
-        report(file, f"{len(bad)} of {len(points)} points are not finite: the first is ({x:g}, {y:g}).")
+        tell(file, f"{len(bad)} of {len(points)} points are not finite: the first is ({x:g}, {y:g}).")
     if number is not None and number != len(points):
-        report(file, f"says that it has {number} heads but holds {len(points)} points.")
+        tell(file, f"says that it has {number} heads but holds {len(points)} points.")
     return points
 
 

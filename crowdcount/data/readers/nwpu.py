@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.data.readers.levels import level_of
-from crowdcount.data.records import Record, Report, numbered_lines, points_array
+from crowdcount.data.records import Record, TellFault, numbered_lines, points_array
 
 _LEVELS = (0, 100, 500, 5000)  # S0 nobody, S1 up to 100, ..., S4 above 5000
 
@@ -23,7 +23,7 @@ def is_here(folder: Path) -> bool:
     return (folder / "jsons").is_dir() and any((folder / f"{half}.txt").is_file() for half in ("train", "val"))
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read the pictures of one list, named `NWPU/0001`, with the labels `level` and `luminance`."""
     lines = folder / f"{half}.txt"
     if half == "test" or not lines.is_file():
@@ -32,13 +32,13 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
         picture.stem: picture for place in sorted(folder.glob("images*")) for picture in sorted(place.glob("*.jpg"))
     }
     records = []
-    for number, line in numbered_lines(lines, report):
+    for number, line in numbered_lines(lines, tell):
         stem, *luminance = line.split()[:2]
         if stem not in pictures:
-            report(lines, f"line {number} ({stem!r}): the picture is missing: looked for {folder}/images/{stem}.jpg.")
+            tell(lines, f"line {number} ({stem!r}): the picture is missing: looked for {folder}/images/{stem}.jpg.")
             continue
         file = folder / "jsons" / f"{stem}.json"
-        points = _points(file, report)
+        points = _points(file, tell)
         if points is not None:
             labels = {"level": f"S{level_of(len(points), _LEVELS)}"}
             if luminance:
@@ -47,14 +47,14 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
     return records
 
 
-def _points(file: Path, report: Report) -> np.ndarray | None:
+def _points(file: Path, tell: TellFault) -> np.ndarray | None:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         points = points_array(content["points"])
         number = int(content["human_num"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        report(file, f"is not a readable annotation (points, human_num): {error!r}.")
+        tell(file, f"is not a readable annotation (points, human_num): {error!r}.")
         return None
     if number != len(points):
-        report(file, f"says that it has {number} heads but holds {len(points)} points.")
+        tell(file, f"says that it has {number} heads but holds {len(points)} points.")
     return points

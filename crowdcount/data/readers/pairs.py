@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.data.images import PICTURE_SUFFIXES
-from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.data.records import Record, TellFault, files_by_number
 
 
 def read_pairs(
     images: Path,
     truths: Path,
     prefix: str,
-    report: Report,
+    tell: TellFault,
     *,
     stem_of: Callable[[str], str | None],
     file_of: Callable[[str], str],
-    parse: Callable[[Path, Report], np.ndarray | None],
+    parse: Callable[[Path, TellFault], np.ndarray | None],
     split: str | None = None,
 ) -> list[Record]:
     """Read the pictures of a folder, each with the annotation file of its own.
@@ -28,7 +28,7 @@ def read_pairs(
         images: folder of the pictures.
         truths: folder of the annotation files; may be the same.
         prefix: what comes before a picture's name in the name of its record.
-        report: called with file and problem for each fault.
+        tell: called with file and problem for each fault.
         stem_of: gives the stem of the picture of an annotation file's name, or None for a file that is none.
         file_of: gives the name of the annotation file of a picture's stem.
         parse: reads the points of one annotation file; None where it cannot.
@@ -48,16 +48,16 @@ def read_pairs(
     for picture in files_by_number(images, PICTURE_SUFFIXES):
         stem = picture.stem
         if stem in pictures:
-            report(picture, f"{pictures[stem].name} has the same name: both would have the same annotation.")
+            tell(picture, f"{pictures[stem].name} has the same name: both would have the same annotation.")
             continue
         pictures[stem] = picture
         if stem not in files:
-            report(picture, f"has no annotation: looked for {truths / file_of(stem)}.")
+            tell(picture, f"has no annotation: looked for {truths / file_of(stem)}.")
             continue
-        points = parse(files[stem], report)
+        points = parse(files[stem], tell)
         if points is not None:
             records.append(Record(f"{prefix}{stem}", picture, points, files[stem], split))
     for stem, file in files.items():
         if stem not in pictures:
-            report(file, f"its picture is missing: looked for {images / f'{stem}.jpg'}.")
+            tell(file, f"its picture is missing: looked for {images / f'{stem}.jpg'}.")
     return records

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from crowdcount.data.exports.voc import read_boxes
-from crowdcount.data.records import Record, Report, numbered_lines
+from crowdcount.data.records import Record, TellFault, numbered_lines
 
 
 def is_part(folder: Path, part: str) -> bool:
@@ -17,19 +17,19 @@ def is_part(folder: Path, part: str) -> bool:
     return folder.name.lower() == f"scut_head_part_{part.lower()}" and (folder / "JPEGImages").is_dir()
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read the pictures of one list, named `SCUT_HEAD_Part_A/PartA_00000`."""
     lines = folder / "ImageSets" / "Main" / f"{half}.txt"
     if not lines.is_file():
         return None
     records = []
-    for number, stem in numbered_lines(lines, report):
+    for number, stem in numbered_lines(lines, tell):
         picture, file = folder / "JPEGImages" / f"{stem}.jpg", folder / "Annotations" / f"{stem}.xml"
         lost = next((path for path in (picture, file) if not path.is_file()), None)
         if lost is not None:
-            report(lines, f"line {number} ({stem!r}): {lost} is missing.")
+            tell(lines, f"line {number} ({stem!r}): {lost} is missing.")
             continue
-        points = read_boxes(file, report)
+        points = read_boxes(file, tell)
         if points is not None:
             records.append(Record(f"{folder.name}/{stem}", picture, points, file, half))
     return records

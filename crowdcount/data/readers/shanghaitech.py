@@ -10,42 +10,42 @@ from pathlib import Path
 
 from crowdcount.data.readers.matlab import read_points
 from crowdcount.data.readers.pairs import read_pairs
-from crowdcount.data.records import Record, Report
+from crowdcount.data.records import Record, TellFault
 
 HALVES = {"train": "train_data", "test": "test_data"}
 TRUTHS = ("ground-truth", "ground_truth")
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read one half of a part, named `part_A/IMG_1`, in the test half `part_A/test/IMG_1`."""
     if half not in HALVES or not (folder / HALVES[half]).is_dir():
         return None
     part = folder.name.removesuffix("_final")
-    return read_half(folder / HALVES[half], f"{part}/test/" if half == "test" else f"{part}/", report, half)
+    return read_half(folder / HALVES[half], f"{part}/test/" if half == "test" else f"{part}/", tell, half)
 
 
-def read_half(folder: Path, prefix: str, report: Report, split: str | None = None) -> list[Record]:
+def read_half(folder: Path, prefix: str, tell: TellFault, split: str | None = None) -> list[Record]:
     """Read the pictures and annotations in one half, `train_data` or `test_data`.
 
     Args:
         folder: holds `images` and `ground-truth` (or `ground_truth`).
         prefix: what comes before the picture's name in the name of the record.
-        report: called with file and problem for each fault.
+        tell: called with file and problem for each fault.
         split: of these pictures.
     """
     images = folder / "images"
     truths = [folder / name for name in TRUTHS if (folder / name).is_dir()]
     if not images.is_dir():
-        report(images, "this folder is missing; it should hold the pictures.")
+        tell(images, "this folder is missing; it should hold the pictures.")
         return []
     if not truths:
-        report(folder / TRUTHS[0], "this folder is missing; it should hold the annotations.")
+        tell(folder / TRUTHS[0], "this folder is missing; it should hold the annotations.")
         return []
     return read_pairs(
         images,
         truths[0],
         prefix,
-        report,
+        tell,
         stem_of=lambda name: name[: -len(".mat")].removeprefix("GT_"),
         file_of=lambda stem: f"GT_{stem}.mat",
         parse=read_points,

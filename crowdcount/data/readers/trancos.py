@@ -12,7 +12,7 @@ import numpy as np
 
 from crowdcount.data.images import load_picture
 from crowdcount.data.readers.matlab import load_mat
-from crowdcount.data.records import Record, Report, numbered_lines
+from crowdcount.data.records import Record, TellFault, numbered_lines
 from crowdcount.data.regions import Region
 from crowdcount.errors import PictureError
 
@@ -24,23 +24,23 @@ def is_here(folder: Path) -> bool:
     return (folder / "image_sets").is_dir() and any((folder / "images").glob("*dots.png"))
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read the pictures of one list, named `TRANCOS/image-1-000001`."""
     lines = folder / "image_sets" / _LISTS[half]
     if not lines.is_file():
         return None
     records = []
-    for number, line in numbered_lines(lines, report):
+    for number, line in numbered_lines(lines, tell):
         picture = folder / "images" / line
         dots, mask = (picture.with_name(f"{picture.stem}{end}") for end in ("dots.png", "mask.mat"))
         lost = next((file for file in (picture, dots, mask) if not file.is_file()), None)
         if lost is not None:
-            report(lines, f"line {number} ({line!r}): {lost} is missing.")
+            tell(lines, f"line {number} ({line!r}): {lost} is missing.")
             continue
         try:
             marked = load_picture(dots).any(axis=2)
         except PictureError as error:
-            report(dots, str(error).removeprefix(f"{str(dots)!r} "))
+            tell(dots, str(error).removeprefix(f"{str(dots)!r} "))
             continue
         y, x = np.nonzero(marked)
         points = np.stack([x, y], axis=1) + 0.5  # the middles of the pixels that are dotted

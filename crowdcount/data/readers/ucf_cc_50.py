@@ -12,7 +12,7 @@ from pathlib import Path
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.readers.matlab import read_points
 from crowdcount.data.readers.pairs import read_pairs
-from crowdcount.data.records import Record, Report
+from crowdcount.data.records import Record, TellFault
 
 FOLDS = ("1", "2", "3", "4", "5")
 
@@ -24,7 +24,7 @@ def is_here(folder: Path) -> bool:
     )
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read all pictures, named `UCF_CC_50/ucf_1`."""
     if half != "train":
         return None
@@ -33,12 +33,12 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
             folder,
             folder,
             "UCF_CC_50/ucf_",
-            report,
+            tell,
             stem_of=lambda name: name.removesuffix("_ann.mat") if name.endswith("_ann.mat") else None,
             file_of=lambda stem: f"{stem}_ann.mat",
             parse=read_points,
         )
-    records = read_table(folder / "points.csv", report)
+    records = read_table(folder / "points.csv", tell)
     return [replace(record, name=f"UCF_CC_50/{record.picture.stem}") for record in records]
 
 

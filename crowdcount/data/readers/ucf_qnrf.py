@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crowdcount.data.readers.matlab import read_points
 from crowdcount.data.readers.pairs import read_pairs
-from crowdcount.data.records import Record, Report
+from crowdcount.data.records import Record, TellFault
 
 _HALVES = {"train": "Train", "test": "Test"}
 _SUFFIX = "_ann.mat"
@@ -17,7 +17,7 @@ def is_here(folder: Path) -> bool:
     return any(any((folder / half).glob(f"img_*{_SUFFIX}")) for half in _HALVES.values())
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read one half, named `UCF-QNRF/Train/img_0001`."""
     if half not in _HALVES or not (folder / _HALVES[half]).is_dir():
         return None
@@ -26,7 +26,7 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
         place,
         place,
         f"UCF-QNRF/{place.name}/",
-        report,
+        tell,
         stem_of=lambda name: name.removesuffix(_SUFFIX) if name.endswith(_SUFFIX) else None,
         file_of=lambda stem: f"{stem}{_SUFFIX}",
         parse=read_points,

@@ -13,7 +13,7 @@ import numpy as np
 
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.readers.matlab import cells, load_mat
-from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.data.records import Record, TellFault, files_by_number
 from crowdcount.data.regions import Region
 
 _CLIPS, _TRAINING = range(10), range(3, 7)
@@ -26,7 +26,7 @@ def is_here(folder: Path) -> bool:
     return _place(folder, _FRAMES, "vidf1_33_*.y") is not None and _points_of(folder) is not None
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read one half, named `UCSD/vidf1_33_000_f001`."""
     if half == "val":
         return None
@@ -35,7 +35,7 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
     mask = truths / "vidf1_33_roi_mainwalkway.mat"
     roi: Region | None = Region(file=mask, read=_mask)
     if not mask.is_file():
-        report(mask, "the region of interest is missing; counted is inside it only.")
+        tell(mask, "the region of interest is missing; counted is inside it only.")
         roi = None
     records = []
     for clip in _CLIPS:
@@ -43,16 +43,16 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
             continue
         place, file = frames / f"vidf1_33_{clip:03d}.y", truths / f"vidf1_33_{clip:03d}_frame_full.mat"
         if not place.is_dir() or not file.is_file():
-            report(file if place.is_dir() else place, "is missing: a clip has a folder of frames and a file of points.")
+            tell(file if place.is_dir() else place, "is missing: a clip has a folder of frames and a file of points.")
             continue
         try:
             points = _frames(file)
         except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
-            report(file, f"is not a readable annotation (frame with loc): {error!r}.")
+            tell(file, f"is not a readable annotation (frame with loc): {error!r}.")
             continue
         pictures = files_by_number(place, PICTURE_SUFFIXES)
         if len(pictures) != len(points):
-            report(file, f"has points for {len(points)} frames, but {place} holds {len(pictures)}.")
+            tell(file, f"has points for {len(points)} frames, but {place} holds {len(pictures)}.")
         records += [
             Record(f"UCSD/{picture.stem}", picture, heads, file, half, roi, places=f"frame {number}")
             for number, (picture, heads) in enumerate(zip(pictures, points, strict=False), start=1)

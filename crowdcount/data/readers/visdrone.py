@@ -14,7 +14,7 @@ from pathlib import Path
 from crowdcount.data.dividing import hashed_split
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.readers.shanghaitech import read_half
-from crowdcount.data.records import Record, Report, files_by_number, numbered_lines, points_array
+from crowdcount.data.records import Record, TellFault, files_by_number, numbered_lines, points_array
 
 _LISTS = {"train": "trainlist.txt", "test": "testlist.txt"}
 
@@ -24,25 +24,25 @@ def is_challenge(folder: Path) -> bool:
     return (folder / "sequences").is_dir() and (folder / "annotations").is_dir()
 
 
-def read_challenge(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read_challenge(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read the sequences of one list, named `VisDrone/00001/00001`, with the label `sequence`."""
     if half not in _LISTS or not (folder / _LISTS[half]).is_file():
         return None
     lines = folder / _LISTS[half]
     records = []
-    for number, sequence in numbered_lines(lines, report):
+    for number, sequence in numbered_lines(lines, tell):
         file, place = folder / "annotations" / f"{sequence}.txt", folder / "sequences" / sequence
         if not file.is_file() or not place.is_dir():
             lost = file if place.is_dir() else place
-            report(lines, f"line {number} ({sequence!r}): {lost} is missing.")
+            tell(lines, f"line {number} ({sequence!r}): {lost} is missing.")
             continue
-        heads = _heads(file, report)
+        heads = _heads(file, tell)
         for picture in files_by_number(place, PICTURE_SUFFIXES):
             points = points_array(heads.pop(int(picture.stem), []) if picture.stem.isdecimal() else [])
             labels = {"sequence": sequence}
             records.append(Record(f"VisDrone/{sequence}/{picture.stem}", picture, points, file, half, labels=labels))
         for frame in heads:
-            report(file, f"has heads in frame {frame}, which is missing in {place}.")
+            tell(file, f"has heads in frame {frame}, which is missing in {place}.")
     return records
 
 
@@ -56,21 +56,21 @@ def is_dronecrowd(folder: Path) -> bool:
     return any(any((folder / f"{half}_data" / "images").glob("img[0-9]*.jpg")) for half in ("train", "val", "test"))
 
 
-def read_dronecrowd(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read_dronecrowd(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read one half, named `DroneCrowd/train/img001001`."""
     place = folder / f"{half}_data"
-    return read_half(place, f"DroneCrowd/{half}/", report, half) if place.is_dir() else None
+    return read_half(place, f"DroneCrowd/{half}/", tell, half) if place.is_dir() else None
 
 
-def _heads(file: Path, report: Report) -> dict[int, list]:
+def _heads(file: Path, tell: TellFault) -> dict[int, list]:
     heads = defaultdict(list)
-    for number, line in numbered_lines(file, report):
+    for number, line in numbered_lines(file, tell):
         try:
             frame, x, y = (float(value) for value in line.split(","))
         except ValueError:
             frame = x = y = math.nan
         if not all(map(math.isfinite, (frame, x, y))) or frame != int(frame):
-            report(file, f"line {number}: should be frame, x, y. Received {line!r}.")
+            tell(file, f"line {number}: should be frame, x, y. Received {line!r}.")
             continue
         heads[int(frame)].append([x, y])
     return heads

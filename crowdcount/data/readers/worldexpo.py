@@ -14,7 +14,7 @@ import numpy as np
 from crowdcount.data.dividing import hashed_split
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.readers.matlab import load_mat
-from crowdcount.data.records import Record, Report, files_by_number
+from crowdcount.data.records import Record, TellFault, files_by_number
 from crowdcount.data.regions import Region
 
 _ROI = "roi.mat"
@@ -27,14 +27,14 @@ def is_here(folder: Path) -> bool:
     )
 
 
-def read(folder: Path, half: str, report: Report) -> list[Record] | None:
+def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read one half, named `WorldExpo/104207_...`, with the label `scene`."""
     labels, frames = folder / f"{half}_label", folder / f"{half}_frame"
     if not labels.is_dir() or not frames.is_dir():
         return None
     records = []
     for scene in sorted(place for place in labels.iterdir() if place.is_dir()):
-        roi = _region(scene / _ROI, report)
+        roi = _region(scene / _ROI, tell)
         own = frames / scene.name
         for file in files_by_number(scene, (".mat",)):
             if file.name == _ROI:
@@ -43,9 +43,9 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
                 (place / f"{file.stem}.jpg" for place in (own, frames) if (place / f"{file.stem}.jpg").is_file()), None
             )
             if picture is None:
-                report(file, f"its picture is missing: looked for {file.stem}.jpg in {own} and {frames}.")
+                tell(file, f"its picture is missing: looked for {file.stem}.jpg in {own} and {frames}.")
                 continue
-            points = _points(file, report)
+            points = _points(file, tell)
             if points is not None:
                 name = f"WorldExpo/{file.stem}"
                 records.append(Record(name, picture, points, file, half, roi, labels={"scene": scene.name}))
@@ -53,7 +53,7 @@ def read(folder: Path, half: str, report: Report) -> list[Record] | None:
     for place in (frames, *(place for place in sorted(frames.iterdir()) if place.is_dir())):
         for picture in files_by_number(place, PICTURE_SUFFIXES):
             if picture not in known and not (labels / scene_of(picture) / f"{picture.stem}.mat").is_file():
-                report(picture, f"has no annotation: looked for {labels / scene_of(picture) / picture.stem}.mat.")
+                tell(picture, f"has no annotation: looked for {labels / scene_of(picture) / picture.stem}.mat.")
     return records
 
 
@@ -67,27 +67,27 @@ def is_val(record: Record) -> bool:
     return hashed_split(record.labels["scene"]) == "val"
 
 
-def _region(file: Path, report: Report) -> Region | None:
+def _region(file: Path, tell: TellFault) -> Region | None:
     try:
         x, y = (np.asarray(load_mat(file, f"maskVertices{axis}Coordinates"), np.float64).ravel() for axis in "XY")
         polygon = np.stack([x, y], axis=1)
     except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
-        report(file, f"is not a readable region of interest (maskVerticesXCoordinates, ...Y...): {error!r}.")
+        tell(file, f"is not a readable region of interest (maskVerticesXCoordinates, ...Y...): {error!r}.")
         return None
     return Region([polygon])
 
 
-def _points(file: Path, report: Report) -> np.ndarray | None:
+def _points(file: Path, tell: TellFault) -> np.ndarray | None:
     try:
         points = np.asarray(load_mat(file, "point_position"), np.float64)
         points = points if points.size else points.reshape(0, 2)
         number = int(np.asarray(load_mat(file, "point_num")).item())
     except Exception as error:
-        report(file, f"is not a readable annotation (point_position, point_num): {error!r}.")
+        tell(file, f"is not a readable annotation (point_position, point_num): {error!r}.")
         return None
     if points.ndim != 2 or points.shape[1] != 2:
-        report(file, f"its points should have the shape (N, 2), x then y. Received {points.shape}.")
+        tell(file, f"its points should have the shape (N, 2), x then y. Received {points.shape}.")
         return None
     if number != len(points):
-        report(file, f"says that it has {number} heads but holds {len(points)} points.")
+        tell(file, f"says that it has {number} heads but holds {len(points)} points.")
     return points

@@ -1,0 +1,218 @@
+"""A picture's file, bytes or image, opened and known for what it is, its pixels not read yet."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from crowdcount.data.tiff import is_rare, read_rare, turn_to_page
+from crowdcount.errors import PictureError
+
+Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
+
+# Only these of Pillow's readers are used: others start Ghostscript (EPS), show a preview or guess without a
+# signature. HEIF is there once `pillow_heif.register_heif_opener()` was called.
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM", "HEIF")
+# How files begin: signature, format, and where their width and height stand, if at a fixed place.
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG", None, 0),
+    (b"\x89PNG", "PNG", ">II", 16),
+    (b"GIF8", "GIF", "<HH", 6),
+    (b"BM", "BMP", "<ii", 18),
+    (b"II*\0", "TIFF", None, 0),
+    (b"MM\0*", "TIFF", None, 0),
+    (b"RIFF", "WebP", None, 0),
+)
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AGAIN = "Copy or download it again, or open it in a picture program and save it as JPEG or PNG."
+
+# Tags of TIFF 6.0 and DNG 1.7.
+_REDUCED_TAG, _DNG_TAG = 254, 50706
+
+_lock = threading.Lock()
+_readers = 0
+_restore = ExitStack()
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Set Pillow's own pixel limit and warnings aside while any thread reads a picture.
+
+    Both are global to the process. The first reader sets them aside and the last one puts them back, so that
+    threads can decode at the same time and the caller finds everything as it was.
+    """
+    global _readers
+    with _lock:
+        if _readers == 0:
+            _restore.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            _restore.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+            Image.MAX_IMAGE_PIXELS = None
+        _readers += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _readers -= 1
+            if _readers == 0:
+                _restore.close()
+
+
+@contextmanager
+def opened(source: Any, page: int | None, notes: list[str]) -> Iterator[tuple[Image.Image | np.ndarray, str]]:
+    """Yield the image, not decoded yet (an array of a rare TIFF), and the name that error messages give it.
+
+    Args:
+        source: see `crowdcount.load_picture`.
+        page: which page or frame, from 1; None: the largest page of a TIFF, else the first frame.
+        notes: gains a sentence where the largest of several pages was taken.
+    """
+    if isinstance(source, Image.Image):
+        path = getattr(source, "filename", "")
+        size = f"{source.size[0]} x {source.size[1]}"
+        name = repr(os.fsdecode(path)) if path else f"The PIL image (mode {source.mode}, {size})"
+        yield _at_page(source, name, page, notes), name
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        name = f"The picture given as {type(source).__name__} ({memoryview(source).nbytes} bytes)"
+        with io.BytesIO(bytes(source)) as file:
+            yield _identified(file, name, page, notes), name
+    elif isinstance(source, (str, os.PathLike)):
+        path = os.fsdecode(source)
+        with _open_file(path) as file:
+            yield _identified(file, repr(path), page, notes), repr(path)
+    elif hasattr(source, "read"):
+        path = getattr(source, "name", None)
+        name = repr(path) if isinstance(path, str) else f"The picture given as {type(source).__name__}"
+        yield _identified(_from_beginning(source, name), name, page, notes), name
+    else:
+        raise PictureError(
+            f"A picture cannot be made from {type(source).__name__} {repr(source)[:80]}. Give a path, the "
+            "bytes of a file, a file object, a PIL image or a NumPy array."
+        )
+
+
+def _open_file(path: str) -> BinaryIO:
+    name = repr(path)
+    if path.startswith(("http://", "https://")):
+        raise PictureError(f"{name} is a web address. Download the picture and give the file's path.")
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise PictureError(f"{name} is a folder, not a picture. Give one of the pictures in it.")
+        if not stat.S_ISREG(mode):
+            # Opening a pipe would wait for ever, reading /dev/zero would never end.
+            raise PictureError(f"{name} is a pipe or a device, not a file. Save the picture to a file first.")
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise PictureError(f"{name} does not exist. Check its spelling{looked_from(path)}.") from error
+    except PermissionError as error:
+        advice = "Change its rights or its folder's."
+        raise PictureError(f"{name} may not be read: permission denied. {advice}") from error
+    except PictureError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{name} cannot be opened: {reason}. Check its path.") from error
+
+
+def looked_from(path: str | os.PathLike) -> str:
+    return "" if os.path.isabs(path) else f" (looked from {os.getcwd()!r})"
+
+
+def _from_beginning(file: Any, name: str) -> BinaryIO:
+    """The file object itself, at its beginning, or its content where it cannot be moved (pipes, sockets)."""
+    if isinstance(file, io.TextIOBase):
+        raise PictureError(f"{name} is a file object opened in text mode. Open it in binary mode, 'rb'.")
+    if getattr(file, "closed", False):
+        raise PictureError(f"{name} is a closed file object. Open it again, or give its path.")
+    try:
+        file.seek(0)
+        return file
+    except (AttributeError, OSError):
+        with decoding(name):
+            data = file.read()
+    if not isinstance(data, bytes):
+        raise PictureError(f"{name} reads {type(data).__name__}. Give a file object that reads bytes.")
+    return io.BytesIO(data)
+
+
+def _at_page(image: Image.Image, name: str, page: int | None, notes: list[str]) -> Image.Image:
+    with decoding(name):
+        turn_to_page(image, name, page, notes)
+    return image
+
+
+def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> Image.Image | np.ndarray:
+    """Let Pillow read the headers; of a TIFF that it does not know, or reads wrongly, the array."""
+    Image.init()
+    try:
+        formats = [kind for kind in _FORMATS if kind in Image.OPEN]
+        if name.lower().endswith(".tga'"):  # which has no signature
+            formats.append("TGA")
+        with decoding(name):
+            image = Image.open(file, formats=formats)
+    except PictureError as error:
+        file.seek(0)
+        start = file.read(32)
+        if not start:
+            raise PictureError(f"{name} is empty (0 bytes). Copy or download it again.") from error
+        if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
+            raise PictureError(
+                f"{name} is a HEIC picture, as iPhones take them. Save it as JPEG; or, in Python, install "
+                "pillow-heif and call pillow_heif.register_heif_opener() first."
+            ) from error
+        if not isinstance(error.__cause__, UnidentifiedImageError):
+            raise
+        for signature, kind, layout, offset in _SIGNATURES:
+            if start.startswith(signature):
+                if kind == "TIFF":
+                    return read_rare(file, name, page, notes)
+                if layout and len(start) >= offset + struct.calcsize(layout):
+                    width, height = struct.unpack_from(layout, start, offset)
+                    check_size(width, height, name)
+                raise PictureError(
+                    f"{name} begins like a {kind} file, but is cut off, damaged or of a rare kind. {_AGAIN}"
+                ) from error
+        raise PictureError(
+            f"{name} is not a picture that can be read here: it does not begin like JPEG, PNG, WebP, BMP, "
+            "TIFF or GIF. Check that it is the right file, or save it as JPEG or PNG in a picture program."
+        ) from error
+    with decoding(name):
+        tags = getattr(image, "tag_v2", {})
+        if tags.get(_REDUCED_TAG) in (1, 3) or _DNG_TAG in tags:
+            raise PictureError(
+                f"{name} is a camera's raw file: what can be read of it is a small preview. Save it as JPEG "
+                "in a picture program."
+            )
+        if is_rare(image):
+            return read_rare(file, name, page, notes)
+    return _at_page(image, name, page, notes)
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Turn what Pillow raises into a PictureError."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except MemoryError as error:
+        raise PictureError(f"{name} does not fit into this machine's memory. Shrink it.") from error
+    except Exception as error:
+        # On damaged files Pillow's readers raise nearly anything: OSError, SyntaxError, struct.error, ...
+        raise PictureError(f"{name} is cut off or damaged ({error}). {_AGAIN}") from error
+
+
+def check_size(width: int, height: int, name: str) -> None:
+    if width == 0 or height == 0:
+        raise PictureError(f"{name} has no pixels: it is {width} wide, {height} high. Check how it was made.")
