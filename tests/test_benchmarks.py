@@ -313,7 +313,7 @@ def test_all_parts_at_tiny_sizes_fill_the_page(weights, tmp_path, monkeypatch, c
         monkeypatch.setattr("torch.compile", lambda *_, **__: lambda values: 1 / 0)
     page, record = tmp_path / "performance.md", tmp_path / "performance.json"
     shutil.copy(Path(__file__).resolve().parents[1] / "docs" / "performance.md", page)
-    options = "--repeats 1 --width 0.015625 --sizes 64x48 --batches 1 2 --against-size 64x48 --crop 32 --heads 3 20"
+    options = "--repeats 1 --width 0.015625 --sizes 80x64 --batches 1 2 --against-size 80x64 --crop 64 --heads 3 20"
     more = f"--pictures 1 --sides 16 32 --numbers 1 2 --model {weights} --page {page} --json {record}"
     module.main([*options.split(), *more.split()])
     text, numbers = page.read_text("utf-8"), json.loads(record.read_text("utf-8"))

@@ -174,9 +174,10 @@ def _count_by_workers(
     """Count over Ray; the rows come in the order in which they are ready, and each is written at once."""
     from crowdcount.counting.cluster import count_by_workers
     from crowdcount.counting.parquet import write_parquet
+    from crowdcount.counting.results import CountFailure
     from crowdcount.progress import bar
 
-    failures = [source.to_dict() for source in sources if not isinstance(source, str)]
+    failures = [source.to_dict() for source in sources if isinstance(source, CountFailure)]
     pictures = [source for source in sources if isinstance(source, str)]
     import_keras()
     begin()
