@@ -96,8 +96,8 @@ def _step(
         pictures, targets = batch
         with tf.GradientTape() as tape:
             predicted = model(pictures, training=True)
-            # A mean over a device's part; the optimizer adds the gradients of all devices.
-            loss = model.compute_loss(pictures, targets, predicted) / strategy.num_replicas_in_sync
+            # Keras has divided the mean over a device's part by their number; the optimizer adds their gradients.
+            loss = model.compute_loss(pictures, targets, predicted)
         model.optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
         return loss, targets, predicted
 
