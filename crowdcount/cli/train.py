@@ -44,7 +44,7 @@ def add(command: Command) -> None:
     parser.add_argument("--seed", metavar="N", type=seed, help="seed of the random numbers (default: 0)")
     parser.add_argument(
         "--strategy",
-        choices=("mirrored", "multiworker"),
+        metavar="mirrored|multiworker",
         help="train on all GPUs of this machine, or on the machines that TF_CONFIG names (default: one device)",
     )
 
