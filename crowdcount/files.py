@@ -6,12 +6,8 @@ import errno
 import io
 import os
 import re
-import shutil
-import socket
 import stat
-import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,6 +61,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     if is_stream(path):
+        import shutil
+        import tempfile
+
         # Not beside it: nobody makes files in a folder of devices, and writers may need to go back in theirs.
         with tempfile.TemporaryDirectory() as folder:
             temporary = Path(folder) / path.name
@@ -74,7 +73,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         return
     target = target_of(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    temporary = target.with_name(f".{path.stem}-{os.urandom(4).hex()}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, target)
@@ -155,6 +154,8 @@ def _locked(beside: Path) -> io.FileIO | None:
             if os.path.samestat(os.fstat(file.fileno()), os.stat(beside)):
                 since = time.strftime("%Y-%m-%d %H:%M:%S")
                 with suppress(OSError):  # on a full disk it is locked without saying by whom
+                    import socket
+
                     file.truncate(0)
                     file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode())
                 return file

@@ -278,7 +278,8 @@ def test_sizes_are_fitted_written_and_measured(weights, tmp_path, monkeypatch, c
         capsys.readouterr()
         module.main([what, "--root", drawn, "--model", str(model), "--pictures", str(scenes)])
         text = capsys.readouterr().out
-        assert text.count("(x") == columns * scenes and f"{scenes} scenes, from" in text
+        assert text.count("(x") == columns * scenes and f"{scenes} scenes; change of the count" in text
+        assert "from 80 px to 256 px" in text and ("from as it is to 80 px" in text) == (what == "measure")
 
 
 @pytest.mark.parametrize("size", [(96, 128), (1000, 4000)])
@@ -293,3 +294,46 @@ def test_forward_pixels_are_those_that_the_network_sees(weights, monkeypatch, si
     model = load_network(weights)[0]
     prediction.predict_density(model, np.zeros((*size, 3), np.uint8))
     assert program("scale").forward_pixels(size, prediction.margin_of(model)) == sum(seen)
+
+
+# --- all ----------------------------------------------------------------------------------------------------
+
+
+def test_all_parts_at_tiny_sizes_fill_the_page(weights, tmp_path, monkeypatch, capsys):
+    """Without cold processes and compilers: what these would run is run here once."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+    module = program("all")
+    asked = []
+
+    def quiet(command):
+        asked.append(command)
+        return "[0.5, 100, 200]\n"
+
+    monkeypatch.setattr(module, "quiet", quiet)
+    if importlib.util.find_spec("torch") is not None:
+        monkeypatch.setattr("torch.compile", lambda *_, **__: lambda values: 1 / 0)
+    page, record = tmp_path / "performance.md", tmp_path / "performance.json"
+    shutil.copy(Path(__file__).resolve().parents[1] / "docs" / "performance.md", page)
+    options = "--repeats 1 --width 0.015625 --sizes 80x64 --batches 1 2 --against-size 80x64 --crop 64 --heads 3 20"
+    more = f"--pictures 1 --sides 16 32 --numbers 1 2 --model {weights} --page {page} --json {record}"
+    module.main([*options.split(), *more.split()])
+    text, numbers = page.read_text("utf-8"), json.loads(record.read_text("utf-8"))
+    assert "Not measured yet" not in text and set(numbers["parts"]) == set(module.PARTS)
+    assert [row["pictures"] for row in numbers["parts"]["predict"][0]["rows"]] == [1, 1, 2, 2]
+    rivals = {row["what"]: row["as a multiple of crowdcount's"] for row in numbers["parts"]["against"][0]["rows"]}
+    assert rivals["crowdcount float32"] == rivals["crowdcount bfloat16"] == 1
+    for package, name in (("torch", "PyTorch bfloat16"), ("onnxruntime", "ONNX Runtime float32")):
+        assert (name in rivals) == (importlib.util.find_spec(package) is not None)
+    assert {row["seconds a unit"] for row in numbers["parts"]["growth"][1]["rows"]} == {0.5, 0.25}
+    assert (tmp_path / "performance_growth.png").exists() and "load before the first timing" in text
+    printed = capsys.readouterr().out
+    assert all(part + " took" in printed for part in module.PARTS)
+
+    # What the processes would run: each command's grammar, and the counting of pictures.
+    assert ["--help"] in [command[3:] for command in asked]
+    monkeypatch.setattr(module.sys, "argv", ["", *next(c for c in asked if c[2] == module._COUNTING)[3:]])
+    exec(module._COUNTING, {})
+    seconds, before, most = json.loads(capsys.readouterr().out)
+    assert seconds > 0 and most >= before > 0
+    with pytest.raises(SystemExit):
+        module.main(["speed"])

@@ -347,7 +347,7 @@ def test_preparing_is_quicker_than_the_recipe_needs(shanghaitech_root):
     """The recipe's crop of a real part A picture, strewn with scraps, is ready in a third of the fastest step's 0.3 s.
 
     Crops are prepared beside the step before: what counts is to be ready in time. How long steps wait is measured by
-    benchmarks/network.py.
+    benchmarks/all.py.
     """
     from crowdcount.data.annotations import read_shanghaitech
 

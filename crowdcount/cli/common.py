@@ -8,12 +8,10 @@ import os
 import signal
 import stat
 import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -130,6 +128,8 @@ def _scale(text: str) -> float:
 
 
 def _number(text: str) -> float:
+    from fractions import Fraction
+
     return float(Fraction(text))  # "1/16" is how people write a width
 
 
@@ -250,6 +250,8 @@ def _is_printed_to(path: Path) -> bool:
 def _try_folder(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(None, f"{path} is a file, not a folder")
+    import tempfile
+
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
         pass

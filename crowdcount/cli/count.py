@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +65,15 @@ def add(command: Command) -> None:
         "again, except those that failed; each row is in the file as soon as it is counted",
     )
     parser.add_argument(
+        "--parquet", metavar="FILE", help="write the table of --csv as Parquet too, once all pictures are counted"
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=positive_int,
+        help="count by N processes of Ray, on this machine or on the cluster that RAY_ADDRESS names; needs --csv",
+    )
+    parser.add_argument(
         "--report", metavar="FILE.html", help="write all of it as one page with pictures, for any browser"
     )
     parser.add_argument(
@@ -89,6 +97,7 @@ def add(command: Command) -> None:
 def _count(arguments: argparse.Namespace) -> int:
     _check_arguments(arguments)
     from crowdcount.counting.counts_file import CountsFile, settings_of
+    from crowdcount.counting.parquet import write_parquet
     from crowdcount.counting.pictures import count_many
     from crowdcount.counting.results import CountFailure, CountResult
     from crowdcount.counting.zone_records import range_columns, zone_columns
@@ -97,7 +106,7 @@ def _count(arguments: argparse.Namespace) -> int:
     sources = _sources(arguments)
     read = [source for source in sources if isinstance(source, str)]
     check_outputs(
-        {f"--{name}": getattr(arguments, name) for name in ("csv", "heads", "report")},
+        {f"--{name}": getattr(arguments, name) for name in ("csv", "parquet", "heads", "report")},
         [*read, arguments.zones, arguments.ground, arguments.model],
     )
     coverage = coverage_of(arguments)
@@ -123,6 +132,9 @@ def _count(arguments: argparse.Namespace) -> int:
         if arguments.resume:
             _warn_of_newer_weights(arguments.model, counts)
     to_count = [source for source in sources if isinstance(source, str)]
+    if arguments.workers:
+        assert counts is not None  # see _check_arguments
+        return _count_by_workers(arguments, counts, sources)
     outputs = _Outputs(arguments, counts, zones, to_count)
 
     if to_count:
@@ -151,7 +163,47 @@ def _count(arguments: argparse.Namespace) -> int:
             outputs.add(result, row)
     if arguments.demo:
         _tell_truth()
+    if arguments.parquet:
+        write_parquet(arguments.csv, arguments.parquet)
     return FAILED if failed or outputs.failed else 0
+
+
+def _count_by_workers(
+    arguments: argparse.Namespace, counts: CountsFile, sources: Sequence[Source | CountFailure]
+) -> int:
+    """Count over Ray; the rows come in the order in which they are ready, and each is written at once."""
+    from crowdcount.counting.cluster import count_by_workers
+    from crowdcount.counting.parquet import write_parquet
+    from crowdcount.counting.results import CountFailure
+    from crowdcount.progress import bar
+
+    failures = [source.to_dict() for source in sources if isinstance(source, CountFailure)]
+    pictures = [source for source in sources if isinstance(source, str)]
+    import_keras()
+    begin()
+    counted = count_by_workers(
+        pictures,
+        arguments.model,
+        workers=arguments.workers,
+        coverage=coverage_of(arguments),
+        scale=arguments.scale,
+        page=arguments.page,
+    )
+    failed = bool(failures)
+    rows = bar(counted, "picture", total=len(pictures), wanted=len(pictures) > 1) if pictures else ()
+    try:
+        for row in chain(failures, rows):
+            failed |= "error" in row
+            counts.add(row)
+            _print(row, as_json=arguments.json)
+    finally:
+        # A run that was stopped before its first picture replaces no older file.
+        if counts.pictures:
+            counts.finish()
+        counts.close()
+    if arguments.parquet:
+        write_parquet(arguments.csv, arguments.parquet)
+    return FAILED if failed else 0
 
 
 class _Outputs:
@@ -244,6 +296,10 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         refuse("name a picture or a folder, or use --demo")
     if arguments.resume and not arguments.csv:
         refuse("--resume needs --csv, the file to go on with")
+    if (arguments.parquet or arguments.workers) and not arguments.csv:
+        refuse("--parquet and --workers need --csv, the table")
+    if arguments.workers and (arguments.heads or arguments.report or arguments.overlay or arguments.zones):
+        refuse("--workers gives counts alone: leave out --heads, --report, --overlay and --zones")
     if arguments.resume and arguments.heads and is_json(arguments.heads):
         refuse("--resume goes on with a file of --heads only if it is CSV")
 
@@ -258,6 +314,8 @@ def _tell_truth() -> None:
 
 def _fingerprint(*paths: str | None) -> str:
     """Twelve digits that change with what the files hold: zones may be moved and keep their names."""
+    import hashlib
+
     digest = hashlib.sha256()
     for path in paths:
         digest.update(hashlib.sha256(Path(path).read_bytes() if path else b"").digest())
@@ -296,6 +354,8 @@ def _print(row: dict, *, as_json: bool) -> None:
     from crowdcount.counting.words import span, whole
 
     if as_json:
+        import json
+
         print(json.dumps(row), flush=True)
     elif "count" in row:
         line = f"{row['picture']}\tabout {whole(row['count'], row.get('low'), row.get('high'))}"

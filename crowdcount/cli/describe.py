@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from crowdcount.cli.common import Command, add_dataset, add_split, begin, check_outputs, check_writable, finite, writing
@@ -33,6 +32,8 @@ def _describe(arguments: argparse.Namespace) -> int:
         check_outputs({"--plot": arguments.plot}, dataset_files(arguments.dataset, arguments.root))
     description = describe(samples, title=f"{arguments.dataset}, {arguments.split}")
     if arguments.json:
+        import json
+
         print(json.dumps(finite(description.as_dict())))
     else:
         print(description)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +81,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -> None:
     if arguments.json:
+        import json
+
         head = {name: getattr(arguments, name) for name in ("dataset", "split", "model", "tta")}
         parts = {name: _scores(part, arguments.maps) for name, part in result.parts.items()}
         content = {**head, **_scores(result, arguments.maps), "parts": parts, "seconds": round(result.seconds, 3)}
@@ -110,6 +110,8 @@ def _scores(result: Evaluation, maps: bool) -> dict:
     if maps:
         scores |= {"psnr": result.psnr, "ssim": result.ssim}
     if result.against is not None:
+        from dataclasses import asdict
+
         scores["against"] = asdict(result.against)
     return scores
 

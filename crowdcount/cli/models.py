@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from crowdcount.cli.common import Command, begin, finite
 
@@ -19,6 +18,8 @@ def _models(arguments: argparse.Namespace) -> int:
     begin()
     for card in list_models():
         if arguments.json:
+            import json
+
             print(json.dumps(finite(card)))
             continue
         pictures = f"{card['pictures']} pictures" if "pictures" in card else "pictures that no card names"

@@ -42,6 +42,11 @@ def add(command: Command) -> None:
         help="what the annotations mark, in the plural, as cells: counts speak of it (default: people)",
     )
     parser.add_argument("--seed", metavar="N", type=seed, help="seed of the random numbers (default: 0)")
+    parser.add_argument(
+        "--strategy",
+        metavar="mirrored|multiworker",
+        help="train on all GPUs of this machine, or on the machines that TF_CONFIG names (default: one device)",
+    )
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -70,6 +75,7 @@ def _train(arguments: argparse.Namespace) -> int:
             root=root,
             command=_command_line(arguments),
             thing=arguments.thing,
+            strategy=arguments.strategy,
             **settings,
         )
     return 0

@@ -116,7 +116,7 @@ def count(
         >>> result.density.shape, result.width, result.height
         ((6, 10), 80, 48)
     """
-    counter = _Counter(model, coverage, scale, channels, page, progress)
+    counter = Counter(model, coverage, scale, channels, page, progress)
     if is_one(picture) and not is_folder(picture):
         return counter(picture)
     sources = listed(picture)
@@ -164,7 +164,7 @@ def count_many(
         CountResult
         CountFailure
     """
-    counter = _Counter(model, coverage, scale, channels, page, progress)
+    counter = Counter(model, coverage, scale, channels, page, progress)
     if resume and csv is None:
         raise DataError("There is nothing to go on with: resume=True needs csv, the file that holds the counts.")
     if csv is None:
@@ -206,7 +206,7 @@ def _rgb(picture: np.ndarray, source: Source, channels: str) -> np.ndarray:
     return np.ascontiguousarray(picture[..., ::-1])
 
 
-class _Counter:
+class Counter:
     """A network with its calibration, loaded once, that turns pictures into results."""
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path, PurePosixPath
 
 SPLITS = ("train", "val", "test", "all")
@@ -33,6 +32,8 @@ def hashed_split(name: str) -> str:
         >>> hashed_split("street.jpg") == hashed_split("images/street.jpg")
         True
     """
+    import hashlib
+
     name = str(PurePosixPath(name.replace("\\", "/")))
     digest = hashlib.sha256(name.removeprefix("images/").encode("utf-8", "surrogatepass")).digest()
     return "val" if int.from_bytes(digest[:8], "big") % 10 == 0 else "train"

@@ -151,8 +151,12 @@ def averaged_weights(model: keras.Model):
     if not model.optimizer.use_ema:
         yield
         return
-    raw = [ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    raw = [np.array(ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
     model.optimizer.finalize_variable_values(model.trainable_variables)
+    if keras.backend.backend() == "jax":
+        # The weights and the average share their memory now, which JAX gives away when it predicts.
+        for variable in model.trainable_variables:
+            variable.assign(ops.copy(variable))
     try:
         yield
     finally:

@@ -284,6 +284,86 @@ def example(
     return pixels, place.cut_map(cells)[..., None]
 
 
+class Examples:
+    """The examples of a run, each by its number: what the feeders of all backends call.
+
+    Epoch e holds `len(samples) * crops.per_picture` examples in an order of its own; see `epoch_steps`.
+
+    Args:
+        samples: what to train on.
+        crops: `RandomCrops` or `PaperPatches`.
+        sigma: kernel in pixels, `"adaptive"`, or a function that gives a sample's.
+        target: `"map"` or `"points"`.
+        seed: the same seed gives the same examples in the same order.
+        hard: places, and the share of the examples that shows one of them, drawn by weight, in place of a crop of the
+            picture whose turn it is. `RandomCrops` only.
+
+    Raises:
+        DataError: for no samples, or hard places with the paper's patches, which lie where the paper cuts them.
+
+    Example:
+        >>> examples = Examples([Sample("a", np.zeros((64, 64, 3), np.uint8), [[20.0, 30.0]])], RandomCrops(32))
+        >>> pixels, cells = examples(0)
+        >>> pixels.shape, cells.shape
+        ((32, 32, 3), (4, 4, 1))
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        crops: RandomCrops | PaperPatches,
+        *,
+        sigma: float | str | Callable[[Sample], float | str] = 15.0,
+        target: str = "map",
+        seed: int = 0,
+        hard: tuple[HardPlaces, float] | None = None,
+    ):
+        if not samples:
+            raise DataError("There is nothing to train on: the list of samples is empty.")
+        if hard is not None and not isinstance(crops, RandomCrops):
+            raise DataError(
+                f"Hard places are shown by RandomCrops. Received: crops={crops}, hard with a share of {hard[1]}"
+            )
+        self.samples, self.crops, self.sigma, self.target = samples, crops, sigma, target
+        self.seed, self.hard = seed, hard
+        self._per_epoch = len(samples) * crops.per_picture
+        self._orders: dict[int, np.ndarray] = {}
+
+    def check_batch(self, batch: int) -> None:
+        """Raise a DataError where examples differ in size and are to be put together."""
+        if batch > 1 and isinstance(self.crops, PaperPatches):
+            raise DataError(f"The paper's patches differ in size and train in batches of one. Received: batch={batch}")
+
+    def __call__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels and target of the run's example of this number, see `example`. Threads may call it at once."""
+        epoch, position = divmod(int(number), self._per_epoch)
+        index, crop = divmod(int(self._order(epoch)[position]), self.crops.per_picture)
+        key: tuple[int, ...] = (self.seed, index)
+        options: dict[str, Any] = {}
+        if self.hard is not None:
+            places, share = self.hard
+            rng = np.random.default_rng([self.seed, int(number), 1])
+            if rng.random() < share:
+                index, options["around"] = places.draw(rng)
+                key = (self.seed, index, position)  # a place may be shown more than once an epoch, never the same way
+        sample = self.samples[index]
+        picture = sample.read()
+        height, width = picture.shape[:2]
+        place = self.crops.place(crop, height, width, key, epoch, **options)
+        kernel = self.sigma(sample) if callable(self.sigma) else self.sigma
+        counted = sample.counted(picture.shape[:2])
+        return example(picture, sample.points, place, sigma=kernel, target=self.target, counted=counted)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        # Examples are made by several threads at once: each keeps what it returns, and takes away what may have gone.
+        shuffled = self._orders.get(epoch)
+        if shuffled is None:
+            for old in [key for key in list(self._orders) if key < epoch - 1]:
+                self._orders.pop(old, None)
+            shuffled = self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(self._per_epoch)
+        return shuffled
+
+
 def training_dataset(
     samples: Sequence[Sample],
     crops: RandomCrops | PaperPatches,
@@ -294,72 +374,38 @@ def training_dataset(
     seed: int = 0,
     first_example: int = 0,
     hard: tuple[HardPlaces, float] | None = None,
+    share: tuple[int, int] = (0, 1),
 ):
     """An endless `tf.data.Dataset` of batches (pictures, targets).
 
-    Epoch e holds `len(samples) * crops.per_picture` examples in an order of its own; see `epoch_steps`.
-
     Args:
-        samples: what to train on.
-        crops: `RandomCrops` or `PaperPatches`.
+        samples, crops, sigma, target, seed, hard: see `Examples`. Points are padded to the batch's most heads; the
+            third column tells heads from padding.
         batch: examples a batch; 1 where examples differ in size.
-        sigma: kernel in pixels, `"adaptive"`, or a function that gives a sample's.
-        target: `"map"` or `"points"` (padded to the batch's most heads; the third column tells heads from padding).
-        seed: the same seed gives the same examples in the same order.
         first_example: number of examples that an earlier part of this run has read.
-        hard: places, and the share of the examples that shows one of them, drawn by weight, in place of a crop of the
-            picture whose turn it is. `RandomCrops` only.
+        share: `(index, parts)` for one of several machines that read a part of each batch each.
 
     Returns:
-        Batches of uint8 (batch, height, width, 3) and float32 (batch, height / 8, width / 8, 1) or (batch, N, 3).
+        Batches of uint8 (batch / parts, height, width, 3) and float32 (batch / parts, height / 8, width / 8, 1) or
+        (batch / parts, N, 3).
 
     Raises:
-        DataError: for no samples, patches of different sizes in a batch of more than one, or hard places with the
-            paper's patches, which lie where the paper cuts them.
+        DataError: as `Examples`, or for patches of different sizes in a batch of more than one, or a batch that cannot
+            be shared evenly.
     """
     import tensorflow as tf
 
-    if not samples:
-        raise DataError("There is nothing to train on: the list of samples is empty.")
-    if batch > 1 and isinstance(crops, PaperPatches):
-        raise DataError(f"The paper's patches differ in size and train in batches of one. Received: batch={batch}")
-    if hard is not None and not isinstance(crops, RandomCrops):
-        raise DataError(
-            f"Hard places are shown by RandomCrops. Received: crops={crops}, hard with a share of {hard[1]}"
-        )
-    per_epoch = len(samples) * crops.per_picture
-    orders: dict[int, np.ndarray] = {}
+    examples = Examples(samples, crops, sigma=sigma, target=target, seed=seed, hard=hard)
+    examples.check_batch(batch)
+    index, parts = share
+    if batch % parts:
+        raise DataError(f"A batch cannot be shared evenly. Received: batch={batch}, parts={parts}")
+    part = batch // parts
 
-    def order(epoch: int) -> np.ndarray:
-        # Examples are made by several threads at once: each keeps what it returns, and takes away what may have gone.
-        shuffled = orders.get(epoch)
-        if shuffled is None:
-            for old in [key for key in list(orders) if key < epoch - 1]:
-                orders.pop(old, None)
-            shuffled = orders[epoch] = np.random.default_rng([seed, epoch]).permutation(per_epoch)
-        return shuffled
-
-    def make(number: np.int64) -> tuple[np.ndarray, np.ndarray]:
-        epoch, position = divmod(int(number), per_epoch)
-        index, crop = divmod(int(order(epoch)[position]), crops.per_picture)
-        key: tuple[int, ...] = (seed, index)
-        options: dict[str, Any] = {}
-        if hard is not None:
-            places, share = hard
-            rng = np.random.default_rng([seed, int(number), 1])
-            if rng.random() < share:
-                index, options["around"] = places.draw(rng)
-                key = (seed, index, position)  # a place may be shown more than once an epoch, never the same way
-        sample = samples[index]
-        picture = sample.read()
-        height, width = picture.shape[:2]
-        place = crops.place(crop, height, width, key, epoch, **options)
-        kernel = sigma(sample) if callable(sigma) else sigma
-        counted = sample.counted(picture.shape[:2])
-        return example(picture, sample.points, place, sigma=kernel, target=target, counted=counted)
-
-    def load(number):
-        pixels, wanted = tf.numpy_function(make, [number], (tf.uint8, tf.float32))
+    def load(position):
+        step, within = position // part, position % part
+        number = first_example + step * batch + index * part + within
+        pixels, wanted = tf.numpy_function(examples, [number], (tf.uint8, tf.float32))
         # A size that is known lets the layers be compiled for it.
         side = crops.size if isinstance(crops, RandomCrops) else None
         cells = None if side is None else side // STRIDE
@@ -367,9 +413,9 @@ def training_dataset(
         wanted.set_shape((cells, cells, 1) if target == "map" else (None, 3))
         return pixels, wanted
 
-    numbers = tf.data.Dataset.counter(first_example)
-    examples = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    batches = examples.batch(batch) if target == "map" else examples.padded_batch(batch)
+    positions = tf.data.Dataset.counter()
+    loaded = positions.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    batches = loaded.batch(part) if target == "map" else loaded.padded_batch(part)
     return batches.prefetch(4)
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from crowdcount import errors
 from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample, parse_spec
 from crowdcount.data.datasets import DATASETS
@@ -25,8 +23,9 @@ from crowdcount.network.cards import model_card
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.locate import SUFFIX
 from crowdcount.network.weight_files import save_weights
-from crowdcount.training import callbacks, mining, pipeline, start
+from crowdcount.training import callbacks, feeding, mining, start
 from crowdcount.training.card import run_card
+from crowdcount.training.devices import Devices, find_devices
 from crowdcount.training.plan import Plan, Stretch, new_plan, resumed_plan
 from crowdcount.training.recipes import Recipe
 from crowdcount.training.state import NAME, Checkpoint, check_pictures, new_state, read_state, restore_checkpoint
@@ -69,6 +68,7 @@ def train(
     root: str | os.PathLike | None = None,
     command: str | None = None,
     thing: str = "people",
+    strategy: str | None = None,
 ) -> TrainingResult:
     """Train CSRNet on head annotations.
 
@@ -97,6 +97,9 @@ def train(
         command: the command line, for the card.
         thing: what the annotations mark, in the plural, for the card: captions, warnings and reports of counts speak
             of it.
+        strategy: `"mirrored"` to train on all GPUs of this machine, `"multiworker"` on several machines, see
+            `crowdcount.training.devices`; None for the device that Keras chooses. Batches are shared, and the result
+            is that of one device, to rounding.
 
     Returns:
         A `TrainingResult`.
@@ -115,7 +118,7 @@ def train(
         >>> result.last.name
         'last.weights.h5'
     """
-    out = Path(out)
+    out, devices = Path(out), find_devices(strategy)
     asked: dict[str, Any] = {
         "recipe": recipe,
         "epochs": epochs,
@@ -126,7 +129,8 @@ def train(
     }
     if resume:
         read_state(out)  # a folder without a run is left as it is
-    with held(out / NAME):
+    # Of several processes that train together the first one holds the folder.
+    with held(out / NAME) if devices.chief else nullcontext():
         if resume:
             state = read_state(out)
             plan = resumed_plan(state, **asked)
@@ -141,7 +145,7 @@ def train(
             source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
             source["thing"] = thing
             state = new_state(plan, samples, validation, **source)
-        return _Run(out, plan, state, samples, validation, imagenet_file)()
+        return _Run(out, plan, state, samples, validation, imagenet_file, devices)()
 
 
 def _begin(asked: dict, dataset: str | None, imagenet_file: str | os.PathLike | None) -> Plan:
@@ -171,16 +175,18 @@ class _Run:
         samples: Sequence[Sample],
         validation: Sequence[Sample],
         imagenet_file: str | os.PathLike | None,
+        devices: Devices,
     ):
-        self.out, self.plan, self.state = out, plan, state
+        self.out, self.plan, self.state, self.devices = out, plan, state, devices
         self.samples, self.validation, self.imagenet_file = samples, validation, imagenet_file
         self.history = callbacks.History(out / "history.csv", state["history"])
 
     def __call__(self) -> TrainingResult:
         plan, begun = self.plan, self.state["epoch"] > 0
         keras.utils.set_random_seed(plan.seed)
-        # Of a run that is resumed the weights are in the checkpoint.
-        self.model = CSRNet(plan.design, plan.width) if begun else start.build(plan, self.imagenet_file)
+        with self.devices.scope():
+            # Of a run that is resumed the weights are in the checkpoint.
+            self.model = CSRNet(plan.design, plan.width) if begun else start.build(plan, self.imagenet_file)
         self.hard = self._hard_places(begun)
         for stretch in plan.stretches(self.samples):
             if self.state["epoch"] <= stretch.end:
@@ -194,14 +200,21 @@ class _Run:
     def _stretch(self, stretch: Stretch) -> None:
         """One phase, or what is left of it; its averaged weights are in the model afterwards."""
         phase, epoch = stretch.phase, self.state["epoch"]
+        self.devices.check_batch(phase.batch)
         start.freeze(self.model, phase.frozen)
-        drift = callbacks.Drift()
-        self.model.compile(
-            phase.optimizer((stretch.end - stretch.first) * stretch.steps, stretch.before, stretch.total),
-            self.plan.recipe.loss(),
-            metrics=[callbacks.CropMAE(), callbacks.CropBias(), drift],
-            jit_compile=False,  # XLA compiles anew for every size of crop, and its CPU convolutions are slower
-        )
+        with self.devices.metrics_scope():
+            drift = callbacks.Drift()
+            metrics = [callbacks.CropMAE(), callbacks.CropBias(), drift]
+        with self.devices.scope():
+            self.model.compile(
+                phase.optimizer((stretch.end - stretch.first) * stretch.steps, stretch.before, stretch.total),
+                self.plan.recipe.loss(),
+                metrics=metrics,
+                # TensorFlow's XLA compiles anew for every size of crop, and its CPU convolutions are slower; JAX is
+                # XLA.
+                jit_compile=keras.backend.backend() == "jax",
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
         if epoch > stretch.first:
             if self.state["phase"] not in (None, phase.name):
                 raise TrainingError(
@@ -211,41 +224,46 @@ class _Run:
             restore_checkpoint(self.out / NAME, self.model, drift)
         if epoch < stretch.end:
             self.state["phase"] = phase.name
-            self._fit(stretch, drift)
+            self._fit(stretch, metrics)
+            self.state["epoch"] = stretch.end  # also where another process keeps the state
         if self.model.optimizer.use_ema:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
-    def _fit(self, stretch: Stretch, drift: callbacks.Drift) -> None:
+    def _fit(self, stretch: Stretch, metrics: list[keras.metrics.Metric]) -> None:
         phase, recipe, epoch = stretch.phase, self.plan.recipe, self.state["epoch"]
         done = (epoch - stretch.first) * stretch.steps
-        examples = pipeline.training_dataset(
+        fed = feeding.batches(
             self.samples,
             phase.crops,
             batch=phase.batch,
+            first_example=stretch.examples + done * phase.batch,
             sigma=recipe.sigma,
             seed=self.plan.seed,
-            first_example=stretch.examples + done * phase.batch,
             hard=self.hard,
+            **self.devices.feeding,
         )
-        with _readable_errors():
-            self.model.fit(
+        writers = self._writers(stretch, done, metrics[-1]) if self.devices.chief else []
+        with fed as examples:
+            self.devices.fit(
+                self.model,
                 examples,
-                steps_per_epoch=stretch.steps,
-                initial_epoch=epoch,
-                epochs=stretch.end,
-                shuffle=False,  # the data set has its own order
-                verbose=0,
-                callbacks=[
-                    callbacks.StopOnNaN(),
-                    callbacks.Validation(
-                        self.validation, recipe.validate_every, self.plan.epochs, self._keep, self._best()
-                    ),
-                    self.history,
-                    Checkpoint(self.out / NAME, self.state, drift),
-                    callbacks.Progress(stretch.before + done, stretch.total, self.plan.epochs),
-                    keras.callbacks.TensorBoard(self.out / "tensorboard", write_graph=False),
-                ],
+                steps=stretch.steps,
+                first=epoch,
+                end=stretch.end,
+                metrics=metrics,
+                callbacks=[callbacks.StopOnNaN(), *writers],
             )
+
+    def _writers(self, stretch: Stretch, done: int, drift: keras.metrics.Metric) -> list[keras.callbacks.Callback]:
+        """What validates, keeps and shows; of several processes the chief's alone."""
+        recipe, epochs = self.plan.recipe, self.plan.epochs
+        return [
+            callbacks.Validation(self.validation, recipe.validate_every, epochs, self._keep, self._best()),
+            self.history,
+            Checkpoint(self.out / NAME, self.state, drift),
+            callbacks.Progress(stretch.before + done, stretch.total, epochs),
+            *_tensorboard(self.out / "tensorboard"),
+        ]
 
     def _keep(self, which: str, results: dict, calibration: Calibration | None) -> None:
         """Write the model's weights, with a card, as the best or the last ones."""
@@ -272,22 +290,14 @@ class _Run:
             return mining.load_hard_places(file, len(self.samples)), share
         began = time.monotonic()
         places = mining.find_hard_places(self.model, self.samples)
-        places.save(file)
+        if self.devices.chief:
+            places.save(file)
         self.state["looked"] = time.monotonic() - began
         return places, share
 
 
-@contextmanager
-def _readable_errors() -> Iterator[None]:
-    """tf.data wraps what goes wrong while it prepares an example: say the reason, without the wrapping."""
-    import tensorflow as tf
-
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
-        raise MemoryError(str(error)) from error
-    except tf.errors.OpError as error:
-        reasons = re.findall(r"^(?:\w+\.)*(\w*Error): (.+)$", error.message or "", re.MULTILINE)
-        if not any(kind in vars(errors) for kind, _ in reasons):
-            raise
-        raise TrainingError(f"A picture cannot be trained on. {reasons[0][1]}") from None
+def _tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
+    """TensorBoard's log, which Keras writes through TensorFlow: none where that is not what trains."""
+    if keras.backend.backend() != "tensorflow":
+        return []
+    return [keras.callbacks.TensorBoard(folder, write_graph=False)]

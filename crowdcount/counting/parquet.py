@@ -1,0 +1,39 @@
+"""The table of counts as Parquet, for programs that read millions of rows."""
+
+from __future__ import annotations
+
+import os
+
+from crowdcount.counting.results import COLUMNS
+from crowdcount.errors import CrowdCountError
+from crowdcount.files import atomic_path
+
+_NUMBERS = {"width": "int64", "height": "int64"}
+_TEXTS = ("picture", "model", "warnings", "error")
+
+
+def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
+    """Write a CSV file of counts as Parquet: sizes whole numbers, counts and ranges floats, empty cells null.
+
+    Raises:
+        CrowdCountError: if pyarrow is not installed.
+        OSError: if the file cannot be written.
+    """
+    try:
+        import pyarrow
+        import pyarrow.csv
+        import pyarrow.parquet
+    except ImportError as error:
+        raise CrowdCountError(f'Parquet needs pyarrow ({error}). Install: pip install ".[ray]"') from error
+
+    types = {
+        column: pyarrow.string() if column in _TEXTS else getattr(pyarrow, _NUMBERS.get(column, "float64"))()
+        for column in COLUMNS
+    }
+    table = pyarrow.csv.read_csv(
+        csv,
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True),
+    )
+    with atomic_path(path) as temporary:
+        pyarrow.parquet.write_table(table, temporary)

@@ -1,0 +1,100 @@
+"""Counting by several workers of Ray on this machine."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crowdcount.cli import main
+from crowdcount.counting.parquet import write_parquet
+from crowdcount.counting.pictures import count_many
+
+CODE = "import sys; from crowdcount.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def rows_of(path: Path) -> dict[str, dict[str, str]]:
+    with open(path, newline="") as file:
+        return {os.path.basename(row["picture"]): row for row in csv.DictReader(file)}
+
+
+def workers_of(parent: int) -> list[int]:
+    """Process numbers of Ray's workers that keep a network, among the descendants of a process."""
+    psutil = pytest.importorskip("psutil")
+    try:
+        family = psutil.Process(parent).children(recursive=True)
+        return [each.pid for each in family if "MapWorker" in " ".join(each.cmdline()[:1])]
+    except psutil.Error:
+        return []
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing(weights, tmp_path, rng):
+    """60 pictures and a broken one by two workers; one is killed after the first row. Then more pictures, resumed."""
+    pytest.importorskip("ray", reason="several workers need pip install 'ray[data]'")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(60):
+        Image.fromarray(rng.integers(0, 256, (400, 600, 3), dtype=np.uint8)).save(folder / f"{number:02}.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    table, parquet = tmp_path / "counts.csv", tmp_path / "counts.parquet"
+    command = ["count", str(folder), "--model", weights, "--workers", "2", "--csv", str(table), "--resume"]
+    running = subprocess.Popen(
+        [sys.executable, "-c", CODE, *command, "--parquet", str(parquet)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 300
+    while not (table.exists() and rows_of(table)) and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    alive = workers_of(running.pid)
+    assert len(alive) == 2 and len(rows_of(table)) < 61, running.communicate(timeout=300)
+    os.kill(alive[0], signal.SIGKILL)
+    printed, errors = running.communicate(timeout=300)
+    assert running.returncode == 1 and "broken.jpg" in errors, errors
+    rows = rows_of(table)
+    assert len(rows) == 61 and len(printed.splitlines()) == 60
+    assert "broken.jpg" in rows["broken.jpg"]["error"] and not rows["broken.jpg"]["count"]
+    for result in count_many(sorted(str(path) for path in folder.glob("0[0-4].png")), weights, progress=False):
+        assert float(rows[os.path.basename(result.picture)]["count"]) == pytest.approx(result.count, rel=1e-3, abs=2e-3)
+
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.read_parquet(parquet)
+    assert len(frame) == 61 and frame["count"].notna().sum() == 60 and frame["width"].dropna().eq(600).all()
+
+
+def test_parquet_holds_the_rows_of_the_table(weights, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pip install pyarrow")
+    table = tmp_path / "counts.csv"
+    (tmp_path / "bad\nname.jpg").write_bytes(b"no picture")
+    pictures = [np.zeros((64, 80, 3), np.uint8), str(tmp_path / "bad\nname.jpg")]
+    list(count_many(pictures, weights, csv=table, progress=False))
+    write_parquet(table, tmp_path / "counts.parquet")
+    found = parquet.read_table(tmp_path / "counts.parquet").to_pylist()
+    assert [row["width"] for row in found] == [80, None] and found[1]["picture"].endswith("bad\nname.jpg")
+    assert isinstance(found[0]["count"], float) and found[0]["error"] is None and "no" in found[1]["error"]
+
+
+@pytest.mark.parametrize("options", [["--workers", "2"], ["--csv", "a.csv", "--workers", "2", "--heads", "h.csv"]])
+def test_what_workers_cannot_do_is_refused(options, capsys):
+    with pytest.raises(SystemExit):
+        main(["count", "--demo", *options])
+    assert "--workers" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_told(monkeypatch, tmp_path, capsys, weights):
+    table = str(tmp_path / "counts.csv")
+    picture = str(tmp_path / "a.png")
+    Image.new("RGB", (64, 64)).save(picture)
+    command = ["count", picture, "--csv", table, "--workers", "1", "--model"]
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main([*command, weights]) == 1 and 'pip install ".[ray]"' in capsys.readouterr().err
+    assert main([*command, "nobody"]) == 1 and "nobody" in capsys.readouterr().err
+    assert not os.path.exists(table)
