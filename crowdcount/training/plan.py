@@ -86,7 +86,7 @@ class Plan:
             >>> samples = [Sample(str(number), np.zeros((8, 8, 3), np.uint8), []) for number in range(8)]
             >>> stretches = Plan(RECIPES["default"], 6).stretches(samples)
             >>> [(s.phase.name, s.first, s.end, s.steps, s.before) for s in stretches]
-            [('wide', 0, 4, 2, 0), ('clear', 4, 6, 4, 8)]
+            [('wide', 0, 4, 2, 0), ('clear', 4, 6, 2, 8)]
         """
         phases = self.recipe.phases
         ends = [round(self.epochs * done / self.recipe.epochs) for done in accumulate(phase.epochs for phase in phases)]
