@@ -55,6 +55,8 @@ def predict(options: argparse.Namespace) -> list[Table]:
     for height, width in options.sizes:
         picture = picture_of(height, width)
         for batch in options.batches:
+            if batch * height * width > options.most * 1e6:
+                continue  # half an hour on two cores: eight pictures take eight times as long as one
             runs = {
                 name: lambda network=network, batch=[picture] * batch: [predict_density(network, one) for one in batch]
                 for name, network in networks.items()
@@ -380,6 +382,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--narrow", type=float, default=1 / 16, help="the same for growth")
     parser.add_argument("--sizes", type=size, nargs="+", default=[(384, 512), (768, 1024), (2160, 3840)])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--most", type=float, default=10, help="megapixels of a batch; larger ones are left out")
     parser.add_argument("--against-size", type=size, default=(768, 1024))
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--heads", type=int, nargs="+", default=[50, 500, 5000])

@@ -14,7 +14,7 @@ from typing import Any
 from crowdcount.counting.pictures import Counter
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.scale import check_scale
-from crowdcount.errors import CrowdCountError
+from crowdcount.errors import CrowdCountError, DataError
 from crowdcount.network.locate import find_weights
 
 _BLOCK = 16  # pictures that are given out, and come back, together
@@ -47,14 +47,16 @@ def count_by_workers(
     Raises:
         CrowdCountError: if Ray is not installed, or its cluster cannot be reached.
         WeightsError: if there is no such network.
-        DataError: for a scale out of its range.
+        DataError: for a scale out of its range, or more workers than cores.
     """
     find_weights(model)
     if scale is not None:
         check_scale(scale)
     ray = _connect()
     resources = ray.cluster_resources()
-    cores = max(1, int(resources.get("CPU", 1)) // workers)
+    cores = int(resources.get("CPU", 1)) // workers
+    if cores < 1:
+        raise DataError(f"Each worker needs a core; there are {resources['CPU']:.0f}. Received: workers={workers}")
     paths = [{"picture": picture, "path": os.path.abspath(picture)} for picture in pictures]
     # One after the other: Ray's own progress bars would stand between the lines of results.
     ray.data.DataContext.get_current().enable_progress_bars = False
