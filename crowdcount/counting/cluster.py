@@ -14,7 +14,7 @@ from typing import Any
 from crowdcount.counting.pictures import Counter
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.scale import check_scale
-from crowdcount.errors import CrowdCountError, DataError
+from crowdcount.errors import CrowdCountError, DataError, needing
 from crowdcount.network.locate import find_weights
 
 _BLOCK = 16  # pictures that are given out, and come back, together
@@ -45,7 +45,8 @@ def count_by_workers(
         `CountFailure`.
 
     Raises:
-        CrowdCountError: if Ray is not installed, or its cluster cannot be reached.
+        MissingPackageError: if Ray is not installed.
+        CrowdCountError: if its cluster cannot be reached.
         WeightsError: if there is no such network.
         DataError: for a scale out of its range, or more workers than cores.
     """
@@ -73,11 +74,9 @@ def count_by_workers(
 
 
 def _connect():
-    try:
+    with needing("Several workers need Ray", '".[ray]"'):
         import ray
         import ray.data
-    except ImportError as error:
-        raise CrowdCountError(f'Several workers need Ray ({error}). Install: pip install ".[ray]"') from error
 
     if not ray.is_initialized():
         own = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
