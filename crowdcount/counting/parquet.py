@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from crowdcount.counting.results import COLUMNS
-from crowdcount.errors import CrowdCountError
+from crowdcount.errors import needing
 from crowdcount.files import atomic_path
 
 _NUMBERS = {"width": "int64", "height": "int64"}
@@ -16,15 +16,13 @@ def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
     """Write a CSV file of counts as Parquet: sizes whole numbers, counts and ranges floats, empty cells null.
 
     Raises:
-        CrowdCountError: if pyarrow is not installed.
+        MissingPackageError: if pyarrow is not installed.
         OSError: if the file cannot be written.
     """
-    try:
+    with needing("Parquet needs pyarrow", '".[ray]"'):
         import pyarrow
         import pyarrow.csv
         import pyarrow.parquet
-    except ImportError as error:
-        raise CrowdCountError(f'Parquet needs pyarrow ({error}). Install: pip install ".[ray]"') from error
 
     types = {
         column: pyarrow.string() if column in _TEXTS else getattr(pyarrow, _NUMBERS.get(column, "float64"))()
