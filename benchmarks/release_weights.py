@@ -81,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     # The sizes at which pictures are counted are fitted by benchmarks/scale.py, anew for these weights; until then the
     # ones of the weights that they go on from are nearer than none.
-    shipped = model_card(target).content if target.is_file() else {}
+    before = target if target.is_file() else WEIGHTS / f"{card.get('init')}{SUFFIX}"
+    shipped = model_card(before).content if before.is_file() else {}
     sizes = {"sizes": shipped["sizes"]} if "sizes" in shipped else {}
     WEIGHTS.mkdir(exist_ok=True)
     save_weights(
@@ -206,13 +207,15 @@ def epoch_of(row: dict) -> dict:
 
 
 def measured(result: Evaluation) -> dict:
-    digits = {"nae": 4, "log_ratio": 4}
-    errors = {name: round(result.standard_error[name], digits.get(name, 2)) for name in MEASURES}
+    def rounded(name: str, value: float) -> float | None:
+        # Photos of nobody have no error as a share of their people, and JSON has no NaN.
+        return None if np.isnan(value) else round(value, {"nae": 4, "log_ratio": 4}.get(name, 2))
+
     maps = {} if result.psnr is None else {"psnr": round(result.psnr, 2), "ssim": round(result.ssim, 4)}
     return {
         "pictures": result.pictures,
-        **{name: round(getattr(result, name), digits.get(name, 2)) for name in MEASURES},
-        "standard_error": {name: None if np.isnan(error) else error for name, error in errors.items()},
+        **{name: rounded(name, getattr(result, name)) for name in MEASURES},
+        "standard_error": {name: rounded(name, result.standard_error[name]) for name in MEASURES},
         "game": [round(value, 2) for value in result.game],
         **maps,
     }

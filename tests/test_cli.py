@@ -460,15 +460,29 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
         "recipe": "default",
         "metrics": {"shanghaitech_b val": {"mae": 12.345, "rmse": 20.0, "nae": float("nan"), "game": [1.0, 2.0]}},
     }
+    card["metrics"]["nobody val"] = {
+        "mae": 0.67,
+        "log_ratio": 0.0468,
+        "standard_error": {"mae": 0.5, "log_ratio": None},
+    }
     monkeypatch.setattr("crowdcount.network.cards.list_models", lambda: [card])
     status, lines, _ = run(capsys, "models")
     assert status == 0
     assert "general" in lines[0] and "shanghaitech_a+shanghaitech_b" in lines[0]
-    assert "shanghaitech_b val" in lines[1] and "MAE 12.3" in lines[1] and "1.00 / 2.00" in lines[1]
+    assert (
+        "shanghaitech_b val" in lines[1]
+        and "MAE 12.3" in lines[1]
+        and "1.00 / 2.00" in lines[1]
+        and "NAE" not in lines[1]
+    )
+    assert lines[2].strip() == "nobody val: MAE 0.67 ± 0.5, log ratio 0.0468"
     _, (line,), _ = run(capsys, "models", "--json")
     assert json.loads(line, parse_constant=pytest.fail) == {
         **card,
-        "metrics": {"shanghaitech_b val": {"mae": 12.345, "rmse": 20.0, "nae": None, "game": [1.0, 2.0]}},
+        "metrics": {
+            "shanghaitech_b val": {"mae": 12.345, "rmse": 20.0, "nae": None, "game": [1.0, 2.0]},
+            "nobody val": card["metrics"]["nobody val"],
+        },
     }
 
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from test_backends import crowd, recipe
 
 from crowdcount.cli import main
@@ -27,6 +28,7 @@ CODE = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 import tensorflow as tf
+from PIL import Image
 from test_backends import crowd, recipe
 from crowdcount.network import csrnet
 from crowdcount.training import callbacks
@@ -53,7 +55,7 @@ except callbacks.TrainingError as error:
 
 def start(*arguments: str, config: dict | None = None) -> subprocess.Popen:
     code = CODE.format(tests=str(Path(__file__).parent))
-    environment = {**os.environ, "TF_CONFIG": json.dumps(config) if config else ""}
+    environment = {**os.environ, **({"TF_CONFIG": json.dumps(config)} if config else {})}
     return subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment, stderr=subprocess.PIPE)
 
 
@@ -143,7 +145,13 @@ def test_what_is_wrong_with_the_cluster_is_told(config, message, monkeypatch, tm
     monkeypatch.setenv("TF_CONFIG", config)
     with pytest.raises(TrainingError, match=message):
         find_devices("multiworker")
-    assert main(["train", "drawn", "--out", str(tmp_path / "run"), "--strategy", "multiworker"]) == 1
+    rows = ["picture,x,y,split"]
+    for split in ("train", "val"):
+        Image.new("RGB", (64, 64)).save(tmp_path / f"{split}.png")
+        rows.append(f"{split}.png,10,10,{split}")
+    (tmp_path / "points.csv").write_text("\n".join(rows) + "\n")
+    argv = ["train", "csv", "--root", str(tmp_path), "--out", str(tmp_path / "run"), "--init", "none"]
+    assert main([*argv, "--strategy", "multiworker"]) == 1
     assert message in capsys.readouterr().err and not (tmp_path / "run" / "checkpoint.h5").exists()
 
 

@@ -27,12 +27,18 @@ def _models(arguments: argparse.Namespace) -> int:
         # Training leaves what it validated with; a release has it measured by data set.
         kept = {"validation": card["validation"]} if card.get("validation") else {}
         for dataset, measured in (card.get("metrics") or kept).items():
-            print(f"    {dataset}: " + ", ".join(_measure(key, value) for key, value in measured.items()))
+            errors = finite(measured.get("standard_error", {}))
+            told = {
+                key: value for key, value in finite(measured).items() if value is not None and key != "standard_error"
+            }
+            print(f"    {dataset}: " + ", ".join(_measure(key, value, errors.get(key)) for key, value in told.items()))
     return 0
 
 
-def _measure(key: str, value: object) -> str:
-    name = key.upper() if key in ("mae", "rmse", "nae", "psnr", "ssim", "game") else key
+def _measure(key: str, value: object, error: float | None) -> str:
+    name = key.upper() if key in ("mae", "rmse", "nae", "psnr", "ssim", "game") else key.replace("_", " ")
+    if error is not None:
+        return f"{name} {value:.4g} ± {error:.2g}"
     if isinstance(value, list):
         return f"{name} {' / '.join(format(item, '.2f') for item in value)}"
     return f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
