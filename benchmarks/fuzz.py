@@ -319,7 +319,7 @@ def read_video(data: bytes, folder: Path) -> None:
 
     file = folder / "a.mp4"
     file.write_bytes(data)
-    for number, moment in enumerate(read_frames(file, report=lambda sentence: None)):
+    for number, moment in enumerate(read_frames(file, notify=lambda sentence: None)):
         assert moment.picture().dtype == np.uint8
         if number == 20:
             break

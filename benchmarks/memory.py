@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as folder:
             video = Path(folder) / "hour.mp4"
             write_video(video, arguments.seconds)
-            counts = count_video(video, every=1, model=model, report=lambda sentence: None)
+            counts = count_video(video, every=1, model=model, notify=lambda sentence: None)
             print_curve("seconds of video", arguments.seconds, (frame.time for frame in counts))
 
 
