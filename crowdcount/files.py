@@ -111,6 +111,7 @@ def held(path: str | os.PathLike, *, wait: float = 0.0) -> Iterator[None]:
         yield
         return
     target = target_of(path)
+    made = [folder for folder in target.parents if not folder.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.lock")
     until = time.monotonic() + wait
@@ -131,6 +132,9 @@ def held(path: str | os.PathLike, *, wait: float = 0.0) -> Iterator[None]:
         if os.name != "posix":
             with suppress(OSError):  # somebody has opened it
                 beside.unlink()
+        with suppress(OSError):  # the folders of a run that wrote nothing; where there is something they stay
+            for folder in made:
+                folder.rmdir()
 
 
 def _in_use(path: str | os.PathLike, beside: Path) -> CrowdCountError:
