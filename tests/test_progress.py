@@ -1,6 +1,7 @@
 """Who sees how far the work is: people on a terminal and in a notebook, and nobody who has switched it off."""
 
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,12 +53,15 @@ def test_several_pictures_have_a_bar_a_small_one_has_none(notebook, model, rng, 
     pictures = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(3)]
     assert count(pictures[0], model=model).count >= 0
     assert capsys.readouterr() == ("", "")
-    for results in (count(pictures, model=model), list(count_many(pictures, model))):
-        assert len(results) == 3
+    for several in (lambda **options: count(pictures, model=model, **options), partial(_all, pictures, model)):
+        assert len(several()) == 3
         out, err = capsys.readouterr()
         assert out == "" and "/3" in err
-    for results in (count(pictures, model=model, progress=False), list(count_many(pictures, model, progress=False))):
-        assert len(results) == 3 and capsys.readouterr() == ("", "")
+        assert len(several(progress=False)) == 3 and capsys.readouterr() == ("", "")
+
+
+def _all(pictures, model, **options):
+    return list(count_many(pictures, model, **options))
 
 
 def test_a_generator_is_counted_as_it_comes(model, rng):
