@@ -133,6 +133,15 @@ def test_poisson_by_hand():
     assert value == pytest.approx(4 * math.log(2) - 2, rel=1e-6)
 
 
+def test_poisson_that_halves_dense_crops(rng):
+    """A crop of k heads weighs half, one without heads as before."""
+    target = np.concatenate([as_map([60, 40]), as_map([0, 0]), as_map([0, 25])])
+    predicted = rng.random(target.shape) * 30
+    plain = PoissonLoss(reduction="none")(target, predicted).numpy()
+    halved = PoissonLoss(halved_at=100, reduction="none")(target, predicted).numpy()
+    np.testing.assert_allclose(halved / plain, [1 / 2, 1, 1 / 1.25], rtol=1e-5)
+
+
 def test_poisson_is_never_negative_and_zero_only_where_equal(rng):
     target = rng.random((20, 4, 4, 1)).astype("float32")
     for size in (1e-7, 1e-6, 1e-4, 1e-2, 1):
@@ -322,6 +331,7 @@ def test_maps_that_would_broadcast_are_refused(loss):
         (lambda: BayesianLoss(background_ratio=-0.1), "background_ratio .* received -0.1"),
         (lambda: BayesianLoss(stride=0), "stride .* received 0"),
         (lambda: PoissonLoss(epsilon=math.nan), "epsilon .* received nan"),
+        (lambda: PoissonLoss(halved_at=0), "halved_at .* received 0"),
         (lambda: MultiScaleLoss(scales=()), r"scales .* received \(\)"),
         (lambda: MultiScaleLoss(scales=(1, 2.5)), r"scales .* received \(1, 2.5\)"),
         (lambda: MultiScaleLoss(count_weight=-1), "count_weight .* received -1"),
@@ -337,7 +347,7 @@ def test_impossible_settings_are_refused(make, message):
     [
         EuclideanLoss(reduction="sum", name="mine"),
         BayesianLoss(sigma=3.0, background_ratio=0.5, stride=4, use_background=False, name="mine"),
-        PoissonLoss(epsilon=0.5, reduction="none"),
+        PoissonLoss(epsilon=0.5, halved_at=50.0, reduction="none"),
         MultiScaleLoss(scales=(1, 3), count_weight=0.7),
     ],
     ids=lambda loss: type(loss).__name__,

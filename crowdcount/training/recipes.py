@@ -193,7 +193,14 @@ RECIPES = {
         ),
         _DEFAULT,
         replace(_DEFAULT, name="wide", phases=(_WIDE,)),
-        replace(_DEFAULT, name="clear", phases=(_CLEAR,), goes_on=True),
+        replace(
+            _DEFAULT,
+            name="clear",
+            phases=(_CLEAR,),
+            loss=lambda: PoissonLoss(halved_at=100),
+            validate_every=4,
+            goes_on=True,
+        ),
         # For things that have no upright, in a few dozen pictures: many crops of each, turned and mirrored, no weather.
         replace(
             _DEFAULT,
