@@ -337,3 +337,57 @@ def test_all_parts_at_tiny_sizes_fill_the_page(weights, tmp_path, monkeypatch, c
     assert seconds > 0 and most >= before > 0
     with pytest.raises(SystemExit):
         module.main(["speed"])
+
+
+# --- mean_weights, precise, textures ---------------------------------------------------------------------------------
+
+
+def test_a_mean_lies_between_two_networks(tmp_path):
+    """At a share of a quarter each weight is a quarter of the run's and three quarters of the other's."""
+    for name, seed in (("run", 1), ("other", 2)):
+        network = CSRNet(width=1 / 64)
+        network.set_weights([np.full_like(weight, seed) for weight in network.get_weights()])
+        save_weights(network, tmp_path / name / "last.weights.h5", {"command": "crowdcount train csv"})
+    (tmp_path / "run" / "history.csv").write_text("epoch\n1\n")
+    other = tmp_path / "other" / "last.weights.h5"
+    program("mean_weights").main([str(tmp_path / "run"), str(other), str(tmp_path / "mean"), "--share", "0.25"])
+    mean, _ = load_network(str(tmp_path / "mean" / "last.weights.h5"))
+    assert all(np.allclose(weight, 1.75) for weight in mean.get_weights())
+    card = model_card(tmp_path / "mean" / "last.weights.h5").content
+    assert card["command"] == "crowdcount train csv"
+    assert card["remarks"] == "25% of the run's weights and 75% of last.weights.h5"
+    assert (tmp_path / "mean" / "history.csv").is_file()
+
+
+def test_precise_measures_each_mean_against_the_plain_count(monkeypatch, capsys, rng):
+    module = program("precise")
+    samples = [Sample(str(n), rng.integers(0, 256, (64, 64, 3), np.uint8), rng.uniform(0, 64, (10, 2))) for n in "ab"]
+    monkeypatch.setattr(module, "load_dataset", lambda *arguments: samples)
+    monkeypatch.setattr(module, "load_network", lambda name: (None, None))
+    monkeypatch.setattr(module, "looks", lambda network, picture: [12.0, 10.0, 9.0, 9.0])
+    module.main(["--root", "nowhere", "--dataset", "csv"])
+    rows = [row.split(" | ") for row in capsys.readouterr().out.splitlines()[2:]]
+    # Means of 12, of 12 and 10, of 12, 9 and 9, of all: 2, 1, 0 and 0 off 10.
+    assert [row[3] for row in rows] == ["2.00", "1.00", "0.00", "0.00"]
+    assert [row[5] for row in rows[1:]] == ["-1 (-1 to -1)", "-2 (-2 to -2)", "-2 (-2 to -2)"]
+
+
+def test_textures_repeat_without_a_seam(tmp_path, monkeypatch, rng):
+    """Each listed file becomes pictures of 640x512, the first in three sizes; every seventh is kept apart."""
+    module = program("textures")
+    names = [f"package/{number}.png" for number in range(8)]
+    (tmp_path / "textures.txt").write_text("\n".join(names))
+    (tmp_path / "package").mkdir()
+    for name in names:
+        Image.fromarray(rng.integers(0, 256, (256, 128, 3), np.uint8)).save(tmp_path / name)
+    monkeypatch.setattr(module, "LIST", tmp_path / "textures.txt")
+    module.main([str(tmp_path), str(tmp_path / "nobody")])
+    made = sorted(path.name for path in (tmp_path / "nobody").iterdir())
+    assert made == ["texture_001_0.5.jpg", "texture_001_1.jpg", "texture_001_2.jpg"] + [
+        f"texture_{number:03}_1.jpg" for number in range(2, 7)
+    ]
+    kept = sorted(path.name for path in (tmp_path / "nobody_kept").iterdir())
+    assert kept == ["texture_000_0.5.jpg", "texture_000_1.jpg", "texture_000_2.jpg", "texture_007_1.jpg"]
+    picture = np.asarray(Image.open(tmp_path / "nobody_kept" / "texture_000_1.jpg"), float)
+    assert picture.shape == (512, 640, 3)
+    assert abs(picture[:256] - picture[256:]).mean() < 5 < abs(picture[:256, :128] - picture[:256, 64:192]).mean()

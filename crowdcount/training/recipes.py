@@ -198,7 +198,6 @@ RECIPES = {
             name="clear",
             phases=(_CLEAR,),
             loss=lambda: PoissonLoss(halved_at=100),
-            validate_every=4,
             goes_on=True,
         ),
         # For things that have no upright, in a few dozen pictures: many crops of each, turned and mirrored, no weather.
