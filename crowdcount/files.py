@@ -44,9 +44,9 @@ def data_folder(name: str) -> Path:
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it onto `path` when the block ends well, remove it when it fails.
 
-    A reader sees the old file or the whole new one, never a half-written one. The suffix is kept, because writers
-    choose the format by it. Of a symbolic link the target is replaced. To a pipe or a device what was written is
-    copied in the end.
+    A reader sees the old file or the whole new one, never a half-written one, also after a power cut: the file is on
+    the disk before it gets its name. The suffix is kept, because writers choose the format by it. Of a symbolic link
+    the target is replaced. To a pipe or a device what was written is copied in the end.
 
     Raises:
         OSError: if `path` is a disk or a socket, or cannot be written.
@@ -76,9 +76,46 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     temporary = target.with_name(f".{path.stem}-{os.urandom(4).hex()}{path.suffix}")
     try:
         yield temporary
-        os.replace(temporary, target)
+        replace_whole(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # not there, or the disk has gone, which is told already
+            temporary.unlink()
+
+
+def replace_whole(temporary: Path, target: Path) -> None:
+    """Give a file, or a folder with its files, its name once all of it is on the disk.
+
+    Without that a file system may bring the name to the disk first: after a power cut there would be an empty file
+    under it, and the one before would be lost.
+
+    Raises:
+        OSError: if the disk does not take it, as a full one far away tells only now.
+    """
+    if temporary.is_dir():
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                _to_disk(path)
+    else:
+        _to_disk(temporary)
+    os.replace(temporary, target)
+    with suppress(OSError):  # Windows opens no folders, some file systems have no order to keep
+        _to_disk(target.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until what was written to a file or a folder is on its disk, where the file system tells.
+
+    Raises:
+        OSError: if it does not get there.
+    """
+    number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows takes no file that is only read
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # it cannot tell
+            raise
+    finally:
+        os.close(number)
 
 
 @contextmanager
@@ -127,7 +164,8 @@ def held(path: str | os.PathLike, *, wait: float = 0.0) -> Iterator[None]:
         yield
     finally:
         if os.name == "posix":  # removed while it is locked: nobody can have taken it meanwhile
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # its disk has gone, or takes nothing any more
+                beside.unlink()
         file.close()
         if os.name != "posix":
             with suppress(OSError):  # somebody has opened it
