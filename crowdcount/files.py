@@ -231,12 +231,20 @@ def clear_leftovers(folder: str | os.PathLike) -> None:
         leftover.unlink()
 
 
-def append_whole(file: io.FileIO, data: bytes) -> None:
+def append_whole(file: io.FileIO, data: bytes, path: str | os.PathLike) -> None:
     """Append to an unbuffered file, all or nothing: what a full disk took of it is taken back.
 
+    Args:
+        file: open at its end.
+        data: what is appended.
+        path: where the file lies, from the root: the current folder may be another one by now.
+
     Raises:
-        OSError: if it cannot be written.
+        OSError: if it cannot be written, or is no longer there under its name: what is written to a file that was
+            removed, or whose disk was taken away, is lost.
     """
+    if not _is_still(file, path):
+        raise FileNotFoundError(errno.ENOENT, "it was removed, moved or replaced while it was being written")
     whole = os.fstat(file.fileno()).st_size
     try:
         while data:
@@ -245,6 +253,16 @@ def append_whole(file: io.FileIO, data: bytes) -> None:
         with suppress(OSError):  # a pipe takes nothing back
             file.truncate(whole)
         raise
+
+
+def _is_still(file: io.FileIO, path: str | os.PathLike) -> bool:
+    """Whether an open file is the one under this name, or a stream, which may have none."""
+    now = os.fstat(file.fileno())
+    if not stat.S_ISREG(now.st_mode):
+        return True
+    with suppress(OSError):
+        return os.path.samestat(now, os.stat(path))
+    return False
 
 
 @contextmanager
