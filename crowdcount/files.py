@@ -275,7 +275,20 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CrowdCountError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from error
+        raise CrowdCountError(f"cannot write {path}: {reason(error)}. Choose another place.") from error
+
+
+def reason(error: OSError) -> str:
+    """What the system says of a failure, in a line. HDF5 hides it among addresses and sizes of its own.
+
+    Example:
+        >>> reason(OSError(28, "No space left on device"))
+        'No space left on device'
+        >>> reason(OSError("Can't write (errno = 28, error message = 'No space left on device', buf = 0x55d0)"))
+        'No space left on device'
+    """
+    within = re.search(r"error message = '([^']+)'", str(error))
+    return within[1] if within else error.strerror or str(error)
 
 
 def is_stream(path: str | os.PathLike) -> bool:

@@ -218,3 +218,38 @@ def test_a_video_keeps_its_rows(disk, tmp_path, counting, run):
     counting.clear()
     assert run(*argv)[0] == 0
     assert len(rows_of(table)) == len(NUMBERS) and in_sight(disk.folder) == {"counts.csv", "chart.png", "film.mp4"}
+
+
+def test_a_training_keeps_its_checkpoint(disk, monkeypatch, run):
+    """The steps between are left out: only what an epoch writes is written."""
+    import keras
+
+    from crowdcount.network.csrnet import CSRNet
+    from crowdcount.network.weight_files import save_weights
+    from crowdcount.training.callbacks import Drift
+    from crowdcount.training.state import NAME, Checkpoint, read_state, restore_checkpoint
+
+    network, drift = CSRNet(width=1 / 64), Drift()
+    network.compile(keras.optimizers.Adam())
+    network.optimizer.build(network.trainable_variables)
+
+    def train(*_, out, **__):
+        checkpoint = Checkpoint(disk.folder / NAME, {"format": 2}, drift)
+        checkpoint.set_model(network)
+        for epoch in range(3):
+            if epoch == 2:
+                disk.strike()
+            checkpoint.on_epoch_end(epoch)
+            save_weights(network, disk.folder / "last.weights.h5")
+
+    monkeypatch.setattr("crowdcount.training.run.train", train)
+    monkeypatch.setattr("crowdcount.data.annotations.load_dataset", lambda *_: [])
+    status, _, errors = run("train", "csv", "--out", disk.folder)
+    assert read_state(disk.kept)["epoch"] == 2
+    restore_checkpoint(disk.kept / NAME, network, drift)
+    network.load_weights(disk.kept / "last.weights.h5")
+    if isinstance(disk, Gone):  # what a run needs to go on lies at its place, all of it
+        assert (status, read_state(disk.folder)["epoch"]) == (0, 3)
+    else:
+        assert status == 1 and len(errors) == 1 and errors[0].endswith("--resume goes on with it.")
+        assert "No space left on device" in errors[0] or "ermi" in errors[0]
