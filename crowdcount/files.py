@@ -316,6 +316,18 @@ def _kind(path: str | os.PathLike) -> int:
     return 0
 
 
+def portable(name: str) -> str:
+    """A part of a file's name without the characters that Windows takes in none, each replaced by an underscore.
+
+    For names that are made of another's: where it came from another system, what is written can go to any.
+
+    Example:
+        >>> portable("2024-05-01 12:30?")
+        '2024-05-01 12_30_'
+    """
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name)
+
+
 def natural(path: Path) -> tuple:
     """What paths are sorted by, so that numbers in names follow their size; of 1 and 01 as texts do.
 

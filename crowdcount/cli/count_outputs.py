@@ -20,7 +20,7 @@ from crowdcount.counting.counts_file import CountsFile
 from crowdcount.counting.head_files import is_json
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.tables import GrowingTable, Table
-from crowdcount.files import writing
+from crowdcount.files import portable, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,7 +155,8 @@ class OverlayFolder(Output):
     """`--overlay DIR`: each picture with its density map over it, and the zones if they fit.
 
     Pictures of different folders and formats may share a name: their overlays are numbered as they come. No overlay
-    replaces another of the run, or of the runs that it goes on with.
+    replaces another of the run, or of the runs that it goes on with, also where upper and lower case are one, as on
+    Windows and macOS.
 
     Args:
         folder: the folder.
@@ -168,11 +169,11 @@ class OverlayFolder(Output):
     def __init__(self, folder: str, zones: list[Zone], counts: CountsFile | None, pictures: Sequence[str], style: str):
         check_folder(Path(folder))
         self._folder, self._zones, self._style = Path(folder), zones, style
-        self._taken: set[Path] = set()
+        self._taken: set[str] = set()
         # Nothing tells whose overlay a number is, when pictures that failed have come again behind others. So where
         # pictures share a name, what an earlier run has drawn stays; where none does, it is the picture's own.
         before = [] if counts is None else [*counts.pictures_before(), *pictures]
-        stems = Counter(Path(path).stem for path in set(map(os.path.abspath, before)))
+        stems = Counter(_stem(path).casefold() for path in set(map(os.path.abspath, before)))
         self._shared = {stem for stem, number in stems.items() if number > 1}
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
@@ -187,13 +188,19 @@ class OverlayFolder(Output):
         """Each overlay is written at once."""
 
     def _path(self, picture: str) -> Path:
-        stem = Path(picture).stem
-        path, number = self._folder / f"{stem}_overlay.png", 1
-        while path in self._taken or (stem in self._shared and os.path.lexists(path)):
+        stem = _stem(picture)
+        shared = stem.casefold() in self._shared
+        name, number = f"{stem}_overlay.png", 1
+        while name.casefold() in self._taken or (shared and os.path.lexists(self._folder / name)):
             number += 1
-            path = self._folder / f"{stem}_overlay_{number}.png"
-        self._taken.add(path)
-        return path
+            name = f"{stem}_overlay_{number}.png"
+        self._taken.add(name.casefold())
+        return self._folder / name
+
+
+def _stem(picture: str) -> str:
+    """What a picture gives to the name of its overlay."""
+    return portable(Path(picture).stem)
 
 
 def is_overlay(picture: str, folder: str) -> bool:
