@@ -53,8 +53,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 # Of the hall of `crowdcount count --demo`.
 PEOPLE, SIZE = 200, (768, 1024)
 ZONES = [
-    {"name": "far", "polygon": [[0.02, 0.08], [0.98, 0.08], [0.98, 0.4], [0.02, 0.4]]},
-    {"name": "near", "polygon": [[0.02, 0.4], [0.98, 0.4], [0.98, 0.98], [0.02, 0.98]]},
+    {"name": "far", "polygon": [[0.01, 0.01], [0.99, 0.01], [0.99, 0.25], [0.01, 0.25]]},
+    {"name": "near", "polygon": [[0.01, 0.25], [0.99, 0.25], [0.99, 0.99], [0.01, 0.99]]},
 ]
 HEAT = "#6f1fa3"
 
