@@ -16,12 +16,29 @@ NUMBERS = [path.name.split("_")[0] for path in sorted(FOLDER.glob("*.ipynb"))]
 # A number in the text, with its thousands and its sign; none that is a part of a name ("VGG-16", "block4").
 FIGURE = re.compile(r"(?<![\w.,^_{\\-])[-\u2212+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e-?\d+)?(?![\w]*\w\.ipynb)")
 
+# Quantities below ten in words: a number and what it counts.
+SMALL = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+UNITS = (
+    "% percent point people head time pixel cell unit layer pool picture patch crowd word tree weight start seed step "
+    "epoch class filter channel convolution function activation block zone area method way kind part meter"
+)
+QUANTITY = re.compile(
+    rf"(?<![\w.,^_{{/(\u2212-])({'|'.join(SMALL)}) (?:[a-z-]+ )?(?:{'|'.join(UNITS.split())})(?:e?s)?(?!\w)", re.I
+)
+
 # Numbers in the text that its notebook does not give: they follow from arithmetic, which is done here.
 DERIVED = {
     "05b": {"19": 0.954 * 20},
     "06": {"32": 2**5},
     "07": {"2.4": 9 * 512 * 512 / 1e6, "0.1": (2 * 512 * 64 + 9 * 64 * 64) / 1e6},
-    "08": {"81": 9 * 9, "10": 6 + 2 * 2, "192": 6 * 16 * 2, "50": 200 / 4, "169": 13 * 13},
+    "08": {
+        "6": (284 - 92) / (2 * 2 * 8),
+        "81": 9 * 9,
+        "10": 6 + 2 * 2,
+        "192": 6 * 16 * 2,
+        "50": 200 / 4,
+        "169": 13 * 13,
+    },
     "09": {"64": 65 - 1},
     "10": {"39": 100 * (1 - math.exp(-1 / 2)), "86": 100 * (1 - math.exp(-2)), "99": 100 * (1 - math.exp(-9 / 2))},
     "11": {"46": 92 / 2, "94": 188 / 2, "142": 284 / 2, "1.5": 69.7 - 68.2, "20000": 0.02 / 1e-6, "0.2": 2 / 10},
@@ -115,12 +132,17 @@ def _texts(number):
 
 
 def _claimed(number):
-    """Numbers in the text as they are written, and what is around them; no years, no whole numbers below ten."""
+    """Numbers in the text as they are written, and what is around them; below ten those in words ("three pools").
+
+    No years, and no whole numbers below ten in digits: these are mostly names and shapes, and have a test of their own.
+    """
     for text in _texts(number):
         for found in FIGURE.finditer(text):
             value = _value(found[0])
             if value != int(value) or (value >= 10 and not 1800 < value < 2100):
                 yield found[0].replace(",", "").lstrip("+-\u2212"), text[max(0, found.start() - 40) : found.end() + 20]
+        for found in QUANTITY.finditer(text):
+            yield str(SMALL[found[1].lower()]), text[max(0, found.start() - 40) : found.end() + 20]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -278,6 +300,24 @@ def test_08_gridding_and_fields():
     assert "designs A to D 188, 284, 380, 476 pixels" in prose
     share = _number(r"Rates 2, 2, 2 see \*\*(\d+) %\*\*", said)
     assert share == round(100 * 49 / 169) and f"about {share:.0f} % of theirs (49 of 169 cells)" in prose
+
+
+@pytest.mark.parametrize(
+    ("number", "claims"),
+    [
+        ("07", ("keeps blocks 1 and 2", "the third only in its last third")),
+        ("11", ("blocks 1 and 2 stay", "block 3 for the first two thirds", "crops of 256 pixels", "six times as fast")),
+    ],
+)
+def test_what_the_text_says_of_the_recipe(number, claims):
+    from crowdcount.training.recipes import RECIPES
+
+    first, last = RECIPES["default"].phases
+    assert first.frozen == ("block1", "block2", "block3") and last.frozen == ("block1", "block2")
+    assert first.epochs == 2 * last.epochs and first.crops.size == last.crops.size == 256
+    rates = [phase.optimizer(10, 0, 10).factor for phase in (first, last)]
+    assert all(rate("density", "kernel") == 6 * rate("block4_conv1", "kernel") for rate in rates)
+    assert all(claim in _prose(number) for claim in claims)
 
 
 def test_09_what_transfer_gives():
