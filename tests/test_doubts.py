@@ -7,7 +7,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageFilter
 
 from crowdcount import draw_crowd
-from crowdcount.counting.doubts import find_doubts, fullest_block, sample_blocks
+from crowdcount.counting.doubts import carries_range, find_doubts, fullest_block, sample_blocks
+from crowdcount.counting.scale import Look
+from crowdcount.counting.turned import fullest_part, on_its_side
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +112,47 @@ def test_large_pictures_are_sampled_from_edge_to_edge():
     blocks = sample_blocks(picture)
     assert blocks.shape == (144, 64, 64)
     assert blocks[-1].min() == pytest.approx(200) and blocks[:-1].max() == 0
+
+
+# --- on its side ----------------------------------------------------------------------------------------------------
+
+
+def lines_counter(network, picture):
+    """Counts strokes: an upright one as 3, a lying one as 1."""
+    dark = np.pad((picture[..., 0] < 128).astype(np.float32), ((0, 1), (0, 1)))
+    seen = dark[:-1, :-1] * (3 * dark[1:, :-1] + dark[:-1, 1:])
+    return np.add.reduceat(np.add.reduceat(seen, range(0, len(seen), 8), 0), range(0, seen.shape[1], 8), 1)
+
+
+def strokes(rng, number):
+    """Upright strokes in the right half of a bright picture."""
+    picture = np.full((256, 512, 3), 255, np.uint8)
+    for row, column in zip(rng.integers(0, 250, number), rng.integers(260, 512, number)):
+        picture[row : row + 4, column] = 0
+    return picture
+
+
+@pytest.mark.parametrize("turn", [0, 1, 3])
+def test_a_picture_on_its_side_is_told(rng, monkeypatch, turn):
+    monkeypatch.setattr("crowdcount.counting.turned.predict_density", lines_counter)
+    picture = np.rot90(strokes(rng, 60), turn)
+    told = on_its_side(None, Look(1.0, picture, lines_counter(None, picture)))
+    assert (told is None) == (turn == 0)
+    assert carries_range([told or ""]) == (turn == 0)
+
+
+def test_few_people_are_not_said_to_lie(rng, monkeypatch):
+    monkeypatch.setattr("crowdcount.counting.turned.predict_density", lines_counter)
+    picture = np.rot90(strokes(rng, 1))
+    assert on_its_side(None, Look(1.0, picture, lines_counter(None, picture))) is None
+
+
+def test_the_fullest_part_is_where_the_people_are(rng):
+    picture = rng.integers(0, 256, (300, 700, 3), np.uint8)
+    density = np.zeros((38, 88), np.float32)
+    density[20:30, 60:70] = 1.0
+    part, people = fullest_part(Look(1.0, picture, density))
+    assert people == 100 and part.shape == (256, 256, 3)
+    cells = sliding_window_view(picture, (256, 256, 3))[::8, ::8, 0]
+    (place,) = np.argwhere((cells == part).all((2, 3, 4)))
+    assert (place <= (20, 60)).all() and (place + 32 >= (30, 70)).all()

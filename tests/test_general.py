@@ -35,6 +35,13 @@ def test_bundled_picture_is_counted_where_its_people_are():
     assert np.corrcoef(blocks[0].ravel(), blocks[1].ravel())[0, 1] > 0.8
 
 
+@pytest.mark.parametrize("turn", [1, 3])
+def test_a_hall_on_its_side_is_told_and_has_no_range(turn):
+    picture = load_picture(data_folder("datasets") / "sample.jpg")
+    result = crowdcount.count(np.ascontiguousarray(np.rot90(picture, turn)))
+    assert any("lie on its side" in warning for warning in result.warnings) and result.low is None
+
+
 def test_count_does_not_depend_on_the_size_of_the_file():
     picture = load_picture(data_folder("datasets") / "sample.jpg")
     height, width = picture.shape[:2]

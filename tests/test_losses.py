@@ -134,12 +134,22 @@ def test_poisson_by_hand():
 
 
 def test_poisson_that_halves_dense_crops(rng):
-    """A crop of k heads weighs half, one without heads as before."""
-    target = np.concatenate([as_map([60, 40]), as_map([0, 0]), as_map([0, 25])])
-    predicted = rng.random(target.shape) * 30
-    plain = PoissonLoss(reduction="none")(target, predicted).numpy()
-    halved = PoissonLoss(halved_at=100, reduction="none")(target, predicted).numpy()
-    np.testing.assert_allclose(halved / plain, [1 / 2, 1, 1 / 1.25], rtol=1e-5)
+    """A crop in which k heads are seen weighs half, one in which none is as before; so do the gradients."""
+    predicted = np.concatenate([as_map([60, 40]), as_map([0, 0]), as_map([0, 25])])
+    target = rng.random(predicted.shape) * 30
+    plain, steps = value_and_gradient(PoissonLoss(reduction="sum"), target, predicted)
+    halved, smaller = value_and_gradient(PoissonLoss(halved_at=100, reduction="sum"), target, predicted)
+    weights = np.array([1 / 2, 1, 1 / 1.25]).reshape(3, 1, 1, 1)
+    np.testing.assert_allclose(smaller, steps * weights, rtol=1e-4)
+    each = PoissonLoss(reduction="none")(target, predicted).numpy()
+    assert float(halved) == pytest.approx((each * weights.ravel()).sum(), rel=1e-5) != plain
+
+
+def test_poisson_that_halves_dense_crops_settles_on_the_mean():
+    """Of crops that look alike half hold 100 heads, half 300: 200 is right; by true counts it would be 167."""
+    target, predicted = np.concatenate([as_map([100]), as_map([300])]), np.concatenate([as_map([200])] * 2)
+    _, gradient = value_and_gradient(PoissonLoss(epsilon=1e-6, halved_at=100), target, predicted)
+    assert float(gradient.sum()) == pytest.approx(0, abs=1e-4)
 
 
 def test_poisson_is_never_negative_and_zero_only_where_equal(rng):

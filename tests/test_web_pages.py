@@ -23,6 +23,8 @@ from crowdcount.annotating.folder import Folder
 from crowdcount.annotating.page import make_page
 from crowdcount.counting.doubts import find_doubts
 from crowdcount.counting.results import COLUMNS
+from crowdcount.counting.scale import Look
+from crowdcount.counting.turned import on_its_side
 from crowdcount.web.app import make_app
 from crowdcount.web.pages import texts
 from crowdcount.web.serve import listen, server_of
@@ -359,7 +361,7 @@ def test_every_language_says_everything_with_the_same_values():
         assert words["dir"] in ("ltr", "rtl") and all(text.strip() for text in words.values())
 
 
-def test_every_warning_has_its_words_in_the_pages_texts(rng):
+def test_every_warning_has_its_words_in_the_pages_texts(rng, monkeypatch):
     noise = rng.integers(0, 256, (256, 256, 3), np.uint8)
     many = np.full((32, 32), 3.0, np.float32)
     pictures = {
@@ -371,12 +373,15 @@ def test_every_warning_has_its_words_in_the_pages_texts(rng):
         "crowded": noise,
     }
     templates = {key: text for key, text in texts()["en"].items() if key.startswith("warning.")}
-    assert set(templates) == {f"warning.{name}" for name in pictures}
+    assert set(templates) == {"warning.side", *(f"warning.{name}" for name in pictures)}
     for name, picture in pictures.items():
         side = picture.shape[0] // 8
         density = np.zeros((side, side), np.float32) if name == "nobody" else many[:side, :side]
         pattern = re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(templates[f"warning.{name}"]))
         assert any(re.fullmatch(pattern, sentence) for sentence in find_doubts(picture, density)), name
+    monkeypatch.setattr("crowdcount.counting.turned.predict_density", lambda *_: np.full((32, 32), 9.0))
+    pattern = re.escape(templates["warning.side"]).replace(r"\{times\}", "(.+)")
+    assert re.fullmatch(pattern, on_its_side(None, Look(1.0, noise, many)))
 
 
 def test_a_server_that_has_gone_is_told(browser, weights, photo):

@@ -41,6 +41,7 @@ _NO_GROUND = (
     _IS_DARK := "The picture is very dark",
     _IS_BLURRED := "The picture is blurred, or was enlarged",
     _IS_CROWDED := "Heads are smaller and closer together",
+    LIES := "The picture seems to lie on its side",
 )
 
 

@@ -28,7 +28,8 @@ from crowdcount.counting.scale import (
     sizes_of,
 )
 from crowdcount.counting.sources import expanded, is_folder, is_one, listed, name_of, pictures_in
-from crowdcount.counting.words import about, thing_of
+from crowdcount.counting.turned import on_its_side
+from crowdcount.counting.words import PEOPLE, about, thing_of
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError, PictureError
 from crowdcount.network.loading import Model, load_network
@@ -238,6 +239,8 @@ class Counter:
         density = on_grid(best.density, best.picture.shape[:2], size)
         people = float(density.sum(dtype=np.float64))
         doubts = find_doubts(best.picture, best.density, size=size)
+        if self.thing == PEOPLE and (lying := on_its_side(self.network, looks[0])) is not None:
+            doubts.append(lying)
         if other is not None:
             doubts.append(disagreement(best.people, other))
         low = high = coverage = kind = None

@@ -214,12 +214,14 @@ class PoissonLoss(keras.losses.Loss):
     below it count little.
 
     Real counts are off by a share of themselves, more than Poisson counts are: among crops of 20 heads one of 1,000
-    rules the step, and steps become rough. With `halved_at` k, the loss of a crop of N heads is divided by 1 + N / k,
-    as the variance N + N^2 / k of a negative binomial count has it: a crop of k heads weighs half of what it did.
+    rules the step, and steps become rough. With `halved_at` k, the loss of a crop in which P heads are predicted is
+    divided by 1 + P / k, as the variance P + P^2 / k of a negative binomial count has it: a crop of k heads weighs half
+    of what it did. P is taken as it is, without a gradient. By the true count instead, crops that hold fewer heads than
+    they look like would weigh more than those that hold more, and counts would settle too low.
 
     Args:
         epsilon: density, in heads a cell, below which cells count as about empty.
-        halved_at: heads in a crop at which it weighs half; `None` for no such weights.
+        halved_at: predicted heads in a crop at which it weighs half; `None` for no such weights.
         reduction: how Keras joins the losses of a batch.
         name: name of the loss.
 
@@ -258,7 +260,9 @@ class PoissonLoss(keras.losses.Loss):
         scale = y_true + self.epsilon
         excess = (y_pred - y_true) / scale
         loss = ops.sum(scale * (excess - ops.log1p(excess)), axis=(1, 2, 3))
-        return loss if self.halved_at is None else loss / (1.0 + ops.sum(y_true, axis=(1, 2, 3)) / self.halved_at)
+        if self.halved_at is None:
+            return loss
+        return loss / (1.0 + ops.stop_gradient(ops.sum(y_pred, axis=(1, 2, 3))) / self.halved_at)
 
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon, "halved_at": self.halved_at}
