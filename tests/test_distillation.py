@@ -215,7 +215,7 @@ def test_older_recipes_keep_their_digits():
 
 
 def test_the_light_recipe_shows_what_the_others_show():
-    """What a crop is stays one decision: its phases are those of `default`, of another length."""
+    """What a crop is stays one decision: its phases are those of `default`."""
     light, default = RECIPES["light"], RECIPES["default"]
     assert [phase.crops for phase in light.phases] == [phase.crops for phase in default.phases]
     assert isinstance(light.phases[0].crops, RandomCrops) and not any(phase.frozen for phase in light.phases)

@@ -226,8 +226,8 @@ RECIPES = {
             _DEFAULT,
             name="light",
             phases=tuple(
-                replace(phase, batch=8, epochs=epochs, frozen=(), optimizer=_adam(5e-4, average=0.995, last=1.0))
-                for phase, epochs in ((_WIDE, 80), (_CLEAR, 40))
+                replace(phase, batch=8, frozen=(), optimizer=_adam(5e-4, average=0.995, last=1.0))
+                for phase in _DEFAULT.phases
             ),
             validate_every=4,
             taught=0.5,
