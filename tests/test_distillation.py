@@ -158,23 +158,34 @@ def test_maps_are_the_teachers_made_once_a_picture_and_kept(teacher, tmp_path, m
 # --- Runs ---------------------------------------------------------------------------------------------------
 
 
-def test_a_taught_student_is_nearer_to_its_teacher_than_one_that_learns_alone(quick, teacher, tmp_path):
-    network = CSRNet(width=1 / 8, weights=teacher)
-    arguments = {"seed": 4, "epochs": 3}
-    taught = train(crowd(16, 1), crowd(3, 99), out=tmp_path / "taught", recipe=quick, teacher=teacher, **arguments)
-    plain = dataclasses.replace(quick, name="alone", taught=0.0)
-    alone = train(crowd(16, 1), out=tmp_path / "alone", recipe=plain, init="none", **arguments)
+@pytest.fixture(scope="module")
+def large(teacher, tmp_path_factory) -> Path:
+    """The teacher in a file of its own, which may go."""
+    path = tmp_path_factory.mktemp("large") / "large.weights.h5"
+    return save_weights(CSRNet(weights=teacher), path, {"network": {"width": 1 / 8}})
+
+
+@pytest.fixture(scope="module")
+def arguments(quick) -> dict:
+    return {"samples": crowd(12, 1), "validation": crowd(3, 99), "recipe": quick, "seed": 4, "epochs": 3}
+
+
+@pytest.fixture(scope="module")
+def taught(arguments, large, tmp_path_factory):
+    return train(**arguments, teacher=large, out=tmp_path_factory.mktemp("taught"))
+
+
+def test_a_taught_student_is_nearer_to_its_teacher_than_one_that_learns_alone(arguments, taught, large, tmp_path):
+    network = CSRNet(weights=large)
+    plain = dataclasses.replace(arguments["recipe"], name="alone", taught=0.0)
+    alone = train(**arguments | {"recipe": plain}, init="none", out=tmp_path)
     assert distance(taught.model, network) < 0.8 * distance(alone.model, network)
     card = model_card(taught.best).content
-    assert (card["teacher"], card["init"], card["network"]["width"]) == (Path(teacher).name, "teacher", 1 / 16)
-    assert len(list((tmp_path / "taught" / "teacher").iterdir())) == 16
+    assert (card["teacher"], card["init"], card["network"]["width"]) == ("large.weights.h5", "teacher", 1 / 16)
+    assert len(list((taught.best.parent / "teacher").iterdir())) == 12
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights_without_its_teacher(quick, teacher, tmp_path, monkeypatch):
-    kept = tmp_path / "large.weights.h5"
-    save_weights(CSRNet(width=1 / 8, weights=teacher), kept, {"network": {"width": 1 / 8}})
-    samples, arguments = crowd(8, 1), {"recipe": quick, "seed": 4, "epochs": 2}
-    whole = train(samples, out=tmp_path / "whole", teacher=kept, **arguments)
+def test_a_stopped_run_goes_on_to_the_same_weights_without_its_teacher(arguments, taught, large, tmp_path, monkeypatch):
     plain = Checkpoint.on_epoch_end
 
     def stop(*given, **options):
@@ -184,12 +195,15 @@ def test_a_stopped_run_goes_on_to_the_same_weights_without_its_teacher(quick, te
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "on_epoch_end", stop)
         with pytest.raises(KeyboardInterrupt):
-            train(samples, out=tmp_path / "stopped", teacher=kept, **arguments)
-    kept.unlink()
-    with pytest.raises(TrainingError, match="teacher was 'large.weights.h5', is 'other'"):
-        train(samples, out=tmp_path / "stopped", resume=True, teacher="other", recipe=quick)
-    stopped = train(samples, out=tmp_path / "stopped", resume=True, recipe=quick)
-    for a, b in zip(whole.model.get_weights(), stopped.model.get_weights()):
+            train(**arguments, teacher=large, out=tmp_path)
+    large.rename(large.with_name("gone"))
+    try:
+        with pytest.raises(TrainingError, match="teacher was 'large.weights.h5', is 'other'"):
+            train(**arguments, teacher="other", out=tmp_path, resume=True)
+        stopped = train(**arguments, out=tmp_path, resume=True)
+    finally:
+        large.with_name("gone").rename(large)
+    for a, b in zip(taught.model.get_weights(), stopped.model.get_weights()):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4)
 
 

@@ -72,7 +72,8 @@ def _crops(samples: Sequence[Sample], rng: np.random.Generator) -> np.ndarray:
     seen = []
     for number in rng.permutation(len(samples))[:_CROPS]:
         picture = samples[int(number)].read()
-        place = crops.place(int(number), *picture.shape[:2], seed=(int(rng.integers(2**31)),), epoch=0)
+        height, width = picture.shape[:2]
+        place = crops.place(int(number), height, width, (int(rng.integers(2**31)),), 0)
         seen.append(place.cut_picture(picture))
     return np.stack(seen).astype(np.float32)
 
