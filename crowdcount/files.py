@@ -44,9 +44,9 @@ def data_folder(name: str) -> Path:
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it onto `path` when the block ends well, remove it when it fails.
 
-    A reader sees the old file or the whole new one, never a half-written one. The suffix is kept, because writers
-    choose the format by it. Of a symbolic link the target is replaced. To a pipe or a device what was written is
-    copied in the end.
+    A reader sees the old file or the whole new one, never a half-written one, also after a power cut: the file is on
+    the disk before it gets its name. The suffix is kept, because writers choose the format by it. Of a symbolic link
+    the target is replaced. To a pipe or a device what was written is copied in the end.
 
     Raises:
         OSError: if `path` is a disk or a socket, or cannot be written.
@@ -76,9 +76,46 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     temporary = target.with_name(f".{path.stem}-{os.urandom(4).hex()}{path.suffix}")
     try:
         yield temporary
-        os.replace(temporary, target)
+        replace_whole(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # not there, or the disk has gone, which is told already
+            temporary.unlink()
+
+
+def replace_whole(temporary: Path, target: Path) -> None:
+    """Give a file, or a folder with its files, its name once all of it is on the disk.
+
+    Without that a file system may bring the name to the disk first: after a power cut there would be an empty file
+    under it, and the one before would be lost.
+
+    Raises:
+        OSError: if the disk does not take it, as a full one far away tells only now.
+    """
+    if temporary.is_dir():
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                _to_disk(path)
+    else:
+        _to_disk(temporary)
+    os.replace(temporary, target)
+    with suppress(OSError):  # Windows opens no folders, some file systems have no order to keep
+        _to_disk(target.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until what was written to a file or a folder is on its disk, where the file system tells.
+
+    Raises:
+        OSError: if it does not get there.
+    """
+    number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows takes no file that is only read
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # it cannot tell
+            raise
+    finally:
+        os.close(number)
 
 
 @contextmanager
@@ -127,7 +164,8 @@ def held(path: str | os.PathLike, *, wait: float = 0.0) -> Iterator[None]:
         yield
     finally:
         if os.name == "posix":  # removed while it is locked: nobody can have taken it meanwhile
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # its disk has gone, or takes nothing any more
+                beside.unlink()
         file.close()
         if os.name != "posix":
             with suppress(OSError):  # somebody has opened it
@@ -193,12 +231,20 @@ def clear_leftovers(folder: str | os.PathLike) -> None:
         leftover.unlink()
 
 
-def append_whole(file: io.FileIO, data: bytes) -> None:
+def append_whole(file: io.FileIO, data: bytes, path: str | os.PathLike) -> None:
     """Append to an unbuffered file, all or nothing: what a full disk took of it is taken back.
 
+    Args:
+        file: open at its end.
+        data: what is appended.
+        path: where the file lies, from the root: the current folder may be another one by now.
+
     Raises:
-        OSError: if it cannot be written.
+        OSError: if it cannot be written, or is no longer there under its name: what is written to a file that was
+            removed, or whose disk was taken away, is lost.
     """
+    if not _is_still(file, path):
+        raise FileNotFoundError(errno.ENOENT, "it was removed, moved or replaced while it was being written")
     whole = os.fstat(file.fileno()).st_size
     try:
         while data:
@@ -207,6 +253,16 @@ def append_whole(file: io.FileIO, data: bytes) -> None:
         with suppress(OSError):  # a pipe takes nothing back
             file.truncate(whole)
         raise
+
+
+def _is_still(file: io.FileIO, path: str | os.PathLike) -> bool:
+    """Whether an open file is the one under this name, or a stream, which may have none."""
+    now = os.fstat(file.fileno())
+    if not stat.S_ISREG(now.st_mode):
+        return True
+    with suppress(OSError):
+        return os.path.samestat(now, os.stat(path))
+    return False
 
 
 @contextmanager
@@ -219,7 +275,20 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CrowdCountError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from error
+        raise CrowdCountError(f"cannot write {path}: {reason(error)}. Choose another place.") from error
+
+
+def reason(error: OSError) -> str:
+    """What the system says of a failure, in a line. HDF5 hides it among addresses and sizes of its own.
+
+    Example:
+        >>> reason(OSError(28, "No space left on device"))
+        'No space left on device'
+        >>> reason(OSError("Can't write (errno = 28, error message = 'No space left on device', buf = 0x55d0)"))
+        'No space left on device'
+    """
+    within = re.search(r"error message = '([^']+)'", str(error))
+    return within[1] if within else error.strerror or str(error)
 
 
 def is_stream(path: str | os.PathLike) -> bool:
