@@ -280,6 +280,24 @@ def test_08_gridding_and_fields():
     assert share == round(100 * 49 / 169) and f"about {share:.0f} % of theirs (49 of 169 cells)" in prose
 
 
+@pytest.mark.parametrize(
+    ("number", "claims"),
+    [
+        ("07", ("keeps the first two blocks as they are", "fine-tunes the third only at the end")),
+        ("11", ("blocks 1 and 2 stay", "block 3 for the first two thirds", "crops of 256 pixels", "six times as fast")),
+    ],
+)
+def test_what_the_text_says_of_the_recipe(number, claims):
+    from crowdcount.training.recipes import RECIPES
+
+    first, last = RECIPES["default"].phases
+    assert first.frozen == ("block1", "block2", "block3") and last.frozen == ("block1", "block2")
+    assert first.epochs == 2 * last.epochs and first.crops.size == last.crops.size == 256
+    rates = [phase.optimizer(10, 0, 10).factor for phase in (first, last)]
+    assert all(rate("density", "kernel") == 6 * rate("block4_conv1", "kernel") for rate in rates)
+    assert all(claim in _prose(number) for claim in claims)
+
+
 def test_09_what_transfer_gives():
     said = _said("09")
     mean, transfer, scratch = (_row(name, said)[0] for name in ("mean count", "CSRNet, transfer", "CSRNet"))
