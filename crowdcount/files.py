@@ -17,6 +17,11 @@ from crowdcount.errors import CrowdCountError
 _PACKAGE = Path(__file__).resolve().parent
 # Seconds between two tries for a file that another run holds.
 _PAUSE = 0.02
+# Bytes of a name, on Linux and macOS; Windows counts letters.
+_LONGEST_NAME = 255
+# What Windows does not take in names, and the names that are devices there, whatever follows behind a dot.
+_NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_DEVICES = re.compile(r"(?i)con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]")
 # Windows locks bytes, and nobody else may read them: this one lies behind the holder's line.
 _LOCKED_BYTE = 1 << 20
 
@@ -73,7 +78,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         return
     target = target_of(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{path.stem}-{os.urandom(4).hex()}{path.suffix}")
+    temporary = target.with_name(portable_name(f".{path.stem}", f"-{os.urandom(4).hex()}{path.suffix}"))
     try:
         yield temporary
         replace_whole(temporary, target)
@@ -316,16 +321,30 @@ def _kind(path: str | os.PathLike) -> int:
     return 0
 
 
-def portable(name: str) -> str:
-    """A part of a file's name without the characters that Windows takes in none, each replaced by an underscore.
+def portable_name(stem: str, ending: str = "") -> str:
+    """A name for a file of ours, after that of a picture, that Windows takes too, and so do its memory sticks.
 
-    For names that are made of another's: where it came from another system, what is written can go to any.
+    What Windows does not take in names becomes `_`, a device's name gets one in front, and one that is too long loses
+    the end of its stem.
+
+    Args:
+        stem: what it is called after; no path.
+        ending: what follows, with the suffix.
 
     Example:
-        >>> portable("2024-05-01 12:30?")
-        '2024-05-01 12_30_'
+        >>> portable_name("12:30", "_overlay.png"), portable_name("con", ".h5"), portable_name("a. ")
+        ('12_30_overlay.png', '_con.h5', 'a._')
     """
-    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name)
+
+    def whole(stem: str) -> str:
+        name = _NOT_IN_NAMES.sub("_", stem + ending)
+        if name.endswith((".", " ")):
+            name = f"{name[:-1]}_"
+        return f"_{name}" if _DEVICES.fullmatch(name.split(".")[0].rstrip()) else name
+
+    while len(os.fsencode(whole(stem))) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return whole(stem)
 
 
 def natural(path: Path) -> tuple:

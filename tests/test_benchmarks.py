@@ -391,3 +391,11 @@ def test_textures_repeat_without_a_seam(tmp_path, monkeypatch, rng):
     picture = np.asarray(Image.open(tmp_path / "nobody_kept" / "texture_000_1.jpg"), float)
     assert picture.shape == (512, 640, 3)
     assert abs(picture[:256] - picture[256:]).mean() < 5 < abs(picture[:256, :128] - picture[:256, 64:192]).mean()
+
+
+def test_drawn_crowds_are_a_data_set(tmp_path):
+    module = program("drawn_crowds")
+    module.main([str(tmp_path), "--pictures", "2"])
+    samples = load_dataset("csv", tmp_path, "all")
+    assert sorted(sample.read().shape for sample in samples) == [(480, 640, 3), (768, 1024, 3)]
+    assert all(module.FEWEST <= sample.count <= module.MOST for sample in samples)

@@ -8,7 +8,6 @@ import json
 import os
 import stat
 import threading
-from pathlib import PureWindowsPath
 
 import numpy as np
 import pytest
@@ -439,25 +438,6 @@ def test_what_cannot_be_written_is_given_up_and_the_rest_kept(run, monkeypatch):
     assert status == 1 and len(lines) == 3
     assert len(rows_of("out.csv")) == 3
     assert err.count("No space left on device") == 2  # the overlays once, the report once
-
-
-WINDOWS_TAKES_NONE = set('<>:"/\\|?*')
-
-
-def test_overlays_have_names_that_windows_takes_and_keeps_apart(run, photos):
-    """Names that differ in case only, in what Windows takes in no name, or are those of its devices."""
-    names = ["CON.png", "nul.png", "A.png", "12:30.png", "12?30.png", "ends with a dot..png", "blank .png"]
-    for folder, spelled in (("one", names), ("two", [name.swapcase().replace(".PNG", ".png") for name in names])):
-        (photos / folder).mkdir()
-        for name in spelled:
-            Image.new("RGB", (72, 64), (100,) * 3).save(photos / folder / name)
-    before = {os.path.join(folder, name) for folder in ("one", "two") for name in os.listdir(folder)}
-    assert run("one", "two", "--overlay", "over")[0] == 0
-    made = os.listdir("over")
-    assert len({name.casefold() for name in made}) == len(before) == 14
-    for name in made:
-        assert not WINDOWS_TAKES_NONE & set(name) and name.strip(" .") == name
-        assert not PureWindowsPath(name).is_reserved()
 
 
 # --- Pipes, devices and links ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import crowdcount
+from crowdcount import cli
 from crowdcount.errors import WeightsError
 from crowdcount.files import data_folder
 from crowdcount.network.cards import ModelCard, list_models, model_card
@@ -181,6 +182,23 @@ def test_missing_model_names_those_there_are(monkeypatch, tmp_path, file):
         load_model("nobody")
     assert [card["note"] for card in list_models()] == ["x"]
     assert find_weights("own") == file
+
+
+def test_a_named_model_of_another_width_and_design_opens_everywhere(monkeypatch, tmp_path, model, capsys):
+    """As `light`: nobody who names it says how wide it is."""
+    card = {"name": "light", "network": network_card("C", TINY), "pictures": 3, "recipe": "light"}
+    save_weights(model, tmp_path / "light.weights.h5", card)
+    monkeypatch.setattr("crowdcount.network.locate.data_folder", lambda name: tmp_path)
+    wanted, picture = _density(model), np.random.default_rng(0).integers(0, 256, (40, 56, 3), dtype=np.uint8)
+    for opened in (CSRNet(weights="light"), load_model("light"), CSRNet("C", TINY, weights="light")):
+        np.testing.assert_allclose(_density(opened), wanted, rtol=0.02, atol=1e-3)
+    assert crowdcount.count(picture, model="light", scale=1).count == pytest.approx(float(wanted.sum()), rel=0.02)
+    with pytest.raises(WeightsError, match=r"CSRNet\(width=0.0625\)"):
+        CSRNet(width=1 / 32, weights="light")
+    with pytest.raises(WeightsError, match=r"CSRNet\(design='C'\)"):
+        CSRNet("B", weights="light")
+    assert cli.main(["models"]) == 0
+    assert capsys.readouterr().out.startswith("light: trained on 3 pictures, recipe light")
 
 
 def test_folder_and_wrong_ending(tmp_path, model):

@@ -20,7 +20,7 @@ from crowdcount.counting.counts_file import CountsFile
 from crowdcount.counting.head_files import is_json
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.tables import GrowingTable, Table
-from crowdcount.files import portable, writing
+from crowdcount.files import portable_name, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,8 +155,7 @@ class OverlayFolder(Output):
     """`--overlay DIR`: each picture with its density map over it, and the zones if they fit.
 
     Pictures of different folders and formats may share a name: their overlays are numbered as they come. No overlay
-    replaces another of the run, or of the runs that it goes on with, also where upper and lower case are one, as on
-    Windows and macOS.
+    replaces another of the run, or of the runs that it goes on with.
 
     Args:
         folder: the folder.
@@ -169,11 +168,11 @@ class OverlayFolder(Output):
     def __init__(self, folder: str, zones: list[Zone], counts: CountsFile | None, pictures: Sequence[str], style: str):
         check_folder(Path(folder))
         self._folder, self._zones, self._style = Path(folder), zones, style
-        self._taken: set[str] = set()
+        self._taken: set[str] = set()  # names in small letters: elsewhere two that differ by them alone are one
         # Nothing tells whose overlay a number is, when pictures that failed have come again behind others. So where
         # pictures share a name, what an earlier run has drawn stays; where none does, it is the picture's own.
         before = [] if counts is None else [*counts.pictures_before(), *pictures]
-        stems = Counter(_stem(path).casefold() for path in set(map(os.path.abspath, before)))
+        stems = Counter(_small(Path(path).stem) for path in set(map(os.path.abspath, before)))
         self._shared = {stem for stem, number in stems.items() if number > 1}
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
@@ -188,19 +187,17 @@ class OverlayFolder(Output):
         """Each overlay is written at once."""
 
     def _path(self, picture: str) -> Path:
-        stem = _stem(picture)
-        shared = stem.casefold() in self._shared
-        name, number = f"{stem}_overlay.png", 1
-        while name.casefold() in self._taken or (shared and os.path.lexists(self._folder / name)):
+        stem, number = Path(picture).stem, 1
+        path = self._folder / portable_name(stem, "_overlay.png")
+        while _small(path.name) in self._taken or (_small(stem) in self._shared and os.path.lexists(path)):
             number += 1
-            name = f"{stem}_overlay_{number}.png"
-        self._taken.add(name.casefold())
-        return self._folder / name
+            path = self._folder / portable_name(stem, f"_overlay_{number}.png")
+        self._taken.add(_small(path.name))
+        return path
 
 
-def _stem(picture: str) -> str:
-    """What a picture gives to the name of its overlay."""
-    return portable(Path(picture).stem)
+def _small(name: str) -> str:
+    return portable_name(name).casefold()
 
 
 def is_overlay(picture: str, folder: str) -> bool:

@@ -12,6 +12,9 @@ from crowdcount.cli.common import Command, add_dataset, begin, check_folder, imp
 from crowdcount.errors import TrainingError
 from crowdcount.files import reason
 
+# What shapes a run besides its pictures: the names of the options, and of what `train` takes.
+_SETTINGS = ("recipe", "epochs", "design", "width", "init", "seed", "teacher")
+
 
 def add(command: Command) -> None:
     parser = command("train", _train, "train a network on annotated pictures")
@@ -20,7 +23,8 @@ def add(command: Command) -> None:
         "--recipe",
         metavar="NAME",
         help="default, or its phases alone: wide, and clear to go on from trained weights; finish, to go on where "
-        "these err; few, for a few dozen pictures of cells and the like; paper (default: default)",
+        "these err; few, for a few dozen pictures of cells and the like; light, for a small network that learns from "
+        "--teacher; paper (default: default)",
     )
     parser.add_argument("--out", metavar="FOLDER", required=True, help="folder for weights, logs and checkpoints")
     parser.add_argument(
@@ -28,12 +32,17 @@ def add(command: Command) -> None:
     )
     parser.add_argument("--epochs", metavar="N", type=positive_int, help="number of epochs (default: the recipe's)")
     parser.add_argument("--design", choices="ABCD", help="the paper's back end by its dilation rates (default: B)")
-    parser.add_argument("--width", metavar="W", type=width, help="share of the filters (default: 1)")
+    parser.add_argument("--width", metavar="W", type=width, help="share of the filters (default: 1; light: 1/4)")
     parser.add_argument(
         "--init",
-        metavar="imagenet|NAME|none",
+        metavar="imagenet|teacher|NAME|none",
         help="start from VGG-16's ImageNet weights, from a model or file, or from random (default: imagenet; for data "
-        "of your own general, where ImageNet's weights cannot be had)",
+        "of your own general, where ImageNet's weights cannot be had; with --teacher, weights that are fitted to its)",
+    )
+    parser.add_argument(
+        "--teacher",
+        metavar="NAME_OR_FILE",
+        help="for --recipe light: the network whose maps are half of what is learned, as general",
     )
     parser.add_argument("--imagenet-file", metavar="FILE", help="VGG-16's weights, where there is no network")
     parser.add_argument(
@@ -66,7 +75,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from crowdcount.training.state import NAME
 
     begin()
-    settings = {name: getattr(arguments, name) for name in ("recipe", "epochs", "design", "width", "init", "seed")}
+    settings = {name: getattr(arguments, name) for name in _SETTINGS}
     try:
         with redirect_stdout(sys.stderr):  # Keras's progress bar
             train(
@@ -109,9 +118,9 @@ def _pictures(arguments: argparse.Namespace) -> tuple[str, str | None]:
 def _command_line(arguments: argparse.Namespace) -> str:
     """What the card keeps of the command: all that shapes the result, no folders of this machine."""
     words = ["crowdcount train", arguments.dataset or ""]
-    for name in ("recipe", "epochs", "design", "width", "init", "seed"):
+    for name in _SETTINGS:
         value = getattr(arguments, name)
         if value is not None:
-            value = Path(value).name if name == "init" else f"{value:g}" if name == "width" else value
+            value = Path(value).name if name in ("init", "teacher") else f"{value:g}" if name == "width" else value
             words += [f"--{name}", str(value)]
     return " ".join(words)

@@ -29,8 +29,8 @@ IMAGENET_FILE_VARIABLE = "CROWDCOUNT_VGG16"
 
 
 def CSRNet(
-    design: str = "B",
-    width: float = 1.0,
+    design: str | None = None,
+    width: float | None = None,
     weights: str | os.PathLike | None = None,
     imagenet_file: str | os.PathLike | None = None,
     precision: str | None = None,
@@ -43,8 +43,10 @@ def CSRNet(
     padding is counted.
 
     Args:
-        design: back end, `"A"` (rates 1), `"B"` (2, the paper's choice), `"C"` (2, 2, 2, 4, 4, 4) or `"D"` (4).
-        width: multiplies the number of filters of every layer; below 1 for small, quick networks.
+        design: back end, `"A"` (rates 1), `"B"` (2, the paper's choice), `"C"` (2, 2, 2, 4, 4, 4) or `"D"` (4). Not
+            given: that of the weights by name or from a file, else B.
+        width: multiplies the number of filters of every layer; below 1 for small, quick networks. Not given: that of
+            the weights by name or from a file, else 1.
         weights: `None` for random weights, `"imagenet"` for VGG-16's in the front end (and its fifth block in the
             first three dilated layers), the name of shipped weights (`"general"`), or a `.weights.h5` file.
         imagenet_file: VGG-16's weights in Keras's layout (`vgg16_..._notop.h5`) for `weights="imagenet"`; without
@@ -71,6 +73,12 @@ def CSRNet(
         >>> model(np.zeros((1, 100, 60, 3), "uint8")).shape
         TensorShape([1, 13, 8, 1])
     """
+    if weights not in (None, "imagenet") and None in (design, width):
+        from crowdcount.network.weight_files import network_in
+
+        stored = network_in(weights)
+        design, width = stored[0] if design is None else design, stored[1] if width is None else width
+    design, width = "B" if design is None else design, 1.0 if width is None else width
     if design not in DESIGNS:
         raise NetworkError(f"`design` must be one of {', '.join(DESIGNS)}. Received: design={design!r}")
     if not is_width(width):

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from crowdcount.errors import WeightsError
-from crowdcount.network.cards import model_card
 from crowdcount.network.kinds import kind_of
 from crowdcount.network.locate import find_weights
 from crowdcount.network.prediction import check_network
-from crowdcount.network.torch_weights import read_state, stored_width as torch_width
 
 if TYPE_CHECKING:
     import keras
@@ -82,18 +80,10 @@ def _load_once(path: Path, stamp: tuple[int, int]) -> keras.Model:
 
 def _load(path: Path, precision: str | None) -> keras.Model:
     from crowdcount.network.csrnet import CSRNet
-    from crowdcount.network.weight_files import load_weights
 
-    kind = kind_of(path)
-    if kind == "keras":
+    if kind_of(path) == "keras":
         return _keras_model(path)
-    card = model_card(path)
-    width = card.width
-    if width is None:
-        width = torch_width(read_state(path), path) if kind == "torch" else _stored_width(path)
-    model = CSRNet(card.design, width, precision=precision)
-    load_weights(model, path)
-    return model
+    return CSRNet(weights=path, precision=precision)
 
 
 def _keras_model(path: Path) -> keras.Model:
@@ -106,14 +96,3 @@ def _keras_model(path: Path) -> keras.Model:
         raise WeightsError(f"{path} is not a model that Keras can open: {first_line}") from None
     check_network(model, str(path))
     return model
-
-
-def _stored_width(path: Path) -> float:
-    """The width that a weight file without a card was made for, by the first layer's filters."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return file["layers/conv2d/vars/0"].shape[-1] / 64
-    except (OSError, KeyError):
-        raise WeightsError(f"{path} is cut off or no weight file of CSRNet.") from None

@@ -20,7 +20,7 @@ from crowdcount.network.cards import model_card
 from crowdcount.network.designs import dilation_rates, filters_of
 from crowdcount.network.kinds import kind_of
 from crowdcount.network.locate import SUFFIX, find_weights
-from crowdcount.network.torch_weights import load_state, read_state
+from crowdcount.network.torch_weights import load_state, read_state, stored_width as torch_width
 
 if TYPE_CHECKING:
     import h5py
@@ -44,7 +44,7 @@ def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
         load_state(model, read_state(path), path)
         return
     if kind == "keras":
-        raise WeightsError(f"{path} is a whole model, not weights: open it with crowdcount.load_model.")
+        raise _whole_model(path)
     if not path.name.endswith(SUFFIX):
         raise WeightsError(f"A weight file's name ends in {SUFFIX}. Received: {path}")
     card = model_card(path)
@@ -75,6 +75,41 @@ def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
         raise WeightsError(
             f"{path} does not fit: it is cut off, no weight file, or of another width or network ({first_line})"
         ) from None
+
+
+def network_in(name_or_file: str | os.PathLike) -> tuple[str, float]:
+    """Design and width of the network that weights are of: as their card says, the width else by the file.
+
+    Raises:
+        WeightsError: for a file that is missing, damaged or no weights.
+
+    Example:
+        >>> network_in("general")
+        ('B', 1.0)
+    """
+    path = find_weights(name_or_file)
+    kind = kind_of(path)
+    if kind == "keras":
+        raise _whole_model(path)
+    card = model_card(path)
+    if card.width is not None:
+        return card.design, card.width
+    return card.design, torch_width(read_state(path), path) if kind == "torch" else _stored_width(path)
+
+
+def _whole_model(path: Path) -> WeightsError:
+    return WeightsError(f"{path} is a whole model, not weights: open it with crowdcount.load_model.")
+
+
+def _stored_width(path: Path) -> float:
+    """The width that a weight file without a card was made for, by the first layer's filters."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return file["layers/conv2d/vars/0"].shape[-1] / 64
+    except (OSError, KeyError):
+        raise WeightsError(f"{path} is cut off or no weight file of CSRNet.") from None
 
 
 def save_weights(model: keras.Model, path: str | os.PathLike, card: dict | None = None) -> Path:

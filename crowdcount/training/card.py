@@ -50,6 +50,8 @@ def run_card(
         "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "license": "MIT for the weights; the pictures they were trained on have terms of their own",
     }
+    if plan.teacher is not None:
+        card["teacher"] = Path(plan.teacher).name
     if calibration is not None:
         card["calibration"] = calibration.card()
     return card

@@ -23,6 +23,7 @@ from crowdcount.training.nobody import draw_nothing, strew
 
 if TYPE_CHECKING:
     from crowdcount.training.mining import HardPlaces
+    from crowdcount.training.teacher import Lessons
 
 # What stands where a picture is smaller than the crop: ImageNet's mean colour, which the model's normalization turns
 # into the zeros that its convolutions pad with.
@@ -246,6 +247,7 @@ def example(
     sigma: float | str = 15.0,
     target: str = "map",
     counted: np.ndarray | None = None,
+    taught: Callable[[np.ndarray, tuple[int, int]], np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One training example: the picture's and the target's pixels at the same place.
 
@@ -260,6 +262,8 @@ def example(
         target: `"map"`, or `"points"` for losses that take heads.
         counted: bool (H, W), where in the picture is counted; None for everywhere. Cells that lie outside for more
             than a half are NaN in the map: neither the target nor the loss knows them. The pixels stay.
+        taught: makes the target of the annotation's map and the size of the resized picture, see
+            `crowdcount.training.teacher.Lessons`; None for the annotation's map itself.
 
     Returns:
         uint8 (height, width, 3), and float32 (height / 8, width / 8, 1) or (N, 3) with x, y and 1 for each head.
@@ -281,6 +285,8 @@ def example(
     if counted is not None:
         resized = np.asarray(Image.fromarray(counted).resize(size[::-1], Image.Resampling.NEAREST))
         cells = np.where(cell_shares(resized) < 0.5, np.float32(np.nan), cells)
+    if taught is not None:
+        cells = taught(cells, size)
     return pixels, place.cut_map(cells)[..., None]
 
 
@@ -297,6 +303,7 @@ class Examples:
         seed: the same seed gives the same examples in the same order.
         hard: places, and the share of the examples that shows one of them, drawn by weight, in place of a crop of the
             picture whose turn it is. `RandomCrops` only.
+        lessons: maps of a teacher that are a part of the target, see `crowdcount.training.teacher`.
 
     Raises:
         DataError: for no samples, or hard places with the paper's patches, which lie where the paper cuts them.
@@ -317,6 +324,7 @@ class Examples:
         target: str = "map",
         seed: int = 0,
         hard: tuple[HardPlaces, float] | None = None,
+        lessons: Lessons | None = None,
     ):
         if not samples:
             raise DataError("There is nothing to train on: the list of samples is empty.")
@@ -325,7 +333,7 @@ class Examples:
                 f"Hard places are shown by RandomCrops. Received: crops={crops}, hard with a share of {hard[1]}"
             )
         self.samples, self.crops, self.sigma, self.target = samples, crops, sigma, target
-        self.seed, self.hard = seed, hard
+        self.seed, self.hard, self.lessons = seed, hard, lessons
         self._per_epoch = len(samples) * crops.per_picture
         self._orders: dict[int, np.ndarray] = {}
 
@@ -351,8 +359,11 @@ class Examples:
         height, width = picture.shape[:2]
         place = self.crops.place(crop, height, width, key, epoch, **options)
         kernel = self.sigma(sample) if callable(self.sigma) else self.sigma
-        counted = sample.counted(picture.shape[:2])
-        return example(picture, sample.points, place, sigma=kernel, target=self.target, counted=counted)
+        shown: dict[str, Any] = {"counted": sample.counted((height, width))}
+        if self.lessons is not None:
+            lessons = self.lessons
+            shown["taught"] = lambda cells, size: lessons.mixed(sample.name, cells, (height, width), size)
+        return example(picture, sample.points, place, sigma=kernel, target=self.target, **shown)
 
     def _order(self, epoch: int) -> np.ndarray:
         # Examples are made by several threads at once: each keeps what it returns, and takes away what may have gone.
@@ -374,13 +385,14 @@ def training_dataset(
     seed: int = 0,
     first_example: int = 0,
     hard: tuple[HardPlaces, float] | None = None,
+    lessons: Lessons | None = None,
     share: tuple[int, int] = (0, 1),
 ):
     """An endless `tf.data.Dataset` of batches (pictures, targets).
 
     Args:
-        samples, crops, sigma, target, seed, hard: see `Examples`. Points are padded to the batch's most heads; the
-            third column tells heads from padding.
+        samples, crops, sigma, target, seed, hard, lessons: see `Examples`. Points are padded to the batch's most heads;
+            the third column tells heads from padding.
         batch: examples a batch; 1 where examples differ in size.
         first_example: number of examples that an earlier part of this run has read.
         share: `(index, parts)` for one of several machines that read a part of each batch each.
@@ -395,7 +407,7 @@ def training_dataset(
     """
     import tensorflow as tf
 
-    examples = Examples(samples, crops, sigma=sigma, target=target, seed=seed, hard=hard)
+    examples = Examples(samples, crops, sigma=sigma, target=target, seed=seed, hard=hard, lessons=lessons)
     examples.check_batch(batch)
     index, parts = share
     if batch % parts:

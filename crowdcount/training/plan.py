@@ -44,8 +44,10 @@ class Plan:
         recipe: how the network is trained.
         epochs: of the whole run.
         design, width: see `crowdcount.CSRNet`.
-        init: `"imagenet"`, `"none"`, or the name or file of the weights that it starts from.
+        init: `"imagenet"`, `"none"`, `"teacher"` for weights fitted to the teacher, or the name or file of the weights
+            that it starts from.
         seed: of the first weights, the crops and their order.
+        teacher: name or file of the network that it learns from, where the recipe has one.
     """
 
     recipe: Recipe
@@ -54,6 +56,7 @@ class Plan:
     width: float = 1.0
     init: str = "imagenet"
     seed: int = 0
+    teacher: str | None = None
 
     def __post_init__(self):
         if self.epochs < 1:
@@ -65,6 +68,18 @@ class Plan:
                 f"The recipe {self.recipe.name!r} goes on from trained weights. Received: init={self.init!r}. Give the "
                 "name or the file of weights (init=, --init), or begin with the recipe 'default'."
             )
+        if self.recipe.taught and self.teacher is None:
+            raise TrainingError(
+                f"The recipe {self.recipe.name!r} learns from a larger network. Name it: teacher='general' (--teacher "
+                "general)."
+            )
+        if self.teacher is not None and not self.recipe.taught:
+            raise TrainingError(
+                f"The recipe {self.recipe.name!r} learns from no teacher. Received: teacher={self.teacher!r}. Leave it "
+                "out, or take the recipe 'light'."
+            )
+        if self.init == "teacher" and self.teacher is None:
+            raise TrainingError("There is no teacher whose weights it could begin with. Received: init='teacher'")
 
     def settings(self) -> dict:
         """What a run that is resumed must not change, as a checkpoint keeps it."""
@@ -75,6 +90,7 @@ class Plan:
             "width": self.width,
             "init": self.init,
             "seed": self.seed,
+            "teacher": self.teacher,
         }
 
     def stretches(self, samples: Sequence[Sample]) -> list[Stretch]:
@@ -111,8 +127,9 @@ def new_plan(
     width: float | None = None,
     init: str | None = None,
     seed: int | None = None,
+    teacher: str | None = None,
 ) -> Plan:
-    """The plan of a new run; what is None is as the recipe, or the paper's network from ImageNet's weights, has it.
+    """The plan of a new run; what is None is as the recipe has it, most often the paper's network from ImageNet's.
 
     Raises:
         TrainingError: for an unknown recipe or design, no epochs, or a recipe that must go on from weights without any.
@@ -122,9 +139,10 @@ def new_plan(
         recipe,
         recipe.epochs if epochs is None else epochs,
         "B" if design is None else design,
-        1.0 if width is None else width,
-        "imagenet" if init is None else init,
+        recipe.width if width is None else width,
+        ("teacher" if recipe.taught else "imagenet") if init is None else init,
         0 if seed is None else seed,
+        teacher,
     )
 
 
@@ -136,12 +154,14 @@ def resumed_plan(
     width: float | None = None,
     init: str | None = None,
     seed: int | None = None,
+    teacher: str | None = None,
 ) -> Plan:
     """The plan of the run that a checkpoint's state describes.
 
     Args:
         state: see `crowdcount.training.state.read_state`.
-        recipe, design, width, init, seed: the run's own where they are None; anything else must be what it was.
+        recipe, design, width, init, seed, teacher: the run's own where they are None; anything else must be what it
+            was.
         epochs: another number is another length of the run.
 
     Raises:
@@ -160,8 +180,9 @@ def resumed_plan(
         "width": width,
         "init": init and Path(init).name,
         "seed": seed,
+        "teacher": teacher and Path(teacher).name,
     }
-    was = {**state, "init": Path(state["init"]).name}
+    was = {**state, "init": Path(state["init"]).name, "teacher": Path(state.get("teacher") or "").name}
     changed = {key: (was[key], value) for key, value in given.items() if value is not None and value != was[key]}
     if found is not None and state.get("phases") not in (None, found.digest):
         changed["phases of the recipe"] = (state["phases"], found.digest)
@@ -174,6 +195,7 @@ def resumed_plan(
         state["width"],
         state["init"],
         state["seed"],
+        state.get("teacher"),
     )
 
 

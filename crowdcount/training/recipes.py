@@ -54,6 +54,9 @@ class Recipe:
         start: changes the first weights, in place, where they are not those of an earlier run.
         goes_on: whether it is for trained weights: `init` must name some.
         hard: share of the examples that lie where the first weights err, see `crowdcount.training.mining`.
+        taught: share of a teacher's map in the targets, see `crowdcount.training.teacher`; above 0 a teacher must be
+            named.
+        width: of the network, where none is given.
 
     Example:
         >>> from dataclasses import replace
@@ -70,6 +73,8 @@ class Recipe:
     start: Callable[[keras.Model], None] = lambda model: None
     goes_on: bool = False
     hard: float = 0.0
+    taught: float = 0.0
+    width: float = 1.0
 
     @property
     def epochs(self) -> int:
@@ -80,7 +85,8 @@ class Recipe:
     def digest(self) -> str:
         """Digits that change with the examples of its phases, their batches and the layers that they train."""
         told = [(phase.name, _told(phase.crops), phase.batch, phase.frozen) for phase in self.phases]
-        return hashlib.sha256(repr((told, self.goes_on, self.hard)).encode()).hexdigest()[:12]
+        taught = (self.taught,) if self.taught else ()  # what has no teacher keeps the digits that it had
+        return hashlib.sha256(repr((told, self.goes_on, self.hard, *taught)).encode()).hexdigest()[:12]
 
 
 def _told(crops: RandomCrops | PaperPatches) -> tuple:
@@ -119,12 +125,12 @@ def _paper_optimizer(steps: int, before: int, total: int) -> keras.optimizers.Op
     return LayerRateSGD(1e-6, factor=factor)
 
 
-def _adam(peak: float, average: float) -> Callable[[int, int, int], keras.optimizers.Optimizer]:
-    """Adam whose rate warms up to `peak` and falls by a cosine over the whole run; the last layers learn 6 times as
-    fast, and an average of the weights is kept."""
+def _adam(peak: float, average: float, last: float = 6.0) -> Callable[[int, int, int], keras.optimizers.Optimizer]:
+    """Adam whose rate warms up to `peak` and falls by a cosine over the whole run; the last layers learn `last` times
+    as fast, and an average of the weights is kept."""
 
     def factor(layer: str, kind: str) -> float:
-        return 6.0 if layer in ("dilated4", "dilated5", "dilated6", "density") else 1.0
+        return last if layer in ("dilated4", "dilated5", "dilated6", "density") else 1.0
 
     def optimizer(steps: int, before: int, total: int) -> keras.optimizers.Optimizer:
         rate = WarmCosine(peak, steps, before=before, total=total)
@@ -213,6 +219,19 @@ RECIPES = {
             ),
             sigma=_spaced_sigma,
             validate_every=2,
+        ),
+        # For a small network, whose first weights are fitted to its teacher's: all of it learns, in larger batches and
+        # at higher rates than trained weights bear.
+        replace(
+            _DEFAULT,
+            name="light",
+            phases=tuple(
+                replace(phase, batch=8, frozen=(), optimizer=_adam(5e-4, average=0.995, last=1.0))
+                for phase in _DEFAULT.phases
+            ),
+            validate_every=4,
+            taught=0.5,
+            width=0.25,
         ),
         # Shows what the weights still count wrongly, nearer to the pictures' own size and light than wide, and with all
         # of its weather and litter: with less of it haze is counted lower and confetti higher again.

@@ -29,6 +29,7 @@ from crowdcount.training.devices import Devices, find_devices
 from crowdcount.training.plan import Plan, Stretch, new_plan, resumed_plan
 from crowdcount.training.recipes import Recipe
 from crowdcount.training.state import NAME, Checkpoint, check_pictures, new_state, read_state, restore_checkpoint
+from crowdcount.training.teacher import FOLDER, Lessons, digest_of, learn_maps
 
 BEST, LAST = f"best{SUFFIX}", f"last{SUFFIX}"
 
@@ -64,6 +65,7 @@ def train(
     init: str | None = None,
     imagenet_file: str | os.PathLike | None = None,
     seed: int | None = None,
+    teacher: str | None = None,
     dataset: str | None = None,
     root: str | os.PathLike | None = None,
     command: str | None = None,
@@ -81,17 +83,22 @@ def train(
         validation: pictures to choose the best epoch on, counted whole and never learned from.
         out: folder to write to.
         recipe: name of a recipe (`"default"`; `"clear"` or `"finish"` to go on from trained weights; `"wide"`;
-            `"few"` for a few pictures of things that have no upright; `"paper"`), or a `Recipe` of your own, see
+            `"few"` for a few pictures of things that have no upright; `"light"` for a small network that learns from a
+            `teacher`; `"paper"`), or a `Recipe` of your own, see
             `crowdcount.training.recipes`.
         resume: go on with the run whose checkpoint lies in `out`, to the result that it would have had. Its settings
             are known: what is given besides must be what it was.
         epochs: instead of the recipe's, its phases stretched alike. The learning rate decays over all of them: another
             number on resuming is another result.
-        design, width: see `crowdcount.CSRNet`; B and 1 where they are not given.
-        init: `"imagenet"`, `"none"` for random weights, or the name or file of weights to start from. Not given: as
-            `"imagenet"`, but `"general"` where these cannot be had and `dataset` says that the pictures are your own.
+        design, width: see `crowdcount.CSRNet`; B and the recipe's (1, most often) where they are not given.
+        init: `"imagenet"`, `"none"` for random weights, `"teacher"` for weights that are fitted to the teacher's (see
+            `crowdcount.training.narrowing`), or the name or file of weights to start from. Not given: `"teacher"` where
+            there is one; else as `"imagenet"`, but `"general"` where these cannot be had and `dataset` says that the
+            pictures are your own.
         imagenet_file: see `crowdcount.CSRNet`.
         seed: of the first weights, the crops and their order; 0 where it is not given.
+        teacher: name or file of the network whose maps are a part of the targets, for a recipe that has one, see
+            `crowdcount.training.teacher`. Its maps are kept in `out`.
         dataset, root: name and folder that the pictures were read from by `crowdcount.load_dataset`, for the card and
             for `crowdcount train --resume`.
         command: the command line, for the card.
@@ -126,6 +133,7 @@ def train(
         "width": width,
         "init": init,
         "seed": seed,
+        "teacher": None if teacher is None else os.fspath(teacher),
     }
     if resume:
         read_state(out)  # a folder without a run is left as it is
@@ -144,6 +152,7 @@ def train(
             plan = _begin(asked, dataset, imagenet_file)
             source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
             source["thing"] = thing
+            source["teacher_sha256"] = None if plan.teacher is None else digest_of(plan.teacher)
             state = new_state(plan, samples, validation, **source)
         return _Run(out, plan, state, samples, validation, imagenet_file, devices)()
 
@@ -151,7 +160,7 @@ def train(
 def _begin(asked: dict, dataset: str | None, imagenet_file: str | os.PathLike | None) -> Plan:
     """The plan of a new run, with first weights that can be had."""
     plan = new_plan(**asked)
-    if asked["init"] is not None:
+    if asked["init"] is not None or plan.init == "teacher":
         return plan
     init = start.first_weights(plan.design, plan.width, imagenet_file, own_data=_is_own(dataset))
     if init != plan.init:
@@ -186,8 +195,9 @@ class _Run:
         keras.utils.set_random_seed(plan.seed)
         with self.devices.scope():
             # Of a run that is resumed the weights are in the checkpoint.
-            self.model = CSRNet(plan.design, plan.width) if begun else start.build(plan, self.imagenet_file)
-        self.hard = self._hard_places(begun)
+            first = None if begun else start.build(plan, self.imagenet_file, self.samples)
+            self.model = CSRNet(plan.design, plan.width) if first is None else first
+        self.hard, self.lessons = self._hard_places(begun), self._lessons()
         for stretch in plan.stretches(self.samples):
             if self.state["epoch"] <= stretch.end:
                 self._stretch(stretch)
@@ -240,6 +250,7 @@ class _Run:
             sigma=recipe.sigma,
             seed=self.plan.seed,
             hard=self.hard,
+            lessons=self.lessons,
             **self.devices.feeding,
         )
         writers = self._writers(stretch, done, metrics[-1]) if self.devices.chief else []
@@ -294,6 +305,16 @@ class _Run:
             places.save(file)
         self.state["looked"] = time.monotonic() - began
         return places, share
+
+    def _lessons(self) -> Lessons | None:
+        """The teacher's maps, made once and kept for resuming."""
+        teacher, digest = self.plan.teacher, self.state.get("teacher_sha256")
+        if teacher is None or digest is None:
+            return None
+        began = time.monotonic()
+        maps = learn_maps(teacher, digest, self.samples, self.out / FOLDER, keep=self.devices.chief)
+        self.state["looked"] = self.state.get("looked", 0.0) + time.monotonic() - began
+        return Lessons(maps, self.plan.recipe.taught)
 
 
 def _tensorboard(folder: Path) -> list[keras.callbacks.Callback]:

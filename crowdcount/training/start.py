@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import keras
 
+from crowdcount.data.annotations import Sample
 from crowdcount.errors import WeightsError
 from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.loading import load_model
+from crowdcount.training.narrowing import narrow
 from crowdcount.training.plan import Plan
 
 
-def build(plan: Plan, imagenet_file: str | os.PathLike | None = None) -> keras.Model:
+def build(plan: Plan, imagenet_file: str | os.PathLike | None = None, samples: Sequence[Sample] = ()) -> keras.Model:
     """A new network with the plan's first weights.
+
+    Args:
+        plan: of the run.
+        imagenet_file: see `crowdcount.CSRNet`.
+        samples: to learn from; weights that are fitted to a teacher's are fitted on these.
 
     Raises:
         WeightsError: where these are missing or do not fit.
+        TrainingError: where the teacher's layers are no start.
     """
-    weights = None if plan.init == "none" else plan.init
+    weights = None if plan.init in ("none", "teacher") else plan.init
     model = CSRNet(plan.design, plan.width, weights=weights, imagenet_file=imagenet_file)
-    if plan.init in ("imagenet", "none"):
+    if plan.init == "teacher" and plan.teacher is not None:  # the plan sees to that
+        narrow(model, load_model(plan.teacher, precision="float32"), samples, plan.seed)
+    elif plan.init in ("imagenet", "none"):
         plan.recipe.start(model)
     return model
 
