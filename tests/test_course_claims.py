@@ -372,5 +372,5 @@ def test_12_the_gallery_fools_the_network():
     assert counted["gravel"] > 5 and counted["a poster of the crowd"] > 5
     assert _number(r"more than five people on \*\*(\d+) of 10\*\*", said) >= 3
     silent = re.search(r"it does not warn on \d+ of them: (.*?)\. Not fooled", said)[1].split(", ")
-    assert {"cobblestones", "a poster of the crowd"} <= set(silent) and "gravel" not in silent
+    assert "a poster of the crowd" in silent and not {"gravel", "cobblestones"} & set(silent)
     assert _number(r"more than half of the people on \*\*(\d+) of 4\*\*", said) >= 2

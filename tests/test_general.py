@@ -65,7 +65,8 @@ def test_short_floats_count_the_same():
 def test_card_says_what_was_measured():
     card = model_card("general").content
     assert card["network"]["width"] == 1 and card["network"]["design"] == "B"
-    assert set(card["metrics"]) == {"shanghaitech_a val", "shanghaitech_b val"}
+    sets = ("shanghaitech_a", "shanghaitech_b", "ucf_cc_50", "brt", "nobody")
+    assert set(card["metrics"]) == {f"{name} val" for name in sets}
     for measured in card["metrics"].values():
         assert measured["mae"] <= measured["rmse"]
         assert measured["game"][0] == pytest.approx(measured["mae"], abs=0.01)
@@ -87,7 +88,7 @@ def test_validation_pictures_are_counted_as_the_card_says(name, shanghaitech_roo
 
 
 def test_parked_motorcycles_are_nobody(shanghaitech_root):
-    """A validation picture that `general` counts 207 in, 70 of them motorcycles."""
+    """A validation picture in which an earlier `general` counted 207, 70 of them motorcycles."""
     samples = crowdcount.load_dataset("shanghaitech_b", shanghaitech_root, "val")
     (sample,) = (sample for sample in samples if sample.name == "part_B/IMG_388")
     assert crowdcount.count(sample.picture, model="shanghaitech_b").count == pytest.approx(sample.count, rel=0.25)
