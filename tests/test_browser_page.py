@@ -15,7 +15,7 @@ from PIL import Image
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.export import export_model
 
-PATIENCE = 200_000  # milliseconds: WebAssembly of 14 MB is compiled, on a machine that may be busy
+PATIENCE = 100_000  # milliseconds: WebAssembly of 14 MB is compiled, on a machine that may be busy
 ROOT = Path(__file__).resolve().parents[1]
 ORT_FILES = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 
@@ -71,9 +71,9 @@ def test_a_picture_is_counted_in_the_browser(browser, address, folder, tmp_path)
     page.goto(address + "browser_count.html")
     page.wait_for_selector("#file:enabled", timeout=PATIENCE)
     for height, width in ((67, 93), (128, 200)):  # one after the other; a side that is no multiple of 8
-        picture = _photo(tmp_path / "photo.png", height, width)
+        picture = _photo(tmp_path / f"photo{width}.png", height, width)
         page.evaluate("delete document.getElementById('count').dataset.count")
-        page.set_input_files("#file", tmp_path / "photo.png")
+        page.set_input_files("#file", tmp_path / f"photo{width}.png")
         page.wait_for_selector("#count[data-count], #count.error", timeout=PATIENCE)
         assert page.get_attribute("#count", "class") in (None, ""), page.inner_text("#count")
         (expected,) = session.run(["count"], {"picture": picture[None]})
