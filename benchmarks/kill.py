@@ -184,10 +184,13 @@ def draw_inputs(folder: Path) -> None:
 
     (folder / "images").mkdir(parents=True)
     rng = np.random.default_rng(0)
-    rows = ["picture,x,y"]
+    rows = ["picture,x,y,split"]
     for number in range(PICTURES):
         Image.fromarray(rng.integers(0, 256, (*SIDE, 3), np.uint8)).save(folder / "images" / f"{number:02}.png")
-        rows += [f"{number:02}.png,{x:.1f},{y:.1f}" for x, y in rng.uniform((101, 10), (125, 90), (5, 2))]
+        split = "val" if number % 4 == 3 else "train"
+        rows += [
+            f"images/{number:02}.png,{x:.1f},{y:.1f},{split}" for x, y in rng.uniform((101, 10), (125, 90), (5, 2))
+        ]
     (folder / "points.csv").write_text("\n".join(rows) + "\n")
     with av.open(str(folder / "street.mp4"), "w") as container:
         stream = container.add_stream("mpeg4", rate=1)

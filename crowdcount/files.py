@@ -17,6 +17,11 @@ from crowdcount.errors import CrowdCountError
 _PACKAGE = Path(__file__).resolve().parent
 # Seconds between two tries for a file that another run holds.
 _PAUSE = 0.02
+# Bytes of a name, on Linux and macOS; Windows counts letters.
+_LONGEST_NAME = 255
+# What Windows does not take in names, and the names that are devices there, whatever follows behind a dot.
+_NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_DEVICES = re.compile(r"(?i)con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]")
 # Windows locks bytes, and nobody else may read them: this one lies behind the holder's line.
 _LOCKED_BYTE = 1 << 20
 
@@ -44,9 +49,9 @@ def data_folder(name: str) -> Path:
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it onto `path` when the block ends well, remove it when it fails.
 
-    A reader sees the old file or the whole new one, never a half-written one. The suffix is kept, because writers
-    choose the format by it. Of a symbolic link the target is replaced. To a pipe or a device what was written is
-    copied in the end.
+    A reader sees the old file or the whole new one, never a half-written one, also after a power cut: the file is on
+    the disk before it gets its name. The suffix is kept, because writers choose the format by it. Of a symbolic link
+    the target is replaced. To a pipe or a device what was written is copied in the end.
 
     Raises:
         OSError: if `path` is a disk or a socket, or cannot be written.
@@ -73,12 +78,49 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         return
     target = target_of(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{path.stem}-{os.urandom(4).hex()}{path.suffix}")
+    temporary = target.with_name(portable_name(f".{path.stem}", f"-{os.urandom(4).hex()}{path.suffix}"))
     try:
         yield temporary
-        os.replace(temporary, target)
+        replace_whole(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # not there, or the disk has gone, which is told already
+            temporary.unlink()
+
+
+def replace_whole(temporary: Path, target: Path) -> None:
+    """Give a file, or a folder with its files, its name once all of it is on the disk.
+
+    Without that a file system may bring the name to the disk first: after a power cut there would be an empty file
+    under it, and the one before would be lost.
+
+    Raises:
+        OSError: if the disk does not take it, as a full one far away tells only now.
+    """
+    if temporary.is_dir():
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                _to_disk(path)
+    else:
+        _to_disk(temporary)
+    os.replace(temporary, target)
+    with suppress(OSError):  # Windows opens no folders, some file systems have no order to keep
+        _to_disk(target.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until what was written to a file or a folder is on its disk, where the file system tells.
+
+    Raises:
+        OSError: if it does not get there.
+    """
+    number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows takes no file that is only read
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # it cannot tell
+            raise
+    finally:
+        os.close(number)
 
 
 @contextmanager
@@ -127,7 +169,8 @@ def held(path: str | os.PathLike, *, wait: float = 0.0) -> Iterator[None]:
         yield
     finally:
         if os.name == "posix":  # removed while it is locked: nobody can have taken it meanwhile
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # its disk has gone, or takes nothing any more
+                beside.unlink()
         file.close()
         if os.name != "posix":
             with suppress(OSError):  # somebody has opened it
@@ -193,12 +236,20 @@ def clear_leftovers(folder: str | os.PathLike) -> None:
         leftover.unlink()
 
 
-def append_whole(file: io.FileIO, data: bytes) -> None:
+def append_whole(file: io.FileIO, data: bytes, path: str | os.PathLike) -> None:
     """Append to an unbuffered file, all or nothing: what a full disk took of it is taken back.
 
+    Args:
+        file: open at its end.
+        data: what is appended.
+        path: where the file lies, from the root: the current folder may be another one by now.
+
     Raises:
-        OSError: if it cannot be written.
+        OSError: if it cannot be written, or is no longer there under its name: what is written to a file that was
+            removed, or whose disk was taken away, is lost.
     """
+    if not _is_still(file, path):
+        raise FileNotFoundError(errno.ENOENT, "it was removed, moved or replaced while it was being written")
     whole = os.fstat(file.fileno()).st_size
     try:
         while data:
@@ -207,6 +258,16 @@ def append_whole(file: io.FileIO, data: bytes) -> None:
         with suppress(OSError):  # a pipe takes nothing back
             file.truncate(whole)
         raise
+
+
+def _is_still(file: io.FileIO, path: str | os.PathLike) -> bool:
+    """Whether an open file is the one under this name, or a stream, which may have none."""
+    now = os.fstat(file.fileno())
+    if not stat.S_ISREG(now.st_mode):
+        return True
+    with suppress(OSError):
+        return os.path.samestat(now, os.stat(path))
+    return False
 
 
 @contextmanager
@@ -219,7 +280,20 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CrowdCountError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from error
+        raise CrowdCountError(f"cannot write {path}: {reason(error)}. Choose another place.") from error
+
+
+def reason(error: OSError) -> str:
+    """What the system says of a failure, in a line. HDF5 hides it among addresses and sizes of its own.
+
+    Example:
+        >>> reason(OSError(28, "No space left on device"))
+        'No space left on device'
+        >>> reason(OSError("Can't write (errno = 28, error message = 'No space left on device', buf = 0x55d0)"))
+        'No space left on device'
+    """
+    within = re.search(r"error message = '([^']+)'", str(error))
+    return within[1] if within else error.strerror or str(error)
 
 
 def is_stream(path: str | os.PathLike) -> bool:
@@ -245,6 +319,32 @@ def _kind(path: str | os.PathLike) -> int:
     with suppress(OSError, ValueError):
         return stat.S_IFMT(os.stat(path).st_mode)
     return 0
+
+
+def portable_name(stem: str, ending: str = "") -> str:
+    """A name for a file of ours, after that of a picture, that Windows takes too, and so do its memory sticks.
+
+    What Windows does not take in names becomes `_`, a device's name gets one in front, and one that is too long loses
+    the end of its stem.
+
+    Args:
+        stem: what it is called after; no path.
+        ending: what follows, with the suffix.
+
+    Example:
+        >>> portable_name("12:30", "_overlay.png"), portable_name("con", ".h5"), portable_name("a. ")
+        ('12_30_overlay.png', '_con.h5', 'a._')
+    """
+
+    def whole(stem: str) -> str:
+        name = _NOT_IN_NAMES.sub("_", stem + ending)
+        if name.endswith((".", " ")):
+            name = f"{name[:-1]}_"
+        return f"_{name}" if _DEVICES.fullmatch(name.split(".")[0].rstrip()) else name
+
+    while len(os.fsencode(whole(stem))) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return whole(stem)
 
 
 def natural(path: Path) -> tuple:

@@ -50,17 +50,17 @@ WIDTH = 240
 """Pixels of every picture."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
-# Of the street of `crowdcount count --demo`.
+# Of the hall of `crowdcount count --demo`.
 PEOPLE, SIZE = 200, (768, 1024)
 ZONES = [
-    {"name": "far", "polygon": [[0.02, 0.08], [0.98, 0.08], [0.98, 0.4], [0.02, 0.4]]},
-    {"name": "near", "polygon": [[0.02, 0.4], [0.98, 0.4], [0.98, 0.98], [0.02, 0.98]]},
+    {"name": "far", "polygon": [[0.01, 0.01], [0.99, 0.01], [0.99, 0.25], [0.01, 0.25]]},
+    {"name": "near", "polygon": [[0.01, 0.25], [0.99, 0.25], [0.99, 0.99], [0.01, 0.99]]},
 ]
 HEAT = "#6f1fa3"
 
 
 class Crowd:
-    """A drawn street, and what the network counts in it.
+    """The drawn hall of the demo, and what the network counts in it.
 
     Args:
         model: name of the network, or its file.

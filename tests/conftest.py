@@ -56,6 +56,25 @@ def weights(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session")
+def ranged_weights(weights, tmp_path_factory) -> str:
+    """The same network with a card whose calibration makes ranges of thousands, of zones too."""
+    import json
+
+    kept = {
+        "pictures": 9,
+        "true": [5000] * 9,
+        "predicted": [10] * 9,
+        "quarters": [" ".join(["2000/10.0/1000"] * 4)] * 9,
+    }
+    kept |= {"density": [1000.0] * 9, "fineness": [1.0] * 9, "brightness": [240.0] * 9}
+    path = tmp_path_factory.mktemp("ranged") / "ranged.weights.h5"
+    shutil.copy(weights, path)
+    card = json.loads(Path(weights.removesuffix(".weights.h5") + ".json").read_text("utf-8"))
+    path.with_name("ranged.json").write_text(json.dumps({**card, "name": "ranged", "calibration": kept}), "utf-8")
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by Playwright; skips where one of them is missing."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="driving a browser needs pip install playwright")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from crowdcount.course.notebook_08 import field
+
 nbformat = pytest.importorskip("nbformat", reason="the notebooks need pip install '.[test]'")
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
@@ -14,12 +16,29 @@ NUMBERS = [path.name.split("_")[0] for path in sorted(FOLDER.glob("*.ipynb"))]
 # A number in the text, with its thousands and its sign; none that is a part of a name ("VGG-16", "block4").
 FIGURE = re.compile(r"(?<![\w.,^_{\\-])[-\u2212+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e-?\d+)?(?![\w]*\w\.ipynb)")
 
+# Quantities below ten in words: a number and what it counts.
+SMALL = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+UNITS = (
+    "% percent point people head time pixel cell unit layer pool picture patch crowd word tree weight start seed step "
+    "epoch class filter channel convolution function activation block zone area method way kind part meter"
+)
+QUANTITY = re.compile(
+    rf"(?<![\w.,^_{{/(\u2212-])({'|'.join(SMALL)}) (?:[a-z-]+ )?(?:{'|'.join(UNITS.split())})(?:e?s)?(?!\w)", re.I
+)
+
 # Numbers in the text that its notebook does not give: they follow from arithmetic, which is done here.
 DERIVED = {
     "05b": {"19": 0.954 * 20},
     "06": {"32": 2**5},
     "07": {"2.4": 9 * 512 * 512 / 1e6, "0.1": (2 * 512 * 64 + 9 * 64 * 64) / 1e6},
-    "08": {"81": 9 * 9, "10": 6 + 2 * 2, "192": 6 * 16 * 2, "50": 200 / 4, "169": 13 * 13},
+    "08": {
+        "6": (284 - 92) / (2 * 2 * 8),
+        "81": 9 * 9,
+        "10": 6 + 2 * 2,
+        "192": 6 * 16 * 2,
+        "50": 200 / 4,
+        "169": 13 * 13,
+    },
     "09": {"64": 65 - 1},
     "10": {"39": 100 * (1 - math.exp(-1 / 2)), "86": 100 * (1 - math.exp(-2)), "99": 100 * (1 - math.exp(-9 / 2))},
     "11": {"46": 92 / 2, "94": 188 / 2, "142": 284 / 2, "1.5": 69.7 - 68.2, "20000": 0.02 / 1e-6, "0.2": 2 / 10},
@@ -46,6 +65,28 @@ GIVEN = {
         "an example": ("500",),
     },
     "12": {"an example of a time": ("14",)},
+}
+# What a whole number below ten counts, where it says something: "3 pixels" does, "exercise 3" does not.
+COUNTED = re.compile(
+    r"(?<![\w.,^_/\-])(\d)[ *]+(?:(?:hidden|straight|percentage) )?(%|cells?|crowds|heads|layers|neighbors|people|"
+    r"pictures|pixels?|points|pools|seeds|sigma|starts|steps|times|units?|weights)(?!\w)"
+)
+# Those that no output of the notebook repeats are settings: notebook -> number with its word -> the code that sets it.
+SET_BY = {
+    "00": {"8 pixels": "(each < 8).mean()"},
+    "01": {"3 units": "hidden_layer_sizes=(3,)"},
+    "04": {"3 points": "np.mean(trained[32][1]) - 0.03"},
+    "07": {"9 crowds": "learn, test = crowds < 9, crowds >= 9", "4 cells": "keras.Input((4, 4, 128))"},
+    "08": dict.fromkeys(("8 pixels", "3 weights"), "conv, pool2 = (3, 1, 1), (2, 2, 1)"),
+    "09": {"2 cells": "cells[:-1, 1:], cells[1:, :-1]", "8 pixels": "stride=8", "3 cells": "(3, 3))"},
+    "10": {"8 pixels": "pool(density, 8)", "2 pixels": "errors['dots'][2]"},
+}
+# Small numbers that nobody computes, and where they come from.
+SMALL_GIVEN = {
+    "08": {"a table that is computed below": ("2 pixels", "4 pixels")},
+    "10": {"measured apart, as the text says": ("4 %",)},
+    "11": {"an example": ("2 people",)},
+    "12": {"the stride, of notebook 10": ("8 pixels",)},
 }
 
 
@@ -81,21 +122,27 @@ def _values(text):
     return {_value(found) for found in FIGURE.findall(text)}
 
 
-def _claimed(number):
-    """Numbers in the text between a notebook's header and its reading list, as they are written, and what is before.
-
-    Formulas, code and folded solutions are left out, years too, and whole numbers below ten, which are mostly words.
-    """
-    cells = [cell for cell in _notebook(number).cells if cell.cell_type == "markdown"][1:-1]
-    for cell in cells:
+def _texts(number):
+    """The text cells between a notebook's header and its reading list, without formulas, code and folded solutions."""
+    for cell in [cell for cell in _notebook(number).cells if cell.cell_type == "markdown"][1:-1]:
         text = re.sub(
             r"<details>.*?</details>|```.*?```|\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\]\([^)]*\)", "", cell.source, flags=re.S
         )
-        text = re.sub(r"[Nn]otebooks? \d+b?((, | and | to )\d+b?)*", "", " ".join(text.split()))
+        yield re.sub(r"[Nn]otebooks? \d+b?((, | and | to )\d+b?)*", "", " ".join(text.split()))
+
+
+def _claimed(number):
+    """Numbers in the text as they are written, and what is around them; below ten those in words ("three pools").
+
+    No years, and no whole numbers below ten in digits: these are mostly names and shapes, and have a test of their own.
+    """
+    for text in _texts(number):
         for found in FIGURE.finditer(text):
             value = _value(found[0])
             if value != int(value) or (value >= 10 and not 1800 < value < 2100):
                 yield found[0].replace(",", "").lstrip("+-\u2212"), text[max(0, found.start() - 40) : found.end() + 20]
+        for found in QUANTITY.finditer(text):
+            yield str(SMALL[found[1].lower()]), text[max(0, found.start() - 40) : found.end() + 20]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -116,6 +163,24 @@ def test_numbers_in_the_text_are_those_of_the_notebook(number):
     assert apart <= {text for text, _ in _claimed(number)}, "an exception for what nobody claims"
 
 
+def _counted(text):
+    """Small whole numbers with what they count, in one form: "8 hidden units" and "8 unit" are both "8 unit"."""
+    return {f"{number} {word.removesuffix('s')}" for number, word in COUNTED.findall(text)}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_small_numbers_in_the_text_are_those_of_the_notebook(number):
+    """What a number below ten counts is told by an output or a figure, or the code that sets it is named above."""
+    code = "\n".join(cell.source for cell in _notebook(number).cells if cell.cell_type == "code")
+    told = _counted(_said(number)) | _counted(_drawn(number))
+    set_by = {text.removesuffix("s"): line for text, line in SET_BY.get(number, {}).items()}
+    given = {text.removesuffix("s") for texts in SMALL_GIVEN.get(number, {}).values() for text in texts}
+    claimed = set().union(*map(_counted, _texts(number)))
+    assert claimed - told <= set(set_by) | given
+    assert set(set_by) | given <= claimed - told, "an exception for what nobody claims"
+    assert [line for line in set_by.values() if line not in code] == []
+
+
 def _number(pattern, text):
     found = re.search(pattern, text)
     assert found, pattern
@@ -127,6 +192,13 @@ def _row(name, text):
     found = re.search(rf"^\| {re.escape(name)} \|(.*)$", text, flags=re.MULTILINE)
     assert found, name
     return [float(value) for value in re.findall(r"-?\d+\.\d+", found.group(1))]
+
+
+def test_00_most_of_what_edges_tell_is_the_ground():
+    by_ground, ground = re.search(r"by the ground (0\.\d+), the ground without edges (0\.\d+)", _said("00")).groups()
+    assert 0.5 * float(by_ground) < float(ground) < float(by_ground) and "but most of that is the ground" in _prose(
+        "00"
+    )
 
 
 def test_00_one_area_says_little():
@@ -171,10 +243,20 @@ def test_05b_the_leak_and_the_small_validation_set():
     said, prose = _said("05b"), _prose("05b")
     leak, copies = _number(r"looks \*\*([\d.]+) points", said), _number(r"mirrored copies (\d+) points", said)
     assert 0 < leak < copies, "the lowest line is that of other crowds"
-    assert all(45 <= _number(rf"\| {name} \|[^|]*\| (\d+)%", said) <= 60 for name in ("shipped", "second"))
     gain, error = _number(r"the second is ([-+][\d.]+) people", said), _number(r"\*\*± ([\d.]+)\*\*", said)
     assert abs(gain) < 0.1 * error and "a small part of its standard error" in prose
+    assert gain < 0 and "By its MAE the second would have been thrown away" in prose
+    worst = [_number(rf"\| {name} \|[^|]*\| (\d+)%", said) for name in ("shipped", "second")]
+    assert all(45 <= share <= 60 for share in worst) and "make half of the first one's error" in prose
     assert pytest.approx(0.75, abs=0.01) == 67.7 / 90.3 and "a quarter less" in prose
+
+
+def test_05b_the_winner_is_not_so_good_on_the_test_set():
+    said = _said("05b")
+    chosen = _number(r"The best is \*\w+\* with \+([\d.]+) points", said)
+    gain, error = re.search(r"gain \+([\d.]+) points ± ([\d.]+)\.", said).groups()
+    assert float(gain) < chosen and float(gain) < 2 * float(error)
+    assert "smaller than on the validation set" in _prose("05b") and "not twice its standard error" in _prose("05b")
 
 
 def test_06_few_parameters_and_what_a_shift_costs():
@@ -192,9 +274,24 @@ def test_07_where_parameters_are_and_what_transfer_gives():
         _number(r"body: ([\d,]+) parameters", said) == pytest.approx(250_000, rel=0.05)
         and "a quarter of a million" in prose
     )
-    few, many = re.search(r"worth \+(\d+) ± .*with 120 patches \+(\d+) ±", said).groups()
-    assert int(few) >= int(many), "the fewer examples, the more a good start is worth"
+    few, error, many, other = map(int, re.search(r"worth \+(\d+) ± (\d+) .*patches \+(\d+) ± (\d+)", said).groups())
+    assert few > 2 * error and many > 2 * other and "many points with 10 patches, and with 120" in prose
+    assert few - many < 2 * math.hypot(error, other) and "cannot tell whether it is less with 120" in prose
     assert 1 <= _number(r"none within 8 pixels (\d+)%", said) <= 5 and "a few in a hundred" in prose
+
+
+def test_08_the_table_of_a_small_stack():
+    """Each row is the receptive field of the layers down to it, and the step behind them."""
+    layers = {"3x3 convolution": (3, 1, 1), "another one": (3, 1, 1), "pool of 2, stride 2": (2, 2, 1)}
+    layers["3x3 convolution, rate 2"] = (3, 1, 2)
+    text = next(c.source for c in _notebook("08").cells if "| layer | size | step | why |" in c.source)
+    rows = [line.split(" | ")[:3] for line in text.splitlines() if line.startswith("| ")][1:]
+    assert rows[0] == ["| the picture", "1", "1"]
+    stack = []
+    for name, size, step in rows[1:]:
+        stack.append(layers[name.removeprefix("| ")])
+        assert int(size) == field(stack) and int(step) == math.prod(stride for _, stride, _ in stack), name
+    assert len(stack) == 5
 
 
 def test_08_gridding_and_fields():
@@ -203,6 +300,24 @@ def test_08_gridding_and_fields():
     assert "designs A to D 188, 284, 380, 476 pixels" in prose
     share = _number(r"Rates 2, 2, 2 see \*\*(\d+) %\*\*", said)
     assert share == round(100 * 49 / 169) and f"about {share:.0f} % of theirs (49 of 169 cells)" in prose
+
+
+@pytest.mark.parametrize(
+    ("number", "claims"),
+    [
+        ("07", ("keeps blocks 1 and 2", "the third only in its last third")),
+        ("11", ("blocks 1 and 2 stay", "block 3 for the first two thirds", "crops of 256 pixels", "six times as fast")),
+    ],
+)
+def test_what_the_text_says_of_the_recipe(number, claims):
+    from crowdcount.training.recipes import RECIPES
+
+    first, last = RECIPES["default"].phases
+    assert first.frozen == ("block1", "block2", "block3") and last.frozen == ("block1", "block2")
+    assert first.epochs == 2 * last.epochs and first.crops.size == last.crops.size == 256
+    rates = [phase.optimizer(10, 0, 10).factor for phase in (first, last)]
+    assert all(rate("density", "kernel") == 6 * rate("block4_conv1", "kernel") for rate in rates)
+    assert all(claim in _prose(number) for claim in claims)
 
 
 def test_09_what_transfer_gives():

@@ -463,6 +463,14 @@ def test_what_a_layout_cannot_hold_is_refused(folder):
         convert([], "csv", folder / "out.csv")
 
 
+def test_pictures_that_windows_takes_for_one_are_refused_where_they_are_copied(tmp_path):
+    places = [tmp_path / "one" / "IMG_1.jpg", tmp_path / "two" / "img_1.jpg"]
+    records = [Record(place.name, place, np.array([[3.0, 4.0]]), place) for place in places]
+    with pytest.raises(AnnotationError, match="IMG_1.jpg and .*img_1.jpg would have the same name"):
+        convert(records, "shanghaitech", tmp_path / "part_A")
+    assert not (tmp_path / "part_A").exists()
+
+
 def test_x_and_y_exchanged(folder):
     (folder / "images" / "Straße.jpg").unlink()
     (folder / "points.csv").write_text("picture,x,y\na.jpg,120,390\na.jpg,10,20\nb.jpg,15,380\n")

@@ -25,6 +25,7 @@ from crowdcount.counting.doubts import find_doubts
 from crowdcount.counting.results import COLUMNS
 from crowdcount.counting.scale import Look
 from crowdcount.counting.turned import on_its_side
+from crowdcount.counting.words import span, whole
 from crowdcount.web.app import make_app
 from crowdcount.web.pages import texts
 from crowdcount.web.serve import listen, server_of
@@ -132,7 +133,7 @@ def test_from_a_dropped_picture_to_number_zone_table_and_report(page, app, photo
 
     header, row = csv.reader(io.StringIO(saved(page, "#csv").decode("utf-8-sig")))
     table = dict(zip(header, row))
-    assert header == [*COLUMNS, "zone stage, left"]
+    assert header == [*COLUMNS, "zone stage, left", "low stage, left", "high stage, left"]
     assert table["picture"] == "square.png"
     assert float(table["count"]) == pytest.approx(expected.count, abs=2e-3)
     zone = read_zones([{"name": "z", "polygon": corners}])
@@ -141,6 +142,39 @@ def test_from_a_dropped_picture_to_number_zone_table_and_report(page, app, photo
     assert float(table["zone stage, left"]) == pytest.approx(people, rel=0.05)
     report = saved(page, "#report").decode()
     assert "square.png" in report and "stage, left" in report and "data:image/jpeg" in report
+
+
+def test_zones_have_ranges_and_no_number_is_finer_than_its_range(page, photo, ranged_weights):
+    """As the terminal and the report tell them."""
+    expected = count(photo, model=ranged_weights)
+    ends = expected.low, expected.high
+    with serving(make_app(ranged_weights)) as address:
+        page.goto(address)
+        drop(page, photo)
+        expect(page.locator("#number")).to_have_text(whole(expected.count, *ends), timeout=PATIENCE)
+        expect(page.locator("#range")).to_contain_text(f"{whole(ends[0], *ends)} and {whole(ends[1], *ends)}")
+        assert whole(ends[1], *ends) != f"{round(ends[1]):,}", "the range is too narrow to see it"
+        drop(page, photo)
+        twice = [2 * end for end in ends]
+        expect(page.locator("#total")).to_contain_text(
+            f"{whole(twice[0], *twice)}–{whole(twice[1], *twice)}", timeout=PATIENCE
+        )
+
+        page.click("[data-mode=zone]")
+        page.locator(".cc-marks").scroll_into_view_if_needed()
+        for corner in ([10, 10], [150, 10], [150, 110], [10, 110]):
+            page.mouse.click(*on_picture(page, *corner))
+        page.click("#actions button:first-child")  # close the zone
+        expect(page.locator("#zones th.figure")).to_have_text(["people", "range"], timeout=PATIENCE)
+        header, *rows = csv.reader(io.StringIO(saved(page, "#csv").decode("utf-8-sig")))
+        (table,) = (row for row in (dict(zip(header, cells)) for cells in rows) if row["zone zone 1"])
+        zone = [float(table[f"{start} zone 1"]) for start in ("low", "high")]
+        people = whole(float(table["zone zone 1"]), *zone)
+        expect(page.locator("#zones td.figure")).to_have_text(
+            [people, f"{whole(zone[0], *zone)}–{whole(zone[1], *zone)}"]
+        )
+        assert span(*zone) in saved(page, "#report").decode()
+        assert fits(page)
 
 
 def test_a_photo_that_comes_before_the_page_is_ready_is_counted(page, app, photo):

@@ -20,7 +20,9 @@ from PIL import Image
 pytest.importorskip("uvicorn", reason="the pages need pip install '.[app]'")
 
 from crowdcount import cli, count
-from crowdcount.errors import CrowdCountError
+from crowdcount.counting.words import span
+from crowdcount.errors import CrowdCountError, DataError
+from crowdcount.web.answers import Models, count_in_zones, count_picture, report
 from crowdcount.web.app import make_app
 from crowdcount.web.guard import allowed_names
 from crowdcount.web.line import Line
@@ -124,6 +126,30 @@ def test_zones_of_a_map_that_was_answered_add_up_to_the_count(port, picture):
     assert sum(answer["zones"].values()) == pytest.approx(record["count"], abs=1e-3)
     assert answer["per_m2"]["left"] == pytest.approx(answer["zones"]["left"] / (3.5 * 5), rel=1e-3)
     assert set(answer["level_of_service"]) == {"left", "right"}
+
+
+def test_zones_have_the_ranges_that_the_command_gives(ranged_weights, picture):
+    halves = [{"name": "left", "polygon": [[0, 0], [28, 0], [28, 40], [0, 40]]}]
+    models, data = Models(ranged_weights), jpeg(picture)
+    record, counted = count_picture(data, "a.jpg", models, "ranged", 0.9, details=True)
+    assert counted
+    range_ = {key: record[key] for key in ("model", "coverage", "scale", "kind")}
+    asked = {"width": 56, "height": 40, "density": record["density"], "zones": halves, "range": range_}
+    answer = count_in_zones(json.loads(json.dumps(asked)), models)
+    expected = count(data, model=ranged_weights).zone_ranges(halves)["left"]
+    assert answer["zone_ranges"]["left"] == pytest.approx(expected, rel=1e-3)
+    assert "zone_ranges" not in count_in_zones({**asked, "range": None}, models)
+    page = report({"entries": [{**record, **answer}]})
+    assert span(*answer["zone_ranges"]["left"]) in page
+    for wrong in (
+        {},
+        [],
+        {**range_, "kind": {"density": 1.0}},
+        {**range_, "kind": {"density": "x"}},
+        {**range_, "scale": 0},
+    ):
+        with pytest.raises(DataError):
+            count_in_zones({**asked, "range": wrong}, models)
 
 
 def test_a_report_is_made_of_records_and_nothing_in_it_runs(port, picture):

@@ -32,6 +32,7 @@ from crowdcount.cli import (
 )
 from crowdcount.cli.common import drop_output, fail
 from crowdcount.errors import CrowdCountError
+from crowdcount.files import reason
 
 # In the order of the help. Each holds `add`, which makes its parser.
 _COMMANDS = (app, annotate, count, video, evaluate, train, export, density, describe, check, convert, models, draw)
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError:  # a full disk behind the standard output; Python would complain again at its end
             drop_output()
         place = f"{error.filename}: " if error.filename else ""
-        return fail(f"{place}{error.strerror or error}")
+        return fail(f"{place}{reason(error)}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from crowdcount.counting.counts_file import CountsFile
 from crowdcount.counting.head_files import is_json
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.tables import GrowingTable, Table
-from crowdcount.files import writing
+from crowdcount.files import portable_name, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,11 +168,11 @@ class OverlayFolder(Output):
     def __init__(self, folder: str, zones: list[Zone], counts: CountsFile | None, pictures: Sequence[str], style: str):
         check_folder(Path(folder))
         self._folder, self._zones, self._style = Path(folder), zones, style
-        self._taken: set[Path] = set()
+        self._taken: set[str] = set()  # names in small letters: elsewhere two that differ by them alone are one
         # Nothing tells whose overlay a number is, when pictures that failed have come again behind others. So where
         # pictures share a name, what an earlier run has drawn stays; where none does, it is the picture's own.
         before = [] if counts is None else [*counts.pictures_before(), *pictures]
-        stems = Counter(Path(path).stem for path in set(map(os.path.abspath, before)))
+        stems = Counter(_small(Path(path).stem) for path in set(map(os.path.abspath, before)))
         self._shared = {stem for stem, number in stems.items() if number > 1}
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
@@ -187,13 +187,17 @@ class OverlayFolder(Output):
         """Each overlay is written at once."""
 
     def _path(self, picture: str) -> Path:
-        stem = Path(picture).stem
-        path, number = self._folder / f"{stem}_overlay.png", 1
-        while path in self._taken or (stem in self._shared and os.path.lexists(path)):
+        stem, number = Path(picture).stem, 1
+        path = self._folder / portable_name(stem, "_overlay.png")
+        while _small(path.name) in self._taken or (_small(stem) in self._shared and os.path.lexists(path)):
             number += 1
-            path = self._folder / f"{stem}_overlay_{number}.png"
-        self._taken.add(path)
+            path = self._folder / portable_name(stem, f"_overlay_{number}.png")
+        self._taken.add(_small(path.name))
         return path
+
+
+def _small(name: str) -> str:
+    return portable_name(name).casefold()
 
 
 def is_overlay(picture: str, folder: str) -> bool:

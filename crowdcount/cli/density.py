@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 import warnings
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PureWindowsPath
 
 from crowdcount.cli.common import Command, add_dataset, add_split, begin, positive, settle_split, warn
-from crowdcount.files import writing
+from crowdcount.files import portable_name, writing
 
 
 def add(command: Command) -> None:
@@ -47,14 +48,14 @@ def _density(arguments: argparse.Namespace) -> int:
     settle_split(arguments, learned=False)
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
     for sample in samples:
-        name = PurePath(sample.name)
-        if name.is_absolute() or ".." in name.parts:
+        place = place_of(sample.name)
+        if place.is_absolute() or ".." in place.parts:
             raise DataError(
                 f"The picture {sample.name!r} lies outside the data set's folder. Move it there: its map is "
                 f"to lie at the same place in {arguments.out}."
             )
     for sample in samples:
-        path = Path(arguments.out, f"{sample.name}.h5")
+        path = Path(arguments.out, place_of(sample.name))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             density = density_map(
@@ -69,3 +70,19 @@ def _density(arguments: argparse.Namespace) -> int:
             save_density_map(path, density)
         print(f"{path}\t{density.sum(dtype=float):.3f}", flush=True)
     return 0
+
+
+def place_of(name: str) -> PurePath:
+    """Where a picture's map lies in the folder of the maps; of a picture that was annotated on Windows, too.
+
+    Example:
+        >>> place_of("part_A/IMG_1").as_posix(), place_of("C:" + chr(92) + "a.jpg").as_posix()
+        ('part_A/IMG_1.h5', 'C_/a.jpg.h5')
+    """
+    if "\\" not in name and not re.match(r"[A-Za-z]:/", name):
+        return PurePath(f"{name}.h5")
+    windows = PureWindowsPath(name)
+    parts = [windows.drive] * bool(windows.drive) + list(windows.relative_to(windows.anchor).parts)
+    return PurePath(
+        *(part if part == ".." else portable_name(part) for part in parts[:-1]), portable_name(parts[-1], ".h5")
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from crowdcount.cli.common import Command, add_dataset, begin, check_folder, import_keras, positive_int, seed, width
 from crowdcount.errors import TrainingError
+from crowdcount.files import reason
 
 # What shapes a run besides its pictures: the names of the options, and of what `train` takes.
 _SETTINGS = ("recipe", "epochs", "design", "width", "init", "seed", "teacher")
@@ -61,7 +62,8 @@ def add(command: Command) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     from crowdcount.data.annotations import load_dataset
 
-    check_folder(Path(arguments.out))
+    out = Path(arguments.out)
+    check_folder(out)
     # TensorFlow leaves oneDNN off on older x86 processors, where the matrix products of crowdcount.network.winograd
     # take about half as long with it. It is read once, when TensorFlow is loaded.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -70,23 +72,28 @@ def _train(arguments: argparse.Namespace) -> int:
     validation = load_dataset(dataset, root, "val")
     import_keras()
     from crowdcount.training.run import train
+    from crowdcount.training.state import NAME
 
     begin()
     settings = {name: getattr(arguments, name) for name in _SETTINGS}
-    with redirect_stdout(sys.stderr):  # Keras's progress bar
-        train(
-            samples,
-            validation,
-            out=arguments.out,
-            resume=arguments.resume,
-            imagenet_file=arguments.imagenet_file,
-            dataset=dataset,
-            root=root,
-            command=_command_line(arguments),
-            thing=arguments.thing,
-            strategy=arguments.strategy,
-            **settings,
-        )
+    try:
+        with redirect_stdout(sys.stderr):  # Keras's progress bar
+            train(
+                samples,
+                validation,
+                out=arguments.out,
+                resume=arguments.resume,
+                imagenet_file=arguments.imagenet_file,
+                dataset=dataset,
+                root=root,
+                command=_command_line(arguments),
+                thing=arguments.thing,
+                strategy=arguments.strategy,
+                **settings,
+            )
+    except OSError as error:
+        kept = " What earlier epochs kept is there: --resume goes on with it." if (out / NAME).exists() else ""
+        raise TrainingError(f"The training in {out} ended: {reason(error)}.{kept}") from error
     return 0
 
 

@@ -68,13 +68,14 @@ class GrowingTable(Table):
             super().close()
             raise
         self._file: io.FileIO | None = None
+        self._place = Path(path).absolute()
 
     def add(self, rows: Sequence[dict]) -> None:
         with writing(self.path):
             if self._file is None:
-                _write(self.path, self.columns, self.rows)
-                self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed in `close`
-            append_whole(self._file, _lines(self.columns, rows))
+                _write(self._place, self.columns, self.rows)
+                self._file = open(self._place, "ab", buffering=0)  # noqa: SIM115 - closed in `close`
+            append_whole(self._file, _lines(self.columns, rows), self._place)
 
     def finish(self) -> None:
         if self._file is None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from crowdcount.course.exercise import Exercise, examine_function
 
-# ShanghaiTech part A's validation split, 29 pictures: people by hand, counted by the shipped `general`, and counted by
-# a network trained on from it on clear pictures (not shipped). Measured with `crowdcount evaluate`, rounded to people.
+# ShanghaiTech part A's validation split, 29 pictures: people by hand, counted by the `general` that shipped then, and
+# by a network trained on from it on clear pictures (not shipped). By `crowdcount evaluate`, rounded to people.
 REAL_VALIDATION = (  # fmt: skip
     (85, 80, 77),
     (111, 130, 124),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crowdcount.errors import CrowdCountError, DataError, needing
-from crowdcount.files import atomic_path, target_of
+from crowdcount.files import atomic_path, replace_whole, target_of
 from crowdcount.network.backend import keras
 from crowdcount.network.loading import Model, load_network
 
@@ -188,7 +188,7 @@ def _atomic_folder(path: Path) -> Iterator[Path]:
         yield temporary
         if path.is_dir():
             path.rmdir()  # Windows renames onto no folder, not even an empty one
-        os.replace(temporary, path)
+        replace_whole(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

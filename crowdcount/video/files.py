@@ -62,7 +62,7 @@ class CountTable:
     """
 
     def __init__(self, path: str | os.PathLike, zones: Iterable[str] = (), *, per_m2: bool = False):
-        self._path = Path(path)
+        self._path = Path(path).absolute()
         self._zones = list(zones)
         self._dense = [(name, f"{_PER_M2}{name}") for name in self._zones] if per_m2 else []
         self._file: io.FileIO | None = None
@@ -94,7 +94,7 @@ class CountTable:
                     temporary.write_bytes(data)
                 data = b""
             self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed in `close`
-        append_whole(self._file, data)
+        append_whole(self._file, data, self._path)
 
     def close(self) -> None:
         """End the table; nothing is left to be written."""

@@ -10,6 +10,7 @@ import binascii
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -18,10 +19,13 @@ from PIL import Image
 
 from crowdcount.area.ground import read_ground
 from crowdcount.area.zone_files import read_zones
+from crowdcount.counting.kinds import Kind
 from crowdcount.counting.pictures import count
+from crowdcount.counting.ranges import usable_calibration
 from crowdcount.counting.report import Entry, report_page
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.zone_records import zone_columns
+from crowdcount.counting.scale import check_scale
+from crowdcount.counting.zone_records import range_columns, zone_columns
 from crowdcount.data.exif import taken_at
 from crowdcount.data.images import picture_size
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
@@ -87,7 +91,8 @@ def count_picture(
         coverage: of the range.
         details: add `density`, the map as base64 of little-endian float32, row by row, with `rows` and `columns`;
             `heat`, a PNG of it to lay over the picture, as base64; `heads`, approximate positions [x, y] in pixels;
-            and `taken`, when the picture was taken by its camera's clock.
+            `taken`, when the picture was taken by its camera's clock; and `kind`, what the ranges of zones go by, or
+            null where the count has no range.
 
     Returns:
         The record, as `crowdcount count --json` prints it, and whether the picture was counted.
@@ -110,15 +115,17 @@ def count_picture(
     return result.to_dict() | (_details(result, data) if details else {}), True
 
 
-def count_in_zones(content: Mapping) -> dict:
+def count_in_zones(content: Mapping, models: Models) -> dict:
     """Count by zone in a map that was given out before.
 
     Args:
         content: `width` and `height` of the picture, `density` as `count_picture` gives it, `zones` as
-            `crowdcount.read_zones` takes them, and `ground`, as for `--ground`, or None.
+            `crowdcount.read_zones` takes them, and `ground`, as for `--ground`, or None. For ranges also `range`: what
+            `count_picture` gave as `model`, `coverage`, `scale` and `kind`.
+        models: the networks.
 
     Returns:
-        See `counting.zone_records.zone_columns`.
+        See `counting.zone_records.zone_columns` and, of the ranges, `range_columns`.
 
     Raises:
         DataError: if something is missing or not what it should be.
@@ -135,7 +142,28 @@ def count_in_zones(content: Mapping) -> dict:
     if not isinstance(content.get("zones"), (list, dict)) or not isinstance(ground, (list, dict, type(None))):
         raise DataError("zones and ground must be lists or objects.")  # a text would be the path of a file
     zones = read_zones(content["zones"], size)
-    return zone_columns(density, zones, None if ground is None else read_ground(ground, size), size)
+    columns = zone_columns(density, zones, None if ground is None else read_ground(ground, size), size)
+    asked = content.get("range")
+    if asked is None or "error" in columns:
+        return columns
+    return columns | range_columns(_with_range(asked, density, size, models), zones)
+
+
+def _with_range(asked: Mapping, density: np.ndarray, size: tuple[int, int], models: Models) -> CountResult:
+    """The result that a map came from, as far as the ranges of zones go by it."""
+    try:
+        kind = Kind(**{key: _finite(value) for key, value in asked["kind"].items()})
+        name, coverage, scale = str(asked["model"]), _finite(asked["coverage"]), check_scale(_finite(asked["scale"]))
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise DataError(f"range needs the model, coverage, scale and kind that were answered ({error}).") from error
+    calibration = usable_calibration(models.place(name), coverage)
+    return CountResult(
+        *(float(density.sum()), density, "picture", size[1], size[0], name, 0.0),
+        coverage=coverage,
+        scale=scale,
+        calibration=calibration,
+        kind=kind,
+    )
 
 
 def report(content: Mapping) -> str:
@@ -179,6 +207,7 @@ def _details(result: CountResult, data: bytes) -> dict:
         "heat": base64.b64encode(heat.getvalue()).decode(),
         "heads": np.round(result.heads(), 1).tolist(),
         "taken": taken.isoformat() if taken else None,
+        "kind": asdict(result.kind) if result.kind and result.low is not None else None,
     }
 
 
@@ -189,6 +218,7 @@ def _entry(item: Mapping) -> Entry:
     def text(key: str) -> str | None:
         return None if item.get(key) is None else str(item[key])
 
+    ranges = item.get("zone_ranges") or {}
     return Entry(
         picture=text("picture") or "picture",
         count=_number(item.get("count")),
@@ -201,13 +231,16 @@ def _entry(item: Mapping) -> Entry:
         warnings=tuple(map(str, item.get("warnings") or ())),
         error=text("error"),
         zones=by_zone("zones"),
+        zone_ranges={str(name): (_finite(low), _finite(high)) for name, (low, high) in ranges.items()},
         per_m2=by_zone("per_m2"),
     )
 
 
 def _number(value: object) -> float | None:
-    if value is None:
-        return None
+    return None if value is None else _finite(value)
+
+
+def _finite(value: object) -> float:
     number = float(value)  # type: ignore[arg-type]
     if not np.isfinite(number):
         raise ValueError("a number is not finite")

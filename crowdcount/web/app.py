@@ -93,7 +93,7 @@ class _Server:
         return JSONResponse(record, 200 if counted else 422)
 
     async def zones(self, request: Request) -> Response:
-        return JSONResponse(await self._from_json(request, answers.count_in_zones))
+        return JSONResponse(await self._from_json(request, partial(answers.count_in_zones, models=self._models)))
 
     async def report(self, request: Request) -> Response:
         page = await self._from_json(request, answers.report)

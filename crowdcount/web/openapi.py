@@ -46,6 +46,11 @@ _ZONES = {
             "type": ["object", "null"],
             "properties": {"points": {**_POINTS, "description": "four or more [x, y, X, Y], X and Y in meters"}},
         },
+        "range": {
+            "type": ["object", "null"],
+            "description": "for ranges: model, coverage, scale and kind, as /api/count gives them with details",
+            "required": ["model", "coverage", "scale", "kind"],
+        },
     },
 }
 

@@ -99,7 +99,8 @@ def _write_shanghaitech(records: Sequence[Record], out: Path) -> None:
         raise AnnotationError(f"{out} holds something already. Name a folder that is empty or not there yet.")
     stems: dict[tuple[str | None, str], Path] = {}
     for record in records:
-        first = stems.setdefault((record.split, record.picture.stem), record.picture)
+        # Where upper and lower case are one, as on Windows, so would names be that differ in it alone.
+        first = stems.setdefault((record.split, record.picture.stem.casefold()), record.picture)
         if first != record.picture:
             raise AnnotationError(f"{first} and {record.picture} would have the same name. Rename one of them.")
     for record in records:

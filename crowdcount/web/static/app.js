@@ -126,14 +126,14 @@ function show() {
   $("name").textContent = shown.name;
   $("busy").hidden = state !== "counting" && state !== "waiting";
   $("busy").textContent = t("counting");
-  $("number").textContent = record ? texts.n(record.count) : problem ? "–" : "…";
+  $("number").textContent = record ? texts.whole(record.count, record) : problem ? "–" : "…";
   $("about").textContent = record ? t("about") : "";
   // Weights may be of something else than people; then their card's word stands here, in whatever language.
   const thing = models.find(({ name }) => name === record?.model)?.thing;
   const word = thing && thing !== "people" ? thing : t("unit", { number: Math.round(record?.count ?? 0) });
   $("unit").textContent = record ? word : "";
   $("range").textContent = record?.low === undefined ? "" : t("between", {
-    low: Math.round(record.low), high: Math.round(record.high), share: texts.n(100 * record.coverage),
+    low: texts.whole(record.low, record), high: texts.whole(record.high, record), share: texts.n(100 * record.coverage),
   });
   $("notes").replaceChildren(
     ...(record?.warnings ?? []).map((text) => h("p", { className: "cc-note cc-warning" }, texts.sentence(text))),
@@ -232,7 +232,9 @@ function zoneCard() {
   $("zones").hidden = !shapes.length;
   const focused = document.activeElement?.dataset?.zone;
   const onGround = Boolean(found?.per_m2);
+  const ranged = Boolean(found?.zone_ranges);
   const head = h("tr", {}, h("th"), h("th", {}, t("zone")), h("th", { className: "figure" }, t("people")),
+    ranged ? h("th", { className: "figure" }, t("range")) : null,
     onGround ? h("th", { className: "figure" }, t("per_m2")) : null, h("th"));
   const lines = shapes.map(({ name }, index) => {
     const swatch = h("span", { className: "swatch" });
@@ -241,9 +243,11 @@ function zoneCard() {
     field.dataset.zone = index;
     field.addEventListener("change", () => zones.rename(index, field.value.trim() || name));
     const people = found?.zones?.[name];
+    const [low, high] = found?.zone_ranges?.[name] ?? [];
     const dense = found?.per_m2?.[name];
     return h("tr", {}, h("td", {}, swatch), h("td", {}, field),
-      h("td", { className: "figure" }, people === undefined ? "…" : texts.n(people)),
+      h("td", { className: "figure" }, people === undefined ? "…" : texts.whole(people, { low, high })),
+      ranged ? h("td", { className: "figure cc-soft" }, low === undefined ? "" : texts.span({ low, high })) : null,
       onGround ? h("td", { className: "figure" }, dense === undefined ? "" : texts.n(dense, 2)) : null,
       h("td", {}, h("button", { className: "remove", ariaLabel: t("remove_zone", { name }), onclick: () => zones.remove(index) }, "×")));
   });
@@ -273,10 +277,12 @@ function rows() {
   const done = counts.done;
   const waiting = counts.items.filter((item) => item.state === "waiting" || item.state === "counting").length;
   $("progress").textContent = waiting ? t("progress", { done: counts.items.length - waiting, all: counts.items.length }) : "";
-  const sum = done.reduce((people, item) => people + item.record.count, 0);
+  const total = counts.total();
   $("total").replaceChildren(
     ...(done.length > 1
-      ? [h("tr", {}, h("td"), h("td", {}, t("total")), h("td", { className: "figure" }, texts.n(sum)), h("td"), h("td", { className: "note-cell" }), h("td"))]
+      ? [h("tr", {}, h("td"), h("td", {}, t("total")), h("td", { className: "figure" }, texts.whole(total.count, total)),
+          h("td", { className: "figure cc-soft" }, total.low === undefined ? "" : texts.span(total)),
+          h("td", { className: "note-cell" }), h("td"))]
       : []),
   );
   for (const id of ["csv", "report"]) $(id).disabled = !done.length;
@@ -290,8 +296,8 @@ function row(item) {
   const line = h("tr", { ariaSelected: String(item === shown), onclick: () => pick(item) },
     small,
     h("td", {}, h("button", { className: "pick", dir: "auto" }, item.name)),
-    h("td", { className: "figure" }, record ? texts.n(record.count) : problem ? "–" : t(state)),
-    h("td", { className: "figure cc-soft" }, record?.low === undefined ? "" : `${texts.n(record.low)}–${texts.n(record.high)}`),
+    h("td", { className: "figure" }, record ? texts.whole(record.count, record) : problem ? "–" : t(state)),
+    h("td", { className: "figure cc-soft" }, record?.low === undefined ? "" : texts.span(record)),
     h("td", { className: `note-cell cc-soft${problem ? " wrong" : ""}` }, note),
     h("td", { className: "close" }, h("button", { className: "remove", ariaLabel: t("remove", { name: item.name }), onclick: (event) => {
       event.stopPropagation();

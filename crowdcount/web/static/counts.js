@@ -82,13 +82,22 @@ export class Counts {
       item.zones = null;
       return this.changed(item);
     }
-    const { width, height, density } = item.record;
-    const asked = { width, height, density, zones: item.shapes, ground: groundOf(item) };
+    const { width, height, density, model, coverage, scale, kind } = item.record;
+    const range = kind && { model, coverage, scale, kind };
+    const asked = { width, height, density, zones: item.shapes, ground: groundOf(item), range };
     const turn = (item.turn = {});
     const { content } = await post("/api/zones", JSON.stringify(asked), "application/json");
     if (turn !== item.turn) return; // drawn on meanwhile
     item.zones = content;
     this.changed(item);
+  }
+
+  // The sum of all pictures, with the range that it has if all are off the same way.
+  total() {
+    const records = this.done.map((item) => item.record);
+    const sum = (key) => records.reduce((people, record) => people + record[key], 0);
+    const ranged = records.every((record) => record.low !== undefined);
+    return { count: sum("count"), ...(ranged && { low: sum("low"), high: sum("high") }) };
   }
 
   get done() {
@@ -100,11 +109,13 @@ export class Counts {
     const zones = [...new Set(this.items.flatMap((item) => item.shapes.map((shape) => shape.name)))];
     const onGround = this.items.some((item) => item.zones?.per_m2);
     const columns = [...COLUMNS, ...zones.map((name) => `zone ${name}`)];
+    columns.push(...zones.flatMap((name) => [`low ${name}`, `high ${name}`]));
     if (onGround) columns.push(...zones.map((name) => `per m2 ${name}`));
     const rows = this.items.map((item) => {
       const record = item.record ?? { picture: item.name, error: item.problem?.text };
       const found = COLUMNS.map((key) => (key === "warnings" ? (record.warnings ?? []).join(" ") : record[key]));
       found.push(...zones.map((name) => item.zones?.zones?.[name]));
+      found.push(...zones.flatMap((name) => item.zones?.zone_ranges?.[name] ?? [undefined, undefined]));
       if (onGround) found.push(...zones.map((name) => item.zones?.per_m2?.[name]));
       return found;
     });
@@ -117,7 +128,7 @@ export class Counts {
         ...(item.record ?? { picture: item.name, error: item.problem?.text ?? "not counted" }),
         density: undefined, heat: undefined, heads: undefined,
         thumbnail: item.thumbnail ? await base64(item.thumbnail) : null,
-        zones: item.zones?.zones, per_m2: item.zones?.per_m2,
+        zones: item.zones?.zones, zone_ranges: item.zones?.zone_ranges, per_m2: item.zones?.per_m2,
       })),
     );
     const { ok, content } = await post("/api/report", JSON.stringify({ entries }), "application/json", "text");

@@ -73,6 +73,17 @@ export class Texts {
       : this.numbers.format(Math.round(number));
   }
 
+  // A number of people with digits no finer than a hundredth to a tenth of its range, as counting/words.py tells it.
+  whole(number, { low, high }) {
+    const width = low === undefined || high === undefined ? 0 : high - low;
+    const unit = width >= 100 ? 10 ** (Math.floor(Math.log10(width)) - 1) : 1;
+    return this.n(Math.round(number / unit) * unit);
+  }
+
+  span(ends) {
+    return `${this.whole(ends.low, ends)}–${this.whole(ends.high, ends)}`;
+  }
+
   // A sentence that came from Python, in the reader's language where it is one of ours; as it is where not.
   sentence(english) {
     for (const key of Object.keys(this.all.en).filter((each) => each.startsWith("warning."))) {
