@@ -106,8 +106,8 @@ def summary(rows: Sequence[dict], worst: Sequence[dict], model: str) -> Iterator
     """The head of the page: what was measured, by part, and the error against the count."""
     yield from ("# Where the counts are wrong", "")
     yield f"`python benchmarks/errors.py --root FOLDER` writes this page: ShanghaiTech's {len(rows)} validation"
-    yield f"pictures, on which the weights `{model}` were chosen (the first runs of `general` had learned from 31 of part"
-    yield "A's, which were training pictures then), each counted whole. An error"
+    yield f"pictures, on which the weights `{model}` were chosen (the first runs of `general` had learned from 31 of"
+    yield "part A's, which were training pictures then), each counted whole. An error"
     yield "is what was counted minus the number of head annotations. The figures show density maps alone: the pictures"
     yield "may not be passed on."
     yield from ("", "| part | pictures | people | MAE | RMSE | bias |", "|---|---|---|---|---|---|")

@@ -4,10 +4,10 @@
     python benchmarks/scale.py measure --root FOLDER [--dataset DATASET] [--model NAME_OR_FILE] [--pictures N]
     python benchmarks/scale.py drawn [--model NAME_OR_FILE] [--pictures N]
 
-`fit` counts training pictures at half and at their own size, and prints the pixels of all but the largest tenth and the
-factors between which the counts of nine of ten grow; `--write` writes them into the card beside the weights. `measure`
-counts validation pictures as they are and resized (Lanczos) to longest sides of 512, 1024, 2048 and 4032 pixels,
-`drawn` the same scenes drawn so wide.
+`fit` counts validation pictures at half and at their own size, and prints the pixels of all but the largest tenth and
+the factors between which the counts of nine of ten grow (those of training pictures, known by heart, grow less);
+`--write` writes them into the card beside the weights. `measure` counts validation pictures as they are and resized
+(Lanczos) to longest sides of 512, 1024, 2048 and 4032 pixels, `drawn` the same scenes drawn so wide.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ Scene = tuple[str, int, list[np.ndarray]]
 
 
 def fit(network, samples: Sequence[Sample], most: int) -> dict:
-    """What the card says: pixels of all training pictures but the largest tenth, and how nine of ten counts grow."""
+    """What the card says: pixels of all the pictures but the largest tenth, and how nine of ten counts grow."""
     pixels = int(np.percentile([np.prod(picture_size(sample.picture)) for sample in samples], 90))
     grown = []
-    for sample in tqdm(evenly(samples, most), "training pictures"):
+    for sample in tqdm(evenly(samples, most), "pictures"):
         picture = sample.read()
         grown.append(growth([look(network, picture, scale) for scale in (0.5, 1)]))
     shrinks, grows = np.percentile(grown, (5, 95))
@@ -135,11 +135,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     network, _ = load_network(arguments.model)
     if arguments.what != "drawn":
-        split = "train" if arguments.what == "fit" else "val"
-        samples = sorted(load_dataset(arguments.dataset, arguments.root, split), key=lambda sample: sample.count)
+        samples = sorted(load_dataset(arguments.dataset, arguments.root, "val"), key=lambda sample: sample.count)
     if arguments.what == "fit":
         sizes = fit(network, samples, arguments.pictures)
-        print(f"sizes: {json.dumps(sizes)}, from {min(len(samples), arguments.pictures)} training pictures")
+        print(f"sizes: {json.dumps(sizes)}, from {min(len(samples), arguments.pictures)} pictures")
         if arguments.write:
             write(arguments.model, sizes)
         return

@@ -46,8 +46,8 @@ class Sizes:
 
     Args:
         pixels: of the training pictures: a larger picture is first looked at where it has so many.
-        shrinks, grows: factors between which the counts of training pictures change when their sides are doubled to
-            their own size, in nine of ten of them.
+        shrinks, grows: factors between which the counts of pictures that it has not learned from change when their
+            sides are doubled to their own size, in nine of ten of them.
 
     Raises:
         WeightsError: if they are no such numbers.
@@ -206,10 +206,10 @@ def search(
 
     The second look is at the picture's own size or, of a larger one, at that of the training pictures; the first,
     at half of that, is to compare with. While the count grows from one look to the next by more than it does in
-    training pictures, heads are too small, and another look follows at twice the size, at most the picture's own; so
+    validation pictures, heads are too small, and another look follows at twice the size, at most the picture's own; so
     it does where nobody is seen, for heads may be too small for even that. A look that sees fewer than the one before
     is one too many, and does not count. Where the second look is soft and sees fewer than the first, by more than in
-    training pictures, the file was enlarged or is out of focus: it shows no more than the first look, which counts.
+    validation pictures, the file was enlarged or is out of focus: it shows no more than the first look, which counts.
 
     Args:
         network: a network as `CSRNet` makes it.
@@ -263,7 +263,7 @@ def other_count(looks: Sequence[Look], sizes: Sizes | None) -> float | None:
     """How many people there may be too, where the sizes disagree; None where they agree.
 
     Where the count still grows at the last look, it is taken to grow once more by as much; where it falls by more than
-    in training pictures, the look before it counts as well.
+    in validation pictures, the look before it counts as well.
 
     Args:
         looks: from `search`; of a single one there is nothing to compare.
