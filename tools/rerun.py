@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 
 from crowdcount.errors import CrowdCountError
 from crowdcount.files import atomic_path
+from tools.opening import INSTALL_ID
 from tools.repository import NOTEBOOKS
 
 OVERVIEW = NOTEBOOKS / "README.md"
@@ -57,6 +58,8 @@ def cleaned(notebook: NotebookNode) -> None:
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.get("id") == INSTALL_ID:
+            cell.execution_count = None  # as `tools.opening` leaves it
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(_VIEW, None)
 
