@@ -180,9 +180,8 @@ def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     # And one for each size of which there are many.
     @functools.cache
     def graph_of(shape: tuple[int, ...]) -> Callable:
-        return tf.function(
-            lambda pictures: network()(pictures, training=False), [tf.TensorSpec(shape, tf.float32)], autograph=False
-        )
+        sized = tf.function(lambda pictures: network()(pictures, training=False), autograph=False)
+        return sized.get_concrete_function(tf.TensorSpec(shape, tf.float32))
 
     def forward(picture: np.ndarray) -> np.ndarray:
         pictures = tf.constant(picture[np.newaxis], tf.float32)
