@@ -373,6 +373,35 @@ def test_precise_measures_each_mean_against_the_plain_count(monkeypatch, capsys,
     assert [row[5] for row in rows[1:]] == ["-1 (-1 to -1)", "-2 (-2 to -2)", "-2 (-2 to -2)"]
 
 
+def test_few_dots_train_choose_and_count_pictures_apart(weights, tmp_path, monkeypatch, capsys, rng):
+    module = program("few_dots")
+    samples = [
+        Sample(f"{number:02}", rng.integers(0, 256, (40, 48, 3), np.uint8), rng.uniform(0, 40, (number, 2)))
+        for number in range(36)
+    ]
+    monkeypatch.setattr(module, "load_dataset", lambda *_: samples[::-1])
+    runs = []
+
+    def train(learned, chosen, *, out, recipe, init, thing, resume, seed):
+        runs.append([*(len(part) for part in (learned, chosen)), recipe, init, thing, resume])
+        assert max(sample.name for sample in learned) < min(sample.name for sample in chosen)
+        out.mkdir(parents=True)
+        shutil.copy(weights, out / "best.weights.h5")
+
+    monkeypatch.setattr(module, "train", train)
+    figure = tmp_path / "few.png"
+    arguments = ["--root", "x", "--out", str(tmp_path / "runs"), "--thing", "dots", "--figure", str(figure)]
+    module.main([*arguments, "--pictures", "16", "4"])
+    assert runs == [[3, 1, "few", "general", "dots", False], [14, 2, "few", "general", "dots", False]]
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[:2] for row in rows] == [["| 4", "4"], ["| 16", "4"]]
+    assert Image.open(figure).width > 300
+    module.main([*arguments, "--pictures", "4"])
+    assert len(runs) == 2  # what was trained is counted again
+    with pytest.raises(SystemExit):
+        module.main([*arguments, "--pictures", "36"])
+
+
 def test_textures_repeat_without_a_seam(tmp_path, monkeypatch, rng):
     """Each listed file becomes pictures of 640x512, the first in three sizes; every seventh is kept apart."""
     module = program("textures")
