@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from crowdcount.counting.pictures import Counter
 from crowdcount.counting.ranges import COVERAGE, Calibration
-from crowdcount.data.annotations import load_dataset
+from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.drawn.crowds import SCENES, draw_crowd
 from crowdcount.network.cards import model_card
 
@@ -242,7 +242,7 @@ def unseen(model: str, root: str, most: int) -> None:
     kinds: dict[str, Iterator[tuple[np.ndarray, int]]] = {
         "as they are": ((sample.read(), sample.count) for sample in samples),
         "dark": ((dark(sample.read()), sample.count) for sample in samples),
-        "fisheye": (fisheye(sample.read(), sample.points) for sample in samples),
+        "fisheye": (bent(sample) for sample in samples),
         "drawn": (drawn(number) for number in range(most)),
     }
     print("| pictures | MAE | count / truth | held | held or no range | width / (count + 30) | warned |")
@@ -261,29 +261,36 @@ def unseen(model: str, root: str, most: int) -> None:
         )
 
 
+def bent(sample: Sample) -> tuple[np.ndarray, int]:
+    picture, heads = fisheye(sample.read(), sample.points)
+    return picture, len(heads)
+
+
 def dark(picture: np.ndarray) -> np.ndarray:
     noise = np.random.default_rng(0).normal(0, 10, picture.shape)
     return np.clip(np.rint(255 * (picture / 255) ** 3 + noise), 0, 255).astype(np.uint8)
 
 
-def fisheye(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, int]:
-    """As an equidistant lens shows it, 60 degrees from the middle to the corners, and the heads that stay inside."""
+def fisheye(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As an equidistant lens shows it, 60 degrees from the middle to the corners, with the heads that stay inside.
+
+    The sides of the new picture are filled, its corners stay black.
+    """
     height, width = picture.shape[:2]
-    middle, far = np.array([width / 2 - 0.5, height / 2 - 0.5]), np.hypot(height, width) / 2
-    short = min(height, width) / 2 * 1.15  # where 60 degrees lie: the sides are filled, the corners stay black
+    middle, far = np.array([width - 1, height - 1]) / 2, np.hypot(height, width) / 2
+    short = min(height, width) / 2 * 1.15  # pixels from the middle to where 60 degrees lie
     across, down = (axis - at for axis, at in zip(np.meshgrid(np.arange(width), np.arange(height)), middle))
     radius = np.hypot(across, down)
-    angle = np.minimum(radius / short, 1) * FISHEYE
-    grown = np.tan(angle) / np.tan(FISHEYE) * far / np.maximum(radius, 1e-9)
-    at = [middle[1] + down * grown, middle[0] + across * grown]
-    bent = [map_coordinates(picture[..., color].astype(np.float32), at, order=1) for color in range(3)]
-    bent = np.where((radius < short)[..., None], np.stack(bent, axis=-1), 0)
+    shrunk = np.tan(np.minimum(radius / short, 1) * FISHEYE) / np.tan(FISHEYE) * far / np.maximum(radius, 1e-9)
+    at = [middle[1] + down * shrunk, middle[0] + across * shrunk]
+    colors = [map_coordinates(picture[..., color].astype(np.float32), at, order=1) for color in range(3)]
+    seen = np.where((radius < short)[..., None], np.stack(colors, axis=-1), 0)
     apart = points - middle
     radius = np.hypot(*apart.T)
-    seen = np.arctan(radius / far * np.tan(FISHEYE)) / FISHEYE * short
-    places = middle + apart * (seen / np.maximum(radius, 1e-9))[:, None]
+    reach = np.arctan(radius / far * np.tan(FISHEYE)) / FISHEYE * short
+    places = middle + apart * (reach / np.maximum(radius, 1e-9))[:, None]
     inside = ((places >= 0) & (places < (width, height))).all(axis=1)
-    return np.rint(bent).astype(np.uint8), int(inside.sum())
+    return np.clip(np.rint(seen), 0, 255).astype(np.uint8), places[inside]
 
 
 def drawn(number: int) -> tuple[np.ndarray, int]:

@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import math
 import re
 import shutil
 from itertools import islice
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crowdcount.counting.kinds import Kind
 from crowdcount.counting.pictures import count
 from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample, load_dataset
@@ -157,6 +159,38 @@ def test_release_wants_to_know_what_was_before_and_what_was_learned_from(release
     with pytest.raises(SystemExit, match="trained on. Its command: None"):
         release(unknown, "general")
     assert not (tmp_path / "weights").exists()
+
+
+# --- ranges -------------------------------------------------------------------------------------------------
+
+
+def test_ranges_are_tried_by_the_rule_that_ships_and_others(rng):
+    module = program("ranges")
+    density = rng.uniform(20, 3000, 30)
+    true = np.rint(density * rng.lognormal(0, 0.2, 30))
+    kinds = [Kind(each, 0.65, 200.0) for each in density]
+    calibration = Calibration(true, density, kinds)
+    seen = {"true": true, "predicted": density, "density": np.log(density + 10)}
+    new = {"predicted": 500.0, "density": math.log(510)}
+    ships = calibration.range(500.0, 0.9, Kind(500.0, 0.65, 200.0))
+    assert module.line("density")(seen, new) == pytest.approx(ships)
+    for rule in (module.nearest(20), module.groups(400), module.power(0.8), module.quantiles("density")):
+        low, high = rule(seen, new)
+        assert 0 <= low < 500 < high
+    # Of a width of 100, and 10 people outside: twenty times those are added.
+    score = module.interval_scores(np.array([[0.0, 100.0], [0.0, 100.0]]), np.array([50.0, 110.0]))
+    assert score == pytest.approx([100, 300])
+
+
+def test_fisheye_bends_heads_with_the_picture():
+    picture = np.zeros((60, 80, 3), np.uint8)
+    points = np.array([(40, 30), (55, 20), (1, 1)])
+    for x, y in points[:2]:
+        picture[y - 1 : y + 2, x - 1 : x + 2] = 255
+    bent, heads = program("ranges").fisheye(picture, points.astype(float))
+    assert bent.shape == picture.shape and bent[0, 0].max() == 0 and len(heads) == 3
+    for x, y in np.rint(heads[:2]).astype(int):
+        assert bent[y, x].min() > 200
 
 
 # --- errors -------------------------------------------------------------------------------------------------
