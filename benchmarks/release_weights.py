@@ -1,13 +1,15 @@
 """Measure a run's weights on validation and file them, with card and learning curve, among the weights that ship.
 
     python benchmarks/release_weights.py RUN_FOLDER NAME --root FOLDER [--keep best|last] [--on DATASETS]
-        [--split val] [--command "crowdcount train ..."]
+        [--split val] [--calibrate SPLIT] [--command "crowdcount train ..."]
 
 The run is measured on the validation pictures of what it was trained on, or of the data sets that the weights are
 for (`--on`, joined by +), with `crowdcount.evaluate`: whole pictures, scored against the number of head annotations,
 each data set apart. Weights that ship under this name are measured on the same pictures: the differences, with their
-intervals, are printed. The counts of all these pictures go into the card as the calibration of the ranges; how well
-ranges hold is tried picture by picture, calibrated on all but one and tried on that one, and told of each data set.
+intervals, are printed. The counts of these pictures go into the card as the calibration of the ranges; how well ranges
+hold is tried picture by picture, calibrated on all but one and tried on that one, and told of each data set. A network
+that has learned from some of them counts these too well, and ranges would be too narrow: `--calibrate` names the split
+that it has not learned from (`val29`, where it goes on from weights that were chosen on the first list of part A).
 
 A run that went on from weights that ship (`--init general`) goes on with their learning curve, too: the curve's
 column `run` numbers the runs, and the card lists their commands and hours.
@@ -57,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--keep", choices=("best", "last"), default="best")
     parser.add_argument("--on", metavar="DATASETS", help="measured on these, joined by + (default: all trained on)")
     parser.add_argument("--split", default="val", help="of these data sets (default: val)")
+    parser.add_argument(
+        "--calibrate", metavar="SPLIT", help="the part of these that ranges are calibrated with (default: all)"
+    )
     parser.add_argument("--command", metavar="TEXT", help="how the run was made, where its card does not say it")
     arguments = parser.parse_args(argv)
 
@@ -75,8 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(name, measured(part), flush=True)
         if part.against is not None:
             print(f"  less the {arguments.name} that ships: {told(part)}", flush=True)
-    calibration = Calibration.of(result.observed)
-    ranges = tried(calibration, [name for name, part in parts.items() for _ in part.rows])
+    calibration, names = calibrated(parts, arguments.root, arguments.calibrate)
+    ranges = tried(calibration, names)
     for name, each in ranges.items():
         print(f"ranges at {COVERAGE}, {name}: {each}")
 
@@ -113,6 +118,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(
         json.dumps({key: value for key, value in model_card(target).content.items() if key != "calibration"}, indent=2)
     )
+
+
+def calibrated(parts: dict[str, Evaluation], root: str, split: str | None) -> tuple[Calibration, list[str]]:
+    """The calibration that measured pictures make, and the data set of each of its pictures.
+
+    Args:
+        parts: what was measured of each data set.
+        split: take these pictures of them alone; None: all.
+    """
+    kept = []
+    for name, part in parts.items():
+        wanted = None if split is None else {sample.name for sample in load_dataset(name, root, split)}
+        for row, seen in zip(part.rows, part.observed, strict=True):
+            if wanted is None or row["picture"] in wanted:
+                kept.append((name, seen))
+    return Calibration.of(seen for _, seen in kept), [name for name, _ in kept]
 
 
 def tried(calibration: Calibration, names: Sequence[str]) -> dict[str, dict]:

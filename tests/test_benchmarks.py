@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import math
 import re
 import shutil
 from itertools import islice
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crowdcount.counting.kinds import Kind
 from crowdcount.counting.pictures import count
 from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample, load_dataset
@@ -47,7 +49,8 @@ def release(tmp_path, monkeypatch, rng):
     def pictures(dataset, root, split):
         asked.append((dataset, split))
         picture = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-        return [Sample(f"{dataset}/{n}", picture, rng.uniform(0, 64, (n + 1, 2))) for n in range(18)]
+        pictures = 14 if split == "val29" else 18
+        return [Sample(f"{dataset}/{n}", picture, rng.uniform(0, 64, (n + 1, 2))) for n in range(pictures)]
 
     monkeypatch.setattr(module, "WEIGHTS", tmp_path / "weights")
     monkeypatch.setattr(module, "load_dataset", pictures)
@@ -127,23 +130,24 @@ def test_release_on_several_data_sets_of_a_run_without_validation(release, tmp_p
     (run / "history.csv").write_text(
         "\n".join([history[0], *(re.sub("40.0.*,900", ",,,", row) for row in history[1:])])
     )
-    options = ["--on", "shanghaitech_a+nobody", "--split", "val29", "--command"]
+    options = ["--on", "shanghaitech_a+nobody", "--split", "val", "--calibrate", "val29", "--command"]
     options.append("crowdcount train shanghaitech_a*3+ucf_cc_50*2+nobody --recipe clear")
     for _ in range(2):
         card, rows, asked = release(run, "general", *options)
-    assert asked == [("shanghaitech_a", "val29"), ("nobody", "val29")]
+    assert asked == [(name, split) for split in ("val", "val29") for name in ("shanghaitech_a", "nobody")]
     assert card["dataset"].startswith("training pictures of ShanghaiTech A, UCF_CC_50 and photos of nobody, less")
     assert "best_epoch" not in card and card["last_epoch"] == {"epoch": 2, "loss": 8.5}
     assert [row["bias"] for row in rows] == ["", ""]  # it was a share then
-    metrics = card["metrics"]["nobody val29"]
+    metrics = card["metrics"]["nobody val"]
+    assert metrics["pictures"] == 18
     assert {"log_ratio", "standard_error"} < set(metrics) and set(metrics["standard_error"]) > {"mae", "bias"}
     ranges = card["calibration"]["cross_validated"]
-    assert set(ranges["parts"]) == {"shanghaitech_a", "nobody"} and ranges["pictures"] == 36
+    assert set(ranges["parts"]) == {"shanghaitech_a", "nobody"} and ranges["pictures"] == 28
     assert np.mean([part["held"] for part in ranges["parts"].values()]) == pytest.approx(ranges["held"], abs=1e-3)
     printed = capsys.readouterr().out
     assert "ranges at 0.9, nobody: " in printed and "less the general that ships: mae " in printed
     kept = Calibration.from_card(card)
-    assert len(kept) == 36 and kept.kinds is not None and kept.quarters is not None
+    assert len(kept) == 28 and kept.kinds is not None and kept.quarters is not None
 
 
 def test_release_wants_to_know_what_was_before_and_what_was_learned_from(release, tmp_path):
@@ -155,6 +159,38 @@ def test_release_wants_to_know_what_was_before_and_what_was_learned_from(release
     with pytest.raises(SystemExit, match="trained on. Its command: None"):
         release(unknown, "general")
     assert not (tmp_path / "weights").exists()
+
+
+# --- ranges -------------------------------------------------------------------------------------------------
+
+
+def test_ranges_are_tried_by_the_rule_that_ships_and_others(rng):
+    module = program("ranges")
+    density = rng.uniform(20, 3000, 30)
+    true = np.rint(density * rng.lognormal(0, 0.2, 30))
+    kinds = [Kind(each, 0.65, 200.0) for each in density]
+    calibration = Calibration(true, density, kinds)
+    seen = {"true": true, "predicted": density, "density": np.log(density + 10)}
+    new = {"predicted": 500.0, "density": math.log(510)}
+    ships = calibration.range(500.0, 0.9, Kind(500.0, 0.65, 200.0))
+    assert module.line("density")(seen, new) == pytest.approx(ships)
+    for rule in (module.nearest(20), module.groups(400), module.power(0.8), module.quantiles("density")):
+        low, high = rule(seen, new)
+        assert 0 <= low < 500 < high
+    # Of a width of 100, and 10 people outside: twenty times those are added.
+    score = module.interval_scores(np.array([[0.0, 100.0], [0.0, 100.0]]), np.array([50.0, 110.0]))
+    assert score == pytest.approx([100, 300])
+
+
+def test_fisheye_bends_heads_with_the_picture():
+    picture = np.zeros((60, 80, 3), np.uint8)
+    points = np.array([(40, 30), (55, 20), (1, 1)])
+    for x, y in points[:2]:
+        picture[y - 1 : y + 2, x - 1 : x + 2] = 255
+    bent, heads = program("ranges").fisheye(picture, points.astype(float))
+    assert bent.shape == picture.shape and bent[0, 0].max() == 0 and len(heads) == 3
+    for x, y in np.rint(heads[:2]).astype(int):
+        assert bent[y, x].min() > 200
 
 
 # --- errors -------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 Split-conformal prediction: how far the network was off on its validation pictures, as a share of what it
 counted, says how far off it may be on a new picture of the same sort. Nothing is assumed of how the errors
-are spread. Of the validation pictures those speak whose crowds are about as dense: far, dense crowds are counted
-worse than near ones, and one range for both would be too narrow for the first and too wide for the second.
+are spread. Far, dense crowds are counted worse than near ones, and one range for both would be too narrow for the
+first and too wide for the second: how much worse is learned from the same pictures, as a power of the density.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ COVERAGE = 0.9
 _OFFSET = 30.0
 # Of a quarter of a picture.
 _QUARTER_OFFSET = _OFFSET / 4
-# Validation pictures that speak for a new one: enough for nine of ten, and few enough to be alike.
-_ALIKE = 20
+# Added to scores before their logarithm is taken: below a hundredth one count is as good as another.
+_EXACT = 0.01
 # People a megapixel that count as none: what densities are compared by is log(density + 10).
 _SPARSE = 10.0
 # A picture outside of all that were calibrated with, by as much as these lie apart, has a range of three times the
@@ -49,9 +49,10 @@ class Calibration:
 
     The score of a picture is `|truth - count| / (count + 30)`: how far off the network was as a share of what
     it counted, with 30 people added, because errors are a share of a large count and a number of people at a
-    small one. The range of a new count reaches as far to both sides as the `ceil((n + 1) * coverage)`-th
-    smallest score of the n pictures whose people a megapixel are nearest to the new picture's: 20 of them, more where
-    the coverage needs more, all where their kinds are not known.
+    small one. What score is usual at a density is a line through the n pictures: log(score + 0.01) by
+    log(density + 10), density in people a megapixel. The range of a new count reaches as far to both sides as what is
+    usual at its density, times the `ceil((n + 1) * coverage)`-th smallest ratio of a score to what is usual at its own
+    picture's density. Where the kinds of the pictures are not known, the same score is usual everywhere.
 
     A picture denser or sparser, finer or softer, brighter or darker than all of them has a wider range, the wider the
     further outside it lies.
@@ -67,8 +68,9 @@ class Calibration:
 
     Reference:
         Papadopoulos et al., "Inductive Confidence Machines for Regression", ECML 2002; Lei et al.,
-        "Distribution-Free Predictive Inference for Regression", JASA 2018 (arXiv 1604.04173), theorem 2.2; for the
-        nearest pictures Guan, "Localized Conformal Prediction", Biometrika 2023 (arXiv 2106.08460).
+        "Distribution-Free Predictive Inference for Regression", JASA 2018 (arXiv 1604.04173), theorem 2.2; for scores
+        divided by what is usual, section 5.2 there. They keep pictures apart for that line; two numbers from many
+        pictures change so little that `leave_one_out` holds what is asked for without.
 
     Example:
         >>> calibration = Calibration([100] * 9, [110] * 9)
@@ -146,12 +148,12 @@ class Calibration:
             DataError: for a coverage outside 0..1, or nearer to 1 than so few pictures can tell.
         """
         self._check(coverage)
-        scores, wider = self._scores, 1.0
+        scores, usual, wider = self._scores, 1.0, 1.0
         if kind is not None and self.kinds is not None:
             features = _features(kind)
-            nearest = np.argsort(np.abs(self._features[:, 0] - features[0]), kind="stable")
-            scores, wider = scores[nearest[: self._alike(coverage)]], self._wider(features)
-        reach = wider * _quantile(scores, len(scores), coverage) * (count + _OFFSET)
+            scores, usual = _compared(scores, self._features[:, 0], features[0])
+            wider = self._wider(features)
+        reach = wider * usual * _quantile(scores, len(scores), coverage) * (count + _OFFSET)
         return max(0.0, count - reach), count + reach
 
     def zone_range(
@@ -176,12 +178,10 @@ class Calibration:
         self._check(coverage)
         if self.quarters is None or share < _SMALLEST_ZONE:
             return None
-        pictures = self._alike(coverage)
-        apart = np.abs(self._quarter_density - math.log(density + _SPARSE))
-        # Quarters of one picture are alike: four of them count as one.
-        scores = self._quarter_scores[np.argsort(apart, kind="stable")[: 4 * pictures]]
+        scores, usual = _compared(self._quarter_scores, self._quarter_density, math.log(density + _SPARSE))
         wider = 1.0 if kind is None else self._wider(_features(kind))
-        reach = wider * _quantile(scores, pictures, coverage) * (count + _OFFSET * min(1.0, share))
+        # Quarters of one picture are alike: four of them count as one.
+        reach = wider * usual * _quantile(scores, len(self), coverage) * (count + _OFFSET * min(1.0, share))
         return max(0.0, count - reach), count + reach
 
     def without(self, number: int) -> Calibration:
@@ -251,10 +251,6 @@ class Calibration:
                 f"{len(self)} calibration pictures carry a coverage of at most {self.most:.3f}. "
                 f"Received: coverage={coverage}. Ask for less."
             )
-
-    def _alike(self, coverage: float) -> int:
-        """How many of the pictures speak for a new one: k of them carry a coverage of k / (k + 1)."""
-        return min(len(self), max(_ALIKE, math.ceil(coverage / (1 - coverage) - 1e-9)))
 
     def _wider(self, features: np.ndarray) -> float:
         """By what factor the range is wider of a picture that lies outside of all that were calibrated with."""
@@ -393,6 +389,25 @@ def _features(kind: Kind) -> np.ndarray:
 
 def _scores(true: np.ndarray, predicted: np.ndarray, offset: float) -> np.ndarray:
     return np.abs(true - predicted) / (predicted + offset)
+
+
+def _compared(scores: np.ndarray, density: np.ndarray, new: float) -> tuple[np.ndarray, float]:
+    """The scores as multiples of what is usual at their densities, and what is usual at a new picture's.
+
+    Usual is a line through log(score + 0.01) by the density, its slope a little nearer to 0 than that of least squares,
+    as if one picture more were flat (ridge); it goes on level outside of the densities that are known.
+
+    Args:
+        scores: of the pictures, or of quarters.
+        density: as in `_features`, of each.
+        new: that of the new picture.
+    """
+    apart, logs = density - density.mean(), np.log(scores + _EXACT)
+    spread = float(apart @ apart) * (1 + 1 / len(apart))
+    slope = float(apart @ logs) / spread if spread > 0 else 0.0
+    at = float(np.clip(new, density.min(), density.max())) - density.mean()
+    level = logs.mean()
+    return scores / np.exp(level + slope * apart), float(np.exp(level + slope * at))
 
 
 def _quantile(scores: np.ndarray, pictures: int, coverage: float) -> float:
