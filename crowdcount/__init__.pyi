@@ -2,12 +2,12 @@
 
 from . import errors as errors
 from .annotating.widget import annotate as annotate
+from .annotating.zone_widget import select_zones as select_zones
 from .area.ground import (
     Ground as Ground,
     level_of_service as level_of_service,
     read_ground as read_ground,
 )
-from .area.widget import select_zones as select_zones
 from .area.zone_files import read_zones as read_zones
 from .area.zones import Zone as Zone, count_zones as count_zones
 from .counting.comparison import compare as compare

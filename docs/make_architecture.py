@@ -18,7 +18,7 @@ TOP = Path(__file__).resolve().parents[1]
 JOBS = {
     "cli": "the commands",
     "course": "the notebooks' code",
-    "annotating": "dots by hand",
+    "annotating": "dots and zones by hand",
     "web": "the page and its server",
     "video": "counts over time",
     "baselines": "older methods",

@@ -31,7 +31,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from crowdcount import draw_crowd
-from crowdcount.area import widget as zone_widget
+from crowdcount.annotating import zone_widget
 from crowdcount.area.drawing import draw_zones
 from crowdcount.area.ground import Ground, level_of_service, people_per_square_meter
 from crowdcount.area.zone_files import read_zones
@@ -222,10 +222,11 @@ def widget(crowd: Crowd) -> str:
     state = selector.widget
     script = base64.b64encode(state._esm.encode()).decode()
     return _page(
-        f"""<div id="here"></div><script type="module">
+        f"""<style>{state._css}</style><div id="here"></div><script type="module">
         import widget from "data:text/javascript;base64,{script}";
         const jpeg = Uint8Array.from(atob("{base64.b64encode(state.picture).decode()}"), (c) => c.charCodeAt(0));
-        const state = {{ picture: jpeg, size: {state.size}, shapes: {json.dumps(state.shapes)}, problem: "" }};
+        const shapes = {json.dumps(state.shapes)}, texts = {json.dumps(state.texts)};
+        const state = {{ picture: jpeg, size: {state.size}, texts, shapes, problem: "" }};
         const model = {{ get: (name) => state[name], set() {{}}, save_changes() {{}}, on() {{}}, off() {{}} }};
         widget.render({{ model, el: document.getElementById("here") }});
         </script>"""

@@ -69,7 +69,7 @@ def test_wheel_has_what_the_commands_need(wheel):
     }
     weights = CHECKOUT / "weights"
     expected |= {f"crowdcount/_weights/{path.name}" for path in weights.iterdir() if path.suffix in (".h5", ".json")}
-    expected |= {"crowdcount/py.typed", "crowdcount/__init__.pyi", "crowdcount/area/widget.js"}
+    expected |= {"crowdcount/py.typed", "crowdcount/__init__.pyi", "crowdcount/web/static/zonewidget.js"}
     expected |= {"crowdcount/_datasets/sample.jpg", "crowdcount/_datasets/sample.csv"}
     drawn = [path for path in (CHECKOUT / "datasets" / "drawn").rglob("*") if path.is_file()]
     expected |= {f"crowdcount/_datasets/{path.relative_to(CHECKOUT / 'datasets').as_posix()}" for path in drawn}

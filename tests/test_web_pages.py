@@ -27,7 +27,7 @@ from crowdcount.counting.scale import Look
 from crowdcount.counting.turned import on_its_side
 from crowdcount.counting.words import span, whole
 from crowdcount.web.app import make_app
-from crowdcount.web.pages import texts
+from crowdcount.web.parts import texts
 from crowdcount.web.serve import listen, server_of
 
 WIDTHS = {1280: 860, 390: 844}

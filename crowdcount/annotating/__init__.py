@@ -1,1 +1,1 @@
-"""Dots by hand: a folder's pictures and their annotation file, what a page asks of them, the page and the widget."""
+"""Dots and zones by hand: a folder's pictures and their annotation file, the page, and the widgets of notebooks."""

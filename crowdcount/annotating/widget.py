@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crowdcount.annotating.desk import Desk, entry_content
 from crowdcount.annotating.folder import Conflict, Folder
 from crowdcount.errors import CrowdCountError, needing
-from crowdcount.web.pages import bundle, static_file, texts
+from crowdcount.web.parts import bundle, static_file, texts
 
 if TYPE_CHECKING:
     import anywidget

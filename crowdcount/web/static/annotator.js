@@ -3,7 +3,7 @@
 // It asks through one function, `ask(question)`, which gives a promise of the answer (a Blob for a picture) or rejects
 // with {error, code, entry}: over HTTP on the page, over the kernel's messages in a notebook.
 import { h, Texts, download } from "./dom.js";
-import { Stage } from "./stage.js";
+import { Stage, zoomButtons } from "./stage.js";
 import { Dots } from "./dots.js";
 
 const PAUSE = 350; // milliseconds after a change before it is saved: a burst of clicks is one save
@@ -172,15 +172,11 @@ export class Annotator {
     parts.bar.setAttribute("aria-label", this.t("title"));
     const brightness = h("input", { type: "range", min: "0.5", max: "3", step: "0.1", value: "1" });
     brightness.addEventListener("input", () => (this.stage.brightness = Number(brightness.value)));
-    const zoom = h("div", { className: "cc-zoom" },
-      h("button", { className: "cc-button", type: "button", ariaLabel: this.texts.t("zoom_in"), title: this.texts.t("zoom_in"), onclick: () => this.stage.zoom(1.5) }, "+"),
-      h("button", { className: "cc-button", type: "button", ariaLabel: this.texts.t("zoom_out"), title: this.texts.t("zoom_out"), onclick: () => this.stage.zoom(1 / 1.5) }, "−"),
-      h("button", { className: "cc-button", type: "button", ariaLabel: this.texts.t("fit"), title: this.texts.t("fit"), onclick: () => this.stage.fit() }, "⤢"));
     const help = h("details", { className: "cc-soft cc-keys" }, h("summary", {}, this.t("keys")), this.t("keys_text"));
     const frame = h("div", { className: "cc-root cc-annotator", lang: this.texts.code, dir: this.texts.texts.dir },
       h("div", { className: "cc-row cc-top" }, h("div", { className: "cc-group" }, parts.previous, parts.next), parts.name,
         h("div", { className: "cc-group cc-push" }, parts.saved, parts.progress, parts.bar)),
-      h("div", { className: "cc-place" }, this.stage.element, zoom, parts.heads),
+      h("div", { className: "cc-place" }, this.stage.element, zoomButtons(this.stage, this.texts), parts.heads),
       parts.said,
       h("div", { className: "cc-row cc-tools" },
         h("div", { className: "cc-group" }, parts.dot, parts.box),

@@ -177,7 +177,7 @@ const button = (key, work, enabled = true) => h("button", { className: "cc-butto
 function tools() {
   for (const each of $("modes").children) each.setAttribute("aria-pressed", String(each.dataset.mode === mode));
   stage.marks.setAttribute("aria-label", `${t("picture")}. ${t(`hint.${mode}`)}`);
-  $("hint").textContent = t(`hint.${mode}`);
+  $("hint").textContent = t(zones.problem || `hint.${mode}`);
   // Fields stay while they are typed in.
   if (mode === "ground" && $("actions").dataset.mode === "ground" && $("actions").dataset.code === texts.code) return;
   [$("actions").dataset.mode, $("actions").dataset.code] = [mode, texts.code];

@@ -8,6 +8,18 @@ const MOST_ZOOM = 16; // screen pixels for one of the picture
 const TAP = 6; // pixels of the screen that a finger may slip in a tap
 const SMALLEST_LEVEL = 900; // pixels; below, halves gain nothing
 
+// Buttons over a stage that zoom it, and show the whole picture.
+export function zoomButtons(stage, texts) {
+  const button = (key, sign, work) => {
+    const label = texts.t(key);
+    return h("button", { className: "cc-button", type: "button", ariaLabel: label, title: label, onclick: work }, sign);
+  };
+  return h("div", { className: "cc-zoom" },
+    button("zoom_in", "+", () => stage.zoom(1.5)),
+    button("zoom_out", "−", () => stage.zoom(1 / 1.5)),
+    button("fit", "⤢", () => stage.fit()));
+}
+
 export class Stage {
   // `wheel`: whether the wheel zooms by itself; otherwise with Ctrl, so that a page can be scrolled over the picture.
   constructor({ wheel = false } = {}) {

@@ -3,6 +3,7 @@
 // Okabe and Ito's colors, told apart by readers of every kind of color vision.
 export const COLORS = ["#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2"];
 const CATCH = 14; // pixels of the screen around a corner that mean it
+const TWICE = 500; // milliseconds within which two taps are a double one
 
 export class Zones {
   // `changed`: called after each change, with whether a zone or the ground is another now. `name`: gives the name of the
@@ -12,6 +13,7 @@ export class Zones {
     this.changed = changed;
     this.name = name;
     this.mode = "zone"; // or "ground"
+    this.last = null; // the last tap: its place, and its time in milliseconds
     this.layer = (context) => this.paint(context);
     this.load([], []);
   }
@@ -21,6 +23,7 @@ export class Zones {
     this.shapes = shapes;
     this.ground = ground;
     this.corners = []; // of the zone that is being drawn
+    this.problem = ""; // key of the text of what cannot be done
     this.stage.draw();
   }
 
@@ -31,9 +34,12 @@ export class Zones {
       this.ground = [...this.ground, place];
       return this.changes(this.ground.length === 4);
     }
+    // Browsers do not count the clicks of pointer events. The second tap of a double one is no corner, also where the
+    // first has closed the zone.
+    const twice = this.last && event.timeStamp - this.last.time < TWICE && this.close(place, this.last.place);
+    this.last = twice ? null : { place, time: event.timeStamp };
+    if (twice) return this.corners.length ? this.finish() : undefined;
     if (this.corners.length > 2 && this.close(place, this.corners[0])) return this.finish();
-    const last = this.corners.at(-1);
-    if (last && event.detail > 1 && this.close(place, last)) return this.finish(); // a double click
     this.corners = [...this.corners, place];
     this.changes(false);
   }
@@ -70,7 +76,10 @@ export class Zones {
   }
 
   finish() {
-    if (this.corners.length < 3) return;
+    if (this.corners.length < 3) {
+      this.problem = "few_corners";
+      return this.changed(false);
+    }
     const taken = new Set(this.shapes.map((shape) => shape.name));
     let number = this.shapes.length + 1;
     while (taken.has(this.name(number))) number += 1;
@@ -101,6 +110,7 @@ export class Zones {
   }
 
   changes(whole) {
+    this.problem = "";
     this.stage.draw();
     this.changed(whole);
   }

@@ -1,7 +1,7 @@
 """Draw zones on a picture with the mouse, in a notebook: clicks -> `Zone`s -> counts, or the file of `--zones`.
 
-The part that runs in the page is `zone_widget.js`, carried by anywidget: JupyterLab and Notebook 7 have anywidget's
-own script once it is installed, VS Code and Colab fetch it from the network. Everything that the page sends is checked
+Zones are drawn by the scripts of `crowdcount app`, carried by anywidget: JupyterLab and Notebook 7 have anywidget's own
+script once it is installed, VS Code and Colab fetch it from the network. Everything that the page sends is checked
 here, by the same rules as a file of zones.
 """
 
@@ -11,7 +11,6 @@ import base64
 import io
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from crowdcount.area.zones import Zone
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import DataError, needing
 from crowdcount.files import atomic_path
+from crowdcount.web.parts import bundle, static_file, texts
 
 if TYPE_CHECKING:
     import anywidget
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _LONGEST_SIDE = 1600
 # And of the one that stays in a saved notebook, for readers on the web.
 _STILL_SIDE = 800
-_SCRIPT = Path(__file__).with_suffix(".js")
 
 
 def select_zones(picture: Source, zones: ZoneSource | None = None) -> ZoneSelector:
@@ -81,6 +80,7 @@ class ZoneSelector:
         self.size: tuple[int, int] = self._picture.shape[:2]
         begun = [] if zones is None else read_zones(zones, self.size)
         self.widget: anywidget.AnyWidget = canvas(
+            texts=texts(),
             picture=_jpeg(self._picture),
             size=[self.size[1], self.size[0]],
             shapes=[{"name": zone.name, "polygon": zone.pixels(self.size).tolist()} for zone in begun],
@@ -156,7 +156,9 @@ def _canvas() -> type:
         import traitlets
 
     class ZoneCanvas(anywidget.AnyWidget):
-        _esm = _SCRIPT.read_text(encoding="utf-8")
+        _esm = bundle("zonewidget.js")
+        _css = static_file("stage.css") + static_file("zonewidget.css")
+        texts = traitlets.Dict().tag(sync=True)
         picture = traitlets.Bytes().tag(sync=True)
         size = traitlets.List().tag(sync=True)
         shapes = traitlets.List().tag(sync=True)
