@@ -7,7 +7,6 @@ again, so a result comes back once for each picture.
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -75,17 +74,10 @@ def count_by_workers(
 
 
 def _connect():
-    # Ray's processes tell errors of their own on the terminal, also those that Ray has an answer to.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     with needing("Several workers need Ray", '".[ray]"'):
         import ray
         import ray.data
 
-    # Ray Data tells its user of each step and of each worker that died, with what it did about it. That goes to its own
-    # log; what comes of the pictures is told by the rows.
-    for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setLevel(logging.ERROR)
     if not ray.is_initialized():
         own = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
         try:
