@@ -24,6 +24,7 @@ from crowdcount.counting.pictures import count
 from crowdcount.counting.results import CountResult
 from crowdcount.drawn.crowds import draw_crowd
 from crowdcount.errors import DataError, MissingPackageError, VideoError
+from crowdcount.network.repeated import expected
 from crowdcount.show.plots import overlay
 from crowdcount.video import counting as video, files as video_files, frames as video_frames
 from crowdcount.video.chart import CountSeries
@@ -1010,3 +1011,18 @@ def test_a_time_lapse_ends_when_its_last_frame_was_shown(tmp_path, seconds):
         container.mux(stream.encode())
     moments = list(read_frames(str(path), notify=told.append))
     assert len(moments) == 5 and not told
+
+
+def test_frames_are_compiled_for_once_there_were_many(tmp_path, monkeypatch):
+    told = []
+
+    def count(picture, **_):
+        told.append(expected())
+        return CountResult(20.0, np.full((6, 8), 20 / 48, np.float32), "picture", 64, 48, "any", 0.0)
+
+    monkeypatch.setattr(video, "count", count)
+    monkeypatch.setattr(video, "load_network", lambda model: (model, "any"))
+    monkeypatch.setattr("crowdcount.counting.repeats._ENOUGH", 3 * 64 * 48)
+    list(count_video(write_video(tmp_path / "v.mp4", range(5))))
+    assert told == [False, False, True, True, True]
+    assert not expected()

@@ -16,6 +16,7 @@ from crowdcount.counting.counts_file import CountsFile, settings_of
 from crowdcount.counting.doubts import carries_range, find_doubts
 from crowdcount.counting.kinds import kind_of
 from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
+from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.scale import (
     Look,
@@ -34,6 +35,7 @@ from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError, PictureError
 from crowdcount.network.loading import Model, load_network
 from crowdcount.network.locate import find_weights
+from crowdcount.network.repeated import expected, many_of_a_size
 from crowdcount.progress import bar
 
 _Item = TypeVar("_Item")
@@ -123,7 +125,7 @@ def count(
         return counter(picture)
     sources = listed(picture)
     pictures = (each for source in sources for each in (pictures_in(source) if is_folder(source) else [source]))
-    return [counter(each) for each in _passing(pictures, sources, progress)]
+    return [counter(each) for each in counter.passing(pictures, sources)]
 
 
 def count_many(
@@ -171,26 +173,20 @@ def count_many(
         raise DataError("There is nothing to go on with: resume=True needs csv, the file that holds the counts.")
     if csv is None:
         several = listed(sources)
-        yield from map(counter.tried, _passing(expanded(several), several, progress))
+        yield from map(counter.tried, counter.passing(expanded(several), several))
         return
     weights = find_weights(model) if isinstance(model, (str, os.PathLike)) else None
     settings = settings_of(counter.name, weights, coverage, scale, page)
     counts = CountsFile(csv, resume=resume, settings=settings)
     with closing(counts):
-        left = counts.take_up(list(expanded(listed(sources))))
-        for source in _passing(left, left, progress):
+        pictures = list(expanded(listed(sources)))
+        counter.repeats = Repeats(pictures)  # with those that are counted already: what goes on counts as it began
+        left = counts.take_up(pictures)
+        for source in bar(left, "picture", wanted=progress and len(left) > 1):
             result = counter.tried(source)
             counts.add(result.to_dict())
             yield result
         counts.finish()
-
-
-def _passing(pictures: Iterable[_Item], sources: Iterable, progress: bool) -> Iterable[_Item]:
-    """The pictures of some sources, with a bar if there are several; a generator's may have no end."""
-    if isinstance(sources, Sized):
-        pictures = list(pictures)
-        progress &= len(pictures) > 1
-    return bar(pictures, "picture", wanted=progress)
 
 
 def _rgb(picture: np.ndarray, source: Source, channels: str) -> np.ndarray:
@@ -224,6 +220,16 @@ class Counter:
         self.network, self.name = load_network(model)
         self.thing = thing_of(model)
         self.coverage, self.progress = coverage, progress
+        self.repeats = Repeats()
+
+    def passing(self, pictures: Iterable[_Item], sources: Iterable) -> Iterable[_Item]:
+        """The pictures of some sources, with a bar if there are several; a generator's may have no end."""
+        progress = self.progress
+        if isinstance(sources, Sized):
+            pictures = list(pictures)
+            progress &= len(pictures) > 1
+            self.repeats = Repeats(pictures)
+        return bar(pictures, "picture", wanted=progress)
 
     def __call__(self, source: Source) -> CountResult:
         result = self._counted(source)
@@ -241,8 +247,10 @@ class Counter:
         density = on_grid(best.density, best.picture.shape[:2], size)
         people = float(density.sum(dtype=np.float64))
         doubts = find_doubts(best.picture, best.density, size=size)
-        if self.thing == PEOPLE and (lying := on_its_side(self.network, looks[0])) is not None:
-            doubts.append(lying)
+        if self.thing == PEOPLE:
+            with many_of_a_size(False):  # it looks at parts
+                lying = on_its_side(self.network, looks[0])
+            doubts += [lying] if lying is not None else []
         if other is not None:
             doubts.append(disagreement(best.people, other))
         low = high = coverage = kind = None
@@ -291,6 +299,7 @@ class Counter:
             return CountFailure(name_of(source), str(error))
 
     def _looks(self, picture: np.ndarray) -> list[Look]:
-        if self.sizes is None:
-            return [look(self.network, picture, self.scale or 1.0, progress=self.progress)]
-        return search(self.network, picture, self.sizes, scale=self.scale, progress=self.progress)
+        with many_of_a_size(expected() or self.repeats.many(picture.shape[:2])):
+            if self.sizes is None:
+                return [look(self.network, picture, self.scale or 1.0, progress=self.progress)]
+            return search(self.network, picture, self.sizes, scale=self.scale, progress=self.progress)

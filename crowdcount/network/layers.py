@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from crowdcount.network.backend import keras
+from crowdcount.network.repeated import expected
 
 # With fewer the transforms cost more than the multiplications that they save.
-_MANY_CHANNELS = 128
+_MANY_CHANNELS = {"float32": 128, "bfloat16": 256}
 
 
 class Convolution(keras.layers.Conv2D):
@@ -17,16 +18,16 @@ class Convolution(keras.layers.Conv2D):
     subsamplings of its input (Yu and Koltun 2016, the "algorithme a trous"), so on a CPU the input is rearranged,
     convolved plainly and rearranged back: the same numbers, everywhere, at the speed of a plain convolution.
 
-    In training, many channels in float32 on a CPU go through `crowdcount.network.winograd`: about half the time of a
-    step. The sizes of the examples must be known, since each is compiled for; predictions, of any size, are computed
-    directly.
+    In training, and where many pictures of a size are expected, many channels on a CPU go through
+    `crowdcount.network.winograd`, in about half the time. The sizes of the pictures must be known, since each is
+    compiled for.
 
     It differs from `keras.layers.Conv2D` in nothing that a saved model could hold, so it is saved as one: a `.keras`
     file of CSRNet opens with Keras alone.
     """
 
     def call(self, inputs, training=False):
-        if not (training and self._quick(inputs)):
+        if not self._quick(inputs, training):
             return super().call(inputs)
         from crowdcount.network import winograd
 
@@ -56,10 +57,11 @@ class Convolution(keras.layers.Conv2D):
 
         return bool(tf.config.list_physical_devices("GPU"))
 
-    def _quick(self, inputs) -> bool:
-        if keras.backend.backend() != "tensorflow" or self.compute_dtype != "float32":
+    def _quick(self, inputs, training: bool) -> bool:
+        many = _MANY_CHANNELS.get(self.compute_dtype)
+        if keras.backend.backend() != "tensorflow" or many is None or not (training or expected()):
             return False
-        if None in inputs.shape[1:] or min(inputs.shape[-1], self.filters) < _MANY_CHANNELS:
+        if None in inputs.shape[1:] or min(inputs.shape[-1], self.filters) < many:
             return False
         import tensorflow as tf
 

@@ -5,6 +5,7 @@ Tiles overlap by more than the network can see, so that tiling changes memory an
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 
 from crowdcount.errors import CrowdCountError, WeightsError
 from crowdcount.grid import STRIDE, map_shape
+from crowdcount.network.repeated import expected, many_of_a_size
 from crowdcount.progress import bar
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
         tiles = [(rows, columns) for rows in spans(height, TILE) for columns in spans(width, TILE)]
         for (top, bottom), (left, right) in bar(tiles, "tile", "large picture", wanted=progress, leave=False):
             y, x = max(0, top - margin), max(0, left - margin)
-            seen = forward(picture[y : bottom + margin, x : right + margin])
+            with many_of_a_size(False):  # tiles are of up to nine sizes
+                seen = forward(picture[y : bottom + margin, x : right + margin])
             rows = slice(top // STRIDE, -(-bottom // STRIDE))
             columns = slice(left // STRIDE, -(-right // STRIDE))
             density[rows, columns] = seen[
@@ -174,9 +177,16 @@ def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     def graph(pictures):
         return network()(pictures, training=False)
 
+    # And one for each size of which there are many.
+    @functools.cache
+    def graph_of(shape: tuple[int, ...]) -> Callable:
+        sized = tf.function(lambda pictures: network()(pictures, training=False), autograph=False)
+        return sized.get_concrete_function(tf.TensorSpec(shape, tf.float32))
+
     def forward(picture: np.ndarray) -> np.ndarray:
+        pictures = tf.constant(picture[np.newaxis], tf.float32)
         try:
-            return graph(tf.constant(picture[np.newaxis], tf.float32)).numpy()[0, ..., 0]
+            return (graph_of(tuple(pictures.shape)) if expected() else graph)(pictures).numpy()[0, ..., 0]
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from error
 

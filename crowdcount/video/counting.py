@@ -20,10 +20,12 @@ from crowdcount.area.zone_files import read_zones
 from crowdcount.area.zones import count_zones
 from crowdcount.counting.pictures import count
 from crowdcount.counting.ranges import COVERAGE
+from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import check_scale
 from crowdcount.errors import DataError, VideoError
 from crowdcount.network.loading import Model, load_network
+from crowdcount.network.repeated import many_of_a_size
 from crowdcount.video.decoding import Notify, VideoMoment
 from crowdcount.video.files import AnnotatedVideo
 from crowdcount.video.frames import VideoSource, read_frames, require_av, source_name, video_path
@@ -147,13 +149,16 @@ def _counted(
 ) -> Generator[FrameCount, None, None]:
     due = 0.0
     frame: FrameCount | None = None
+    repeats = Repeats()
     with film or nullcontext(), closing(moments):
         for moment in moments:
             is_due = moment.time >= due - _SLACK
             if is_due:
                 due = (math.floor((moment.time + _SLACK) / every) + 1) * every
                 picture = moment.picture()
-                result = count(picture, model=model, coverage=coverage, scale=scale, progress=False)
+                repeats.add(picture.shape[:2])
+                with many_of_a_size(repeats.many(picture.shape[:2])):
+                    result = count(picture, model=model, coverage=coverage, scale=scale, progress=False)
                 if scale is None and result.count >= _SETTLED:
                     scale = result.scale
                 frame = _frame_count(moment, result, zones, smoother)
