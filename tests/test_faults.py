@@ -8,6 +8,8 @@ import csv
 import os
 import shutil
 import subprocess
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from PIL import Image
 from crowdcount import cli
 from crowdcount.counting.results import CountResult
 from crowdcount.data.images import load_picture
+from crowdcount.errors import CrowdCountError
+from crowdcount.files import held
 
 NUMBERS = range(6)
 
@@ -253,3 +257,84 @@ def test_a_training_keeps_its_checkpoint(disk, monkeypatch, run):
     else:
         assert status == 1 and len(errors) == 1 and errors[0].endswith("--resume goes on with it.")
         assert "No space left on device" in errors[0] or "ermi" in errors[0]
+
+
+# --- A clock that is set back, or far forward ---------------------------------------------------------------
+
+DAY = 86400
+
+
+@pytest.fixture(params=[-DAY, DAY], ids=["back", "forward"])
+def leap(request, monkeypatch):
+    """Each time that somebody looks, the clock of the wall has been set by another day."""
+    leaps, now = iter(range(2000)), time.time  # who waits by it is stopped in the end
+    monkeypatch.setattr(time, "time", lambda: now() + next(leaps) * request.param)
+    monkeypatch.setattr(time, "time_ns", lambda: int(time.time() * 1e9))
+    return request.param
+
+
+def test_a_lock_heeds_no_clock(tmp_path, leap):
+    """Neither how long is waited for it, nor what is thought of a holder, or of what a killed one left."""
+    table, beside = tmp_path / "counts.csv", tmp_path / ".counts.csv.lock"
+    with held(table):
+        os.utime(beside, (time.time() + 1000 * leap,) * 2)
+        began = time.monotonic()
+        with pytest.raises(CrowdCountError, match=f"process {os.getpid()}"), held(table, wait=0.2):
+            pass
+        assert 0.2 <= time.monotonic() - began < 5
+    holder = held(table)
+    holder.__enter__()
+    freed = threading.Timer(0.2, holder.__exit__, (None, None, None))
+    freed.start()
+    with held(table, wait=60):
+        freed.join()
+    beside.write_text("process 1 on another machine since 2031-01-01 00:00:00")
+    os.utime(beside, (time.time() + 1000 * leap,) * 2)
+    with held(table):
+        pass
+
+
+def test_a_folder_count_heeds_no_clock(tmp_path, photos, counting, leap, run):
+    def stop():
+        raise KeyboardInterrupt
+
+    def argv(out):
+        outputs = (
+            ("--csv", "counts.csv"),
+            ("--heads", "heads.csv"),
+            ("--report", "report.html"),
+            ("--overlay", "heat"),
+        )
+        return ("count", "photos", "--resume", *(word for option, name in outputs for word in (option, out / name)))
+
+    assert run(*argv(tmp_path / "whole"))[0] == 0
+    for stopped_at in (2, 4, None):
+        counting.clear()
+        if stopped_at:
+            counting[len(NUMBERS) + stopped_at] = stop
+        assert run(*argv(tmp_path / "stopped"))[0] == (130 if stopped_at else 0)
+        for number, path in enumerate(sorted((tmp_path / "stopped").rglob("*"))):
+            os.utime(path, (time.time() + number * leap,) * 2)
+    ends = []
+    for name in ("whole", "stopped"):
+        out = tmp_path / name
+        rows = [{**row, "seconds": ""} for row in rows_of(out / "counts.csv")]
+        ends.append((rows, rows_of(out / "heads.csv"), in_sight(out / "heat"), in_sight(out)))
+    assert ends[0] == ends[1] and len(ends[0][0]) == len(NUMBERS)
+
+
+def test_weights_of_the_same_moment_and_size_are_loaded_anew(tmp_path):
+    import keras
+
+    from crowdcount.network.csrnet import CSRNet
+    from crowdcount.network.loading import shared_model
+    from crowdcount.network.weight_files import save_weights
+
+    path, stamp, kernels = tmp_path / "mine.weights.h5", (1e9, 1e9), []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        save_weights(CSRNet(width=1 / 64), path, {"name": "mine", "network": {"design": "B", "width": 1 / 64}})
+        os.utime(path, stamp)
+        kernels.append(shared_model(path).get_weights()[0])
+        assert shared_model(path) is shared_model(path)
+    assert not np.allclose(*kernels)

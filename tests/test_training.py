@@ -240,6 +240,8 @@ def test_killed_and_resumed_is_as_never_stopped(tmp_path):
     _, errors = killed.communicate()
     assert checkpoint.exists(), errors.decode()
     assert killed.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    for days, path in enumerate(sorted((tmp_path / "killed").rglob("*"))):  # a clock that was set back, then forward
+        os.utime(path, (time.time() + (-1) ** days * days * 86400,) * 2)
     resumed = _process(tmp_path / "killed", resume=True)
     for process in (whole, resumed):
         _, errors = process.communicate(timeout=900)

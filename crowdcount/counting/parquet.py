@@ -9,7 +9,8 @@ from crowdcount.errors import needing
 from crowdcount.files import atomic_path
 
 _NUMBERS = {"width": "int64", "height": "int64"}
-_TEXTS = ("picture", "model", "warnings", "error")
+# Digits of checksums may look like numbers.
+_TEXTS = ("picture", "model", "warnings", "error", "weights", "zones")
 
 
 def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
@@ -26,7 +27,7 @@ def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
 
     types = {
         column: pyarrow.string() if column in _TEXTS else getattr(pyarrow, _NUMBERS.get(column, "float64"))()
-        for column in COLUMNS
+        for column in (*COLUMNS, *_TEXTS)
     }
     table = pyarrow.csv.read_csv(
         csv,

@@ -64,7 +64,7 @@ def shared_model(name_or_file: str | os.PathLike) -> keras.Model:
     """
     path = _model_path(name_or_file)
     stamp = path.stat()
-    return _load_once(path, (stamp.st_mtime_ns, stamp.st_size))
+    return _load_once(path, (stamp.st_dev, stamp.st_ino, stamp.st_mtime_ns, stamp.st_size))
 
 
 def _model_path(name_or_file: str | os.PathLike) -> Path:
@@ -73,8 +73,10 @@ def _model_path(name_or_file: str | os.PathLike) -> Path:
 
 
 @functools.lru_cache(maxsize=4)
-def _load_once(path: Path, stamp: tuple[int, int]) -> keras.Model:
-    del stamp  # part of the cache's key only: a file that was written again is loaded again
+def _load_once(path: Path, stamp: tuple[int, ...]) -> keras.Model:
+    # Part of the cache's key only: a file that was written again is loaded again. The moment of that need not differ,
+    # where a clock was set back or a file copied with its own; the file itself does.
+    del stamp
     return _load(path, None)
 
 
