@@ -67,6 +67,18 @@ CSV_READ = {
     "empty columns at the end": "picture,x,y\na.jpg,101.5,88.25,,\na.jpg,55,60,,\nb.jpg,,,,\n",
     "empty lines and spaces": "\n\n picture , x , y \n\n a.jpg , 101.5 , 88.25 \n,,\n a.jpg,55,60\nb.jpg, , \n",
     "exponents": "picture,x,y\na.jpg,1.015e2,8.825E1\na.jpg,5.5e1,6e1\nb.jpg,,\n",
+    "text in more columns": 'Bild;X;Y;Bemerkung\r\na.jpg;101,5;88,25;"vorn; links"\r\na.jpg;55;60;"zwei\nZeilen"\r\n'
+    "b.jpg;;;leer\r\n",
+    "text with quotes": 'Picture,X,Y,Notes\na.jpg,101.5,88.25,"said ""hi"", left"\na.jpg,55,60,\nb.jpg,,,nobody\n',
+    "units without brackets": "Dateiname;x in px;y in px\na.jpg;101,5;88,25\na.jpg;55;60\nb.jpg;;\n",
+    "Spanish": "imagen;x;y\na.jpg;101,5;88,25\na.jpg;55;60\nb.jpg;;\n",
+    "percent in the header": "picture,x (%),y (%)\na.jpg,25.375,29.029605263157894\na.jpg,13.75,19.736842105263158\n"
+    "b.jpg,,\n",
+    "spaces after names": 'picture,x,y\n"a.jpg ",101.5,88.25\n"a.jpg\u00a0",55,60\n"b.jpg ",,\n',
+    "addresses of files": "picture,x,y\nfile:///C:/Eva%20M/a.jpg,101.5,88.25\nfile:///C:/Eva%20M/a.jpg,55,60\n"
+    "file:///C:/Eva%20M/b.jpg,,\n",
+    "capitals": "picture,x,y\nA.JPG,101.5,88.25\nA.JPG,55,60\nimages/b.JPG,,\n",
+    "numbered rows": ",picture,x,y\n0,a.jpg,101.5,88.25\n1,a.jpg,55,60\n2,b.jpg,,\n",
     "old Macs": "picture,x,y\ra.jpg,101.5,88.25\ra.jpg,55,60\rb.jpg,,\r",
 }
 
@@ -77,6 +89,12 @@ def test_csv_that_is_read(folder, name, encoding):
     (folder / "points.csv").write_bytes(CSV_READ[name].encode(encoding))
     assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
     assert {sample.picture.name: sample.count for sample in read_csv(folder)} == {"a.jpg": 2, "b.jpg": 0}
+
+
+def test_letters_put_together_of_two_are_the_same_letter(folder):
+    draw_picture(folder / "images" / "Mu\u0308nchen.jpg", SIZE, 40)  # as Macs name files
+    (folder / "points.csv").write_text("picture,x,y\nM\u00fcnchen.jpg,101.5,88.25\n", encoding="utf-8")
+    assert list(heads_of(folder).values()) == [HEADS[:1]]
 
 
 def test_csv_with_western_letters(folder):
@@ -90,6 +108,12 @@ CSV_REFUSED = {
     "thousands or decimals": ('picture,x,y\na.jpg,"1,234","2,345"\n', "the comma may stand before thousands"),
     "commas and points": ('picture,x,y\na.jpg,"101,5",88.25\n', "others with a point"),
     "corners or middles": ("picture,x,y,width,height\na.jpg,101.5,88.25,20,20\n", "middle or a corner of a box"),
+    "meters": ("picture,x (m),y (m)\na.jpg,101.5,88.25\n", "line 1: 'x .m.' should be in pixels or percent"),
+    "percent signs": ("picture,x,y\na.jpg,25.4%,29%\n", "line 2: x and y should be finite"),
+    "thousands with a point": ("picture;x;y\na.jpg;1.234,5;88,25\n", "others with a point"),
+    "thousands with an apostrophe": ("picture,x,y\na.jpg,1'234.5,88.25\n", "line 2: x and y should be finite"),
+    "a sum at the end": ("picture,x,y\na.jpg,101.5,88.25\nTotal,101.5,88.25\n", "'Total'.: the picture is missing"),
+    "merged cells": ("picture,x,y\na.jpg,101.5,88.25\n,55,60\n", "line 3: the name of the picture is missing"),
     "several labels": ("picture,x,y,label\na.jpg,101.5,88.25,head\na.jpg,55,60,car\n", "several labels: .*--label"),
     "no header, four columns": ("1,a.jpg,101.5,88.25\n", "--columns"),
     "two pictures of one name": ("picture,x,y\nC:\\1\\a.jpg,101.5,88\nC:\\2\\a.jpg,1,2\n", "Tell them apart"),
@@ -204,6 +228,14 @@ JSON_READ = {
         {"id": 1, "data": {"image": "/data/local-files/?d=crowd/a.jpg"}, "annotations": [{"result": RESULT}]},
         {"id": 2, "data": {"image": "/data/local-files/?d=crowd/b.jpg"}, "annotations": [{"result": []}]},
     ],
+    "Label Studio, one cancelled": [
+        {
+            "id": 1,
+            "data": {"image": "a.jpg"},
+            "annotations": [{"result": [], "was_cancelled": True}, {"result": RESULT}],
+        },
+        {"id": 2, "data": {"image": "b.jpg"}, "annotations": [{"result": []}]},
+    ],
     "Label Studio, minimal": [
         {"image": "a.jpg", "kp-1": [RESULT[0]["value"]], "box": [RESULT[1]["value"]], "id": 3},
         {"image": "b.jpg", "id": 4},
@@ -251,6 +283,17 @@ JSON_REFUSED = {
         changed(JSON_READ["COCO skeletons"], "categories", 0, "keypoints", value=["hip", "knee", "foot"]),
         "not clear which of its keypoints",
     ),
+    "COCO, of a larger picture": (
+        changed(COCO, "images", 0, value={"id": 7, "file_name": "a.jpg", "width": 800, "height": 608}),
+        "image 1 .*800 x 608 pixels, but it has 400 x 304",
+    ),
+    "COCO, no images": ({key: COCO[key] for key in ("annotations", "categories")}, "of no other kind"),
+    "COCO, a mask without a box": (
+        changed(COCO, "annotations", 1, value={"image_id": 7, "iscrowd": 1, "segmentation": {"counts": "a"}}),
+        "annotation 2 .*bbox should be",
+    ),
+    "COCO, ids of two kinds": (changed(COCO, "images", 0, "id", value="7"), "there is no image with the id 7"),
+    "VIA 3": ({"project": {}, "file": {}, "view": {}, "metadata": {}}, "of no other kind"),
     "VIA, a polygon": (
         changed(VIA, "a.jpg57", "regions", 0, "shape_attributes", "name", value="polygon"),
         "entry 'a.jpg57' .*only points",
@@ -264,6 +307,14 @@ JSON_REFUSED = {
     "Label Studio, a polygon": (
         changed(JSON_READ["Label Studio"], 0, "annotations", 0, "result", 0, "value", value={"points": [[1, 2]]}),
         "task 1 .*only keypoints",
+    ),
+    "Label Studio, painted": (
+        changed(JSON_READ["Label Studio"], 0, "annotations", 0, "result", 0, "value", value={"rle": [1, 2]}),
+        "task 1 .*only keypoints",
+    ),
+    "Label Studio, cancelled alone": (
+        changed(JSON_READ["Label Studio"], 0, "annotations", 0, "was_cancelled", value=True),
+        "task 1: .*It has 0",
     ),
     "Label Studio, turned": (
         changed(JSON_READ["Label Studio"], 0, "annotations", 0, "result", 0, "image_rotation", value=90),
@@ -335,6 +386,17 @@ def test_labelme(folder, place):
     content = {**LABELME, "imagePath": "a.jpg", "shapes": [circle]}
     (folder / place / "a.json").write_text(json.dumps(content))
     assert heads_of(folder)["a.jpg"] == HEADS[1:]
+    newer = {"version": "5.10.1", "imageData": None, "imageHeight": 304, "imageWidth": 400}
+    corners = {
+        "label": "head",
+        "points": [[50, 50], [60, 50], [60, 70], [50, 70]],
+        "shape_type": "rectangle",
+        "mask": None,
+    }
+    (folder / place / "a.json").write_text(json.dumps({**content, **newer, "shapes": [corners]}))
+    assert heads_of(folder)["a.jpg"] == HEADS[1:]
+    (folder / place / "a.json").write_text(json.dumps({**content, **newer, "imageWidth": 4000}))
+    assert any("4000 x 304 pixels, but it has 400 x 304" in fault.problem for fault in check_folder(folder))
     content["shapes"][0]["shape_type"] = "polygon"
     (folder / place / "a.json").write_text(json.dumps(content))
     assert any(fault.file.name == "a.json" and "shape 1" in fault.problem for fault in check_folder(folder))
@@ -356,6 +418,8 @@ def test_cvat(folder):
         CVAT.replace("101.5,88.25", "101.5,88.25;55,60").replace("<box", "<!--").replace('"70"/>', '"70"-->')
     )
     assert heads_of(folder)["a.jpg"] == HEADS
+    file.write_text(CVAT.replace("<box", '<points label="head" points="1,2" outside="1"/><box rotation="30"'))
+    assert heads_of(folder)["a.jpg"] == HEADS
     for broken, message in (
         (CVAT.replace('xtl="50"', 'xtl="left"'), "image 1 .*xtl should be"),
         (CVAT.replace("<points", "<polygon"), "image 1 .*only points"),
@@ -363,6 +427,8 @@ def test_cvat(folder):
         (CVAT[:90], "not a readable XML"),
         ('<!DOCTYPE x [<!ENTITY a "b">]>' + CVAT, "entities"),
         ("<html/>", "neither CVAT's"),
+        (CVAT.replace('width="400" height="304">', 'width="800" height="608">', 1), "image 1 .*800 x 608 pixels"),
+        (CVAT.replace("<box", "<skeleton"), "image 1 .*only points"),
     ):
         file.write_text(broken)
         with pytest.raises(AnnotationError, match=f"annotations.xml: .*{message}"):

@@ -103,6 +103,24 @@ def test_a_picture_is_answered_as_the_command_prints_it(port, picture, weights):
     assert "density" not in record and "error" not in record
 
 
+def test_a_record_has_the_fields_of_the_command_and_all_are_described(port, picture, ranged_weights, tmp_path, capsys):
+    path = tmp_path / "march.png"
+    Image.fromarray(picture).save(path)
+    capsys.readouterr()
+    assert cli.main(["count", str(path), "--model", ranged_weights, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    record, counted = count_picture(
+        path.read_bytes(), "march.png", Models(ranged_weights), Models(ranged_weights).default
+    )
+    assert counted and list(record) == list(printed) and "low" in printed
+    differing = {key for key in printed if key not in ("picture", "seconds") and record[key] != printed[key]}
+    assert not differing
+    _, _, described = ask(port, "GET", "/openapi.json")
+    fields = set(described["components"]["schemas"]["Record"]["properties"])
+    _, _, detailed = ask(port, "POST", "/api/count?details=1", jpeg(picture), JPEG)
+    assert set(printed) | set(detailed) <= fields
+
+
 def test_details_hold_the_map_its_colors_and_the_heads(port, picture, weights):
     data = jpeg(picture)
     _, _, record = ask(port, "POST", "/api/count?details=1", data, JPEG)
@@ -260,6 +278,16 @@ HOSTILE = {
     "a map of NaN": ("POST", "/api/zones", zones_body(density="AADAfw=="), JSON, 422),
     "entries of another kind": ("POST", "/api/report", b'{"entries": [1]}', JSON, 422),
 }
+
+
+def test_each_status_that_occurs_is_described(port):
+    _, _, described = ask(port, "GET", "/openapi.json")
+    for name, (method, path, _, _, status) in HOSTILE.items():
+        operation = described["paths"].get(path.split("?")[0], {}).get(method.lower())
+        if operation is not None:
+            assert {str(status), "500"} <= set(operation["responses"]), name
+    sent = described["paths"]["/api/count"]["post"]["responses"]
+    assert {"200", "400", "401", "403", "408", "413", "415", "422", "500", "503"} == set(sent)
 
 
 @pytest.mark.parametrize("case", HOSTILE)

@@ -29,6 +29,19 @@ _RECORD = {
         "heat": {**_TEXT, "description": "with details: PNG in base64 to lay over the picture, a pixel a cell"},
         "heads": {**_POINTS, "description": "with details: approximate positions [x, y] in pixels"},
         "taken": {"type": ["string", "null"], "description": "with details: when the picture was taken"},
+        "kind": {"type": ["object", "null"], "description": "with details: for the ranges of zones, see /api/zones"},
+    },
+}
+_REPORT = {
+    "type": "object",
+    "required": ["entries"],
+    "properties": {
+        "title": _TEXT,
+        "entries": {
+            "type": "array",
+            "description": "records as /api/count gives them; `thumbnail` is a JPEG in base64",
+            "items": {"$ref": "#/components/schemas/Record"},
+        },
     },
 }
 _ZONES = {
@@ -57,9 +70,15 @@ _ZONES = {
 
 def description() -> dict:
     """The description, as `/openapi.json` answers it."""
-    refusals = {
+    strangers = {
         "401": _answer("the token is missing or wrong"),
         "403": _answer("Host or Origin are not this server's"),
+        "500": _answer("a mistake of the server; its terminal says which"),
+    }
+    refusals = {
+        **strangers,
+        "400": _answer("the body ends early, or is not the JSON that is wanted"),
+        "408": _answer("the body came too slowly"),
         "413": _answer("more bytes than are taken"),
         "415": _answer("another Content-Type than wanted"),
         "422": _answer("the picture, or what was sent, cannot be used; the sentence says why"),
@@ -102,18 +121,30 @@ def description() -> dict:
                 }
             },
             "/api/zones": _post("Count by zone in a density map that was answered before", _ZONES, text, refusals),
-            "/api/models": {"get": {"summary": "The models", "responses": {"200": _answer("their cards", text)}}},
-            "/healthz": {"get": {"summary": "Whether the server is up", "responses": {"200": _answer("it is", text)}}},
+            "/api/report": _post("A report of records, as one page", _REPORT, None, refusals),
+            "/api/models": _get("The models", {"200": _answer("their cards", text), **strangers}),
+            "/healthz": _get(
+                "Whether the server is up; no token is wanted",
+                {"200": _answer("it is", text), **{code: strangers[code] for code in ("403", "500")}},
+            ),
         },
     }
 
 
-def _post(summary: str, body: dict, answer: dict, refusals: dict) -> dict:
+def _get(summary: str, responses: dict) -> dict:
+    return {"get": {"summary": summary, "responses": responses}}
+
+
+def _post(summary: str, body: dict, answer: dict | None, refusals: dict) -> dict:
+    """`answer`: the schema of the JSON that is answered; None for a page."""
+    good = {"description": "the page", "content": {"text/html": {"schema": _TEXT}}}
+    if answer is not None:
+        good = _answer("people by zone", answer)
     return {
         "post": {
             "summary": summary,
             "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-            "responses": {"200": _answer("people by zone", answer), **refusals},
+            "responses": {"200": good, **refusals},
         }
     }
 

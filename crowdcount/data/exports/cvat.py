@@ -22,13 +22,15 @@ def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
         subset = image.get("subset", "").lower()
         if subset in ("train", "val", "test"):
             entry.split = subset
+        if problem := entry.check_size(image.get("width"), image.get("height")):
+            pile.tell(pile.file, f"{where} ({entry.name!r}): {problem}.")
         for shape in image:
             _add(shape, entry, where, pile)
     return pile.records()
 
 
 def _add(shape: ElementTree.Element, entry: Entry, where: str, pile: Pile) -> None:
-    if shape.tag == "tag":  # of the whole picture
+    if shape.tag == "tag" or shape.get("outside") == "1":  # of the whole picture; beyond its border
         return
     try:
         if shape.tag == "points":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
@@ -63,6 +64,20 @@ class Entry:
     split: str | None = None
     empty: str = ""
     described: Mapping[str, str] = field(default_factory=dict)
+
+    def check_size(self, width: object, height: object) -> str:
+        """What is wrong if the file says another size of the picture: its places mean that one. Empty if nothing is."""
+        stated = [number(str(side)) for side in (height, width)]
+        try:
+            if not all(stated) or tuple(stated) == self.size():
+                return ""
+            real = self.size()
+        except PictureError:  # told where the picture is read
+            return ""
+        return (
+            f"was made for a picture of {width} x {height} pixels, but it has {real[1]} x {real[0]}. Put the picture "
+            "there that was annotated, or annotate this one"
+        )
 
     def add(self, x: float, y: float, label: str | None = None) -> None:
         """One head, in the unit of the file."""
@@ -248,7 +263,8 @@ def find_picture(file: Path, name: str, images: Path | None = None) -> tuple[Pat
     Args:
         file: the annotation file.
         name: as the file spells it: beside it, in the folder `images` beside it or above it, with a backslash for a
-            slash as Windows writes it, from another machine, as a web address of a tool, or without its suffix.
+            slash as Windows writes it, from another machine, as a web address of a tool, in other capitals, or
+            without its suffix.
         images: the only folder to look in, where it is known.
     """
     above = file.parent.parent
@@ -272,7 +288,25 @@ def find_picture(file: Path, name: str, images: Path | None = None) -> tuple[Pat
         ]
         if len(found) == 1:
             return _tidy(found[0]), True
+    # Last, a spelling that other file systems take for the same: capitals, and letters put together of two.
+    for spelled in dict.fromkeys((name.replace("\\", "/"), *_parts_of_names(name))):
+        for folder in folders:
+            alike = folder / spelled
+            found = [path for path in _entries(alike.parent) if _plain(path.name) == _plain(alike.name)]
+            if len(found) == 1:
+                return _tidy(found[0]), True
     return None, False
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if _is_picture(path)]
+    except (OSError, ValueError):  # ValueError: for a NUL
+        return []
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _same_end(one: str, other: str) -> bool:

@@ -52,7 +52,7 @@ def read_full(content: list[dict], pile: Pile) -> list[Record]:
             continue
         for item in valid[0].get("result") or []:
             value = item.get("value") if isinstance(item, dict) else None
-            if isinstance(value, dict) and ("x" in value or "points" in value):
+            if isinstance(value, dict) and _is_region(value):
                 if item.get("image_rotation"):
                     pile.tell(pile.file, f"{where}: the picture was turned in the tool. Turn the file itself.")
                     continue
@@ -73,7 +73,12 @@ def read_minimal(content: list[dict], pile: Pile) -> list[Record]:
 
 def _regions(task: dict) -> list[dict]:
     lists = [value for value in task.values() if isinstance(value, list)]
-    return [item for value in lists for item in value if isinstance(item, dict) and ("x" in item or "points" in item)]
+    return [item for value in lists for item in value if isinstance(item, dict) and _is_region(item)]
+
+
+def _is_region(value: Mapping) -> bool:
+    """Whether a value marks something in the picture: a place, a polygon, or what was painted with the brush."""
+    return "x" in value or "points" in value or "rle" in value
 
 
 def _address(data: Mapping) -> str | None:
@@ -96,7 +101,7 @@ def _add(value: Mapping, entry: Entry, where: str, pile: Pile) -> None:
         pile.tell(entry.picture, str(error).removeprefix(f"{str(entry.picture)!r} "))
         return
     try:
-        if "points" in value or "brushlabels" in value:
+        if "points" in value or "rle" in value:
             raise NoHead("only keypoints, rectangles and ellipses mark a head")
         x, y = numbers(value, "x", "y")
         x, y = x * width / 100, y * height / 100

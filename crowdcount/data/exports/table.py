@@ -17,9 +17,12 @@ from crowdcount.data.records import Record, TellFault, short
 # Usual names of the columns, the surest first.
 _NAMES = {
     "picture": ("picture", "image", "filename", "file_name", "image_name", "imagename", "img", "file", "image_path")
-    + ("img_path", "filepath", "path", "photo", "image_id", "img_id", "imageid", "name", "bild", "datei", "label"),
-    "x": ("x", "cx", "x_center", "center_x", "xcenter", "point_x", "pos_x", "x_px", "px_x", "head_x", "col", "column"),
-    "y": ("y", "cy", "y_center", "center_y", "ycenter", "point_y", "pos_y", "y_px", "px_y", "head_y", "row"),
+    + ("img_path", "filepath", "path", "photo", "image_id", "img_id", "imageid", "name", "bild", "bildname", "datei")
+    + ("dateiname", "imagen", "foto", "archivo", "图片", "文件名", "label"),
+    "x": ("x", "cx", "x_center", "center_x", "xcenter", "point_x", "pos_x", "x_px", "px_x", "head_x", "col", "column")
+    + ("x_in_px", "x_pixel", "x_coord", "x_coordinate", "x_koordinate", "coordenada_x"),
+    "y": ("y", "cy", "y_center", "center_y", "ycenter", "point_y", "pos_y", "y_px", "px_y", "head_y", "row")
+    + ("y_in_px", "y_pixel", "y_coord", "y_coordinate", "y_koordinate", "coordenada_y"),
     "xmin": ("xmin", "x_min", "x1", "left", "xtl", "bbox_x1"),
     "ymin": ("ymin", "y_min", "y1", "top", "ytl", "bbox_y1"),
     "xmax": ("xmax", "x_max", "x2", "right", "xbr", "bbox_x2"),
@@ -32,6 +35,8 @@ _NAMES = {
 }
 _BOX = ("xmin", "ymin", "xmax", "ymax")
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
+# What may stand in brackets behind the name of a column, and the unit that it is.
+_UNITS = {"px": "pixels", "pixel": "pixels", "pixels": "pixels", "%": "percent", "percent": "percent"}
 _SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -61,6 +66,7 @@ def read_table(file: Path, tell: TellFault, options: Options | None = None) -> l
         return via.read_rows(lines, pile)
     try:
         columns, rows = _columns(lines, pile.options)
+        unit = pile.options.unit or (_stated_unit(lines[0], columns) if rows != lines else None)
         table = _Table(columns, lines[0][0], len(lines[0][1]), _numbers(rows, columns), pile)
         table.check_sizes(rows)
     except _Unclear as error:
@@ -69,7 +75,7 @@ def read_table(file: Path, tell: TellFault, options: Options | None = None) -> l
     for line, row in rows:
         table.read_row(line, row)
     table.check_empty()
-    return pile.records(unit=None)
+    return pile.records(unit=unit)
 
 
 def decoded(data: bytes) -> str:
@@ -166,6 +172,27 @@ def _named_columns(header: list[str]) -> dict[str, int]:
         for name in _BOX:
             columns.pop(name, None)
     return columns
+
+
+def _stated_unit(header: tuple[int, list[str]], columns: dict[str, int]) -> str | None:
+    """The unit that the header says in brackets, as `x (px)`; None where it says none.
+
+    Raises:
+        _Unclear: if it is none that a place in a picture can have, as meters.
+    """
+    line, names = header
+    stated = None
+    for kind in ("x", "y", *_BOX):
+        found = re.search(r"[(\[]\s*([^)\]]*?)\s*[)\]]|(%)", names[columns[kind]]) if kind in columns else None
+        if found is None:
+            continue
+        stated = _UNITS.get((found[1] or found[2] or "").lower())
+        if stated is None:
+            raise _Unclear(
+                f"line {line}: {names[columns[kind]].strip()!r} should be in pixels or percent of the picture. If it "
+                f"is, say so: --unit pixels."
+            )
+    return stated
 
 
 def _numbers(lines: list[tuple[int, list[str]]], columns: dict[str, int]) -> Callable[[str], float | None]:

@@ -18,6 +18,8 @@ def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
     entry = pile.entry(name, "filename")
     if entry is None:
         return []
+    if problem := entry.check_size(root.findtext("size/width"), root.findtext("size/height")):
+        pile.tell(pile.file, f"{problem}.")
     for number, item in enumerate(root.iter("object"), start=1):
         try:
             entry.add(*_middle(item), (item.findtext("name") or "").strip() or None)
