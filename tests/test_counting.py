@@ -18,6 +18,7 @@ from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsE
 from crowdcount.network import prediction
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.prediction import predict_density
+from crowdcount.network.room import free_memory
 from crowdcount.network.weight_files import save_weights
 
 matplotlib.use("Agg")
@@ -168,6 +169,49 @@ def test_a_photo_of_24_megapixels_never_meets_the_network_whole(model, monkeypat
     density = predict_density(model, np.zeros((4000, 6000, 3), np.uint8))
     assert max(largest) <= prediction.WHOLE_PIXELS
     assert (density == 1).all()
+
+
+@pytest.mark.parametrize(("free", "most"), [(None, 2_100_000), (2 << 30, 2_100_000), (24 << 20, 400_000), (0, 300_000)])
+def test_where_memory_is_short_the_network_sees_less_at_once(model, monkeypatch, free, most):
+    """Of a sixteenth of the width, with 4 filters in float32: 64 bytes a pixel."""
+    seen = []
+
+    def forward(tile):
+        seen.append(tile.shape[0] * tile.shape[1])
+        return np.ones((-(-tile.shape[0] // 8), -(-tile.shape[1] // 8)), np.float32)
+
+    monkeypatch.setattr(prediction, "compiled", lambda _: forward)
+    monkeypatch.setattr(prediction, "free_memory", lambda: free)
+    for height, width in ((3024, 4032), (1080, 1920), (400, 300)):
+        assert (predict_density(model, np.zeros((height, width, 3), np.uint8)) == 1).all()
+    assert 0.5 * most < max(seen) <= most
+
+
+def test_free_memory_is_what_machine_and_control_groups_leave(tmp_path):
+    def files(folder, **contents):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (tmp_path / folder / name.replace("__", ".")).write_text(content)
+
+    assert free_memory(tmp_path) is None
+    files("proc", meminfo="MemTotal:  2000 kB\nMemAvailable:    1500 kB\n")
+    assert free_memory(tmp_path) == 1500 * 1024
+    files("proc/self", cgroup="4:cpu,memory:/box/inner\n1:name=systemd:/\n0::/pod\n")
+    group = "sys/fs/cgroup/memory"
+    files(
+        group,
+        memory__limit_in_bytes=str(2**63 - 4096),
+        memory__usage_in_bytes="9",
+        memory__stat="total_inactive_file 5",
+    )
+    assert free_memory(tmp_path) == 1500 * 1024
+    files(f"{group}/box", memory__limit_in_bytes="900000", memory__usage_in_bytes="500000")
+    files(f"{group}/box", memory__stat="cache 7\ntotal_inactive_file 100000\n")
+    assert free_memory(tmp_path) == 500000
+    files("sys/fs/cgroup/pod", memory__max="max\n", memory__current="1", memory__stat="inactive_file 1")
+    assert free_memory(tmp_path) == 500000
+    files("sys/fs/cgroup", memory__max="300000\n", memory__current="400000", memory__stat="inactive_file 50000")
+    assert free_memory(tmp_path) == 0
 
 
 @pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (127, 127, 127), (200, 30, 90)])

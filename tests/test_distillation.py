@@ -1,11 +1,13 @@
 """A small network learns from a large one: its first weights, its targets, its runs."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from conftest import crowd as drawn_crowd
 
 from crowdcount.data.annotations import Sample
 from crowdcount.data.density import density_map
@@ -23,18 +25,7 @@ from crowdcount.training.run import train
 from crowdcount.training.state import Checkpoint
 from crowdcount.training.teacher import Lessons, digest_of, learn_maps
 
-
-def crowd(pictures: int, seed: int = 0, empty: bool = False) -> list[Sample]:
-    """Gray pictures with bright heads."""
-    rng = np.random.default_rng(seed)
-    samples = []
-    for number in range(pictures):
-        picture = rng.integers(60, 100, (96, 128, 3)).astype(np.uint8)
-        points = rng.uniform(6, 90, (0 if empty else rng.choice([3, 30]), 2)) * (1.3, 1.0)
-        for x, y in points.astype(int):
-            picture[y - 4 : y + 5, x - 4 : x + 5] = (250, 210, 190)
-        samples.append(Sample(f"crowd-{seed}-{number}", picture, points))
-    return samples
+crowd = functools.partial(drawn_crowd, heads=(3, 30))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +120,7 @@ def test_cells_that_nobody_knows_stay_unknown():
 
 
 def test_where_nobody_is_annotated_the_teacher_is_not_asked(teacher, tmp_path):
-    samples = crowd(2, empty=True)
+    samples = crowd(2, heads=(0,))
     assert learn_maps(teacher, digest_of(teacher), samples, tmp_path / "maps") == {}
     assert not (tmp_path / "maps").exists()
     truth = np.zeros((12, 16), np.float32)

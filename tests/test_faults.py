@@ -94,18 +94,39 @@ def disk(request, tmp_path):
     system("umount", "-l", disk.folder)
 
 
+def draw_photos(folder, numbers=NUMBERS):
+    folder.mkdir()
+    for number in numbers:
+        Image.new("RGB", (72, 64), (100 + 20 * number,) * 3).save(folder / f"{number}.png")
+
+
+def film_street(path, numbers=NUMBERS):
+    av = pytest.importorskip("av", reason="the extra video is not installed")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=1)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        for number in numbers:
+            picture = np.full((64, 96, 3), 40 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
-    (tmp_path / "photos").mkdir()
-    for number in NUMBERS:
-        Image.new("RGB", (72, 64), (100 + 20 * number,) * 3).save(tmp_path / "photos" / f"{number}.png")
+    draw_photos(tmp_path / "photos")
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def counting(monkeypatch):
     """`counting[3] = work` does something when the fourth picture or frame is to be counted."""
-    hooks, counted = {}, []
+    hooks = {}
+    stand_for_network(monkeypatch, hooks)
+    return hooks
+
+
+def stand_for_network(monkeypatch, hooks):
+    counted = []
 
     def stand_in(picture, model="general", **_):
         hooks.get(len(counted), lambda: None)()
@@ -126,7 +147,6 @@ def counting(monkeypatch):
     monkeypatch.setattr("crowdcount.counting.ranges.why_no_range", lambda *_: None)
     for command in ("count", "video"):
         monkeypatch.setattr(f"crowdcount.cli.{command}.import_keras", lambda: None)
-    return hooks
 
 
 @pytest.fixture
@@ -199,15 +219,8 @@ def test_a_folder_that_takes_nothing_is_told_before_the_work(tmp_path, photos, c
 
 
 def test_a_video_keeps_its_rows(disk, tmp_path, counting, run):
-    av = pytest.importorskip("av", reason="the extra video is not installed")
-    film = str(tmp_path / "street.mp4")
-    with av.open(film, "w") as container:
-        stream = container.add_stream("mpeg4", rate=1)
-        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
-        for number in NUMBERS:
-            picture = np.full((64, 96, 3), 40 * number, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    film = tmp_path / "street.mp4"
+    film_street(film)
     table, chart, annotated = (disk.folder / name for name in ("counts.csv", "chart.png", "film.mp4"))
     argv = ("video", film, "--csv", table, "--chart", chart, "--annotated", annotated)
     counting[3] = disk.strike

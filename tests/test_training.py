@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import crowd
 
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import DataError, TrainingError, WeightsError
@@ -32,19 +33,6 @@ from crowdcount.training.start import build, first_weights
 from crowdcount.training.state import Checkpoint, read_state
 
 WIDTH = 1 / 16
-
-
-def _crowd(pictures, seed=0):
-    """Gray pictures with bright blobs for heads: what a tiny network learns in seconds."""
-    rng = np.random.default_rng(seed)
-    samples = []
-    for number in range(pictures):
-        picture = rng.integers(60, 100, (96, 128, 3)).astype(np.uint8)
-        points = rng.uniform(6, 90, (rng.choice([1, 30]), 2)) * (1.3, 1.0)
-        for x, y in points.astype(int):
-            picture[y - 4 : y + 5, x - 4 : x + 5] = (250, 210, 190)
-        samples.append(Sample(f"crowd-{number}", picture, points))
-    return samples
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +54,13 @@ def quick():
 @pytest.fixture(scope="module")
 def run(quick, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
-    result = train(_crowd(24), _crowd(6, 99), out=out, recipe=quick, width=WIDTH, init="none", seed=3, command="a b")
+    result = train(crowd(24), crowd(6, 99), out=out, recipe=quick, width=WIDTH, init="none", seed=3, command="a b")
     return out, result
 
 
 def test_learns_to_count(run):
     _, result = run
-    truth = np.array([sample.count for sample in _crowd(6, 99)])
+    truth = np.array([sample.count for sample in crowd(6, 99)])
     validated = [row for row in result.history if row["val_mae"] != ""]
     assert len(validated) == 6 and result.history[-1]["val_mae"] != ""
     assert min(row["val_mae"] for row in validated) < 0.5 * np.abs(truth - np.median(truth)).mean()
@@ -108,14 +96,14 @@ def test_the_last_weights_are_kept_in_epochs_without_validation(tmp_path, quick)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(callbacks, "History", Watch)
-        train(_crowd(4), _crowd(2, 99), out=tmp_path, recipe=quick, width=1 / 64, init="none", epochs=3)
+        train(crowd(4), crowd(2, 99), out=tmp_path, recipe=quick, width=1 / 64, init="none", epochs=3)
     # Validated every second epoch, and after the last.
     assert kept == [(1, False, False), (2, True, True), (3, True, True)]
 
 
 def test_the_trained_model_is_saved_and_opens_with_keras_alone(run, tmp_path):
     _, result = run
-    picture = _crowd(1)[0].picture
+    picture = crowd(1)[0].picture
     result.model.save(tmp_path / "trained.keras")
     np.save(tmp_path / "picture.npy", picture[None])
     code = (
@@ -130,7 +118,7 @@ def test_the_trained_model_is_saved_and_opens_with_keras_alone(run, tmp_path):
 
 def test_kept_weights_give_the_validated_errors(run):
     out, result = run
-    samples = _crowd(6, 99)
+    samples = crowd(6, 99)
     kept = load_model(out / "last.weights.h5")
     for network in (kept, result.model):
         # As validation counts: in short floats a graph and single operations differ by some hundredths.
@@ -142,25 +130,25 @@ def test_kept_weights_give_the_validated_errors(run):
 def test_a_second_run_does_not_overwrite_the_first(run, quick):
     out, _ = run
     with pytest.raises(TrainingError, match="holds a run already.*--resume"):
-        train(_crowd(2), out=out, recipe=quick, width=WIDTH, init="none")
+        train(crowd(2), out=out, recipe=quick, width=WIDTH, init="none")
 
 
 def test_resume_refuses_another_run(run, quick):
     out, _ = run
     with pytest.raises(TrainingError, match="seed was 3, is 4"):
-        train(_crowd(2), out=out, recipe=quick, width=WIDTH, init="none", seed=4, resume=True)
+        train(crowd(2), out=out, recipe=quick, width=WIDTH, init="none", seed=4, resume=True)
     with pytest.raises(TrainingError, match="pictures was 24, is 2"):
-        train(_crowd(2), out=out, recipe=quick, resume=True)
-    renamed = [Sample(f"other-{sample.name}", sample.picture, sample.points) for sample in _crowd(24)]
-    for other in ((renamed, _crowd(6, 99)), (_crowd(24), _crowd(5, 99))):
+        train(crowd(2), out=out, recipe=quick, resume=True)
+    renamed = [Sample(f"other-{sample.name}", sample.picture, sample.points) for sample in crowd(24)]
+    for other in ((renamed, crowd(6, 99)), (crowd(24), crowd(5, 99))):
         with pytest.raises(TrainingError, match="annotations was"):
             train(*other, out=out, recipe=quick, width=WIDTH, init="none", seed=3, resume=True)
     with pytest.raises(TrainingError, match="nothing to resume"):
-        train(_crowd(2), out=out / "empty", recipe=quick, resume=True)
+        train(crowd(2), out=out / "empty", recipe=quick, resume=True)
     (out / "broken").mkdir()
     (out / "broken" / "checkpoint.h5").write_bytes(b"no checkpoint")
     with pytest.raises(TrainingError, match="damaged"):
-        train(_crowd(2), out=out / "broken", recipe=quick, resume=True)
+        train(crowd(2), out=out / "broken", recipe=quick, resume=True)
 
 
 def test_hard_recipe_goes_on_from_trained_weights(run, quick, tmp_path, monkeypatch):
@@ -169,10 +157,10 @@ def test_hard_recipe_goes_on_from_trained_weights(run, quick, tmp_path, monkeypa
     arguments = {"recipe": hard, "width": WIDTH, "seed": 5, "epochs": 2}
     for init in ("imagenet", "none"):
         with pytest.raises(TrainingError, match=f"goes on from trained weights. Received: init='{init}'"):
-            train(_crowd(4), out=tmp_path / "refused", init=init, **arguments)
+            train(crowd(4), out=tmp_path / "refused", init=init, **arguments)
     assert not (tmp_path / "refused").exists()
 
-    samples = _crowd(8)
+    samples = crowd(8)
     arguments["init"] = str(run[0] / "last.weights.h5")
     whole = train(samples, out=tmp_path / "whole", **arguments)
     with monkeypatch.context() as patch:
@@ -200,12 +188,12 @@ def _bytes_in(folder):
 
 def test_disk_use_does_not_grow_with_the_epochs(tmp_path, quick):
     arguments = {"out": tmp_path, "recipe": quick, "width": 1 / 64, "init": "none"}
-    train(_crowd(4), _crowd(2, 99), epochs=4, **arguments)
+    train(crowd(4), crowd(2, 99), epochs=4, **arguments)
     names, before = {path.name for path in tmp_path.iterdir()}, _bytes_in(tmp_path)
     # What a kill in the middle of writing leaves goes away; a hidden file of the user's stays.
     for name in (".checkpoint-0a1b2c3d.h5", ".best.weights-0a1b2c3d.weights.h5", ".nfs000001"):
         (tmp_path / name).write_bytes(b"x")
-    train(_crowd(4), _crowd(2, 99), epochs=12, resume=True, **arguments)
+    train(crowd(4), crowd(2, 99), epochs=12, resume=True, **arguments)
     assert {path.name for path in tmp_path.iterdir()} == names | {".nfs000001"}
     assert _bytes_in(tmp_path) - before < 8 * 2000  # eight epochs' lines in history.csv and TensorBoard's log
 
@@ -213,9 +201,9 @@ def test_disk_use_does_not_grow_with_the_epochs(tmp_path, quick):
 _SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-from test_training import _crowd
+from conftest import crowd
 from crowdcount.training.run import train
-train(_crowd(12), _crowd(3, 99), out=sys.argv[1], width=1 / 32, epochs=6, init="none",
+train(crowd(12), crowd(3, 99), out=sys.argv[1], width=1 / 32, epochs=6, init="none",
       resume=sys.argv[2] == "resume")
 """
 
@@ -261,7 +249,7 @@ def test_killed_and_resumed_is_as_never_stopped(tmp_path):
 
 
 def test_nan_stops_with_a_message(tmp_path, quick):
-    samples = _crowd(4)
+    samples = crowd(4)
     phase = dataclasses.replace(quick.phases[0], optimizer=lambda *steps: keras.optimizers.SGD(float("inf")))
     with pytest.raises(TrainingError, match="no finite numbers after epoch 1|loss became nan"):
         recipe = dataclasses.replace(quick, phases=(phase,))
@@ -284,7 +272,7 @@ def test_two_phases_train_what_each_of_them_says(tmp_path, quick):
     arguments = {"width": 1 / 64, "init": "none", "epochs": 4, "seed": 1}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crowdcount.training.run.Checkpoint", Watch)
-        whole = train(_crowd(8), _crowd(2, 99), out=tmp_path / "whole", recipe=recipe, **arguments)
+        whole = train(crowd(8), crowd(2, 99), out=tmp_path / "whole", recipe=recipe, **arguments)
     assert [kept[epoch][0] for epoch in range(4)] == ["first", "first", "second", "second"]
     assert np.array_equal(kept[0][1], kept[1][1]) and not np.array_equal(kept[1][1], kept[3][1])
     # Stopped where the phases meet, and resumed with no more than the folder and the recipe, which has no name.
@@ -294,13 +282,13 @@ def test_two_phases_train_what_each_of_them_says(tmp_path, quick):
             with pytest.raises(KeyboardInterrupt):
                 begun = (tmp_path / "stopped" / "checkpoint.h5").exists()
                 options = {"resume": True} if begun else arguments
-                train(_crowd(8), _crowd(2, 99), out=tmp_path / "stopped", recipe=recipe, **options)
+                train(crowd(8), crowd(2, 99), out=tmp_path / "stopped", recipe=recipe, **options)
     assert read_state(tmp_path / "stopped")["epoch"] == 2
     with pytest.raises(TrainingError, match="of your own, 'quick'"):
-        train(_crowd(8), _crowd(2, 99), out=tmp_path / "stopped", resume=True)
+        train(crowd(8), crowd(2, 99), out=tmp_path / "stopped", resume=True)
     with pytest.raises(TrainingError, match="phases of the recipe was"):
-        train(_crowd(8), _crowd(2, 99), out=tmp_path / "stopped", recipe=quick, resume=True)
-    stopped = train(_crowd(8), _crowd(2, 99), out=tmp_path / "stopped", recipe=recipe, resume=True)
+        train(crowd(8), crowd(2, 99), out=tmp_path / "stopped", recipe=quick, resume=True)
+    stopped = train(crowd(8), crowd(2, 99), out=tmp_path / "stopped", recipe=recipe, resume=True)
     for a, b in zip(whole.model.get_weights(), stopped.model.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4)
     assert model_card(tmp_path / "stopped" / "last.weights.h5").content["phase"] == "second"
@@ -326,7 +314,7 @@ def test_runs_of_before_phases_are_gone_on_with(tmp_path, recipe):
     import h5py
 
     arguments = {"out": tmp_path, "width": 1 / 64, "init": "none", "seed": 2}
-    train(_crowd(4), _crowd(2, 99), recipe="wide", epochs=1, **arguments)
+    train(crowd(4), crowd(2, 99), recipe="wide", epochs=1, **arguments)
     with h5py.File(tmp_path / "checkpoint.h5", "r+") as file:
         state = json.loads(file.attrs["state"])
         keys = ("design", "width", "seed", "pictures", "annotations", "init", "epoch")
@@ -337,7 +325,7 @@ def test_runs_of_before_phases_are_gone_on_with(tmp_path, recipe):
         file.attrs["state"] = json.dumps({**{key: state[key] for key in keys}, **old})
     ratio = model_card(tmp_path / "best.weights.h5").content["validation"]["log_ratio"]
     assert read_state(tmp_path)["recipe"] == "wide"
-    result = train(_crowd(4), _crowd(2, 99), recipe=recipe, resume=True, **arguments)
+    result = train(crowd(4), crowd(2, 99), recipe=recipe, resume=True, **arguments)
     assert [row["epoch"] for row in result.history] == [1, 2] and result.history[0]["bias"] == ""
     assert read_state(tmp_path)["best"] <= ratio * 1.01  # what its best weights had, not their MAE
 
@@ -350,7 +338,7 @@ def test_start_without_a_network(tmp_path, monkeypatch):
     monkeypatch.delenv("CROWDCOUNT_VGG16", raising=False)
     for dataset in (None, "shanghaitech_a", "csv+shanghaitech_b"):
         with pytest.raises(WeightsError, match="no network.*--init general.*--init none"):
-            train(_crowd(2), out=tmp_path / "run", dataset=dataset)
+            train(crowd(2), out=tmp_path / "run", dataset=dataset)
     assert not (tmp_path / "run").exists()
     assert first_weights("B", 1.0, None, own_data=True) == "general"
     for design, width, file in (("A", 1.0, None), ("B", 0.5, None), ("B", 1.0, "missing.h5")):
@@ -368,7 +356,7 @@ def test_full_size_maps_are_refused_with_the_right_call():
 
 
 def test_without_validation_pictures(tmp_path, quick):
-    result = train(_crowd(4), out=tmp_path / "run", recipe=quick, width=WIDTH, init="none", epochs=1)
+    result = train(crowd(4), out=tmp_path / "run", recipe=quick, width=WIDTH, init="none", epochs=1)
     assert result.best is None and result.last.exists()
 
 
@@ -382,7 +370,7 @@ def test_without_validation_pictures(tmp_path, quick):
 )
 def test_bad_settings(arguments, error, message, tmp_path):
     with pytest.raises(error, match=message):
-        train(_crowd(2), out=tmp_path / "run", width=WIDTH, init="none", **arguments)
+        train(crowd(2), out=tmp_path / "run", width=WIDTH, init="none", **arguments)
 
 
 def test_no_pictures(tmp_path):
@@ -391,7 +379,7 @@ def test_no_pictures(tmp_path):
 
 
 def test_frozen_layers_keep_their_weights(tmp_path):
-    result = train(_crowd(8), out=tmp_path / "run", width=1 / 64, init="none", recipe="wide", epochs=2, seed=0)
+    result = train(crowd(8), out=tmp_path / "run", width=1 / 64, init="none", recipe="wide", epochs=2, seed=0)
     keras.utils.set_random_seed(0)
     first = build(new_plan(width=1 / 64, init="none"))
     same = {
@@ -484,7 +472,7 @@ def test_runaway_is_warned_of_once_it_had_settled():
 def test_runaway_is_told_above_the_progress_line(tmp_path, quick, capsys, monkeypatch):
     monkeypatch.setattr(RunawayWatch, "WINDOW", 1)
     monkeypatch.setattr(RunawayWatch, "SETTLED", 1e9)  # takes any bias for settled
-    train(_crowd(4), out=tmp_path, recipe=quick, width=1 / 64, init="none", epochs=1)
+    train(crowd(4), out=tmp_path, recipe=quick, width=1 / 64, init="none", epochs=1)
     lines = capsys.readouterr().err.replace("\r", "\n").splitlines()
     (warning,) = [line for line in lines if "runs away" in line]
     assert "over the last hundred steps" in warning and "learning rate" in warning
@@ -508,7 +496,7 @@ def test_averaged_weights_are_put_back():
 
 def test_hours_in_the_card_hold_the_epoch_that_is_kept(tmp_path, quick, monkeypatch):
     monkeypatch.setattr(callbacks.time, "monotonic", itertools.count(0.0, 1800.0).__next__)
-    train(_crowd(4), _crowd(1, 99), out=tmp_path, recipe=quick, epochs=1, width=WIDTH, init="none")
+    train(crowd(4), crowd(1, 99), out=tmp_path, recipe=quick, epochs=1, width=WIDTH, init="none")
     assert model_card(tmp_path / "last.weights.h5").content["training_hours"] >= 0.5
 
 
@@ -518,7 +506,7 @@ def test_out_of_memory_is_told_as_such(tmp_path, quick, monkeypatch):
 
     monkeypatch.setattr(keras.Model, "fit", fit)
     with pytest.raises(MemoryError, match="OOM"):
-        train(_crowd(4), [], out=tmp_path, recipe=quick, epochs=1, width=WIDTH, init="none")
+        train(crowd(4), [], out=tmp_path, recipe=quick, epochs=1, width=WIDTH, init="none")
 
 
 def test_damaged_picture_is_named(tmp_path):

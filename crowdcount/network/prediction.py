@@ -6,6 +6,8 @@ Tiles overlap by more than the network can see, so that tiling changes memory an
 from __future__ import annotations
 
 import functools
+import math
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -16,6 +18,7 @@ import numpy as np
 from crowdcount.errors import CrowdCountError, WeightsError
 from crowdcount.grid import STRIDE, map_shape
 from crowdcount.network.repeated import expected, many_of_a_size
+from crowdcount.network.room import free_memory
 from crowdcount.progress import bar
 
 if TYPE_CHECKING:
@@ -24,8 +27,11 @@ if TYPE_CHECKING:
 # Above this many pixels a picture runs in tiles: the first layers at full resolution need about 0.8 GB a
 # megapixel in float32, and a phone's 12 megapixels would not fit into a laptop. Full HD runs whole.
 WHOLE_PIXELS = 2_100_000
-# A tile's own side in pixels: with what is read around it, 1.4 megapixels of design B.
-TILE = 896
+# A tile's own side in pixels: with what is read around it, 1.4 megapixels of design B. Where memory is short tiles are
+# smaller, down to the second side, at which they are read more than five times over.
+TILE, LEAST_TILE = 896, 224
+# Of the first layers: what goes in, what comes out, and as much again for the work between and what else grows.
+_COPIES = 4
 # What is read around a tile of a network that cannot be measured: half the receptive field of the widest
 # design (D: 476 pixels), rounded up to whole cells.
 _MARGIN = 240
@@ -44,9 +50,9 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
     """Run the network over one picture of any size.
 
     The network is compiled at its first picture, for every size at once. A picture of more than 2.1
-    megapixels runs in tiles that overlap by what the network can see, so that the map is the same to
-    rounding. (Of a network with layers other than convolutions and poolings a receptive field of up to 480
-    pixels is assumed.)
+    megapixels, or of fewer where less memory is left, runs in tiles that overlap by what the network can see, so
+    that the map is the same to rounding. (Of a network with layers other than convolutions and poolings a receptive
+    field of up to 480 pixels is assumed.)
 
     Args:
         model: a network as `CSRNet` makes it.
@@ -65,12 +71,14 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
     claim()
     height, width = picture.shape[:2]
     forward = compiled(model)
-    if height * width <= WHOLE_PIXELS:
+    fitting = pixels_that_fit(model)
+    if height * width <= min(WHOLE_PIXELS, fitting):
         density = forward(picture)
     else:
         density = np.empty(map_shape((height, width)), np.float32)
         margin = margin_of(model)
-        tiles = [(rows, columns) for rows in spans(height, TILE) for columns in spans(width, TILE)]
+        side = min(TILE, max(LEAST_TILE, math.isqrt(fitting) - 2 * margin))
+        tiles = [(rows, columns) for rows in spans(height, side) for columns in spans(width, side)]
         for (top, bottom), (left, right) in bar(tiles, "tile", "large picture", wanted=progress, leave=False):
             y, x = max(0, top - margin), max(0, left - margin)
             with many_of_a_size(False):  # tiles are of up to nine sizes
@@ -191,6 +199,18 @@ def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
             raise MemoryError(str(error)) from error
 
     return forward
+
+
+def pixels_that_fit(model: keras.Model) -> int:
+    """How many pixels the network can see at once with the memory that is left now."""
+    room = free_memory()
+    if room is None:
+        return sys.maxsize
+    import keras
+
+    first = next((layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)), None)
+    filters, numbers = (64, "float32") if first is None else (first.filters, first.compute_dtype)
+    return room // (_COPIES * filters * (4 if numbers == "float32" else 2))
 
 
 def margin_of(model: keras.Model) -> int:
