@@ -194,7 +194,7 @@ def listed(names: Sequence[str]) -> str:
 def whole_curve(own: Sequence[dict], card: dict) -> tuple[list[dict], list[dict]]:
     """The run's epochs after those of the weights that it went on from, and for the card a line a run."""
     curve, runs = [], []
-    if card["init"] not in ("imagenet", "none"):
+    if card["init"] not in ("imagenet", "none", "teacher"):
         earlier = WEIGHTS / f"{card['init']}.csv"
         if not earlier.is_file():
             raise SystemExit(
@@ -209,7 +209,7 @@ def whole_curve(own: Sequence[dict], card: dict) -> tuple[list[dict], list[dict]
     number = len(runs) + 1
     curve = curve + [{"run": number, **row} for row in own]
     hours = round(sum(float(row["seconds"]) for row in own) / 3600, 2)
-    kept = {key: card[key] for key in ("command", "init", "remarks") if key in card}
+    kept = {key: card[key] for key in ("command", "init", "teacher", "remarks") if key in card}
     return curve, [*runs, {"run": number, "epochs": len(own), "hours": hours, **kept}]
 
 
