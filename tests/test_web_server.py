@@ -109,9 +109,8 @@ def test_a_record_has_the_fields_of_the_command_and_all_are_described(port, pict
     capsys.readouterr()
     assert cli.main(["count", str(path), "--model", ranged_weights, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    record, counted = count_picture(
-        path.read_bytes(), "march.png", Models(ranged_weights), Models(ranged_weights).default
-    )
+    models = Models(ranged_weights)
+    record, counted = count_picture(path.read_bytes(), "march.png", models, models.default, 0.9)
     assert counted and list(record) == list(printed) and "low" in printed
     differing = {key for key in printed if key not in ("picture", "seconds") and record[key] != printed[key]}
     assert not differing
