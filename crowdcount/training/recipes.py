@@ -207,6 +207,7 @@ RECIPES = {
             goes_on=True,
         ),
         # For things that have no upright, in a few dozen pictures: many crops of each, turned and mirrored, no weather.
+        # Things under a microscope keep their size; they look less like heads than crowds do: thrice the rate.
         replace(
             _DEFAULT,
             name="few",
@@ -214,7 +215,8 @@ RECIPES = {
                 replace(
                     _CLEAR,
                     name="few",
-                    crops=RandomCrops(256, 8, scale=(0.8, 1.25), blank=0.02, gamma=(0.8, 1.25), gray=0.1, turned=True),
+                    crops=RandomCrops(256, 8, scale=(0.9, 1.1), blank=0.02, gamma=(0.8, 1.25), gray=0.1, turned=True),
+                    optimizer=_adam(6e-5, average=0.99),
                 ),
             ),
             sigma=_spaced_sigma,
