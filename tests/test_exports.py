@@ -442,6 +442,11 @@ def test_pascal_voc(folder):
     (folder / "Annotations" / "a.xml").write_text(VOC.format("a.jpg", boxes))
     (folder / "Annotations" / "b.xml").write_text(VOC.format("b.jpg", ""))
     assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
+    size = "<size><width>{}</width><height>{}</height><depth>3</depth></size>"
+    (folder / "Annotations" / "b.xml").write_text(VOC.format("b.jpg", size.format(0, 0)))
+    assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}, "0 is what tools write that do not know the size"
+    (folder / "Annotations" / "b.xml").write_text(VOC.format("b.jpg", size.format(304, 400)))
+    assert any("304 x 400 pixels, but it has 400 x 304" in fault.problem for fault in check_folder(folder))
     (folder / "Annotations" / "b.xml").write_text(VOC.format("b.jpg", BOX.format(1, 2, "", 4)))
     assert any("b.xml" in str(fault) and "object 1: xmax" in fault.problem for fault in check_folder(folder))
 
