@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from crowdcount.cli.common import (
     warn,
     zones_and_ground,
 )
-from crowdcount.errors import CrowdCountError, PictureError
+from crowdcount.errors import CrowdCountError, PictureError, WeightsError
 
 if TYPE_CHECKING:
     from crowdcount.area.zones import Zone
@@ -100,7 +101,6 @@ def _count(arguments: argparse.Namespace) -> int:
     from crowdcount.counting.pictures import count_many
     from crowdcount.counting.results import CountFailure, CountResult
     from crowdcount.counting.zone_records import range_columns, zone_columns
-    from crowdcount.network.locate import find_weights
 
     zones, ground = zones_and_ground(arguments)
     sources = _sources(arguments)
@@ -112,9 +112,7 @@ def _count(arguments: argparse.Namespace) -> int:
     coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:
-        settings = settings_of(
-            arguments.model, find_weights(arguments.model), coverage, arguments.scale, arguments.page
-        )
+        settings = settings_of(arguments.model, coverage, arguments.scale, arguments.page)
         if zones:
             settings["zones"] = _fingerprint(arguments.zones, arguments.ground)
         check_writable(Path(arguments.csv))
@@ -131,6 +129,8 @@ def _count(arguments: argparse.Namespace) -> int:
                 f"crowdcount: {given - len(sources)} of {given} pictures are in {counts.path} already",
                 file=sys.stderr,
             )
+        if arguments.resume:
+            _warn_of_newer_weights(arguments.model, counts)
     to_count = [source for source in sources if isinstance(source, str)]
     if arguments.workers:
         assert counts is not None  # see _check_arguments
@@ -320,6 +320,19 @@ def _fingerprint(*paths: str | None) -> str:
     for path in paths:
         digest.update(hashlib.sha256(Path(path).read_bytes() if path else b"").digest())
     return digest.hexdigest()[:12]
+
+
+def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
+    """Warn where the weights are newer than the counts that are gone on with: their name alone is compared."""
+    from crowdcount.network.locate import find_weights
+
+    with suppress(WeightsError):  # which is told when it is loaded, if it is
+        weights = find_weights(model)
+        if counts.earlier() and weights.stat().st_mtime > Path(counts.path).stat().st_mtime:
+            warn(
+                f"the weights {weights} were written after {counts.path}: if they are others than before, counts of "
+                "two networks come together in it. Name another file to keep them apart."
+            )
 
 
 def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:

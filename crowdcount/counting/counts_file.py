@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TypeGuard
 
 from crowdcount.counting.report import Entry, entry_of_file
@@ -13,12 +12,10 @@ from crowdcount.counting.sources import name_of
 from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.data.images import Source
 from crowdcount.errors import DataError
-from crowdcount.network.weight_files import checksum
 
 _ZONE, _LOW, _HIGH, _PER_M2, _LEVEL = "zone ", "low ", "high ", "per m2 ", "level "
-# In files of before pictures were counted at a size that is searched for, all are counted at their own; those of before
-# the weights were told do not say by which they were counted.
-_ADDED = {"scale": "1.0", "weights": ""}
+# In files of before pictures were counted at a size that is searched for, all are counted at their own.
+_ADDED = {"scale": "1.0"}
 
 
 class CountsFile:
@@ -118,25 +115,14 @@ class CountsFile:
         self._table.close()
 
 
-def settings_of(
-    model: str, weights: Path | None, coverage: float, scale: float | None, page: int | None = None
-) -> dict[str, str]:
+def settings_of(model: str, coverage: float, scale: float | None, page: int | None = None) -> dict[str, str]:
     """What the counts of one file have in common; the scale and the page only where they were set by hand.
 
-    Args:
-        model: the network's name.
-        weights: its file, of which twelve digits of the checksum are kept: other weights may get the same name, and
-            when they were written is told by a clock that may be wrong. None for a network without.
-        coverage, scale, page: see `crowdcount.count_many`.
-
-    Raises:
-        OSError: if the weights cannot be read.
-
     Example:
-        >>> settings_of("mine", None, 0.9, 0.5)
-        {'model': 'mine', 'weights': '', 'coverage': '0.9', 'scale': '0.5'}
+        >>> settings_of("general", 0.9, 0.5)
+        {'model': 'general', 'coverage': '0.9', 'scale': '0.5'}
     """
-    settings = {"model": model, "weights": checksum(weights)[:12] if weights else "", "coverage": str(coverage)}
+    settings = {"model": model, "coverage": str(coverage)}
     if scale is not None:
         settings["scale"] = str(rounded_scale(scale))
     return settings if page is None else {**settings, "page": str(page)}

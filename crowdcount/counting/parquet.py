@@ -9,8 +9,7 @@ from crowdcount.errors import needing
 from crowdcount.files import atomic_path
 
 _NUMBERS = {"width": "int64", "height": "int64"}
-# Digits of checksums may look like numbers.
-_TEXTS = ("picture", "model", "warnings", "error", "weights", "zones")
+_TEXTS = ("picture", "model", "warnings", "error")
 
 
 def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
@@ -27,7 +26,7 @@ def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
 
     types = {
         column: pyarrow.string() if column in _TEXTS else getattr(pyarrow, _NUMBERS.get(column, "float64"))()
-        for column in (*COLUMNS, *_TEXTS)
+        for column in COLUMNS
     }
     table = pyarrow.csv.read_csv(
         csv,

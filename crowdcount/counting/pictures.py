@@ -34,7 +34,6 @@ from crowdcount.counting.words import PEOPLE, about, thing_of
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError, PictureError
 from crowdcount.network.loading import Model, load_network
-from crowdcount.network.locate import find_weights
 from crowdcount.network.repeated import expected, many_of_a_size
 from crowdcount.progress import bar
 
@@ -175,8 +174,7 @@ def count_many(
         several = listed(sources)
         yield from map(counter.tried, counter.passing(expanded(several), several))
         return
-    weights = find_weights(model) if isinstance(model, (str, os.PathLike)) else None
-    settings = settings_of(counter.name, weights, coverage, scale, page)
+    settings = settings_of(counter.name, coverage, scale, page)
     counts = CountsFile(csv, resume=resume, settings=settings)
     with closing(counts):
         pictures = list(expanded(listed(sources)))
