@@ -50,8 +50,7 @@ def read(content: dict, pile: Pile) -> list[Record]:
 
 def _describe(image: Mapping, entry: Entry, where: str, pile: Pile) -> None:
     """What our own COCO files say besides: split, labels and region of interest."""
-    if problem := entry.check_size(image.get("width"), image.get("height")):
-        pile.tell(pile.file, f"{where} ({entry.name!r}): {problem}.")
+    pile.check_size(entry, image.get("width"), image.get("height"), where)
     if "split" in image:
         set_split(entry, image["split"], pile, where)
     try:

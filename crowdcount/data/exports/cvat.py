@@ -22,8 +22,7 @@ def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
         subset = image.get("subset", "").lower()
         if subset in ("train", "val", "test"):
             entry.split = subset
-        if problem := entry.check_size(image.get("width"), image.get("height")):
-            pile.tell(pile.file, f"{where} ({entry.name!r}): {problem}.")
+        pile.check_size(entry, image.get("width"), image.get("height"), where)
         for shape in image:
             _add(shape, entry, where, pile)
     return pile.records()

@@ -65,20 +65,6 @@ class Entry:
     empty: str = ""
     described: Mapping[str, str] = field(default_factory=dict)
 
-    def check_size(self, width: object, height: object) -> str:
-        """What is wrong if the file says another size of the picture: its places mean that one. Empty if nothing is."""
-        stated = [number(str(side)) for side in (height, width)]
-        try:
-            if not all(stated) or tuple(stated) == self.size():
-                return ""
-            real = self.size()
-        except PictureError:  # told where the picture is read
-            return ""
-        return (
-            f"was made for a picture of {width} x {height} pixels, but it has {real[1]} x {real[0]}. Put the picture "
-            "there that was annotated, or annotate this one"
-        )
-
     def add(self, x: float, y: float, label: str | None = None) -> None:
         """One head, in the unit of the file."""
         self.points.append((x, y))
@@ -89,6 +75,29 @@ class Entry:
         return picture_size(self.picture)
 
 
+class Spellings:
+    """Pictures by spellings that other file systems take for the same: capitals, and letters put together of two.
+
+    Each folder is listed once: a file may name thousands of pictures that are spelled otherwise there.
+    """
+
+    def __init__(self):
+        self._folders: dict[Path, dict[str, list[Path]]] = {}
+
+    def of(self, path: Path) -> list[Path]:
+        """The pictures in the folder of this path whose names are the same but for the spelling."""
+        if path.parent not in self._folders:
+            listed = self._folders.setdefault(path.parent, {})
+            with suppress(OSError, ValueError):  # ValueError: for a NUL
+                for picture in filter(_is_picture, path.parent.iterdir()):
+                    listed.setdefault(self._plain(picture.name), []).append(picture)
+        return self._folders[path.parent].get(self._plain(path.name), [])
+
+    @staticmethod
+    def _plain(name: str) -> str:
+        return unicodedata.normalize("NFC", name).casefold()
+
+
 class Pile:
     """The entries of an annotation file, one a picture, in the order in which the file names them."""
 
@@ -97,6 +106,7 @@ class Pile:
         self.entries: dict[Path, Entry] = {}
         self._places: dict[str, Path | None] = {}
         self._names: dict[Path, list[tuple[str, bool]]] = {}
+        self._spellings = Spellings()
 
     def entry(self, name: object, where: str, *, once: bool = False) -> Entry | None:
         """The entry of the picture that is named, or None, which is reported.
@@ -111,7 +121,7 @@ class Pile:
             return None
         name = name.strip()
         if name not in self._places:
-            picture, guessed = find_picture(self.file, name, self.options.images)
+            picture, guessed = self.find(name)
             self._places[name] = picture
             if picture is None:
                 self.tell(self.file, f"{where} ({name!r}): {self._missing()}.")
@@ -125,6 +135,33 @@ class Pile:
             self.tell(self.file, f"{where} ({name!r}): an earlier entry has the same picture.")
             return None
         return self.entries.setdefault(picture, Entry(name, picture))
+
+    def find(self, name: str) -> tuple[Path | None, bool]:
+        """The picture that the file names, see `find_picture`."""
+        return find_picture(self.file, name, self.options.images, self._spellings)
+
+    def check_size(self, entry: Entry, width: object, height: object, where: str = "") -> None:
+        """Report it if the file says another size of a picture than it has: its places mean that one.
+
+        Args:
+            entry: the picture's.
+            width, height: as the file says them; nothing is checked where it says none.
+            where: for the message, as `"image 3"`; empty where the file is of this picture alone.
+        """
+        stated = [number(str(side)) for side in (height, width)]
+        if not all(stated):
+            return
+        try:
+            real = entry.size()
+        except PictureError:  # told where the picture is read
+            return
+        if tuple(stated) != real:
+            place = f"{where} ({entry.name!r}): " if where else ""
+            self.tell(
+                self.file,
+                f"{place}was made for a picture of {width} x {height} pixels, but it has {real[1]} x {real[0]}. Put "
+                "the picture there that was annotated, or annotate this one.",
+            )
 
     def _other_name(self, picture: Path, name: str, guessed: bool) -> str | None:
         """A name under which the picture is known that may be another's, if a part of a name was all that fitted."""
@@ -257,7 +294,7 @@ def is_finite_number(value: object) -> TypeGuard[float]:
         return False
 
 
-def find_picture(file: Path, name: str, images: Path | None = None) -> tuple[Path | None, bool]:
+def find_picture(file: Path, name: str, images: Path | None, spellings: Spellings) -> tuple[Path | None, bool]:
     """The picture that an annotation file names, and whether only a part of the name was used to find it.
 
     Args:
@@ -266,6 +303,7 @@ def find_picture(file: Path, name: str, images: Path | None = None) -> tuple[Pat
             slash as Windows writes it, from another machine, as a web address of a tool, in other capitals, or
             without its suffix.
         images: the only folder to look in, where it is known.
+        spellings: of the pictures in the folders.
     """
     above = file.parent.parent
     folders = [images] if images else [file.parent, file.parent / "images", above / "images", above / "JPEGImages"]
@@ -288,25 +326,13 @@ def find_picture(file: Path, name: str, images: Path | None = None) -> tuple[Pat
         ]
         if len(found) == 1:
             return _tidy(found[0]), True
-    # Last, a spelling that other file systems take for the same: capitals, and letters put together of two.
+    # Last, another spelling.
     for spelled in dict.fromkeys((name.replace("\\", "/"), *_parts_of_names(name))):
         for folder in folders:
-            alike = folder / spelled
-            found = [path for path in _entries(alike.parent) if _plain(path.name) == _plain(alike.name)]
+            found = spellings.of(folder / spelled)
             if len(found) == 1:
                 return _tidy(found[0]), True
     return None, False
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if _is_picture(path)]
-    except (OSError, ValueError):  # ValueError: for a NUL
-        return []
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _same_end(one: str, other: str) -> bool:

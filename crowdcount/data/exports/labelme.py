@@ -17,8 +17,7 @@ def read(content: dict, pile: Pile) -> list[Record]:
     entry = pile.entry(content["imagePath"], "imagePath")
     if entry is None:
         return []
-    if problem := entry.check_size(content.get("imageWidth"), content.get("imageHeight")):
-        pile.tell(pile.file, f"{problem}.")
+    pile.check_size(entry, content.get("imageWidth"), content.get("imageHeight"))
     for number, shape in enumerate(content["shapes"], start=1):
         where = f"shape {number}"
         shape = shape if isinstance(shape, dict) else {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crowdcount.data.exports import via
-from crowdcount.data.exports.entries import Entry, Options, Pile, find_picture, number, set_split
+from crowdcount.data.exports.entries import Entry, Options, Pile, number, set_split
 from crowdcount.data.images import picture_size
 from crowdcount.data.records import Record, TellFault, short
 
@@ -296,7 +296,7 @@ class _Table:
         for line, row in rows:
             values = {name: row[at].strip() for name, at in self.columns.items() if at < len(row)}
             sides = [self.number(values.get(name, "")) for name in ("height", "width")]
-            picture = find_picture(self.pile.file, values.get("picture", ""), self.pile.options.images)[0]
+            picture = self.pile.find(values.get("picture", ""))[0]
             if picture is not None and sides != [None, None] and sides != list(picture_size(picture)):
                 raise _Unclear(
                     f"line {line}: x and y with a width and a height may be the middle or a corner of a box. Name the "

@@ -18,8 +18,7 @@ def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
     entry = pile.entry(name, "filename")
     if entry is None:
         return []
-    if problem := entry.check_size(root.findtext("size/width"), root.findtext("size/height")):
-        pile.tell(pile.file, f"{problem}.")
+    pile.check_size(entry, root.findtext("size/width"), root.findtext("size/height"))
     for number, item in enumerate(root.iter("object"), start=1):
         try:
             entry.add(*_middle(item), (item.findtext("name") or "").strip() or None)
