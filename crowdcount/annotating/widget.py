@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from crowdcount.annotating.canvas import canvas_class
 from crowdcount.annotating.desk import Desk, entry_content
 from crowdcount.annotating.folder import Conflict, Folder
-from crowdcount.errors import CrowdCountError, needing
-from crowdcount.web.parts import bundle, static_file, texts
+from crowdcount.errors import CrowdCountError
+from crowdcount.web.parts import texts
 
 if TYPE_CHECKING:
     import anywidget
@@ -55,7 +56,7 @@ class Annotator:
     """
 
     def __init__(self, folder: str | os.PathLike, model: Model):
-        canvas = _canvas()  # before the work of looking for pictures
+        canvas = canvas_class("Annotating", "annotator")  # before the work of looking for pictures
         self._folder = Folder(folder)
         self._desk = Desk(self._folder, model)
         self.widget: anywidget.AnyWidget = canvas(texts=texts())
@@ -85,17 +86,3 @@ class Annotator:
         else:
             picture = isinstance(answer, bytes)
             widget.send({"id": number, "answer": None if picture else answer}, [answer] if picture else None)
-
-
-def _canvas() -> type:
-    """The class of the widget, made when it is first asked for: anywidget need not be there."""
-    with needing("Annotating in a notebook needs anywidget", '".[notebooks]"'):
-        import anywidget
-        import traitlets
-
-    class AnnotatorCanvas(anywidget.AnyWidget):
-        _esm = bundle("annotator.js")
-        _css = static_file("stage.css") + static_file("annotator.css")
-        texts = traitlets.Dict().tag(sync=True)
-
-    return AnnotatorCanvas

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from crowdcount.annotating.canvas import canvas_class
 from crowdcount.area.drawing import draw_zones
 from crowdcount.area.zone_files import ZoneSource, read_zones
 from crowdcount.area.zones import Zone
 from crowdcount.data.images import Source, load_picture
-from crowdcount.errors import DataError, needing
+from crowdcount.errors import DataError
 from crowdcount.files import atomic_path
-from crowdcount.web.parts import bundle, static_file, texts
+from crowdcount.web.parts import texts
 
 if TYPE_CHECKING:
     import anywidget
@@ -75,7 +76,10 @@ class ZoneSelector:
     """
 
     def __init__(self, picture: Source, zones: ZoneSource | None = None):
-        canvas = _canvas()  # before the work of reading the picture
+        # Before the work of reading the picture.
+        canvas = canvas_class(
+            "Drawing zones", "zonewidget", picture="Bytes", size="List", shapes="List", problem="Unicode"
+        )
         self._picture = load_picture(picture)
         self.size: tuple[int, int] = self._picture.shape[:2]
         begun = [] if zones is None else read_zones(zones, self.size)
@@ -122,8 +126,8 @@ class ZoneSelector:
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """What Jupyter shows: the widget; where there are no widgets, the picture with what was drawn."""
-        bundle = self.widget._repr_mimebundle_(**options)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        shown = self.widget._repr_mimebundle_(**options)
+        data, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
         return {**data, "text/plain": repr(self), "image/jpeg": self._shown()}, metadata
 
     def _shown(self) -> str:
@@ -147,24 +151,6 @@ class ZoneSelector:
             self.widget.problem = str(error)
         else:
             self.widget.problem = ""
-
-
-def _canvas() -> type:
-    """The class of the widget, made when it is first asked for: anywidget need not be there."""
-    with needing("Drawing zones in a notebook needs anywidget", '".[notebooks]"'):
-        import anywidget
-        import traitlets
-
-    class ZoneCanvas(anywidget.AnyWidget):
-        _esm = bundle("zonewidget.js")
-        _css = static_file("stage.css") + static_file("zonewidget.css")
-        texts = traitlets.Dict().tag(sync=True)
-        picture = traitlets.Bytes().tag(sync=True)
-        size = traitlets.List().tag(sync=True)
-        shapes = traitlets.List().tag(sync=True)
-        problem = traitlets.Unicode().tag(sync=True)
-
-    return ZoneCanvas
 
 
 def _jpeg(picture: np.ndarray, longest_side: int = _LONGEST_SIDE) -> bytes:
