@@ -567,7 +567,7 @@ def quick_ways(monkeypatch):
     return sizes
 
 
-def test_many_pictures_of_a_size_are_compiled_for(rng, quick_ways, monkeypatch):
+def test_many_pictures_of_a_size_are_compiled_for(rng, quick_ways):
     network = CSRNet(width=1 / 16, precision="float32")
     alike, other = [picture(rng, 40, 48) for _ in range(3)], picture(rng, 48, 40)
     singly = [count(each, model=network).count for each in (*alike, other)]

@@ -92,6 +92,7 @@ def description() -> dict:
         _parameter("details", {**_WHOLE, "enum": [0, 1]}, "1 for density map, heat map and heads too"),
     ]
     picture = {"schema": {"type": "string", "format": "binary"}}
+    page = {"description": "the page", "content": {"text/html": {"schema": _TEXT}}}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -120,8 +121,13 @@ def description() -> dict:
                     },
                 }
             },
-            "/api/zones": _post("Count by zone in a density map that was answered before", _ZONES, text, refusals),
-            "/api/report": _post("A report of records, as one page", _REPORT, None, refusals),
+            "/api/zones": _post(
+                "Count by zone in a density map that was answered before",
+                _ZONES,
+                _answer("people by zone", text),
+                refusals,
+            ),
+            "/api/report": _post("A report of records, as one page", _REPORT, page, refusals),
             "/api/models": _get("The models", {"200": _answer("their cards", text), **strangers}),
             "/healthz": _get(
                 "Whether the server is up; no token is wanted",
@@ -135,11 +141,7 @@ def _get(summary: str, responses: dict) -> dict:
     return {"get": {"summary": summary, "responses": responses}}
 
 
-def _post(summary: str, body: dict, answer: dict | None, refusals: dict) -> dict:
-    """`answer`: the schema of the JSON that is answered; None for a page."""
-    good = {"description": "the page", "content": {"text/html": {"schema": _TEXT}}}
-    if answer is not None:
-        good = _answer("people by zone", answer)
+def _post(summary: str, body: dict, good: dict, refusals: dict) -> dict:
     return {
         "post": {
             "summary": summary,
