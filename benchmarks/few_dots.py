@@ -5,7 +5,8 @@
 
 CELLS holds pictures and `points.csv`, as `crowdcount train csv` reads them. Of the first N, by their names, seven
 eighths train `general` on with the recipe `few`, one eighth (at least one) chooses the epoch; those after the first 32
-(64, where 64 train) are counted. A number whose run lies in the folder already is counted without training it again.
+(64, where 64 train) are counted. A number whose run has ended in the folder is counted without training it again; one
+that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.files import atomic_path
 from crowdcount.measuring.evaluation import Evaluation, evaluate
-from crowdcount.training.run import train
+from crowdcount.training.run import BEST, train
+from crowdcount.training.state import NAME
 
 KEPT = 32
 
@@ -37,12 +39,12 @@ def divide(samples: Sequence[Sample], number: int) -> tuple[list[Sample], list[S
 
 def trained(out: Path, parts: Sequence[Sequence[Sample]], thing: str, seed: int) -> tuple[Path, float]:
     """The best weights of a run, and the minutes that it took; 0 where it was there."""
-    best = out / "best.weights.h5"
-    if best.exists():
-        return best, 0.0
-    began = time.perf_counter()
-    train(*parts[:2], out=out, recipe="few", init="general", thing=thing, seed=seed, resume=out.exists())
-    return best, (time.perf_counter() - began) / 60
+    began, begun = time.perf_counter(), out.with_name(f"{out.name}.begun")
+    if not out.exists():  # the folder has its name once the run has ended
+        resume = (begun / NAME).exists()
+        train(*parts[:2], out=begun, recipe="few", init="general", thing=thing, seed=seed, resume=resume)
+        begun.rename(out)
+    return out / BEST, (time.perf_counter() - began) / 60
 
 
 def draw(results: Sequence[tuple[int, Evaluation]], thing: str, file: Path) -> None:
