@@ -204,7 +204,7 @@ def test_a_teacher_and_a_recipe_that_learns_from_one_go_together(tmp_path):
     with pytest.raises(TrainingError, match="'default' learns from no teacher. Received: teacher='general'"):
         train(crowd(1), out=tmp_path / "run", teacher="general")
     assert not (tmp_path / "run" / "checkpoint.h5").exists()
-    plan = new_plan("light", teacher="general")
+    plan = new_plan([], "light", teacher="general")
     assert (plan.width, plan.init, plan.design) == (0.25, "teacher", "B")
 
 

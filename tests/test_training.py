@@ -294,6 +294,16 @@ def test_two_phases_train_what_each_of_them_says(tmp_path, quick):
     assert model_card(tmp_path / "stopped" / "last.weights.h5").content["phase"] == "second"
 
 
+def test_few_pictures_take_their_steps_all_the_same(tmp_path, quick):
+    """Two phases of one epoch, of one step and of two: nine epochs are the fewest with 13 steps of both alike."""
+    phases = [dataclasses.replace(quick.phases[0], epochs=1, batch=batch) for batch in (4, 2)]
+    recipe = dataclasses.replace(quick, phases=tuple(phases), least_steps=13)
+    assert recipe.epochs_for(crowd(20)) == 2  # 15 steps
+    arguments = {"recipe": recipe, "width": 1 / 64, "init": "none"}
+    assert len(train(crowd(4), out=tmp_path / "few", **arguments).history) == 9
+    assert len(train(crowd(4), out=tmp_path / "asked", epochs=2, **arguments).history) == 2
+
+
 def test_rate_falls_over_the_whole_run():
     alone, reference = (
         WarmCosine(3e-5, 2000, before=0, total=2000),
@@ -381,7 +391,7 @@ def test_no_pictures(tmp_path):
 def test_frozen_layers_keep_their_weights(tmp_path):
     result = train(crowd(8), out=tmp_path / "run", width=1 / 64, init="none", recipe="wide", epochs=2, seed=0)
     keras.utils.set_random_seed(0)
-    first = build(new_plan(width=1 / 64, init="none"))
+    first = build(new_plan([], width=1 / 64, init="none"))
     same = {
         layer.name: np.array_equal(layer.get_weights()[0], result.model.get_layer(layer.name).get_weights()[0])
         for layer in first.layers
@@ -403,7 +413,7 @@ def test_paper_recipe_takes_the_paper_s_steps(monkeypatch, rng):
         monkeypatch.setattr(recipes, "INPUT_SCALE", scale)
         plan = recipes.RECIPES["paper"]
         keras.utils.set_random_seed(1)
-        network = build(new_plan("paper", width=WIDTH, init="none"))
+        network = build(new_plan([], "paper", width=WIDTH, init="none"))
         biases = np.random.default_rng(0)
         for name, _ in model.FRONT_END:
             kernel, bias = network.get_layer(name).get_weights()

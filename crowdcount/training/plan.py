@@ -121,6 +121,7 @@ class Plan:
 
 
 def new_plan(
+    samples: Sequence[Sample],
     recipe: str | Recipe | None = None,
     epochs: int | None = None,
     design: str | None = None,
@@ -129,7 +130,9 @@ def new_plan(
     seed: int | None = None,
     teacher: str | None = None,
 ) -> Plan:
-    """The plan of a new run; what is None is as the recipe has it, most often the paper's network from ImageNet's.
+    """The plan of a new run on these pictures.
+
+    What is None is as the recipe has it, most often the paper's network from ImageNet's weights.
 
     Raises:
         TrainingError: for an unknown recipe or design, no epochs, or a recipe that must go on from weights without any.
@@ -137,7 +140,7 @@ def new_plan(
     recipe = find_recipe("default" if recipe is None else recipe)
     return Plan(
         recipe,
-        recipe.epochs if epochs is None else epochs,
+        recipe.epochs_for(samples) if epochs is None else epochs,
         "B" if design is None else design,
         recipe.width if width is None else width,
         ("teacher" if recipe.taught else "imagenet") if init is None else init,

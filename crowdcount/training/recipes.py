@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import keras
@@ -17,7 +18,7 @@ from crowdcount.network.csrnet import INPUT_SCALE
 from crowdcount.network.designs import BACK_END_FILTERS
 from crowdcount.training.losses import EuclideanLoss, PoissonLoss
 from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD, WarmCosine
-from crowdcount.training.pipeline import PaperPatches, RandomCrops
+from crowdcount.training.pipeline import PaperPatches, RandomCrops, epoch_steps
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Recipe:
         taught: share of a teacher's map in the targets, see `crowdcount.training.teacher`; above 0 a teacher must be
             named.
         width: of the network, where none is given.
+        least_steps: steps that a run of few pictures takes all the same: it has more epochs than the phases say.
 
     Example:
         >>> from dataclasses import replace
@@ -75,11 +77,23 @@ class Recipe:
     hard: float = 0.0
     taught: float = 0.0
     width: float = 1.0
+    least_steps: int = 0
 
     @property
     def epochs(self) -> int:
         """Epochs of all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+    def epochs_for(self, samples: Sequence[Sample]) -> int:
+        """Epochs of a run on these pictures: those of the phases, more where these would be fewer than `least_steps`.
+
+        Example:
+            >>> few, sample = RECIPES["few"], Sample("a", np.zeros((8, 8, 3), np.uint8), [])
+            >>> few.epochs_for([sample] * 28), few.epochs_for([sample] * 3)
+            (20, 94)
+        """
+        steps = sum(phase.epochs * epoch_steps(samples, phase.crops, phase.batch) for phase in self.phases)
+        return max(self.epochs, math.ceil(self.epochs * self.least_steps / max(1, steps)))
 
     @property
     def digest(self) -> str:
@@ -207,7 +221,8 @@ RECIPES = {
             goes_on=True,
         ),
         # For things that have no upright, in a few dozen pictures: many crops of each, turned and mirrored, no weather.
-        # Things under a microscope keep their size; they look less like heads than crowds do: thrice the rate.
+        # Things under a microscope keep their size; they look less like heads than crowds do: thrice the rate. What a
+        # cell is takes some hundred steps to learn, however few pictures show it.
         replace(
             _DEFAULT,
             name="few",
@@ -221,6 +236,7 @@ RECIPES = {
             ),
             sigma=_spaced_sigma,
             validate_every=2,
+            least_steps=560,
         ),
         # For a small network, whose first weights are fitted to its teacher's: all of it learns, in larger batches and
         # at higher rates than trained weights bear.

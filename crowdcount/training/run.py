@@ -149,7 +149,7 @@ def train(
                 raise TrainingError(
                     f"{out} holds a run already. Go on with it (resume=True, --resume) or choose another folder."
                 )
-            plan = _begin(asked, dataset, imagenet_file)
+            plan = _begin(samples, asked, dataset, imagenet_file)
             source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
             source["thing"] = thing
             source["teacher_sha256"] = None if plan.teacher is None else digest_of(plan.teacher)
@@ -157,15 +157,17 @@ def train(
         return _Run(out, plan, state, samples, validation, imagenet_file, devices)()
 
 
-def _begin(asked: dict, dataset: str | None, imagenet_file: str | os.PathLike | None) -> Plan:
+def _begin(
+    samples: Sequence[Sample], asked: dict, dataset: str | None, imagenet_file: str | os.PathLike | None
+) -> Plan:
     """The plan of a new run, with first weights that can be had."""
-    plan = new_plan(**asked)
+    plan = new_plan(samples, **asked)
     if asked["init"] is not None or plan.init == "teacher":
         return plan
     init = start.first_weights(plan.design, plan.width, imagenet_file, own_data=_is_own(dataset))
     if init != plan.init:
         print(f"ImageNet's weights cannot be had: training goes on from {init!r}.", file=sys.stderr)
-    return new_plan(**{**asked, "init": init})
+    return new_plan(samples, **{**asked, "init": init})
 
 
 def _is_own(dataset: str | None) -> bool:
