@@ -115,7 +115,7 @@ async function pick(item) {
 async function put(item) {
   onStage = null;
   const { width, height } = item.record ?? {};
-  const done = await stage.show(item.file, width, height).catch(() => item.record && stage.show(null, width, height));
+  const done = await stage.show(item.file, width, height).catch(() => stage.show(null, width, height));
   if (done && item === shown) onStage = item;
   stage.element.style.setProperty("--shape", stage.size[0] / stage.size[1]);
   stage.draw();
