@@ -1,4 +1,4 @@
-"""Draw zones on a picture with the mouse or the keys, in a notebook: clicks -> `Zone`s -> counts, or the file of `--zones`.
+"""Draw zones on a picture by mouse or keys, in a notebook: corners -> `Zone`s -> counts, or the file of `--zones`.
 
 Zones are drawn by the scripts of `crowdcount app`, carried by anywidget: JupyterLab and Notebook 7 have anywidget's own
 script once it is installed, VS Code and Colab fetch it from the network. Everything that the page sends is checked
