@@ -342,6 +342,27 @@ def test_json_that_is_refused(folder, name):
     assert any(fault.file == folder / "points.json" for fault in check_folder(folder))
 
 
+def test_a_picture_that_stands_twice_in_an_object_is_refused(folder):
+    """Readers of JSON keep the last and say nothing."""
+    twice = '{"a.jpg": [[101.5, 88.25]], "a.jpg": [[55, 60]]}'
+    (folder / "points.json").write_text(twice)
+    with pytest.raises(AnnotationError, match=r"points.json: .*'a.jpg' stands twice"):
+        heads_of(folder)
+    (folder / "points.json").rename(folder / "points.jsonl")
+    (folder / "points.jsonl").write_text(f'{{"picture": "b.jpg", "points": []}}\n{twice}\n')
+    with pytest.raises(AnnotationError, match=r"points.jsonl: .*'a.jpg' stands twice"):
+        heads_of(folder)
+
+
+def test_a_workbook_is_told_to_be_saved_as_csv(folder):
+    (folder / "points.xlsx").write_bytes(b"PK\x03\x04" + bytes(range(256)))
+    with pytest.raises(AnnotationError, match=r"Save the sheet of points.xlsx as CSV"):
+        heads_of(folder)
+    (folder / "points.xlsx").rename(folder / "points.csv")
+    with pytest.raises(AnnotationError, match=r"points.csv: is a workbook"):
+        heads_of(folder)
+
+
 def test_boxes_to_ignore_by_their_sides_and_by_their_corners(folder):
     item = {"picture": "a.jpg", "points": HEADS, "ignore": [[1, 2, 30, 40], [[1, 2], [30, 2], [30, 40], [1, 40]]]}
     (folder / "points.json").write_text(json.dumps([item]))
@@ -462,6 +483,11 @@ def test_yolo(folder):
     assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
     (labels / "b.txt").write_text("0 0.5 0.5 0.1 0.1\n0 150 0.5 0.1 0.1\n")
     assert any(fault.file == labels / "b.txt" and "line 2" in fault.problem for fault in check_folder(folder))
+    for other in ("0 0.1 0.1 0.2 0.1 0.2 0.2", "0 200 150 20 20", "0,0.5,0.5,0.1,0.1"):  # polygon, pixels, commas
+        (labels / "a.txt").write_text(other)
+        faults = [fault.problem for fault in check_folder(folder) if fault.file == labels / "a.txt"]
+        assert ["line 1: should be a box" in problem for problem in faults] == [True], other
+    (labels / "a.txt").write_text("")
     (labels / "b.txt").unlink()
     with pytest.raises(AnnotationError, match=r"b.jpg: has no labels.*An empty one says"):
         heads_of(folder)

@@ -6,7 +6,7 @@ import pytest
 
 from crowdcount.show import plots
 from crowdcount.show.overlays import color_scale, draw_contours, draw_dots
-from crowdcount.show.plots import add_caption, overlay, plot_count, plot_learning
+from crowdcount.show.plots import add_caption, heat_layer, overlay, plot_count, plot_learning
 
 matplotlib.use("Agg")
 
@@ -158,6 +158,17 @@ def test_dots_and_contours_leave_the_heads_in_sight(gray):
 def test_contour_closes_where_the_crowd_goes_over_the_edge():
     shown = draw_contours(np.zeros((64, 64, 3), np.uint8), np.ones((8, 8), np.float32))
     assert shown[:, :8].any() and shown[:, -8:].any() and shown[:8].any() and shown[-8:].any()
+
+
+def test_heads_of_a_large_picture_are_seen_as_those_of_the_size_that_was_counted():
+    """Spread over sixteen times as many cells, each has a sixteenth of the people."""
+    density = np.array([[0, 0.02], [0.3, 1.5]], np.float32)
+    large = np.repeat(np.repeat(density, 4, axis=0), 4, axis=1) / 16
+    np.testing.assert_array_equal(heat_layer(large, 0.25)[::4, ::4, 3], heat_layer(density)[..., 3])
+    assert heat_layer(large)[..., 3].max() < heat_layer(density)[..., 3].max()
+    black = np.zeros((64, 64, 3), np.uint8)
+    np.testing.assert_array_equal(overlay(black, large, scale=0.25), overlay(black, large * 16))
+    np.testing.assert_array_equal(heat_layer(density, 4.0), heat_layer(density))
 
 
 @pytest.mark.parametrize("width", [40, 200, 1024, 5000])

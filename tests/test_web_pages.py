@@ -227,6 +227,34 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
     assert [float(value) for value in lines[1].split(",")[1:]] == pytest.approx([10, 10], abs=1)
 
 
+def test_zones_and_ground_points_are_drawn_by_the_keys_alone(page, app, photo):
+    page.goto(app)
+    page.set_input_files("#files", str(photo))
+    expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+
+    def draw(mode, *arrows):
+        """Choose what to draw, set a point, go on by some arrows, and so on."""
+        page.locator(f"[data-mode={mode}]").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".cc-marks")).to_be_focused()
+        for arrow in arrows:
+            page.keyboard.press("Enter")
+            for _ in range(4):
+                page.keyboard.press(arrow)
+
+    draw("zone", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp")
+    page.keyboard.press("Enter")  # at the first corner, which closes the zone
+    expect(page.locator("#zones input")).to_have_value("zone 1")
+    draw("ground", "ArrowRight", "ArrowRight")
+    page.keyboard.press("Backspace")  # the second, which is set farther to the right
+    for key in ("Enter", *["ArrowDown"] * 4, "Enter", *["ArrowLeft"] * 8, "Enter"):
+        page.keyboard.press(key)  # the fourth leads to the sides
+    for length in ("12", "20"):
+        page.keyboard.type(length)
+        page.keyboard.press("Tab")
+    expect(page.locator("#zones")).to_contain_text("per m²", timeout=PATIENCE)
+
+
 def test_the_page_speaks_each_language_and_can_be_written_from_right_to_left(page, app):
     page.goto(app)
     for code, words in texts().items():

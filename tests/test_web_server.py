@@ -470,10 +470,12 @@ def test_without_the_extra_one_line_names_it(capsys, monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as Unix does")
 def test_ctrl_c_ends_a_server_well_and_its_address_is_printed_first():
     script = (
-        "import signal; from crowdcount.web import pages, serve\n"
+        "import asyncio, signal; from starlette.routing import Route; from crowdcount.web import pages, serve\n"
+        "async def slow(request): await asyncio.sleep(60)\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "token = serve.token_for('0.0.0.0'); listener = serve.listen('127.0.0.1', 0)\n"
-        "app = serve.guarded(pages.page_routes('app.html'), host='0.0.0.0', token=token)\n"
+        "routes = [*pages.page_routes('app.html'), Route('/slow', slow)]\n"
+        "app = serve.guarded(routes, host='0.0.0.0', token=token)\n"
         "serve.run(app, listener, token=token, browser=False, say=lambda line: print(line, flush=True))"
     )
     process = subprocess.Popen(
@@ -484,7 +486,12 @@ def test_ctrl_c_ends_a_server_well_and_its_address_is_printed_first():
     deadline = time.monotonic() + 60
     while ask(int(place.rsplit(":", 1)[1]), "GET", "/healthz")[0] != 200:
         assert time.monotonic() < deadline
-    assert ask(int(place.rsplit(":", 1)[1]), "GET", "/texts", None, {"Authorization": f"Bearer {token}"})[0] == 200
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0 and errors == ""
+    shown = {"Authorization": f"Bearer {token}"}
+    assert ask(int(place.rsplit(":", 1)[1]), "GET", "/texts", None, shown)[0] == 200
+    with ThreadPoolExecutor(1) as waiting:
+        cut = waiting.submit(ask, int(place.rsplit(":", 1)[1]), "GET", "/slow", None, shown)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Traceback" not in errors
+    assert cut.result()[0] == 503, "a request that is cut off is told so"

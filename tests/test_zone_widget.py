@@ -234,6 +234,34 @@ def test_corners_can_be_taken_back(window):
     assert window.evaluate("keys") == ["s"], "other keys are left to the notebook, and ours are not"
 
 
+def test_a_zone_is_drawn_by_the_keys_alone(window):
+    shown = Shown(window)
+    press = window.keyboard.press
+    assert "Enter sets a corner" in shown.marks.get_attribute("aria-label")
+    press("Tab")  # to the picture, which is the first to be reached
+    press("Escape")  # nothing to end yet: the notebook's
+    press("Enter")  # brings the cross hairs up in the middle
+    scale = shown.place(1, 0)[0] - shown.place(0, 0)[0]
+    across, fine = 12 / scale, 1 / scale
+    for key, times in (("ArrowRight", 5), ("ArrowDown", 5), ("ArrowLeft", 8)):
+        press("Enter")
+        for _ in range(times):
+            press(key)
+    press("Enter")
+    press("Backspace")  # the fourth corner, set once more where it is wanted
+    press("Shift+ArrowUp")
+    press("Enter")
+    press("Enter")
+    (zone,) = shown.of_model("state.shapes")
+    right, below = 320 + 5 * across, 240 + 5 * across
+    expected = [[320, 240], [right, 240], [right, below], [right - 8 * across, below - fine]]
+    np.testing.assert_allclose(zone["polygon"], expected, atol=1)
+    for key in ("Enter", "ArrowUp", "Enter", "Escape", "Escape"):
+        press(key)
+    assert shown.close.is_disabled() and shown.undo.is_disabled() and len(shown.of_model("sent")) == 1
+    assert window.evaluate("keys.filter((key) => !['Tab', 'Shift'].includes(key))") == ["Escape", "Escape"]
+
+
 def test_a_double_click_on_the_first_corner_closes_the_zone_and_begins_no_other(window):
     shown = Shown(window)
     shown.corners()

@@ -1,4 +1,4 @@
-"""Draw zones on a picture with the mouse, in a notebook: clicks -> `Zone`s -> counts, or the file of `--zones`.
+"""Draw zones on a picture by mouse or keys, in a notebook: corners -> `Zone`s -> counts, or the file of `--zones`.
 
 Zones are drawn by the scripts of `crowdcount app`, carried by anywidget: JupyterLab and Notebook 7 have anywidget's own
 script once it is installed, VS Code and Colab fetch it from the network. Everything that the page sends is checked
@@ -37,8 +37,9 @@ _STILL_SIDE = 800
 def select_zones(picture: Source, zones: ZoneSource | None = None) -> ZoneSelector:
     """Show a picture to draw zones on; for notebooks.
 
-    Click the corners of a zone; a double click, a click on the first corner or Enter closes it. Its name stands
-    below the picture and can be changed there. Then, in the next cell, count by the zones or keep them.
+    Click the corners of a zone; a double click, a click on the first corner or Enter closes it. With the keys, arrows
+    move cross hairs, Enter sets a corner, and Enter once more at the same place closes the zone. Its name stands below
+    the picture and can be changed there. Then, in the next cell, count by the zones or keep them.
 
     Args:
         picture: a path, the bytes of a file, a file object, a PIL image or a NumPy array (see

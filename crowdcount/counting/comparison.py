@@ -153,7 +153,7 @@ def _shown(result: CountResult | CountFailure) -> str:
     except PictureError:  # moved or removed meanwhile
         return "the picture has moved"
     buffer = io.BytesIO()
-    shown = overlay(picture, result.density, longest_side=_THUMBNAIL)
+    shown = overlay(picture, result.density, longest_side=_THUMBNAIL, scale=result.scale)
     Image.fromarray(shown).save(buffer, "JPEG", quality=85)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f'<img alt="" src="data:image/jpeg;base64,{data}">'

@@ -129,7 +129,7 @@ def entry_of(
         coverage=result.coverage,
         scale=result.scale,
         taken=taken_at(result.source),
-        thumbnail=_thumbnail(result.source, result.density, result.page),
+        thumbnail=_thumbnail(result.source, result.density, result.page, result.scale),
         model=result.model,
         warnings=tuple(result.warnings),
         error=error,
@@ -153,7 +153,9 @@ def entry_of_file(picture: str, count: float | None, *, page: int | None = None,
     return Entry(picture, count, taken=taken_at(picture), thumbnail=thumbnail, heat=False, **details)
 
 
-def _thumbnail(source: str | np.ndarray | None, density: np.ndarray | None, page: int | None) -> bytes | None:
+def _thumbnail(
+    source: str | np.ndarray | None, density: np.ndarray | None, page: int | None, scale: float = 1.0
+) -> bytes | None:
     try:
         picture = load_picture(source, page=page)  # type: ignore[arg-type]  # None is refused there
     except PictureError:  # moved or removed meanwhile
@@ -162,7 +164,7 @@ def _thumbnail(source: str | np.ndarray | None, density: np.ndarray | None, page
         image = Image.fromarray(picture)
         image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     else:
-        image = Image.fromarray(overlay(picture, density, longest_side=_THUMBNAIL))
+        image = Image.fromarray(overlay(picture, density, longest_side=_THUMBNAIL, scale=scale))
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
     return buffer.getvalue()

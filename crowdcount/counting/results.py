@@ -234,10 +234,11 @@ class CountResult:
         if style not in STYLES:
             raise DataError(f"style must be one of {', '.join(STYLES)}. Received: style={style!r}")
         if style == "heat":
-            shown = overlay(self._picture(), self.density, longest_side=longest_side)
+            shown = overlay(self._picture(), self.density, longest_side=longest_side, scale=self.scale)
         else:
             picture = self._picture()
-            marked = draw_dots(picture, self.heads()) if style == "dots" else draw_contours(picture, self.density)
+            dotted = style == "dots"
+            marked = draw_dots(picture, self.heads()) if dotted else draw_contours(picture, self.density, self.scale)
             shown = overlay(marked, np.zeros_like(self.density), longest_side=longest_side)
         if zones is None:
             return shown
@@ -304,7 +305,9 @@ class CountResult:
 
         shown = self.overlay(style=style, zones=zones, longest_side=longest_side)
         captioned = add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
-        return captioned if style == "dots" else np.concatenate([captioned, color_scale(shown.shape[1], self.density)])
+        if style == "dots":
+            return captioned
+        return np.concatenate([captioned, color_scale(shown.shape[1], self.density, self.scale)])
 
     def _people(self) -> str:
         text = f"about {amount(whole(self.count, self.low, self.high), self.thing)}"

@@ -22,12 +22,13 @@ _SMOOTH = 2.0
 _DOT = (255, 214, 0)
 
 
-def draw_contours(picture: np.ndarray, density: np.ndarray) -> np.ndarray:
+def draw_contours(picture: np.ndarray, density: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Lines around the places of equal density, in the colors of the heat map.
 
     Args:
         picture: uint8 RGB, shape (H, W, 3).
         density: people a cell at stride 8, shape (ceil(H / 8), ceil(W / 8)).
+        scale: see `plots.overlay`.
 
     Returns:
         uint8 RGB (H, W, 3).
@@ -40,7 +41,7 @@ def draw_contours(picture: np.ndarray, density: np.ndarray) -> np.ndarray:
     from matplotlib.figure import Figure
     from scipy.ndimage import gaussian_filter
 
-    top = top_density(density)
+    top = top_density(density, scale)
     smooth = np.pad(gaussian_filter(density.astype(np.float32), _SMOOTH, mode="constant"), 1)  # lines close at borders
     rows, columns = ((np.arange(cells) - 0.5) * STRIDE for cells in smooth.shape)
     people = [top * level ** (1 / EXPONENT) for level in _LEVELS]
@@ -76,12 +77,13 @@ def draw_dots(picture: np.ndarray, heads: Iterable) -> np.ndarray:
     return np.asarray(image)
 
 
-def color_scale(width: int, density: np.ndarray) -> np.ndarray:
+def color_scale(width: int, density: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """A strip that tells what the colors of a density map stand for.
 
     Args:
         width: in pixels.
         density: the map that they were laid over with.
+        scale: see `plots.overlay`.
 
     Returns:
         uint8 RGB (strip, width, 3); as many people as its numbers say are within 64 x 64 pixels.
@@ -91,7 +93,7 @@ def color_scale(width: int, density: np.ndarray) -> np.ndarray:
         (40, 640, 3)
     """
     size = max(14, min(48, width // 32))
-    most = top_density(density) * (_BLOCK // STRIDE) ** 2
+    most = top_density(density, scale) * (_BLOCK // STRIDE) ** 2
     middle = 0.5 ** (1 / EXPONENT) * most
     title = f"People in {_BLOCK} x {_BLOCK} pixels: "
     while size > 8 and font(size, title).getlength(title) > 0.6 * width:

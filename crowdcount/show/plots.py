@@ -32,13 +32,17 @@ _HALF_OPAQUE = 0.03
 _ROWS = 256
 
 
-def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | None = None) -> np.ndarray:
+def overlay(
+    picture: np.ndarray, density: np.ndarray, *, longest_side: int | None = None, scale: float = 1.0
+) -> np.ndarray:
     """Lay a density map over its picture: clear where nobody is, opaque and bright where the crowd is dense.
 
     Args:
         picture: uint8 RGB, shape (H, W, 3).
         density: people a cell at stride 8, shape (ceil(H / 8), ceil(W / 8)).
         longest_side: shrink the result so that no side is longer than this many pixels.
+        scale: the picture was counted at so many times its size (`CountResult.scale`). A head that was counted in a
+            smaller picture is spread over many cells, and shows no less for that.
 
     Returns:
         uint8 RGB of the picture's size, or smaller by `longest_side`.
@@ -53,11 +57,11 @@ def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | Non
     """
     height, width = picture.shape[:2]
     density = check_map(density, (height, width))
-    scale = 1.0 if longest_side is None else min(1.0, longest_side / max(height, width))
-    shown_width, shown_height = max(1, round(width * scale)), max(1, round(height * scale))
+    shrunk = 1.0 if longest_side is None else min(1.0, longest_side / max(height, width))
+    shown_width, shown_height = max(1, round(width * shrunk)), max(1, round(height * shrunk))
     people = Image.fromarray(density.astype(np.float32))
-    shown = picture.copy() if scale == 1.0 else np.array(Image.fromarray(picture).resize((shown_width, shown_height)))
-    top = top_density(density)
+    shown = picture.copy() if shrunk == 1.0 else np.array(Image.fromarray(picture).resize((shown_width, shown_height)))
+    top = top_density(density, scale)
     # The cells cover whole multiples of 8 pixels, a little more than the picture: `box` cuts the rest off.
     cells_wide, cells_a_row = width / STRIDE, height / STRIDE / shown_height
     for start in range(0, shown_height, _ROWS):
@@ -68,16 +72,17 @@ def overlay(picture: np.ndarray, density: np.ndarray, *, longest_side: int | Non
             Image.Resampling.BILINEAR,
             box=(0, start * cells_a_row, cells_wide, min(end * cells_a_row, density.shape[0])),
         )
-        heat, opacity = _heat(np.asarray(part), top)
+        heat, opacity = _heat(np.asarray(part), top, scale)
         rows[:] = np.rint(rows * (1 - opacity) + heat * opacity)
     return shown
 
 
-def heat_layer(density: np.ndarray) -> np.ndarray:
+def heat_layer(density: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """What `overlay` lays over a picture, by itself: for a page that lays it over with a slider.
 
     Args:
         density: people a cell, shape (rows, columns).
+        scale: see `overlay`.
 
     Returns:
         uint8 RGBA, shape (rows, columns, 4), a pixel a cell.
@@ -86,17 +91,17 @@ def heat_layer(density: np.ndarray) -> np.ndarray:
         >>> heat_layer(np.array([[0.0, 1.0]], np.float32))[..., 3].tolist()
         [[0, 210]]
     """
-    heat, opacity = _heat(density, top_density(density))
+    heat, opacity = _heat(density, top_density(density, scale), scale)
     return np.concatenate([heat, np.rint(255 * opacity).astype(np.uint8)], axis=-1)
 
 
-def _heat(density: np.ndarray, top: float) -> tuple[np.ndarray, np.ndarray]:
+def _heat(density: np.ndarray, top: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """The color of each place, uint8 (..., 3), and how much of the picture it hides, 0..1, (..., 1)."""
     from matplotlib import colormaps
 
     people = np.maximum(density, 0)[..., np.newaxis]
     color = colormaps[HEAT](np.minimum(people[..., 0] / top, 1) ** EXPONENT, bytes=True)[..., :3]
-    return color, _OPACITY * people / (people + _HALF_OPAQUE)
+    return color, _OPACITY * people / (people + _HALF_OPAQUE * _cell(scale))
 
 
 def add_caption(picture: np.ndarray, text: str) -> np.ndarray:
@@ -218,7 +223,13 @@ def plot_learning(rows: Sequence[Mapping], *, title: str = "", kept: int | None 
     return figure
 
 
-def top_density(density: np.ndarray) -> float:
+def top_density(density: np.ndarray, scale: float = 1.0) -> float:
     """People a cell that the hottest color stands for: the densest hundredth of those where people are."""
-    peopled = density[density > _LEAST_TOP / 10]
-    return max(_LEAST_TOP, float(np.percentile(peopled, 99))) if peopled.size else _LEAST_TOP
+    least = _LEAST_TOP * _cell(scale)
+    peopled = density[density > least / 10]
+    return max(least, float(np.percentile(peopled, 99))) if peopled.size else least
+
+
+def _cell(scale: float) -> float:
+    """A cell's area, as part of a cell of the picture that the network saw."""
+    return min(scale, 1.0) ** 2

@@ -197,7 +197,7 @@ def tidy_name(text: str) -> str:
 
 def _details(result: CountResult, data: bytes) -> dict:
     heat = io.BytesIO()
-    Image.fromarray(heat_layer(result.density)).save(heat, format="PNG")
+    Image.fromarray(heat_layer(result.density, result.scale)).save(heat, format="PNG")
     rows, columns = result.density.shape
     taken = taken_at(data)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import secrets
 import socket
@@ -18,6 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crowdcount.errors import CrowdCountError
 from crowdcount.web.guard import Guard, allowed_names, is_loopback, refused
@@ -92,7 +94,7 @@ def server_of(app: Starlette) -> uvicorn.Server:
     """The HTTP server of an application, with its limits."""
     return uvicorn.Server(
         uvicorn.Config(
-            app,
+            _answering_to_the_end(app),
             log_level="error",
             access_log=False,
             http="h11",
@@ -105,6 +107,21 @@ def server_of(app: Starlette) -> uvicorn.Server:
             timeout_graceful_shutdown=2,
         )
     )
+
+
+def _answering_to_the_end(app: ASGIApp) -> ASGIApp:
+    """Requests that the server's end cuts off are told so; they are no faults, whose traces belong in the terminal."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if scope["type"] != "http":
+                raise
+            with suppress(RuntimeError):  # the answer has begun
+                await refused(Refusal(503, "ending", "This server has been ended.", close=True))(scope, receive, send)
+
+    return answer
 
 
 def listen(host: str, port: int | None = None) -> socket.socket:

@@ -37,6 +37,8 @@ _BOX = ("xmin", "ymin", "xmax", "ymax")
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 # What may stand in brackets behind the name of a column, and the unit that it is.
 _UNITS = {"px": "pixels", "pixel": "pixels", "pixels": "pixels", "%": "percent", "percent": "percent"}
+# How the files of spreadsheets begin (.xlsx, .ods), whatever they are called.
+_ARCHIVE = b"PK\x03\x04"
 _SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -57,8 +59,11 @@ def read_table(file: Path, tell: TellFault, options: Options | None = None) -> l
     """
     pile = Pile(file, tell, options or Options())
     try:
-        text = decoded(file.read_bytes())
-        lines = _rows(text)
+        data = file.read_bytes()
+        if data.startswith(_ARCHIVE):
+            tell(file, "is a workbook, or another archive, and no text. Save its sheet as CSV.")
+            return []
+        lines = _rows(decoded(data))
     except (OSError, UnicodeError, csv.Error) as error:
         tell(file, f"is not a readable CSV file in UTF-8 or UTF-16: {error}.")
         return []

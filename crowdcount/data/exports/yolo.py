@@ -11,15 +11,27 @@ from crowdcount.data.records import Record, TellFault, files_by_number, numbered
 _NO_LABELS = {"classes.txt", "obj.names", "readme.txt", "notes.txt", "train.txt", "val.txt", "test.txt"}
 
 
-def label_files(folder: Path) -> list[Path]:
-    """The text files of boxes in a folder: those whose first line is five or six numbers, and empty ones."""
-    files = []
-    for file in files_by_number(folder, (".txt",)):
-        if file.name.lower() not in _NO_LABELS:
-            first = next(numbered_lines(file, lambda file, problem: None), (0, ""))[1]
-            if not first or _numbers(first):
-                files.append(file)
-    return files
+def label_files(folder: Path, images: Path | None = None) -> list[Path]:
+    """The text files of boxes in a folder: those whose first line is five or six numbers, and empty ones.
+
+    Where some are, or the folder is called `labels`, one that is named as a picture is meant as one too, whatever it
+    holds.
+
+    Args:
+        folder: where they lie.
+        images: folder of the pictures; None for the usual one.
+    """
+    texts = [file for file in files_by_number(folder, (".txt",)) if file.name.lower() not in _NO_LABELS]
+    fitting = [file for file in texts if _fits(file)]
+    if not fitting and "labels" not in (folder.name, folder.parent.name):
+        return []
+    named = {picture.stem for picture in files_by_number(images or _images_of(folder), PICTURE_SUFFIXES)}
+    return [file for file in texts if file in fitting or file.stem in named]
+
+
+def _fits(file: Path) -> bool:
+    first = next(numbered_lines(file, lambda file, problem: None), (0, ""))[1]
+    return not first or _numbers(first) is not None
 
 
 def read(folder: Path, tell: TellFault, options: Options) -> list[Record]:
@@ -30,7 +42,7 @@ def read(folder: Path, tell: TellFault, options: Options) -> list[Record]:
     images = options.images or _images_of(folder)
     names = _class_names(folder)
     records, done = [], set()
-    for file in label_files(folder):
+    for file in label_files(folder, images):
         pile = Pile(file, tell, Options("fraction", options.label, None, images))
         entry = pile.entry(file.stem, "the picture")
         if entry is None:
@@ -40,7 +52,9 @@ def read(folder: Path, tell: TellFault, options: Options) -> list[Record]:
             values = _numbers(line)
             if values is None:
                 tell(
-                    file, f"line {number}: should be class, x, y, width, height as shares of 1. Received {short(line)}."
+                    file,
+                    f"line {number}: should be a box: class, x, y, width, height as shares of 1. Received "
+                    f"{short(line)}.",
                 )
                 continue
             kind = int(values[0])

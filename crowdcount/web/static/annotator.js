@@ -172,7 +172,7 @@ export class Annotator {
     parts.bar.setAttribute("aria-label", this.t("title"));
     const brightness = h("input", { type: "range", min: "0.5", max: "3", step: "0.1", value: "1" });
     brightness.addEventListener("input", () => (this.stage.brightness = Number(brightness.value)));
-    const help = h("details", { className: "cc-soft cc-keys" }, h("summary", {}, this.t("keys")), this.t("keys_text"));
+    const help = h("details", { className: "cc-soft cc-keys" }, h("summary", {}, this.texts.t("keys")), this.t("keys_text"));
     const frame = h("div", { className: "cc-root cc-annotator", lang: this.texts.code, dir: this.texts.texts.dir },
       h("div", { className: "cc-row cc-top" }, h("div", { className: "cc-group" }, parts.previous, parts.next), parts.name,
         h("div", { className: "cc-group cc-push" }, parts.saved, parts.progress, parts.bar)),

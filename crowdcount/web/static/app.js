@@ -115,7 +115,7 @@ async function pick(item) {
 async function put(item) {
   onStage = null;
   const { width, height } = item.record ?? {};
-  const done = await stage.show(item.file, width, height).catch(() => item.record && stage.show(null, width, height));
+  const done = await stage.show(item.file, width, height).catch(() => stage.show(null, width, height));
   if (done && item === shown) onStage = item;
   stage.element.style.setProperty("--shape", stage.size[0] / stage.size[1]);
   stage.draw();
@@ -163,21 +163,30 @@ function setMode(wanted) {
   stage.draw();
 }
 
-for (const button of $("modes").children) button.addEventListener("click", () => setMode(button.dataset.mode));
+for (const button of $("modes").children) {
+  button.addEventListener("click", (event) => {
+    setMode(button.dataset.mode);
+    // Whoever chose by a key goes on by keys, on the picture.
+    if (event.detail || !stage.tool) return;
+    stage.marks.focus();
+    stage.tool.cross.show();
+  });
+}
 $("heat").addEventListener("input", () => stage.draw());
 $("plus").addEventListener("click", () => stage.zoom(1.5));
 $("minus").addEventListener("click", () => stage.zoom(1 / 1.5));
 $("fit").addEventListener("click", () => stage.fit());
 stage.marks.addEventListener("keydown", (event) => {
-  if (stage.tool?.key(event)) event.preventDefault();
+  if ((stage.tool ?? stage).key(event)) event.preventDefault();
 });
 
 const button = (key, work, enabled = true) => h("button", { className: "cc-button", onclick: work, disabled: !enabled }, t(key));
 
 function tools() {
   for (const each of $("modes").children) each.setAttribute("aria-pressed", String(each.dataset.mode === mode));
-  stage.marks.setAttribute("aria-label", `${t("picture")}. ${t(`hint.${mode}`)}`);
+  stage.marks.setAttribute("aria-label", `${t("picture")}. ${t(`hint.${mode}`)} ${t(`keys.${mode}`)}`);
   $("hint").textContent = t(zones.problem || `hint.${mode}`);
+  $("keys").textContent = t(`keys.${mode}`);
   // Fields stay while they are typed in.
   if (mode === "ground" && $("actions").dataset.mode === "ground" && $("actions").dataset.code === texts.code) return;
   [$("actions").dataset.mode, $("actions").dataset.code] = [mode, texts.code];
@@ -225,6 +234,8 @@ function zonesChanged(whole) {
   if (whole) counts.countZones(shown);
   tools();
   zoneCard();
+  // The keys that have set the four points write the sides next.
+  if (whole && mode === "ground" && zones.ground.length === 4 && zones.cross.at) $("actions").querySelector("input").focus();
 }
 
 function zoneCard() {

@@ -56,6 +56,10 @@ export class Counts {
   }
 
   async count(item, model) {
+    if (item.file.type.startsWith("video/")) {
+      [item.state, item.problem] = ["failed", { code: "video", text: `${item.name} is a video, no picture.` }];
+      return;
+    }
     const query = new URLSearchParams({ name: item.name, details: "1", ...(model && { model }) });
     const { ok, status, content, retry } = await post(`/api/count?${query}`, item.file, kindOf(item.file));
     if (item.state !== "counting") return; // meanwhile asked for anew

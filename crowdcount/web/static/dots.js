@@ -1,4 +1,6 @@
 // Dots on heads, and boxes around what is not to be counted: placed, moved, removed, undone; by mouse, finger and keys.
+import { Cross } from "./cross.js";
+import { ARROWS } from "./stage.js";
 
 const CATCH = 11; // pixels of the screen around a dot that mean it
 const FINGER = 18; // the same for a finger
@@ -21,6 +23,7 @@ export class Dots {
   constructor(stage, changed) {
     this.stage = stage;
     this.changed = changed;
+    this.cross = new Cross(stage);
     this.mode = "dot"; // or "box"
     this.layer = (context) => this.paint(context);
     this.load([], []);
@@ -33,10 +36,9 @@ export class Dots {
     this.past = [];
     this.future = [];
     this.chosen = null; // index of a point, or {box: index}
-    this.cursor = null; // where the keys work, in pixels of the picture
     this.corner = null; // the first corner of a box that keys draw
     this.drawing = null; // the box that is being drawn
-    this.stage.draw();
+    this.cross.hide();
   }
 
   // --- Changes ------------------------------------------------------------------------------------------------
@@ -124,7 +126,7 @@ export class Dots {
       return;
     }
     if (event.button > 0) return;
-    this.cursor = null;
+    this.cross.hide();
     if (this.mode === "box") {
       const box = this.boxAt(place);
       this.chosen = box === null ? null : { box };
@@ -146,8 +148,7 @@ export class Dots {
     if (hit === null) return null;
     const [points, from] = [this.points, this.points[hit]];
     // The finger may have caught the dot beside its middle: it keeps that distance.
-    const moved = ([x, y]) => [x + from[0] - place[0], y + from[1] - place[1]].map((at, axis) =>
-      Math.round(10 * Math.min(Math.max(at, 0), this.stage.size[axis])) / 10);
+    const moved = ([x, y]) => this.stage.within([x + from[0] - place[0], y + from[1] - place[1]]);
     const shown = (end) => points.map((point, at) => (at === hit ? moved(end) : point));
     this.chosen = hit;
     return {
@@ -165,23 +166,19 @@ export class Dots {
     if (control && key === "z") return this.did(() => (event.shiftKey ? this.redo() : this.undo()));
     if (control && key === "y") return this.did(() => this.redo());
     if (control) return false;
-    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
-    if (steps) return this.did(() => this.step(steps, event));
+    if (event.altKey && ARROWS[key] && typeof this.chosen === "number") return this.did(() => this.step(event));
     const work = {
       z: () => this.undo(),
       y: () => this.redo(),
       Delete: () => this.removeChosen(),
       Backspace: () => this.removeChosen(),
       " ": () => this.place(),
+      Enter: () => this.place(),
       "]": () => this.choose(1),
       "[": () => this.choose(-1),
-      "+": () => this.stage.zoom(1.5, this.cursor ? this.stage.toScreen(this.cursor) : undefined),
-      "=": () => this.stage.zoom(1.5, this.cursor ? this.stage.toScreen(this.cursor) : undefined),
-      "-": () => this.stage.zoom(1 / 1.5, this.cursor ? this.stage.toScreen(this.cursor) : undefined),
-      0: () => this.stage.fit(),
-      Escape: () => ((this.chosen = this.corner = null), this.stage.draw(), this.changed(false)),
+      Escape: () => this.leave(),
     }[key];
-    return work ? this.did(work) : false;
+    return work ? this.did(work) : this.cross.key(event);
   }
 
   did(work) {
@@ -189,38 +186,37 @@ export class Dots {
     return true;
   }
 
-  // An arrow moves the cross hairs; with Alt the chosen dot. With Shift by one pixel of the screen.
-  step([right, down], event) {
-    const far = (event.shiftKey ? 1 : 12) / this.stage.view.scale;
-    const middle = this.stage.toPicture(this.stage.box.map((side) => side / 2));
-    const dot = event.altKey && typeof this.chosen === "number" ? this.points[this.chosen] : null;
-    const from = dot ?? this.cursor ?? middle;
-    const place = [from[0] + right * far, from[1] + down * far].map((at, axis) =>
-      Math.round(10 * Math.min(Math.max(at, 0), this.stage.size[axis])) / 10);
-    if (dot) this.move(this.chosen, place);
-    else this.cursor = place;
+  // Move the chosen dot by an arrow.
+  step(event) {
+    const place = this.cross.step(event, this.points[this.chosen]);
+    this.move(this.chosen, place);
     this.stage.reveal(place);
-    this.stage.draw();
   }
 
-  // Space: a dot at the cross hairs, or a box's first corner and then its second.
+  // A dot at the cross hairs, or a box's first corner and then its second.
   place() {
-    if (!this.cursor) this.cursor = this.stage.toPicture(this.stage.box.map((side) => side / 2));
-    if (this.mode !== "box") this.add(this.cursor);
+    const place = this.cross.show();
+    if (this.mode !== "box") this.add(place);
     else if (this.corner) {
       const first = this.corner;
       this.corner = null;
-      this.addBox(first, this.cursor);
-    } else this.corner = this.cursor;
+      this.addBox(first, place);
+    } else this.corner = place;
     this.stage.draw();
+  }
+
+  leave() {
+    this.chosen = this.corner = null;
+    this.cross.hide();
+    this.changed(false);
   }
 
   choose(by) {
     if (!this.points.length) return;
     const from = typeof this.chosen === "number" ? this.chosen : by > 0 ? -1 : 0;
     this.chosen = (from + by + this.points.length) % this.points.length;
-    this.cursor = this.points[this.chosen];
-    this.stage.reveal(this.cursor);
+    this.cross.at = this.points[this.chosen];
+    this.stage.reveal(this.cross.at);
     this.stage.draw();
     this.changed(false);
   }
@@ -229,7 +225,7 @@ export class Dots {
 
   paint(context) {
     const { stage } = this;
-    const drawn = this.drawing ?? (this.corner && this.cursor ? [this.corner, this.cursor] : null);
+    const drawn = this.drawing ?? (this.corner && this.cross.at ? [this.corner, this.cross.at] : null);
     this.ignore.forEach((polygon, index) => this.paintBox(context, polygon, this.chosen?.box === index));
     if (drawn) {
       const [[x0, y0], [x1, y1]] = drawn;
@@ -258,7 +254,7 @@ export class Dots {
       context.strokeStyle = CHOSEN;
       context.stroke();
     }
-    if (this.cursor) this.paintCursor(context);
+    this.cross.paint(context);
   }
 
   paintBox(context, polygon, chosen) {
@@ -272,19 +268,5 @@ export class Dots {
     context.strokeStyle = chosen ? CHOSEN : "#fff";
     context.stroke();
     context.setLineDash([]);
-  }
-
-  paintCursor(context) {
-    const [x, y] = this.stage.toScreen(this.cursor);
-    for (const [color, width] of [["#000", 4], ["#fff", 1.8]]) {
-      context.beginPath();
-      for (const [right, down] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-        context.moveTo(x + 5 * right, y + 5 * down);
-        context.lineTo(x + 17 * right, y + 17 * down);
-      }
-      context.lineWidth = width;
-      context.strokeStyle = color;
-      context.stroke();
-    }
   }
 }

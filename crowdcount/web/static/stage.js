@@ -7,6 +7,10 @@ import { h } from "./dom.js";
 const MOST_ZOOM = 16; // screen pixels for one of the picture
 const TAP = 6; // pixels of the screen that a finger may slip in a tap
 const SMALLEST_LEVEL = 900; // pixels; below, halves gain nothing
+const STRIDE = 60; // pixels of the screen that an arrow moves the picture by
+
+// Key -> where it points, to the right and down.
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 // Buttons over a stage that zoom it, and show the whole picture.
 export function zoomButtons(stage, texts) {
@@ -128,10 +132,14 @@ export class Stage {
     return [x * this.view.scale + this.view.x, y * this.view.scale + this.view.y];
   }
 
-  // A place of the screen in pixels of the picture, to a tenth of one, taken to its border where it lies outside.
+  // A place of the screen in pixels of the picture.
   toPicture([x, y]) {
-    const on = (at, start, side) => Math.round(10 * Math.min(Math.max((at - start) / this.view.scale, 0), side)) / 10;
-    return [on(x, this.view.x, this.size[0]), on(y, this.view.y, this.size[1])];
+    return this.within([(x - this.view.x) / this.view.scale, (y - this.view.y) / this.view.scale]);
+  }
+
+  // A place of the picture to a tenth of a pixel, taken to its border where it lies outside.
+  within(place) {
+    return place.map((at, axis) => Math.round(10 * Math.min(Math.max(at, 0), this.size[axis])) / 10);
   }
 
   at(event) {
@@ -191,6 +199,26 @@ export class Stage {
     context.drawImage(
       level, left * share, top * shareY, spanX * share, spanY * shareY, x, y, spanX * scale, spanY * scale,
     );
+  }
+
+  // --- Keys ---------------------------------------------------------------------------------------------------
+
+  // Zoom by a key, about a place of the picture where one is given. Whether the key was one of these.
+  zoomKey({ key }, place) {
+    const factor = { "+": 1.5, "=": 1.5, "-": 1 / 1.5 }[key];
+    if (factor) this.zoom(factor, place ? this.toScreen(place) : undefined);
+    else if (key === "0") this.fit();
+    else return false;
+    return true;
+  }
+
+  // Where no tool works, arrows move a picture that is larger than the stage. Whether a key was ours.
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    const arrow = ARROWS[event.key];
+    if (!arrow || this.fitted) return this.zoomKey(event);
+    this.pan(...arrow.map((side) => -side * STRIDE));
+    return true;
   }
 
   // --- Pointers -----------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-// Zones and ground points, drawn on a stage by clicks.
+// Zones and ground points, drawn on a stage by clicks or keys.
+import { Cross } from "./cross.js";
 
 // Okabe and Ito's colors, told apart by readers of every kind of color vision.
 export const COLORS = ["#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2"];
@@ -12,6 +13,7 @@ export class Zones {
     this.stage = stage;
     this.changed = changed;
     this.name = name;
+    this.cross = new Cross(stage);
     this.mode = "zone"; // or "ground"
     this.last = null; // the last tap: its place, and its time in milliseconds
     this.layer = (context) => this.paint(context);
@@ -24,21 +26,29 @@ export class Zones {
     this.ground = ground;
     this.corners = []; // of the zone that is being drawn
     this.problem = ""; // key of the text of what cannot be done
-    this.stage.draw();
+    this.cross.hide();
   }
 
   tap(place, event) {
     if (event.button > 0) return;
-    if (this.mode === "ground") {
-      if (this.ground.length >= 4) return;
-      this.ground = [...this.ground, place];
-      return this.changes(this.ground.length === 4);
-    }
+    this.cross.hide();
+    if (this.mode === "ground") return this.addGround(place);
     // Browsers do not count the clicks of pointer events. The second tap of a double one is no corner, also where the
     // first has closed the zone.
     const twice = this.last && event.timeStamp - this.last.time < TWICE && this.close(place, this.last.place);
     this.last = twice ? null : { place, time: event.timeStamp };
     if (twice) return this.corners.length ? this.finish() : undefined;
+    this.addCorner(place);
+  }
+
+  addGround(place) {
+    if (this.ground.length >= 4) return;
+    this.ground = [...this.ground, place];
+    this.changes(this.ground.length === 4);
+  }
+
+  // The next corner of a zone; the first one again closes it.
+  addCorner(place) {
     if (this.corners.length > 2 && this.close(place, this.corners[0])) return this.finish();
     this.corners = [...this.corners, place];
     this.changes(false);
@@ -115,15 +125,36 @@ export class Zones {
     this.changed(whole);
   }
 
+  // --- Keys ---------------------------------------------------------------------------------------------------
+
   // Whether a key was ours.
   key(event) {
-    const work = {
-      Enter: () => this.finish(),
-      Backspace: () => this.undo(),
-      Escape: () => ((this.corners = []), this.changes(false)),
-    }[event.key];
-    if (!work) return false;
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.key === "Escape") return this.leave();
+    const work = { Enter: () => this.put(), " ": () => this.put(), Backspace: () => this.undo() }[event.key];
+    if (!work) return this.cross.key(event);
     work();
+    return true;
+  }
+
+  // A point at the cross hairs. Where the mouse has drawn, and there are none, the zone is closed; where there is
+  // nothing to close they come up.
+  put() {
+    const place = this.cross.at;
+    if (this.mode === "ground") return place ? this.addGround(place) : this.cross.show();
+    const last = this.corners.at(-1);
+    if (!place) return last ? this.finish() : this.cross.show();
+    if (last && last.every((at, axis) => at === place[axis])) return this.finish();
+    this.addCorner(place);
+  }
+
+  // End the drawing of a zone. Whether there was something to end.
+  leave() {
+    const begun = this.mode === "zone" && this.corners.length > 0;
+    if (!begun && !this.cross.at) return false;
+    this.cross.hide();
+    if (begun) this.corners = [];
+    this.changes(false);
     return true;
   }
 
@@ -153,6 +184,7 @@ export class Zones {
         this.label(context, this.stage.toScreen(corner), String(index + 1), 12);
       });
     }
+    if (this.stage.tool === this) this.cross.paint(context);
   }
 
   path(context, polygon, closed) {

@@ -15,7 +15,7 @@ function render({ model, el }) {
   const zones = new Zones(stage, changed, (number) => t("zone_name", { number }));
   stage.layers = [zones.layer];
   stage.tool = zones;
-  stage.marks.setAttribute("aria-label", `${t("picture")}. ${t("hint.zone")}`);
+  stage.marks.setAttribute("aria-label", `${t("picture")}. ${t("hint.zone")} ${t("keys.zone")}`);
   stage.element.style.setProperty("--shape", width / height);
   zones.load(model.get("shapes"), []);
 
@@ -26,7 +26,8 @@ function render({ model, el }) {
   const problem = h("p", { className: "cc-note cc-error", role: "alert", dir: "auto" });
   const frame = h("div", { className: "cc-root cc-inline cc-zones", lang: texts.code, dir: texts.texts.dir },
     h("div", { className: "cc-place" }, stage.element, zoomButtons(stage, texts)),
-    h("div", { className: "cc-row" }, close, undo), problem, list, h("p", { className: "cc-soft" }, t("hint.zone")));
+    h("div", { className: "cc-row" }, close, undo), problem, list, h("p", { className: "cc-soft" }, t("hint.zone")),
+    h("details", { className: "cc-soft cc-keys" }, h("summary", {}, t("keys")), t("keys.zone")));
   // Lumino, which JupyterLab is made of, runs no keyboard shortcuts for keys pressed in elements marked so.
   frame.setAttribute("data-lm-suppress-shortcuts", "true");
   let rows = []; // one for each finished zone: its name and the button that removes it
