@@ -281,8 +281,9 @@ def test_count_has_no_range_where_the_card_cannot_carry_it(model, rng, tmp_path)
 
 def test_impossible_coverage_is_an_error_before_anything_is_counted(model, rng):
     for given in (picture(rng), [picture(rng)]):
-        with pytest.raises(DataError, match="between 0 and 1"):
-            count(given, model=model, coverage=90)
+        for coverage in (90, "0.9", None):
+            with pytest.raises(DataError, match="between 0 and 1"):
+                count(given, model=model, coverage=coverage)
     with pytest.raises(DataError, match="between 0 and 1"):
         list(count_many([], model, coverage=0))
 
@@ -370,7 +371,9 @@ def test_count_many_is_public_and_takes_a_folder_or_a_picture_alone(model, rng, 
     tensor = keras.ops.convert_to_tensor(picture(rng, 16, 24))  # of rows, which are no pictures
     (result,) = crowdcount.count_many(tensor, model)
     assert (result.width, result.height) == (24, 16)
-    assert len(list(crowdcount.count_many(keras.ops.stack([tensor, tensor]), model))) == 2
+    batch = np.stack([picture(rng, 16, 24)] * 2)
+    for several in (keras.ops.stack([tensor, tensor]), batch, np.array([str(path)] * 2)):
+        assert len(list(crowdcount.count_many(several, model))) == 2 == len(crowdcount.count(several, model=model))
     (tmp_path / "b.png").write_bytes(b"no picture")
     assert isinstance(list(crowdcount.count_many(tmp_path, model))[1], crowdcount.CountFailure)
     with pytest.raises(PictureError, match="b.png"):
@@ -437,6 +440,9 @@ def test_overlay_is_an_array_in_each_style(rng, tmp_path):
     assert result.overlay(style="dots", longest_side=50).shape == (30, 50, 3)
     with pytest.raises(DataError, match="heat, contour, dots.*'cold'"):
         result.overlay(style="cold")
+    for side in (0, -1, "50", float("nan")):
+        with pytest.raises(DataError, match="longest_side="):
+            result.overlay(longest_side=side)
     result.save_overlay(tmp_path / "dots.png", style="dots")
     result.save_overlay(tmp_path / "heat.png")
     dots, heat = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("dots", "heat"))

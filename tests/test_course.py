@@ -162,3 +162,6 @@ def test_unknown_exercise_names_its_neighbors():
     name = course.names()[0]
     with pytest.raises(KeyError, match=name):
         course.find(f"{name[:2]}.nothing")
+    for other in (None, 0):
+        with pytest.raises(KeyError, match=f"no exercise {other}"):
+            course.hint(other)

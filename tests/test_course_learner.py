@@ -115,6 +115,9 @@ def test_solutions_can_be_withheld(value, capsys, monkeypatch):
     course.solution("03.mae")
     said = capsys.readouterr().out
     assert "return" not in said and "CROWDCOUNT_NO_SOLUTIONS" in said
+    for _ in range(3):
+        course.hint("02.sigmoid")
+    assert capsys.readouterr().out.rstrip().endswith("There is no further hint.")  # none that is withheld
     monkeypatch.setenv("CROWDCOUNT_NO_SOLUTIONS", "0")
     course.solution("03.mae")
     assert "return" in capsys.readouterr().out

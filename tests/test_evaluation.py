@@ -95,7 +95,7 @@ def test_two_networks_on_the_same_pictures(reader_of_red, looker_to_the_left, tm
     with pytest.raises(DataError, match="other annotations: '0' has 2 heads there, 1 here"):
         evaluate(reader_of_red, [Sample("0", samples[0].picture, [(1, 1)])], against=tmp_path / "other.csv")
     (tmp_path / "no.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match="no table that crowdcount evaluate"):
+    with pytest.raises(DataError, match=r"no table that crowdcount evaluate .*it has no column 'picture'"):
         evaluate(reader_of_red, samples, against=tmp_path / "no.csv")
 
 

@@ -835,6 +835,8 @@ def test_another_page_can_be_named(tmp_path, rng, kind):
     Image.fromarray(light[0]).save(tmp_path / "one.jpg")
     refused(tmp_path / "one.jpg", "one.jpg'", "has 1 page", page=2)
     refused(light[0], "has 1 page", page=2)
+    for page in ("1", 1.5, True):
+        refused(path, f"page must be a whole number, 1 or more. Received: page={page!r}", page=page)
     assert load_picture(light[0], page=1).shape == (10, 15, 3)
 
 

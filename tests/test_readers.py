@@ -13,6 +13,7 @@ from crowdcount.data.annotations import dataset_files, load_dataset
 from crowdcount.data.checking import check_folder
 from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import AnnotationError
+from crowdcount.files import data_folder
 
 SIZE = (64, 48)
 # Heads of the pictures in turn.
@@ -232,6 +233,12 @@ def drawn(request, tmp_path):
 
 def test_every_data_set_is_drawn_here():
     assert set(DATASETS) - set(FIELD) == {"shanghaitech_a", "shanghaitech_b", "scut_head_b"}
+
+
+def test_the_table_of_data_sets_gives_names_that_are_read():
+    text = (data_folder("datasets") / "README.md").read_text("utf-8")
+    rows = text.split("| read by |\n|")[1].split("\n\n")[0].splitlines()[1:]
+    assert len(rows) == 8 and {row.rsplit("|", 2)[1].strip(" `") for row in rows} <= set(DATASETS)
 
 
 def test_splits_of_a_data_set(drawn):

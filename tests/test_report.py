@@ -238,8 +238,10 @@ def test_a_thumbnail_is_small_and_shows_the_heat_where_people_are(page, photo):
 
 
 def test_what_was_counted_earlier_is_shown_without_heat(page, photo):
-    (image,) = page(entry_of_file(str(photo()), 5, low=3, high=8)).all("img")
+    found = page(entry_of_file(str(photo()), 5, low=3, high=8))
+    (image,) = found.all("img")
     assert "without heat map" in image["alt"] and picture_in(image)
+    assert "counted in an earlier run" in found.text and "The colors" not in found.text
 
 
 def test_a_picture_that_has_gone_is_told_with_its_count(page, photo):

@@ -369,7 +369,7 @@ def test_levels_change_at_the_square_feet_of_fruins_book(use, square_feet):
     assert "".join(SERVICE_LEVELS[use]) == "ABCDEF"
 
 
-@pytest.mark.parametrize("density, use", [(-1, "standing"), (math.nan, "standing"), (1, "dancing")])
+@pytest.mark.parametrize("density, use", [(-1, "standing"), (math.nan, "standing"), ("2", "standing"), (1, "dancing")])
 def test_levels_of_nonsense_are_refused(density, use):
     with pytest.raises(DataError, match="Received"):
         level_of_service(density, use)

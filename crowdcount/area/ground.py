@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -272,8 +273,8 @@ def level_of_service(per_m2: float, use: str = "standing") -> str:
     """
     if use not in SERVICE_LEVELS:
         raise DataError(f"use should be one of {', '.join(SERVICE_LEVELS)}. Received: {use!r}")
-    if not per_m2 >= 0:
-        raise DataError(f"people per square meter should be 0 or more. Received: {per_m2}")
+    if not isinstance(per_m2, Real) or not per_m2 >= 0:
+        raise DataError(f"people per square meter should be a number, 0 or more. Received: {per_m2!r}")
     room = 1 / per_m2 if per_m2 > 0 else math.inf
     return next(letter for letter, (least, _) in SERVICE_LEVELS[use].items() if room >= least)
 

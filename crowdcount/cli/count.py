@@ -370,7 +370,7 @@ def _print(row: dict, *, as_json: bool) -> None:
 
 
 def _zone_lines(row: dict) -> Iterator[str]:
-    from crowdcount.counting.words import span, whole
+    from crowdcount.counting.words import dense, span, whole
 
     for name, people in row.get("zones", {}).items():
         ends = row.get("zone_ranges", {}).get(name) or (None, None)
@@ -379,5 +379,5 @@ def _zone_lines(row: dict) -> Iterator[str]:
             line += f"\t{span(*ends)}"
         if "per_m2" in row:
             levels = ", ".join(f"{use} {level}" for use, level in row["level_of_service"][name].items())
-            line += f"\t{row['per_m2'][name]:.2f} per m2\t{levels}"
+            line += f"\t{dense(row['per_m2'][name])} per m2\t{levels}"
         yield line

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from crowdcount.measuring.evaluation import Evaluation
     from crowdcount.measuring.uncertainty import Comparison
 
+# Decimals of each measure, and of its standard error.
+_DIGITS = {"mae": 2, "rmse": 2, "nae": 4, "log_ratio": 4, "bias": 2}
+
 
 def add(command: Command) -> None:
     parser = command("evaluate", _evaluate, "score a network on annotated pictures")
@@ -120,7 +123,10 @@ def _print_scores(result: Evaluation, coverage: float, arguments: argparse.Names
     from crowdcount.counting.words import PEOPLE, thing_of
 
     thing = "heads" if (counted := thing_of(arguments.model)) == PEOPLE else counted
-    off = {name: "" if math.isnan(error) else f" +- {error:.4g}" for name, error in result.standard_error.items()}
+    off = {
+        name: "" if math.isnan(error) else f" +- {error:.{_DIGITS[name]}f}"
+        for name, error in result.standard_error.items()
+    }
     print(f"MAE   {result.mae:9.2f}{off['mae']}  {thing}")
     print(f"RMSE  {result.rmse:9.2f}{off['rmse']}  {thing}")
     print(f"NAE   {result.nae:9.4f}{off['nae']}")
@@ -153,7 +159,7 @@ def _print_by_label(result: Evaluation) -> None:
 def _print_against(compared: Comparison, other: str) -> None:
     print(f"less  {other}, on the same pictures, with 95 % intervals:")
     for name, each in compared.differences.items():
-        digits = 2 if name in ("mae", "rmse", "bias") else 4
+        digits = _DIGITS[name]
         label = {"log_ratio": "log", "bias": "|bias|"}.get(name, name.upper())
         numbers = " to ".join(f"{value:+.{digits}f}" for value in (each.low, each.high))
         verdict = "fewer errors" if each.high < 0 else "more errors" if each.low > 0 else "not told apart"

@@ -38,7 +38,7 @@ def _models(arguments: argparse.Namespace) -> int:
 def _measure(key: str, value: object, error: float | None) -> str:
     name = key.upper() if key in ("mae", "rmse", "nae", "psnr", "ssim", "game") else key.replace("_", " ")
     if error is not None:
-        return f"{name} {value:.4g} ± {error:.2g}"
+        return f"{name} {value:.4g} ± {float(format(error, '.2g')):g}"  # 1.6e+02 is 160
     if isinstance(value, list):
         return f"{name} {' / '.join(format(item, '.2f') for item in value)}"
     return f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"

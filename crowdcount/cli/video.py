@@ -160,16 +160,16 @@ def _title(source: str) -> str:
 
 
 def _lines(frame: FrameCount) -> list[str]:
-    from crowdcount.counting.words import span, whole
+    from crowdcount.counting.words import dense, span, whole
 
-    def dense(name: str) -> str:
-        return f"\t{frame.per_m2[name]:.2f} per m2" if frame.per_m2 else ""
+    def ground(name: str) -> str:
+        return f"\t{dense(frame.per_m2[name])} per m2" if frame.per_m2 else ""
 
     time = f"{frame.time:.1f}"
     line = f"{time}\tabout {whole(frame.count, frame.low, frame.high)}"
     if frame.low is not None and frame.high is not None:
         line += f"\t{span(frame.low, frame.high)}"
-    zones = [f"{time}\t{name}\tabout {whole(people)}{dense(name)}" for name, people in frame.zones.items()]
+    zones = [f"{time}\t{name}\tabout {whole(people)}{ground(name)}" for name, people in frame.zones.items()]
     return [line, *zones]
 
 

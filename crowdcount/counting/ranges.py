@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -309,7 +310,7 @@ def why_no_range(model: str | os.PathLike | keras.Model, coverage: float) -> str
 
 def check_coverage(coverage: float) -> None:
     """Raise a DataError where `coverage` is no share between 0 and 1."""
-    if not 0 < coverage < 1:
+    if not isinstance(coverage, Real) or not 0 < coverage < 1:
         raise DataError(f"coverage must lie between 0 and 1, as 0.9 for nine of ten. Received: coverage={coverage!r}")
 
 

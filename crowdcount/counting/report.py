@@ -23,7 +23,7 @@ from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
 from crowdcount.counting.ranges import sum_range
 from crowdcount.counting.report_chart import Dot, chart_svg
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.words import PEOPLE, about, amount, span, whole
+from crowdcount.counting.words import PEOPLE, about, amount, dense, span, whole
 from crowdcount.data.exif import taken_at
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
@@ -248,16 +248,17 @@ def _zone(entry: Entry, name: str) -> dict[str, str]:
     if name in entry.per_m2:
         per_m2 = entry.per_m2[name]
         levels = (f"{use} {level_of_service(per_m2, use)}" for use in SERVICE_LEVELS)
-        told |= {"per_m2": f"{per_m2:.2f}", "levels": ", ".join(levels)}
+        told |= {"per_m2": dense(per_m2), "levels": ", ".join(levels)}
     return told
 
 
 def _footer(counted: Sequence[Entry]) -> list[str]:
     thing = counted[0].thing if counted else PEOPLE
-    texts = [
-        f"Every count is an estimate by a neural network. The colors show where it sees {thing}, from dark "
-        "for few to bright for many."
-    ]
+    texts = ["Every count is an estimate by a neural network."]
+    if any(entry.heat for entry in counted):
+        texts[0] += f" The colors show where it sees {thing}, from dark for few to bright for many."
+    if any(not entry.heat for entry in counted):
+        texts.append("Pictures without colors were counted in an earlier run, of which the counts alone are left.")
     if any(entry.low is not None for entry in counted):
         texts.append(
             "The truth lies in its range for the given share of pictures, if they are like those that the "

@@ -219,7 +219,7 @@ class CountResult:
             uint8 RGB of the picture's size, or smaller by `longest_side`.
 
         Raises:
-            DataError: if the zones cannot be used, or there is no such style.
+            DataError: if the zones cannot be used, there is no such style, or `longest_side` is below 1.
             PictureError: if the picture's file has gone meanwhile.
 
         Example:

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeGuard
 
-import numpy as np
-
 from crowdcount.counting.results import CountFailure
 from crowdcount.data.images import Source, list_pictures
 from crowdcount.errors import PictureError
@@ -21,8 +19,9 @@ def is_one(items: object) -> bool:
         (True, False, False)
     """
     # These can be gone through as well: by letters, bytes, lines and rows.
-    single = isinstance(items, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(items, "read")
-    single |= getattr(items, "ndim", 0) in (2, 3)  # a tensor; a column of paths has one axis, a batch of pictures four
+    single = isinstance(items, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(items, "read")
+    # Of arrays and tensors: a column of paths has one axis, a batch of pictures four.
+    single |= getattr(items, "ndim", 1) not in (1, 4)
     return single or not isinstance(items, Iterable)
 
 

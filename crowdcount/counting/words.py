@@ -59,6 +59,17 @@ def span(low: float, high: float) -> str:
     return f"{whole(low, low, high)} to {whole(high, low, high)}"
 
 
+def dense(per_m2: float) -> str:
+    """People per square meter as they are told to people: in hundredths, of a sparse square as fine as its first digit.
+
+    Example:
+        >>> dense(2.344), dense(0.144), dense(0.00168), dense(0.0)
+        ('2.34', '0.14', '0.002', '0.00')
+    """
+    digits = -math.floor(math.log10(per_m2)) if per_m2 > 0 else 0
+    return f"{per_m2:.{min(4, max(2, digits))}f}"
+
+
 def amount(number: str, thing: str) -> str:
     """A number with the word for what was counted.
 

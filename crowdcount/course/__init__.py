@@ -109,16 +109,21 @@ def hint(name: str) -> None:
     _asked[name] += 1
     print(exercise.hint if _asked[name] == 1 else exercise.more)
     if _asked[name] > 2:
-        print(f'There is no further hint. course.solution("{name}") shows one way.')
+        shown = "" if _withheld() else f' course.solution("{name}") shows one way.'
+        print(f"There is no further hint.{shown}")
 
 
 def solution(name: str) -> None:
     """Print a solution, as code to read or to copy; not where a class withholds them (`CROWDCOUNT_NO_SOLUTIONS`)."""
     exercise = find(name)
-    if os.environ.get(WITHHELD_VARIABLE, "0") not in ("", "0"):
+    if _withheld():
         print(f'Solutions are withheld here ({WITHHELD_VARIABLE} is set). course.hint("{name}") helps on.')
     else:
         print(exercise.solution)
+
+
+def _withheld() -> bool:
+    return os.environ.get(WITHHELD_VARIABLE, "0") not in ("", "0")
 
 
 def names() -> list[str]:
@@ -134,7 +139,7 @@ def find(name: str) -> Exercise:
     """
     exercises = _exercises()
     if name not in exercises:
-        near = [other for other in exercises if other[:2] == name[:2]] or list(exercises)
+        near = [other for other in exercises if other[:2] == str(name)[:2]] or list(exercises)
         raise KeyError(f"There is no exercise {name!r}. There are: {', '.join(near)}")
     return exercises[name]
 

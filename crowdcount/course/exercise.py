@@ -273,4 +273,7 @@ def _one(value: Any) -> str:
 
 
 def _kind(answer: Any) -> str:
-    return "nothing yet" if answer is None or answer is Ellipsis else f"a {type(answer).__name__}"
+    if answer is None or answer is Ellipsis:
+        return "nothing yet"
+    name = type(answer).__name__
+    return f"{'an' if name[0] in 'aeiou' or name == 'ndarray' else 'a'} {name}"

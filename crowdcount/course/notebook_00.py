@@ -89,7 +89,8 @@ EXERCISES = [
                 ),
                 (
                     lambda people, area, whole: people // area * whole,
-                    "// cuts the fraction off: 7 people on 2 units are 3.5 a unit, not 3. An estimate may be one: /.",
+                    "// cuts the fraction off: 7 people on 2 units are 3.5 a unit, not 3. Use /; an estimate may be a "
+                    "fraction.",
                 ),
                 (
                     lambda people, area, whole: people * whole // area,

@@ -239,7 +239,7 @@ def _on_white(rgba: Image.Image) -> Image.Image:
 
 
 def _is_array(source: Any) -> bool:
-    return hasattr(source, "__array__") and not isinstance(source, Image.Image)
+    return hasattr(source, "__array__") and not isinstance(source, (Image.Image, str, bytes))  # NumPy's texts are both
 
 
 def _as_array(source: Any) -> tuple[np.ndarray, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from numbers import Integral
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -118,6 +119,8 @@ def turn_to_page(image: Image.Image, name: str, page: int | None, notes: list[st
 
 def check_page(page: int, pages: int, name: str) -> None:
     """Raise a PictureError where there is no such page."""
+    if not isinstance(page, Integral) or isinstance(page, bool):
+        raise PictureError(f"page must be a whole number, 1 or more. Received: page={page!r}")
     if not 1 <= page <= pages:
         raise PictureError(f"{name} has {pages} page{'s' * (pages != 1)}. Name one of them. Received: page={page}")
 

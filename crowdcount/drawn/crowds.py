@@ -12,6 +12,7 @@ import math
 import os
 import zlib
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -150,7 +151,7 @@ def draw_crowd(
         ((96, 128, 3), (12, 2))
     """
     height, width = _check(people, size, scene, density, camera_height, tilt, noise, haze, jpeg_quality)
-    rng = np.random.default_rng([seed, 1802])
+    rng = _generator(seed, 1802)
     scene = scene or str(rng.choice(SCENES))
     camera, crowd, cast, farthest, density = _stage(people, (height, width), scene, density, camera_height, tilt, rng)
     light = _light(scene, rng)
@@ -193,10 +194,17 @@ def draw_crowd(
     )
 
 
+def _generator(seed: int, drawn: int) -> np.random.Generator:
+    """The random numbers of a seed, others for each kind of thing that is drawn."""
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise DataError(f"seed must be a whole number, 0 or more. Received: seed={seed!r}")
+    return np.random.default_rng([seed, drawn])
+
+
 def _check(people, size, scene, density, camera_height, tilt, noise, haze, jpeg_quality) -> tuple[int, int]:
     if not isinstance(people, (int, np.integer)) or not 0 <= people <= MOST_PEOPLE:
         raise DataError(f"people must be a whole number from 0 to {MOST_PEOPLE}. Received: people={people!r}")
-    if len(size) != 2 or min(size) < 64 or any(int(side) != side for side in size):
+    if np.shape(size) != (2,) or not all(isinstance(side, Real) and side >= 64 and side % 1 == 0 for side in size):
         raise DataError(f"size must be (height, width) in pixels, each at least 64. Received: size={size!r}")
     if scene is not None and scene not in SCENES:
         raise DataError(f"scene must be one of {', '.join(SCENES)}, or None. Received: scene={scene!r}")
@@ -651,7 +659,7 @@ def head_patches(n: int, size: int = 32, seed: int = 0, each: int = 8) -> tuple[
         raise DataError(f"size must be a whole number of pixels from 8 to 256. Received: size={size!r}")
     if not isinstance(each, (int, np.integer)) or each < 1:
         raise DataError(f"each must be a whole number of at least 1. Received: each={each!r}")
-    rng = np.random.default_rng([seed, 1803])
+    rng = _generator(seed, 1803)
     found: list[tuple[np.ndarray, int, int]] = []
     crowd, heads = 0, 0
     while len(found) < n:
@@ -738,7 +746,7 @@ def write_dataset(
         raise DataError(
             f"people must be (low, high) with 0 <= low <= high <= {MOST_PEOPLE}. Received: people={people!r}"
         )
-    rng = np.random.default_rng([seed, 1804])
+    rng = _generator(seed, 1804)
     folder = Path(folder)
     _check_unused(folder)
     scenes = {}

@@ -145,8 +145,9 @@ def read_counts(path: str | os.PathLike) -> dict[str, tuple[float, float]]:
             rows = list(csv.DictReader(file))
         return {row["picture"]: (float(row["true"]), float(row["predicted"])) for row in rows}
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        why = f"it has no column {error}" if isinstance(error, KeyError) else error
         raise DataError(
-            f"{path} is no table that crowdcount evaluate --csv has written ({error!r}). Name a model or such a table."
+            f"{path} is no table that crowdcount evaluate --csv has written ({why}). Name a model or such a table."
         ) from None
 
 

@@ -1,6 +1,7 @@
 """Keras and TensorFlow, imported without what they print at their start, and kept out of forked processes.
 
-Who imports Keras before any module of this wing gets TensorFlow's own lines; so does who sets `TF_CPP_MIN_LOG_LEVEL`.
+Who imports Keras before any module of this wing gets TensorFlow's own lines; so does who sets `TF_CPP_MIN_LOG_LEVEL`
+to less than 3.
 """
 
 from __future__ import annotations
@@ -22,10 +23,9 @@ _CHATTER = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what TensorFlow writes to the standard error at its start; what others write there meanwhile goes on."""
-    if _LEVEL in os.environ:
+    if os.environ.setdefault(_LEVEL, "3") != "3":  # somebody wants to see it
         yield
         return
-    os.environ[_LEVEL] = "3"
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE, check_map
 from crowdcount.show.fonts import font
 
@@ -57,6 +59,8 @@ def overlay(
     """
     height, width = picture.shape[:2]
     density = check_map(density, (height, width))
+    if longest_side is not None and (not isinstance(longest_side, Real) or not longest_side >= 1):
+        raise DataError(f"longest_side must be a number of pixels, 1 or more. Received: longest_side={longest_side!r}")
     shrunk = 1.0 if longest_side is None else min(1.0, longest_side / max(height, width))
     shown_width, shown_height = max(1, round(width * shrunk)), max(1, round(height * shrunk))
     people = Image.fromarray(density.astype(np.float32))

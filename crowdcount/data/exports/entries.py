@@ -365,18 +365,18 @@ def _tidy(path: Path) -> Path:
 
 
 def annotation_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """Files of a folder by suffix that may hold annotations: not the tables that `count` and `evaluate` write."""
+    """Files of a folder by suffix that may hold annotations: no tables of `count`, `evaluate` or `video`."""
     return [file for file in files_by_number(folder, suffixes) if not _is_table_of_counts(file)]
 
 
 def _is_table_of_counts(file: Path) -> bool:
-    """Whether a CSV file tells how many people pictures hold, and of none where it is."""
+    """Whether a CSV file tells how many people pictures or frames hold, and of none where it is."""
     if file.suffix.lower() != ".csv":
         return False
     names: list[str] = []
     with suppress(OSError), open(file, encoding="utf-8", errors="replace") as lines:  # whoever reads it tells why not
         names = lines.readline(2000).rstrip("\r\n").split(",")
-    return names[:2] == ["picture", "count"] or names[:3] == ["picture", "true", "predicted"]
+    return names[:2] in (["picture", "count"], ["time", "count"]) or names[:3] == ["picture", "true", "predicted"]
 
 
 def find_annotation_file(file_or_folder: str | os.PathLike, suffix: str) -> Path:
