@@ -284,8 +284,8 @@ def result_of_training(out: Path) -> list:
     for name in ("best", "last"):
         card = json.loads((out / f"{name}.json").read_text())
         assert card["sha256"] == checksum(out / f"{name}.weights.h5"), f"the card is not that of {name}"
-    rows = rows_of(out / "history.csv")
-    return [[float(row[column]) for column in ("epoch", "loss", "val_mae")] for row in rows]
+    rows = rows_of(out / "history.csv")  # of some epochs nothing is validated
+    return [[float(row[column]) for column in ("epoch", "loss", "val_mae") if row[column]] for row in rows]
 
 
 def whole_video(out: Path) -> None:
