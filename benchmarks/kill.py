@@ -39,7 +39,7 @@ from crowdcount.video import counting, files  # noqa: F401
 
 PICTURES, FRAMES = 40, 40
 SIDE = (96, 128)
-LONGEST = 600  # seconds for a command
+LONGEST = 1800  # seconds for a command
 
 
 @dataclass
@@ -337,7 +337,7 @@ def result_of_saved_model(out: Path) -> float:
 WORKS = {
     "training": Work(
         lambda inputs, out: (
-            ["train", "csv", "--root", str(inputs), "--out", str(out), "--epochs", "10", "--width", "1/64"]
+            ["train", "csv", "--root", str(inputs), "--out", str(out), "--epochs", "6", "--width", "1/64"]
             + ["--init", "none"]
             if not (out / "checkpoint.h5").exists()
             else ["train", "--out", str(out), "--resume"]
