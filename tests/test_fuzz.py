@@ -82,8 +82,6 @@ def test_damaged_files_are_read_or_refused(tmp_path, corpora, name):
     def look(number, changes):
         if time.monotonic() > until:  # a busy machine tries fewer
             return
-        began = time.monotonic()
         fuzz.answered(fuzz.KINDS[name], changed(files[number], changes), tmp_path)
-        assert time.monotonic() - began < fuzz.LONGEST
 
     look()

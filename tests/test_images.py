@@ -797,8 +797,21 @@ def test_tiffs_that_pillow_does_not_know(tmp_path, rng, kind):
         light = np.repeat(light[..., :1], 3, axis=2)
     np.testing.assert_array_equal(load_picture(path), light)
     assert picture_size(path) == (20, 30)
+    with pytest.raises(PictureError, match="more than the limit"):
+        load_picture(path, max_pixels=599)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(PictureError, match="rare.tif"):
+        load_picture(path)
+
+
+def test_a_tiff_that_claims_more_rows_than_it_has_is_refused(tmp_path):
+    """They would be black; of millions of them, as fuzzing made, tifffile took longer than ten seconds."""
+    tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "tall.tif"
+    tifffile.imwrite(path, np.full((20, 30, 3), 9999, np.uint16), photometric="rgb", rowsperstrip=4)
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages[0].tags["ImageLength"].overwrite(2000)
+    with pytest.raises(PictureError, match="cut off.*5 of 500 pieces"):
         load_picture(path)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.data.opening import Source, opened, quiet_pillow
+from crowdcount.data.tiff import RareTiff
 
 # EXIF 2.32: how the camera was held; the block of tags that it writes, and in it the moment of the exposure.
 _ORIENTATION, _BLOCK, _TAKEN = 0x0112, 0x8769, 0x9003
@@ -90,7 +91,7 @@ def taken_at(source: Source | None) -> datetime | None:
         return None
     try:
         with quiet_pillow(), opened(source, None, []) as (image, _):
-            if isinstance(image, np.ndarray):  # a rare TIFF
+            if isinstance(image, RareTiff):
                 return None
             text = _exif_of(image).get_ifd(_BLOCK).get(_TAKEN)
         taken = datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")

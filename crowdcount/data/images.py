@@ -18,7 +18,7 @@ from PIL import Image
 from crowdcount.data.exif import TURNS, orientation_of
 from crowdcount.data.opening import Source, check_size, decoding, looked_from, opened, quiet_pillow
 from crowdcount.data.samples import scaled, to_uint8
-from crowdcount.data.tiff import check_page
+from crowdcount.data.tiff import RareTiff, check_page
 from crowdcount.errors import PictureError
 from crowdcount.files import natural
 
@@ -89,8 +89,6 @@ def load_picture(
             check_page(page, 1, "The array")
         return _rgb_from_array(source, notes)
     with quiet_pillow(), opened(source, page, notes) as (image, name):
-        if isinstance(image, np.ndarray):
-            return _rgb_from_array(image, notes)
         width, height = image.size
         check_size(width, height, name)
         if width * height > max_pixels:
@@ -99,6 +97,8 @@ def load_picture(
                 f"{max_pixels:,}. Shrink it, or, if you trust where it comes from, raise the limit in Python: "
                 f"crowdcount.load_picture(..., max_pixels={width * height})."
             )
+        if isinstance(image, RareTiff):
+            return _rgb_from_array(image.array(), notes)
         with decoding(name):
             image.load()
         # Only now: Pillow turns a TIFF upright as it loads it, and a PNG may hold its EXIF after the pixels.
@@ -127,14 +127,14 @@ def picture_size(source: Source) -> tuple[int, int]:
     if _is_array(source):
         return _as_array(source)[0].shape[:2]
     with quiet_pillow(), opened(source, None, []) as (image, name):
-        if isinstance(image, np.ndarray):
-            return image.shape[:2]
         width, height = image.size
+        check_size(width, height, name)
+        if isinstance(image, RareTiff):
+            return height, width
         if image.format == "TIFF" and getattr(image, "tile", None):
             # Of an unread TIFF, some versions of Pillow give the upright size, some the stored one, as here.
             tags = image.tag_v2  # type: ignore[attr-defined]  # TIFF pictures have them
             width, height = tags[_WIDTH_TAG], tags[_HEIGHT_TAG]
-        check_size(width, height, name)
         return (width, height) if orientation_of(image) >= 5 else (height, width)
 
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from crowdcount.data.tiff import is_rare, read_rare, turn_to_page
+from crowdcount.data.tiff import RareTiff, is_rare, turn_to_page
 from crowdcount.errors import PictureError
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
@@ -69,8 +69,8 @@ def quiet_pillow() -> Iterator[None]:
 
 
 @contextmanager
-def opened(source: Any, page: int | None, notes: list[str]) -> Iterator[tuple[Image.Image | np.ndarray, str]]:
-    """Yield the image, not decoded yet (an array of a rare TIFF), and the name that error messages give it.
+def opened(source: Any, page: int | None, notes: list[str]) -> Iterator[tuple[Image.Image | RareTiff, str]]:
+    """Yield the image, not decoded yet, and the name that error messages give it.
 
     Args:
         source: see `crowdcount.load_picture`.
@@ -152,8 +152,8 @@ def _at_page(image: Image.Image, name: str, page: int | None, notes: list[str]) 
     return image
 
 
-def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> Image.Image | np.ndarray:
-    """Let Pillow read the headers; of a TIFF that it does not know, or reads wrongly, the array."""
+def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> Image.Image | RareTiff:
+    """Let Pillow read the headers; of a TIFF that it does not know, or reads wrongly, tifffile."""
     Image.init()
     try:
         formats = [kind for kind in _FORMATS if kind in Image.OPEN]
@@ -176,7 +176,7 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
         for signature, kind, layout, offset in _SIGNATURES:
             if start.startswith(signature):
                 if kind == "TIFF":
-                    return read_rare(file, name, page, notes)
+                    return RareTiff(file, name, page, notes)
                 if layout and len(start) >= offset + struct.calcsize(layout):
                     width, height = struct.unpack_from(layout, start, offset)
                     check_size(width, height, name)
@@ -195,7 +195,7 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
                 "in a picture program."
             )
         if is_rare(image):
-            return read_rare(file, name, page, notes)
+            return RareTiff(file, name, page, notes)
     return _at_page(image, name, page, notes)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,11 +29,11 @@ def is_rare(image: Image.Image) -> bool:
     return image.format == "TIFF" and max(bits) > 8 and tags.get(_SAMPLES_TAG, 1) > 1
 
 
-def read_rare(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> np.ndarray:
-    """A page of a TIFF as an array that `load_picture` takes: (H, W) or (H, W, 3).
+class RareTiff:
+    """A page of a TIFF whose pixels are not read yet: what it says of its size is looked at first.
 
     Args:
-        file: the open file.
+        file: the open file, which stays open.
         name: how messages call it.
         page: which page, from 1; None: the largest.
         notes: gains a sentence where the file has other pages.
@@ -39,22 +41,47 @@ def read_rare(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> 
     Raises:
         PictureError: with the reason, where it cannot be read.
     """
-    import tifffile
 
-    logging.getLogger("tifffile").disabled = True  # what is wrong is told by the error
-    file.seek(0)
-    try:
-        with tifffile.TiffFile(file) as tiff:
+    size: tuple[int, int]
+    """Width and height, as Pillow's images have them."""
+
+    def __init__(self, file: BinaryIO, name: str, page: int | None, notes: list[str]):
+        import tifffile
+
+        self.name = name
+        logging.getLogger("tifffile").disabled = True  # what is wrong is told by the error
+        file.seek(0)
+        with _decoding(name):
+            tiff = tifffile.TiffFile(file)
             if page is None:
                 largest = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
                 if len(tiff.pages) > 1:
                     notes.append(_of_pages(len(tiff.pages), largest.keyframe.index))
-                array = _samples_of(largest)
+                self._pages: TiffPageSeries | TiffPage | TiffFrame = largest
             else:
                 check_page(page, len(tiff.pages), name)
-                array = _samples_of(tiff.pages[page - 1])
-        if not array.size:
-            raise ValueError("no samples")
+                self._pages = tiff.pages[page - 1]
+            _check_samples(self._pages)
+            height, width = _picture_in(np.broadcast_to(np.uint8(0), self._pages.shape), name).shape[:2]
+            self.size = width, height
+
+    def array(self) -> np.ndarray:
+        """The pixels as an array that `load_picture` takes: (H, W) or (H, W, 3).
+
+        Raises:
+            PictureError: with the reason, where they cannot be read.
+        """
+        with _decoding(self.name):
+            array = self._pages.asarray()
+            if not array.size:
+                raise ValueError("no samples")
+        return _picture_in(array, self.name)
+
+
+@contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    try:
+        yield
     except PictureError:
         raise
     except Exception as error:  # tifffile raises whatever its decoders met
@@ -63,13 +90,18 @@ def read_rare(file: BinaryIO, name: str, page: int | None, notes: list[str]) -> 
             f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Copy or "
             "download it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
-    return _picture_in(array, name)
 
 
-def _samples_of(pages: TiffPageSeries | TiffPage | TiffFrame) -> np.ndarray:
+def _check_samples(pages: TiffPageSeries | TiffPage | TiffFrame) -> None:
+    """Raise a ValueError for too many samples, or where places of some are missing: tifffile makes those black."""
+    import tifffile
+
     if not 0 < int(np.prod(pages.shape)) <= _MOST_SAMPLES:
         raise ValueError(f"an array of shape {pages.shape}")
-    return pages.asarray()
+    for page in pages if isinstance(pages, tifffile.TiffPageSeries) else [pages]:
+        pieces = 1 if page is None or page.is_contiguous else int(np.prod(page.chunked))
+        if pieces > 1 and pieces > len(page.dataoffsets):
+            raise ValueError(f"{len(page.dataoffsets)} of {pieces} pieces")
 
 
 def _picture_in(array: np.ndarray, name: str) -> np.ndarray:
