@@ -204,7 +204,8 @@ def _generator(seed: int, drawn: int) -> np.random.Generator:
 def _check(people, size, scene, density, camera_height, tilt, noise, haze, jpeg_quality) -> tuple[int, int]:
     if not isinstance(people, (int, np.integer)) or not 0 <= people <= MOST_PEOPLE:
         raise DataError(f"people must be a whole number from 0 to {MOST_PEOPLE}. Received: people={people!r}")
-    if np.shape(size) != (2,) or not all(isinstance(side, Real) and float(side) >= 64 and float(side).is_integer() for side in size):
+    whole = np.shape(size) == (2,) and all(isinstance(side, Real) and float(side).is_integer() for side in size)
+    if not whole or min(size) < 64:
         raise DataError(f"size must be (height, width) in pixels, each at least 64. Received: size={size!r}")
     if scene is not None and scene not in SCENES:
         raise DataError(f"scene must be one of {', '.join(SCENES)}, or None. Received: scene={scene!r}")
