@@ -28,6 +28,7 @@ from tools.repository import NOTEBOOKS
 OVERVIEW = NOTEBOOKS / "README.md"
 _LONGEST = 900  # seconds that a cell may take, on a machine that is busy all the same
 _VIEW = "application/vnd.jupyter.widget-view+json"
+_START_UP = re.compile(r"before absl::InitializeLog|^[IWE]0000 |^To enable the following instructions", re.MULTILINE)
 _TIME = re.compile(r"\d+( seconds of computing)")
 
 
@@ -54,14 +55,23 @@ def executed(notebook: NotebookNode, folder: Path, progress: Path) -> int:
 
 
 def cleaned(notebook: NotebookNode) -> None:
-    """Take out, in place, what says nothing to a reader: times of cells, and sliders that nothing moves."""
+    """Take out, in place, what says nothing to a reader: times of cells, sliders that nothing moves, TensorFlow's start.
+
+    Its start-up lines come where a notebook imports Keras first.
+    """
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.get("id") == INSTALL_ID:
             cell.execution_count = None  # as `tools.opening` leaves it
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_start_up(output)]
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(_VIEW, None)
+
+
+def _is_start_up(output: NotebookNode) -> bool:
+    return output.get("name") == "stderr" and _START_UP.search(output.text) is not None
 
 
 def timed(notebook: NotebookNode, overview: str, name: str, seconds: int) -> str:
