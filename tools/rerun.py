@@ -55,9 +55,9 @@ def executed(notebook: NotebookNode, folder: Path, progress: Path) -> int:
 
 
 def cleaned(notebook: NotebookNode) -> None:
-    """Take out, in place, what says nothing to a reader: times of cells, sliders that nothing moves, TensorFlow's start.
+    """Take out, in place, what says nothing to a reader.
 
-    Its start-up lines come where a notebook imports Keras first.
+    Times of cells, sliders that nothing moves, and TensorFlow's start-up lines, which come where Keras is imported first.
     """
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
