@@ -229,6 +229,8 @@ def test_evaluate_prints_what_json_holds(capsys, crowd, weights):
         f"{found['mae']:.2f}",
         f"{found['rmse']:.2f}",
         f"{found['bias']:+.2f}",
+        f"{found['mae']:.2f} +- {found['standard_error']['mae']:.2f}  heads",  # no finer than the error itself
+        f"{found['nae']:.4f} +- {found['standard_error']['nae']:.4f}\n",
         f"{found['psnr']:.2f}",
     ):
         assert value in text
@@ -373,6 +375,12 @@ def test_train_resumed_with_nothing_but_its_folder(capfd, tmp_path, crowd):
     assert_clean_error(*refused, "design was 'A', is 'B', seed was 0, is 3")
 
 
+def test_train_refuses_an_empty_word_for_what_is_marked(capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(capsys, "train", "csv", "--out", "run", "--thing", " ")
+    assert ended.value.code == 2 and "--thing: must be a word" in capsys.readouterr().err
+
+
 def test_train_without_validation_pictures_is_one_clear_error(capsys, crowd, tmp_path):
     assert_clean_error(*run(capsys, "train", "csv", "--root", crowd, "--out", tmp_path / "run"))
 
@@ -463,7 +471,7 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
     card["metrics"]["nobody val"] = {
         "mae": 0.67,
         "log_ratio": 0.0468,
-        "standard_error": {"mae": 0.5, "log_ratio": None},
+        "standard_error": {"mae": 164.3, "log_ratio": None},
     }
     monkeypatch.setattr("crowdcount.network.cards.list_models", lambda: [card])
     status, lines, _ = run(capsys, "models")
@@ -475,7 +483,7 @@ def test_models_lists_cards_with_their_measured_errors(capsys, monkeypatch):
         and "1.00 / 2.00" in lines[1]
         and "NAE" not in lines[1]
     )
-    assert lines[2].strip() == "nobody val: MAE 0.67 ± 0.5, log ratio 0.0468"
+    assert lines[2].strip() == "nobody val: MAE 0.67 ± 160, log ratio 0.0468"
     _, (line,), _ = run(capsys, "models", "--json")
     assert json.loads(line, parse_constant=pytest.fail) == {
         **card,

@@ -10,7 +10,7 @@ import crowdcount
 from crowdcount.cli import main
 from crowdcount.counting import scale as sizing
 from crowdcount.counting.pictures import count
-from crowdcount.counting.scale import Sizes, look, on_grid, search
+from crowdcount.counting.scale import Look, Sizes, look, on_grid, other_count, search
 from crowdcount.errors import DataError, WeightsError
 from crowdcount.grid import map_shape
 from crowdcount.network.weight_files import save_weights
@@ -125,7 +125,7 @@ def test_result_has_the_pictures_own_grid(monkeypatch, sized):
 
 def test_scale_set_by_hand_is_used(monkeypatch, sized):
     known = Known(monkeypatch, 400)
-    result = count(blank(512, 384), model=sized, scale=0.5)
+    result = count(blank(512, 384), model=sized, scale=np.float32(0.5))
     assert result.scale == 0.5 and known.widths == [128, 256]
     assert result.count == pytest.approx(120 * 256 / 400, rel=1e-4)
 
@@ -146,12 +146,28 @@ def test_sizes_that_agree_are_not_doubted(monkeypatch, sized):
     assert result.high == pytest.approx(120 + 150 * 10 / 140)
 
 
+@pytest.mark.parametrize(
+    ("before", "last", "other"), [(103, 100, None), (2, 1, None), (130, 100, 130), (95, 100, None)]
+)
+def test_counts_that_hardly_differ_do_not_disagree(before, last, other):
+    seen = [Look(scale, blank(64, 48), np.full((1, 1), people)) for scale, people in ((0.5, before), (1, last))]
+    assert other_count(seen, Sizes(pixels=3072, shrinks=0.99, grows=1.01)) == other
+
+
 def test_heads_that_stay_too_small_widen_the_range_and_are_told(monkeypatch, sized):
     monkeypatch.setattr("crowdcount.counting.pictures.carries_range", lambda doubts: True)  # of a blank picture, too
     Known(monkeypatch, 400)
     result = count(blank(256, 192), model=sized)
     assert any("larger or smaller" in warning for warning in result.warnings)
     assert result.low < result.count < 120 < result.high
+    assert any("Take the range" in warning for warning in result.warnings)
+
+
+def test_a_count_without_range_does_not_point_to_one(monkeypatch, sized):
+    Known(monkeypatch, 400)
+    result = count(blank(256, 192), model=sized)
+    assert result.low is None
+    assert any("Take a picture from nearer or farther" in warning for warning in result.warnings)
 
 
 def test_heads_that_are_too_large_widen_the_range_and_are_told(monkeypatch, sized, rng):

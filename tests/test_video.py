@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,8 @@ from crowdcount.area.drawing import draw_zones
 from crowdcount.area.zone_files import read_zones
 from crowdcount.counting.pictures import count
 from crowdcount.counting.results import CountResult
+from crowdcount.counting.scale import Look
+from crowdcount.counting.turned import on_its_side
 from crowdcount.drawn.crowds import draw_crowd
 from crowdcount.errors import DataError, MissingPackageError, VideoError
 from crowdcount.network.repeated import expected
@@ -129,6 +132,22 @@ def test_frames_are_chosen_by_their_times(tmp_path, by_level):
         (moment, index) for index, moment in enumerate([0, 0.1, 0.9, 1.0, 1.1, 1.2, 3.7, 3.8, 4.0, 4.1])
     ]
     assert counted(path, seconds=3.7) == [(0, 0), (1.0, 3)]
+
+
+@pytest.mark.parametrize(("lying", "told"), [({5, 9, 20}, [5, 9]), (range(30), list(range(5, 30)))])
+def test_a_camera_that_stood_upright_is_not_said_to_lie(tmp_path, monkeypatch, by_level, lying, told):
+    plain = video.count
+    monkeypatch.setattr("crowdcount.counting.turned.predict_density", lambda people, part: np.full((1, 1), people))
+
+    def doubted(picture, **options):
+        result = plain(picture, **options)
+        turned = 1000.0 if round(result.count) - 1 in lying else 0.0
+        doubt = on_its_side(turned, Look(1.0, picture, result.density))
+        return replace(result, warnings=[] if doubt is None else [doubt])
+
+    monkeypatch.setattr(video, "count", doubted)
+    frames = count_video(write_video(tmp_path / "v.mp4", frames=30), every=0.1, smooth=0)
+    assert [round(frame.alone) - 1 for frame in frames if frame.warnings] == told
 
 
 def test_times_of_a_rate_that_is_no_whole_number_do_not_drift(tmp_path, by_level):

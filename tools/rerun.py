@@ -57,7 +57,7 @@ def executed(notebook: NotebookNode, folder: Path, progress: Path) -> int:
 def cleaned(notebook: NotebookNode) -> None:
     """Take out, in place, what says nothing to a reader.
 
-    Times of cells, sliders that nothing moves, and TensorFlow's start-up lines, which come where Keras is imported first.
+    Times of cells, sliders that nothing moves, and TensorFlow's start-up lines where Keras is imported first.
     """
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:

@@ -119,6 +119,12 @@ def not_negative(text: str) -> float:
     return _checked(text, _number, lambda value: value >= 0, "a number, 0 or more")
 
 
+def word(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must be a word, received nothing")
+    return text
+
+
 def _share(text: str) -> float:
     return _checked(text, _number, lambda value: 0 < value < 1, "a number between 0 and 1, as 0.9")
 

@@ -8,7 +8,17 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from crowdcount.cli.common import Command, add_dataset, begin, check_folder, import_keras, positive_int, seed, width
+from crowdcount.cli.common import (
+    Command,
+    add_dataset,
+    begin,
+    check_folder,
+    import_keras,
+    positive_int,
+    seed,
+    width,
+    word,
+)
 from crowdcount.errors import TrainingError
 from crowdcount.files import reason
 
@@ -48,6 +58,7 @@ def add(command: Command) -> None:
     parser.add_argument(
         "--thing",
         metavar="WORD",
+        type=word,
         default="people",
         help="what the annotations mark, in the plural, as cells: counts speak of it (default: people)",
     )

@@ -249,15 +249,15 @@ class Counter:
             with many_of_a_size(False):  # it looks at parts
                 lying = on_its_side(self.network, looks[0])
             doubts += [lying] if lying is not None else []
-        if other is not None:
-            doubts.append(disagreement(best.people, other))
         low = high = coverage = kind = None
         if self.calibration is not None and carries_range(doubts):
             kind = kind_of(best.picture, people)  # as the network saw it: so were those that it was calibrated with
             (low, high), coverage = self.calibration.range(people, self.coverage, kind), self.coverage
             if other is not None:
                 high = max(high, self.calibration.range(other, self.coverage, kind)[1])
-        elif self.calibration is not None:
+        if other is not None:
+            doubts.append(disagreement(best.people, other, low, high))
+        if self.calibration is not None and low is None:
             doubts.append("The count has no range: no picture like this one was calibrated with.")
         return CountResult(
             count=people,

@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,8 @@ LEAST, MOST = 1 / 16, 16.0
 
 # Added to counts before they are divided: of a handful of people one more or less says nothing of the size.
 _FEW = 10.0
+# A change by less than this share is told of no network, however seldom its counts change so.
+_LITTLE = 0.1
 # A picture whose sides are longer by no more than this factor is looked at as it is.
 _SHORT = 1.2
 # Training pictures enlarged to twice their sides are less fine; drawn crowds and most photos at their own size finer.
@@ -132,7 +135,7 @@ def check_scale(scale: float) -> float:
     Raises:
         DataError: if it is no number from 1/16 to 16.
     """
-    number = isinstance(scale, (int, float)) and not isinstance(scale, bool)
+    number = isinstance(scale, Real) and not isinstance(scale, bool)  # NumPy's numbers are some, too
     if not number or not LEAST <= scale <= MOST:
         raise DataError(
             "scale must be a number from 1/16 to 16: 0.5 counts the picture at half its size. Received: "
@@ -263,7 +266,7 @@ def other_count(looks: Sequence[Look], sizes: Sizes | None) -> float | None:
     """How many people there may be too, where the sizes disagree; None where they agree.
 
     Where the count still grows at the last look, it is taken to grow once more by as much; where it falls by more than
-    in validation pictures, the look before it counts as well.
+    in validation pictures, the look before it counts as well. A tenth more or less is no disagreement.
 
     Args:
         looks: from `search`; of a single one there is nothing to compare.
@@ -272,19 +275,25 @@ def other_count(looks: Sequence[Look], sizes: Sizes | None) -> float | None:
     if sizes is None or len(looks) < 2:
         return None
     factor = growth(looks)
-    if factor > sizes.grows:
+    if factor > max(sizes.grows, 1 + _LITTLE):
         return factor * looks[-1].people
-    return looks[-2].people if factor < sizes.shrinks else None
+    return looks[-2].people if factor < min(sizes.shrinks, 1 - _LITTLE) else None
 
 
-def disagreement(people: float, other: float) -> str:
+def disagreement(people: float, other: float, low: float | None = None, high: float | None = None) -> str:
     """What is told where the sizes disagree.
 
+    Args:
+        people: the count.
+        other: what it comes to at another size, see `other_count`.
+        low, high: the range of the count, which reaches there; None where it has none.
+
     Example:
-        >>> disagreement(60.2, 110.4)[:75]
-        'Counted larger or smaller, the picture comes to about 110 people instead of'
+        >>> disagreement(203.2, 417.4, 46.0, 717.8)[:79]
+        'Counted larger or smaller, the picture comes to about 420 people instead of 200'
     """
     return (
-        f"Counted larger or smaller, the picture comes to about {whole(other)} people instead of {whole(people)}: "
-        "heads are smaller or larger than the network knows. Take the range, or a picture from nearer or farther."
+        f"Counted larger or smaller, the picture comes to about {whole(other, low, high)} people instead of "
+        f"{whole(people, low, high)}: heads are smaller or larger than the network knows. Take "
+        f"{'' if low is None else 'the range, or '}a picture from nearer or farther."
     )

@@ -6,6 +6,9 @@ upright photos both come to less than the part itself; in one that lies on its s
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +27,22 @@ _SIDE = 32
 _FEWEST, _FEWEST_TURNED = 5.0, 15.0
 _MORE = 1.25
 
+_known: contextvars.ContextVar[bool] = contextvars.ContextVar("known_upright", default=False)
+
+
+@contextlib.contextmanager
+def known_upright(known: bool = True) -> Iterator[None]:
+    """Within, pictures are upright, as frames of a camera are that was upright before: nothing is looked for.
+
+    Args:
+        known: False: as if there were no such statement.
+    """
+    token = _known.set(known)
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
 
 def on_its_side(network: keras.Model, seen: Look) -> str | None:
     """A sentence where a picture seems to lie on its side.
@@ -39,6 +58,8 @@ def on_its_side(network: keras.Model, seen: Look) -> str | None:
         >>> on_its_side(network, look(network, np.zeros((64, 96, 3), np.uint8), 1.0)) is None
         True
     """
+    if _known.get():
+        return None
     part, people = fullest_part(seen)
     if people < _FEWEST:
         return None

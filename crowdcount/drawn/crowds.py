@@ -12,7 +12,6 @@ import math
 import os
 import zlib
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +193,9 @@ def draw_crowd(
     )
 
 
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
 def _generator(seed: int, drawn: int) -> np.random.Generator:
     """The random numbers of a seed, others for each kind of thing that is drawn."""
     if not isinstance(seed, (int, np.integer)) or seed < 0:
@@ -204,8 +206,7 @@ def _generator(seed: int, drawn: int) -> np.random.Generator:
 def _check(people, size, scene, density, camera_height, tilt, noise, haze, jpeg_quality) -> tuple[int, int]:
     if not isinstance(people, (int, np.integer)) or not 0 <= people <= MOST_PEOPLE:
         raise DataError(f"people must be a whole number from 0 to {MOST_PEOPLE}. Received: people={people!r}")
-    whole = np.shape(size) == (2,) and all(isinstance(side, Real) and float(side).is_integer() for side in size)
-    if not whole or min(size) < 64:
+    if np.shape(size) != (2,) or not all(isinstance(side, _NUMBERS) and side >= 64 and side % 1 == 0 for side in size):
         raise DataError(f"size must be (height, width) in pixels, each at least 64. Received: size={size!r}")
     if scene is not None and scene not in SCENES:
         raise DataError(f"scene must be one of {', '.join(SCENES)}, or None. Received: scene={scene!r}")

@@ -18,11 +18,13 @@ import numpy as np
 from crowdcount.area.ground import people_per_square_meter, read_ground
 from crowdcount.area.zone_files import read_zones
 from crowdcount.area.zones import count_zones
+from crowdcount.counting.doubts import LIES
 from crowdcount.counting.pictures import count
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import check_scale
+from crowdcount.counting.turned import known_upright
 from crowdcount.errors import DataError, VideoError
 from crowdcount.network.loading import Model, load_network
 from crowdcount.network.repeated import many_of_a_size
@@ -39,8 +41,10 @@ if TYPE_CHECKING:
 SMOOTH = 5.0
 """Seconds over which counts are smoothed, unless others are asked for."""
 
-# People in the frame that settles the scale: of fewer the sizes tell little.
+# People in the frame that settles the scale: of fewer the sizes tell little, and which way is up neither.
 _SETTLED = 10
+# Upright frames by which a camera is known to be upright: they must lead the lying ones by so many.
+_LEAD = 2
 # Times that should be whole multiples of the interval miss them by a rounding error of the video's clock.
 _SLACK = 1e-3
 
@@ -83,7 +87,8 @@ def count_video(
         smooth: time constant of the smoothing in seconds; 0 for none.
         coverage: as for `counting.count`. The range is one for single pictures.
         scale: as for `counting.count`. None: the first frame with ten people or more chooses, and all that follow
-            are counted at its scale: a camera's heads stay as large as they are, and counts don't jump.
+            are counted at its scale: a camera's heads stay as large as they are, and counts don't jump. Nor does a
+            camera turn: where such frames are upright, later ones are not said to lie on their side.
         annotated: write a video with the density map over every frame, the count, the time and the zones to
             this file (`.mp4`, `.mov` or `.mkv`). It is whole once the iteration has ended, in whatever way:
             at the video's end, by an error, by `close()` or by Ctrl-C. Until then `.mp4` and `.mov` hold 72
@@ -150,6 +155,7 @@ def _counted(
     due = 0.0
     frame: FrameCount | None = None
     repeats = Repeats()
+    upright = 0
     with film or nullcontext(), closing(moments):
         for moment in moments:
             is_due = moment.time >= due - _SLACK
@@ -157,10 +163,11 @@ def _counted(
                 due = (math.floor((moment.time + _SLACK) / every) + 1) * every
                 picture = moment.picture()
                 repeats.add(picture.shape[:2])
-                with many_of_a_size(repeats.many(picture.shape[:2])):
+                with many_of_a_size(repeats.many(picture.shape[:2])), known_upright(upright >= _LEAD):
                     result = count(picture, model=model, coverage=coverage, scale=scale, progress=False)
-                if scale is None and result.count >= _SETTLED:
-                    scale = result.scale
+                if result.count >= _SETTLED:
+                    scale = result.scale if scale is None else scale
+                    upright += -1 if any(warning.startswith(LIES) for warning in result.warnings) else 1
                 frame = _frame_count(moment, result, zones, smoother)
             assert frame is not None  # the first one is due
             if film is not None:
