@@ -98,8 +98,10 @@ def _check_samples(pages: TiffPageSeries | TiffPage | TiffFrame) -> None:
     if not 0 < int(np.prod(pages.shape)) <= _MOST_SAMPLES:
         raise ValueError(f"an array of shape {pages.shape}")
     for page in pages if isinstance(pages, tifffile.TiffPageSeries) else [pages]:
-        pieces = 1 if page is None or page.is_contiguous else int(np.prod(page.chunked))
-        if pieces > 1 and pieces > len(page.dataoffsets):
+        if page is None or page.is_contiguous:
+            continue
+        pieces = int(np.prod(page.chunked))
+        if pieces > len(page.dataoffsets):
             raise ValueError(f"{len(page.dataoffsets)} of {pieces} pieces")
 
 
