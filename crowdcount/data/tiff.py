@@ -102,7 +102,7 @@ def _check_samples(pages: TiffPageSeries | TiffPage | TiffFrame) -> None:
         if page is None or page.is_contiguous:
             continue
         pieces = int(np.prod(page.chunked))
-        if pieces > max(1, len(page.dataoffsets)):
+        if pieces > len(page.dataoffsets):
             raise ValueError(f"{len(page.dataoffsets)} of {pieces} pieces")
 
 
