@@ -352,8 +352,9 @@ def test_start_without_a_network(tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
     assert first_weights("B", 1.0, None, own_data=True) == "general"
     for design, width, file in (("A", 1.0, None), ("B", 0.5, None), ("B", 1.0, "missing.h5")):
-        with pytest.raises(WeightsError, match="--init none"):  # where general does not fit, or a file was named
+        with pytest.raises(WeightsError, match="--init none") as told:  # general does not fit, or a file was named
             first_weights(design, width, file, own_data=True)
+        assert ("--init general" in str(told.value)) == (file is not None)
 
 
 def test_full_size_maps_are_refused_with_the_right_call():
@@ -376,6 +377,7 @@ def test_without_validation_pictures(tmp_path, quick):
         ({"recipe": "best"}, TrainingError, "no recipe named 'best'. Recipes: paper, default"),
         ({"epochs": -1}, TrainingError, "Received: epochs=-1"),
         ({"design": "Z"}, TrainingError, "Received: design='Z'"),
+        ({"thing": " "}, TrainingError, "Received: thing=' '"),
     ],
 )
 def test_bad_settings(arguments, error, message, tmp_path):

@@ -125,6 +125,8 @@ def train(
         >>> result.last.name
         'last.weights.h5'
     """
+    if not isinstance(thing, str) or not thing.strip():
+        raise TrainingError(f"`thing` must be a word for what is counted. Received: thing={thing!r}")
     out, devices = Path(out), find_devices(strategy)
     asked: dict[str, Any] = {
         "recipe": recipe,

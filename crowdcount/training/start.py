@@ -64,7 +64,8 @@ def first_weights(design: str, width: float, imagenet_file: str | os.PathLike | 
         asked = imagenet_file is not None or width != 1
         if own_data and design == "B" and not asked:
             return "general"
+        fits = width == 1 and design == "B"
+        general = "--init general (init='general') goes on from the weights that come with crowdcount, "
         raise WeightsError(
-            f"{error} Or start otherwise: --init general (init='general') goes on from the weights that come with "
-            "crowdcount, --init none from random ones."
+            f"{error} Or start otherwise: {general if fits else ''}--init none (init='none') from random ones."
         ) from None
