@@ -342,6 +342,33 @@ def test_json_that_is_refused(folder, name):
     assert any(fault.file == folder / "points.json" for fault in check_folder(folder))
 
 
+def nodes(content, path=()):
+    """The ways to all values within a JSON document."""
+    if path:
+        yield path
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in items:
+        yield from nodes(value, (*path, key))
+
+
+@pytest.mark.parametrize("name", JSON_READ)
+def test_any_value_at_any_place_is_read_or_told(folder, name):
+    told = []
+    for path in nodes(JSON_READ[name]):
+        for value in (5, {"a": []}):
+            (folder / "points.json").write_text(json.dumps(changed(JSON_READ[name], *path, value=value)))
+            records = detect.read_any(folder / "points.json", lambda file, problem: told.append(problem))
+            assert all(np.isfinite(record.points).all() for record in records)
+    assert told and not any("\n" in problem for problem in told)
+
+
+def test_a_coco_image_without_an_id_is_told(folder):
+    without = {"images": [{"file_name": "a.jpg"}], "annotations": [{"bbox": [1, 2, 3, 4]}]}
+    (folder / "points.json").write_text(json.dumps(without))
+    with pytest.raises(AnnotationError, match="image 1: id should be a number or a word"):
+        heads_of(folder)
+
+
 def test_a_picture_that_stands_twice_in_an_object_is_refused(folder):
     """Readers of JSON keep the last and say nothing."""
     twice = '{"a.jpg": [[101.5, 88.25]], "a.jpg": [[55, 60]]}'

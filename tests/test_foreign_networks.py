@@ -150,7 +150,10 @@ def test_files_of_other_kinds_are_named(tmp_path, weights):
         file.attrs["layer_names"] = ["a"]
     with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
         archive.writestr("readme.txt", "nothing")
+    with h5py.File(tmp_path / "named.weights.h5", "w") as file:  # a name that is no text
+        h5py.h5g.create(file.create_group("a").id, b"layer\x8c")
     for name, message in (
+        ("named.weights.h5", "no weight file of CSRNet"),
         ("a.onnx", "ONNX model"),
         ("a.tflite", "LiteRT model"),
         ("old.h5", "saved by Keras 2"),

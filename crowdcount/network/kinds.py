@@ -128,5 +128,5 @@ def _check_hdf5(file: Path | BinaryIO, path: Path) -> bool:
         with h5py.File(file, "r") as content:
             check(content)
             return "model_config" in content.attrs or "layer_names" in content.attrs
-    except (OSError, RuntimeError, KeyError):
+    except (OSError, RuntimeError, KeyError, UnicodeDecodeError):
         return False

@@ -29,23 +29,35 @@ def read(content: dict, pile: Pile) -> list[Record]:
     for number, image in enumerate(content["images"], start=1):
         where = f"image {number}"
         image = image if isinstance(image, dict) else {}
-        if image.get("id") in entries:
-            pile.tell(pile.file, f"{where}: an earlier one has the same id, {image.get('id')!r}.")
+        key = _id(image.get("id"))
+        if key is None:
+            pile.tell(pile.file, f"{where}: id should be a number or a word. Received {short(image)}.")
             continue
-        entry = entries[image.get("id")] = pile.entry(image.get("file_name"), where, once=True)
+        if key in entries:
+            pile.tell(pile.file, f"{where}: an earlier one has the same id, {key!r}.")
+            continue
+        entry = entries[key] = pile.entry(image.get("file_name"), where, once=True)
         if entry is not None:
             _describe(image, entry, where, pile)
-    categories = {item.get("id"): item for item in content.get("categories") or [] if isinstance(item, dict)}
+    listed = content.get("categories")
+    known = listed if isinstance(listed, list) else []
+    categories = {_id(item.get("id")): item for item in known if isinstance(item, dict)}
     for number, item in enumerate(content["annotations"], start=1):
         where = f"annotation {number}"
         item = item if isinstance(item, dict) else {}
-        if item.get("image_id") not in entries:
-            pile.tell(pile.file, f"{where}: there is no image with the id {item.get('image_id')!r}.")
+        key = _id(item.get("image_id"))
+        if key not in entries:
+            pile.tell(pile.file, f"{where}: there is no image with the id {short(item.get('image_id'))}.")
             continue
-        entry = entries[item["image_id"]]
+        entry = entries[key]
         if entry is not None:
-            _add(item, categories.get(item.get("category_id"), {}), entry, where, pile)
+            _add(item, categories.get(_id(item.get("category_id")), {}), entry, where, pile)
     return pile.records()
+
+
+def _id(value: object) -> float | str | None:
+    """An id, a number or a word; None for what is neither."""
+    return value if isinstance(value, (int, float, str)) else None
 
 
 def _describe(image: Mapping, entry: Entry, where: str, pile: Pile) -> None:
@@ -83,7 +95,8 @@ def _places(item: Mapping, category: Mapping) -> list[tuple[float, float]]:
         raise NoHead("keypoints should be a list of x, y, visibility")
     points = [(pair(flat[i : i + 2]), flat[i + 2]) for i in range(0, len(flat), 3)]
     seen = [place for place, visible in points if visible]
-    names = category.get("keypoints") or []
+    listed = category.get("keypoints")
+    names = [str(name) for name in listed] if isinstance(listed, list) else []
     if len(points) == 1 or len(names) <= 1:  # a dot each
         return seen
     for wanted in (("head",), _ON_HEAD):

@@ -50,7 +50,11 @@ def read_full(content: list[dict], pile: Pile) -> list[Record]:
         entry = pile.entry(_address(task["data"]), where, once=True)
         if entry is None:
             continue
-        for item in valid[0].get("result") or []:
+        result = valid[0].get("result", [])
+        if not isinstance(result, list):
+            pile.tell(pile.file, f"{where}: result should be a list. Received {short(result)}.")
+            continue
+        for item in result:
             value = item.get("value") if isinstance(item, dict) else None
             if isinstance(value, dict) and _is_region(value):
                 if item.get("image_rotation"):
