@@ -196,8 +196,19 @@ def test_a_file_that_is_no_picture_is_told_and_the_next_one_counted(page, app, p
     expect(page.locator("#rows tr").nth(1)).to_contain_text(people, timeout=PATIENCE)
     page.click("#rows tr:nth-child(2) .pick")
     expect(page.locator("#number")).to_have_text(people)
+    page.click("#rows tr:nth-child(1) .pick")
+    # Nothing of the picture that was shown before stays on the stage.
+    page.wait_for_function(
+        """() => {
+            const canvas = document.querySelector(".cc-picture");
+            const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return data.every((value) => value === 0);
+        }"""
+    )
     page.click("#rows tr:nth-child(1) .remove")
     expect(page.locator("#rows tr")).to_have_count(1)
+    page.set_input_files("#files", {"name": "film.mp4", "mimeType": "video/mp4", "buffer": b"ftyp"})
+    expect(page.locator("#notes .cc-error")).to_contain_text("This is a video")
 
 
 def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand(page, app, photo):
@@ -215,6 +226,12 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
     page.fill("#actions input >> nth=0", "12")
     page.fill("#actions input >> nth=1", "20")
     expect(page.locator("#zones")).to_contain_text("per m²", timeout=PATIENCE)
+    # Four points on a line fix no ground: that is told, and the people stay.
+    page.click("#actions button")
+    for corner in ([20, 100], [60, 100], [100, 100], [140, 100]):
+        page.mouse.click(*on_picture(page, *corner))
+    expect(page.locator("#zones .cc-error")).to_contain_text("ground points lie on one line", timeout=PATIENCE)
+    expect(page.locator("#zones td.figure").first).to_have_text(re.compile("[0-9]"))
 
     page.click("[data-mode=dots]")
     page.click("#actions button:nth-of-type(3)")  # remove all

@@ -88,9 +88,15 @@ export class Counts {
     }
     const { width, height, density, model, coverage, scale, kind } = item.record;
     const range = kind && { model, coverage, scale, kind };
-    const asked = { width, height, density, zones: item.shapes, ground: groundOf(item), range };
+    const ask = async (ground) => {
+      const asked = { width, height, density, zones: item.shapes, ground, range };
+      return (await post("/api/zones", JSON.stringify(asked), "application/json")).content;
+    };
     const turn = (item.turn = {});
-    const { content } = await post("/api/zones", JSON.stringify(asked), "application/json");
+    const ground = groundOf(item);
+    let content = await ask(ground);
+    // What is wrong with the ground is told beside the people, who are counted without it.
+    if (content.error && ground) content = { error: content.error, ...(await ask(null)) };
     if (turn !== item.turn) return; // drawn on meanwhile
     item.zones = content;
     this.changed(item);
