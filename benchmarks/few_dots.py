@@ -4,9 +4,9 @@
         [--figure docs/few_dots.png]
 
 CELLS holds pictures and `points.csv`, as `crowdcount train csv` reads them. Of the first N, by their names, seven
-eighths train `general` on with the recipe `few`, one eighth (at least one) chooses the epoch; those after the first 32
-(64, where 64 train) are counted. A number whose run has ended in the folder is counted without training it again; one
-that was stopped goes on.
+eighths train `general` on with the recipe `few`, one eighth (at least one) chooses the epoch. The same pictures are
+counted with each: those after the first 32, or after the largest number. A number whose run has ended in the folder is
+counted without training it again; one that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from crowdcount.training.state import NAME
 KEPT = 32
 
 
-def divide(samples: Sequence[Sample], number: int) -> tuple[list[Sample], list[Sample], list[Sample]]:
-    """The pictures that train, that choose, and that are counted."""
+def divide(samples: Sequence[Sample], number: int, first: int) -> tuple[list[Sample], list[Sample], list[Sample]]:
+    """The pictures that train, that choose, and that are counted: those after so many first ones."""
     ordered = sorted(samples, key=lambda sample: sample.name)
-    if len(ordered) <= max(number, KEPT) or number < 2:
+    if len(ordered) <= first or number < 2:
         raise SystemExit(f"--pictures must be from 2 to {len(ordered) - 1} of these pictures. Received: {number}")
     chosen = max(1, number // 8)
-    return ordered[: number - chosen], ordered[number - chosen : number], ordered[max(number, KEPT) :]
+    return ordered[: number - chosen], ordered[number - chosen : number], ordered[first:]
 
 
 def trained(out: Path, parts: Sequence[Sequence[Sample]], thing: str, seed: int) -> tuple[Path, float]:
@@ -84,7 +84,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args(argv)
     samples = load_dataset("csv", arguments.root, "all")
-    parts = {number: divide(samples, number) for number in sorted(set(arguments.pictures))}
+    first = max(KEPT, *arguments.pictures)
+    parts = {number: divide(samples, number, first) for number in sorted(set(arguments.pictures))}
     print("| pictures with dots | counted | MAE | RMSE | bias | minutes of training |\n|---|---|---|---|---|---|")
     results = []
     for number, divided in parts.items():
