@@ -61,10 +61,9 @@ def first_weights(design: str, width: float, imagenet_file: str | os.PathLike | 
         CSRNet(design, width, weights="imagenet", imagenet_file=imagenet_file)
         return "imagenet"
     except WeightsError as error:
-        asked = imagenet_file is not None or width != 1
-        if own_data and design == "B" and not asked:
-            return "general"
         fits = width == 1 and design == "B"
+        if own_data and fits and imagenet_file is None:
+            return "general"
         general = "--init general (init='general') goes on from the weights that come with crowdcount, "
         raise WeightsError(
             f"{error} Or start otherwise: {general if fits else ''}--init none (init='none') from random ones."
