@@ -371,6 +371,8 @@ def test_train_resumed_with_nothing_but_its_folder(capfd, tmp_path, crowd):
     card = json.loads((out / "last.json").read_text())
     assert (card["kept_epoch"], card["network"]["design"], card["recipe"], card["data"]) == (2, "A", "wide", "csv")
     assert card["command"].endswith("--init none") and str(tmp_path) not in json.dumps(card)
+    status, lines, err = run(capfd, "train", "--resume", "--out", out)
+    assert (status, lines) == (0, []) and f"the run in {out} was complete already" in err
     refused = run(capfd, "train", "--resume", "--out", out, "--seed", 3, "--design", "B")
     assert_clean_error(*refused, "design was 'A', is 'B', seed was 0, is 3")
 

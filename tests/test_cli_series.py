@@ -483,6 +483,12 @@ def test_a_device_is_written_to_and_stays(run, photos, node):
     assert stat.S_ISCHR(os.stat(nothing).st_mode) and sorted(os.listdir(photos)) == before
 
 
+def test_a_report_is_a_web_page(run, network, capsys):
+    with pytest.raises(SystemExit):
+        run("photos", "--report", "r.txt")
+    assert "name it FILE.html. Received: r.txt" in capsys.readouterr().err and not network.counted
+
+
 @pytest.mark.parametrize("option", ["--csv", "--heads", "--report"])
 @pytest.mark.parametrize("kind", ["disk", "socket"])
 def test_a_disk_or_a_socket_is_refused_before_the_work(run, network, node, option, kind):

@@ -255,6 +255,29 @@ def test_smoothing_weighs_by_age(tmp_path, by_level):
     assert frames[-1].count == pytest.approx(frames[-1].alone)
 
 
+def test_ranges_of_zones_are_smoothed_as_the_counts_are(tmp_path, by_level, monkeypatch):
+    """A zone without ground for a range has none, and one that has none for a frame does not fall to 0 after it."""
+
+    def ranges(result, zones):
+        people = {zone.name: found for zone, found in zip(zones, result.zones(zones).values())}
+        left = None if 5 < result.count < 7.5 else (0.5 * people["left"], 2 * people["left"])
+        return {"left": left, "right": None}
+
+    monkeypatch.setattr(CountResult, "zone_ranges", ranges)
+    frames = list(count_video(write_video(tmp_path / "v.mp4", frames=12), every=0.1, smooth=0.3, zones=HALVES))
+    alone = np.array([2 / 3 * frame.alone for frame in frames])
+    known = (alone < 10 / 3) | (alone > 5)
+    assert 2 < known.sum() < 12
+    for index, frame in enumerate(frames):
+        assert list(frame.zone_ranges) == (["left"] if known[index] else [])
+        weights = np.exp((np.arange(index + 1) - index) * 0.1 / 0.3)
+        for end, factor in enumerate((0.5, 2)):
+            ends = np.where(known, factor, 1)[: index + 1] * alone[: index + 1]
+            assert not known[index] or frame.zone_ranges["left"][end] == pytest.approx(
+                np.average(ends, weights=weights), rel=1e-3
+            )
+
+
 def test_coverage_reaches_the_counting(tmp_path, by_level):
     (frame,) = count_video(write_video(tmp_path / "v.mp4", frames=1), coverage=0.5)
     assert (frame.low, frame.high) == pytest.approx((0.5 * frame.count, 1.5 * frame.count))
@@ -484,13 +507,13 @@ def test_a_table_can_be_read_at_any_time(tmp_path):
     path = tmp_path / "deep" / "t.csv"
     with CountTable(path, ["gate, north"]) as table:
         assert not path.exists()
-        table.add(frame_at(0.0, zones={"gate, north": 1.5}))
-        head = b'time,count,low,high,"gate, north"\r\n'
-        assert path.read_bytes() == head + b"0,3.25,1,9,1.5\r\n"
+        table.add(frame_at(0.0, zones={"gate, north": 1.5}, zone_ranges={"gate, north": (1.0, 3.25)}))
+        head = b'time,count,low,high,"gate, north","low gate, north","high gate, north"\r\n'
+        assert path.read_bytes() == head + b"0,3.25,1,9,1.5,1,3.25\r\n"
         table.add(frame_at(1.23456, low=None, high=None, zones={"gate, north": 2.0}))
-        assert path.read_text().splitlines()[-1] == "1.235,3.25,,,2"
+        assert path.read_text().splitlines()[-1] == "1.235,3.25,,,2,,"
         table.add(frame_at(2.0, low=1.2e-5, zones={"gate, north": 2.0e-6}))
-        assert path.read_text().splitlines()[-1] == "2,3.25,0,9,0.000002"
+        assert path.read_text().splitlines()[-1] == "2,3.25,0,9,0.000002,,"
 
 
 def test_a_cameras_table_has_its_clock(tmp_path):
@@ -499,15 +522,15 @@ def test_a_cameras_table_has_its_clock(tmp_path):
     with CountTable(path, ["gate"], per_m2=True) as table:
         table.add(frame_at(0.0, clock=clock, zones={"gate": 1.5}, per_m2={"gate": 0.25}))
     assert path.read_text().splitlines() == [
-        "time,count,low,high,clock,gate,per m2 gate",
-        "0,3.25,1,9,2026-11-28T09:30:01.250+00:00,1.5,0.25",
+        "time,count,low,high,clock,gate,low gate,high gate,per m2 gate",
+        "0,3.25,1,9,2026-11-28T09:30:01.250+00:00,1.5,,,0.25",
     ]
 
 
 def test_a_zone_may_not_be_called_as_a_column():
-    for name in ("low", "clock"):
-        with pytest.raises(DataError, match=name):
-            CountTable("t.csv", [name])
+    for names in (["low"], ["clock"], ["gate", "low gate"]):
+        with pytest.raises(DataError, match=names[-1]):
+            CountTable("t.csv", names)
 
 
 def test_a_full_disk_leaves_whole_rows(tmp_path, small_disk):

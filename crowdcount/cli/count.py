@@ -109,6 +109,8 @@ def _count(arguments: argparse.Namespace) -> int:
         {f"--{name}": getattr(arguments, name) for name in ("csv", "parquet", "heads", "report")},
         [*read, arguments.zones, arguments.ground, arguments.model],
     )
+    if arguments.report and Path(arguments.report).suffix.lower() not in ("", ".html", ".htm"):
+        arguments.parser.error(f"--report writes a web page: name it FILE.html. Received: {arguments.report}")
     coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:

@@ -169,7 +169,11 @@ def _lines(frame: FrameCount) -> list[str]:
     line = f"{time}\tabout {whole(frame.count, frame.low, frame.high)}"
     if frame.low is not None and frame.high is not None:
         line += f"\t{span(frame.low, frame.high)}"
-    zones = [f"{time}\t{name}\tabout {whole(people)}{ground(name)}" for name, people in frame.zones.items()]
+    zones = []
+    for name, people in frame.zones.items():
+        ends = frame.zone_ranges.get(name)
+        about = whole(people) if ends is None else f"{whole(people, *ends)}\t{span(*ends)}"
+        zones.append(f"{time}\t{name}\tabout {about}{ground(name)}")
     return [line, *zones]
 
 

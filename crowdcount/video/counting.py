@@ -7,6 +7,7 @@ of the video, but for the index of an annotated one: a camera may be watched for
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Generator
@@ -192,11 +193,14 @@ def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], sm
     by_zone = count_zones(result.density, zones, (result.height, result.width))
     ends = (result.count,) * 2 if result.low is None or result.high is None else (result.low, result.high)
     has_range = result.low is not None and result.high is not None
+    ranges = result.zone_ranges(zones) if has_range and zones else {}
+    zone_ends = [ranges.get(name) or (people, people) for name, people in by_zone.items()]
     smoothed, low, high, *shares = smoother(
         moment.time,
         # A frame without a range, a dark one say, does not draw those of its neighbors to 0.
-        [result.count, *ends, *by_zone.values()],
+        [result.count, *ends, *by_zone.values(), *itertools.chain.from_iterable(zone_ends)],
     )
+    shares, zone_ends = shares[: len(by_zone)], list(zip(shares[len(by_zone) :: 2], shares[len(by_zone) + 1 :: 2]))
     return FrameCount(
         time=moment.time,
         count=smoothed,
@@ -209,6 +213,7 @@ def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], sm
         height=result.height,
         clock=moment.clock,
         warnings=result.warnings,
+        zone_ranges={name: found for name, found in zip(by_zone, zone_ends) if ranges.get(name)},
     )
 
 

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from crowdcount.video.results import FrameCount
 
 COLUMNS = ("time", "count", "low", "high")
-"""The first columns of a table; a camera's `clock` and a column for each zone, called by its name, follow."""
+"""The first columns of a table; a camera's `clock`, a column for each zone, called by its name, and the ends of its
+range, `low NAME` and `high NAME`, follow."""
 
 _CLOCK, _PER_M2 = "clock", "per m2 "
+_ENDS = ("low ", "high ")
 
 _SUFFIXES = (".mp4", ".mov", ".mkv")
 # The first that PyAV was built with: H.264 plays everywhere, MPEG-4 is always there.
@@ -53,7 +55,8 @@ class CountTable:
 
     Args:
         path: the file to write.
-        zones: names of the zones, each a column after `time`, `count`, `low` and `high`, and a camera's `clock`.
+        zones: names of the zones, each a column after `time`, `count`, `low` and `high`, and a camera's `clock`; the
+            ends of their ranges follow, empty where a zone has none.
         per_m2: whether they get others for the people per square meter, `per m2 NAME`.
 
     Raises:
@@ -66,8 +69,9 @@ class CountTable:
         self._zones = list(zones)
         self._dense = [(name, f"{_PER_M2}{name}") for name in self._zones] if per_m2 else []
         self._file: io.FileIO | None = None
+        self._ends = [f"{end}{name}" for name in self._zones for end in _ENDS]
         for name in self._zones:
-            if name in (*COLUMNS, _CLOCK, *(column for _, column in self._dense)):
+            if name in (*COLUMNS, _CLOCK, *self._ends, *(column for _, column in self._dense)):
                 raise DataError(f"The table has a column {name!r} of its own. Give the zone another name.")
         self._held = ExitStack()
         self._held.enter_context(held(path))
@@ -81,14 +85,16 @@ class CountTable:
         ends = [_cell(end, 3) for end in (frame.low, frame.high)]
         # Of the others digits enough for zones to add up to the count.
         people = [frame.count, *(frame.zones[name] for name in self._zones)]
-        people += [frame.per_m2[name] for name, _ in self._dense]
         count, *zones = (_cell(number, 6) for number in people)
+        none = (None, None)
+        zone_ends = [_cell(end, 3) for name in self._zones for end in frame.zone_ranges.get(name, none)]
+        dense = [_cell(frame.per_m2[name], 6) for name, _ in self._dense]
         clock = [] if frame.clock is None else [frame.clock.isoformat(timespec="milliseconds")]
-        data = _line([_cell(frame.time, 3), count, *ends, *clock, *zones])
+        data = _line([_cell(frame.time, 3), count, *ends, *clock, *zones, *zone_ends, *dense])
         if self._file is None:
             # A camera has a clock at every frame, a recording at none.
-            columns = [*COLUMNS, *[_CLOCK][: len(clock)], *self._zones, *(column for _, column in self._dense)]
-            data = _line(columns) + data
+            columns = [*COLUMNS, *[_CLOCK][: len(clock)], *self._zones, *self._ends]
+            data = _line([*columns, *(column for _, column in self._dense)]) + data
             if not is_stream(self._path):
                 with atomic_path(self._path) as temporary:
                     temporary.write_bytes(data)

@@ -12,7 +12,7 @@ import numpy as np
 class FrameCount:
     """What the network sees at one moment of a video.
 
-    `count`, `low`, `high` and `zones` are smoothed over time, all with the same weights, so that zones which
+    `count`, `low`, `high`, `zones` and their ranges are smoothed over time, all with the same weights, so that zones which
     tile the picture add up to the count. It holds no picture, but its density map: a list of the frames of a
     long video keeps about 130 kB for each of 1920x1080 pixels.
 
@@ -29,6 +29,8 @@ class FrameCount:
         clock: when a camera's frame came; None for a recording.
         warnings: reasons to doubt this frame's count, one sentence each; usually none.
         per_m2: zone's name -> people per square meter, of `zones`; empty without a ground.
+        zone_ranges: zone's name -> the ends of its range, smoothed as `low` and `high` are, of those zones that have
+            one in this frame, see `CountResult.zone_ranges`.
     """
 
     time: float
@@ -43,3 +45,4 @@ class FrameCount:
     clock: datetime | None = None
     warnings: list[str] = field(default_factory=list)
     per_m2: dict[str, float] = field(default_factory=dict)
+    zone_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
