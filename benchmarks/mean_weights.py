@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("run", type=Path, help="folder of a run")
     parser.add_argument("weights", nargs="+", help="names or files of the other weights")
     parser.add_argument("--out", type=Path, required=True, help="folder for the mean")
-    parser.add_argument("--share", type=float, help="of the run's weights; the others share the rest (default: as they)")
+    parser.add_argument("--share", type=float, help="of the run's weights (default: as much as each other's)")
     parser.add_argument("--keep", choices=("best", "last"), default="last")
     arguments = parser.parse_args(argv)
 
