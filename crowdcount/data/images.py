@@ -17,8 +17,10 @@ from PIL import Image
 
 from crowdcount.data.exif import TURNS, orientation_of
 from crowdcount.data.opening import Source, check_size, decoding, looked_from, opened, quiet_pillow
+from crowdcount.data.png import is_wide, wide_light
 from crowdcount.data.samples import scaled, to_uint8
 from crowdcount.data.tiff import RareTiff, check_page
+from crowdcount.data.tiff_colors import MOST_TAGS, stated_most
 from crowdcount.errors import PictureError
 from crowdcount.files import natural
 
@@ -41,7 +43,7 @@ _OTHERS = frozenset(
 )
 
 # Tags of TIFF 6.0.
-_WIDTH_TAG, _HEIGHT_TAG, _PHOTOMETRIC_TAG = 256, 257, 262
+_WIDTH_TAG, _HEIGHT_TAG, _PHOTOMETRIC_TAG, _DESCRIPTION_TAG = 256, 257, 262, 270
 
 
 def load_picture(
@@ -98,12 +100,14 @@ def load_picture(
                 f"crowdcount.load_picture(..., max_pixels={width * height})."
             )
         if isinstance(image, RareTiff):
-            return _rgb_from_array(image.array(), notes)
+            rgb, turn = Image.fromarray(_rgb_from_array(image.array(notes), notes)), TURNS.get(image.orientation)
+            return np.array(rgb if turn is None else rgb.transpose(turn))
         with decoding(name):
+            wide = wide_light(image, name, notes) if is_wide(image) else None
             image.load()
         # Only now: Pillow turns a TIFF upright as it loads it, and a PNG may hold its EXIF after the pixels.
         turn = TURNS.get(orientation_of(image))
-        rgb = rgb_image(image, name, notes)
+        rgb = rgb_image(image if wide is None else wide, name, notes)
         return np.array(rgb if turn is None else rgb.transpose(turn))
 
 
@@ -130,7 +134,7 @@ def picture_size(source: Source) -> tuple[int, int]:
         width, height = image.size
         check_size(width, height, name)
         if isinstance(image, RareTiff):
-            return height, width
+            return (width, height) if image.orientation >= 5 else (height, width)
         if image.format == "TIFF" and getattr(image, "tile", None):
             # Of an unread TIFF, some versions of Pillow give the upright size, some the stored one, as here.
             tags = image.tag_v2  # type: ignore[attr-defined]  # TIFF pictures have them
@@ -213,8 +217,10 @@ def rgb_image(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
             low, high = samples.min(), samples.max()
             if low < 0 or high > 65535:
                 raise PictureError(f"{name} has values from {low} to {high}; 16-bit gray is 0 to 65535. Save it so.")
-            gray = scaled(samples, notes)
-            if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC_TAG) == 0:  # white is 0; Pillow turns only 8 bits around
+            tags = getattr(image, "tag_v2", {})
+            most = stated_most([tags[tag] for tag in MOST_TAGS if tag in tags], tags.get(_DESCRIPTION_TAG))
+            gray = scaled(samples, notes, most)
+            if tags.get(_PHOTOMETRIC_TAG) == 0:  # white is 0; Pillow turns only 8 bits around
                 gray = 255 - gray
         if isinstance(image.info.get("transparency"), int):
             gray[samples == image.info["transparency"]] = 255

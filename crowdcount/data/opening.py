@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from crowdcount.data.tiff import RareTiff, is_rare, turn_to_page
+from crowdcount.data.tiff import RareTiff, has_full_page, is_rare, is_reduced, turn_to_page
 from crowdcount.errors import PictureError
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
@@ -36,8 +36,8 @@ _SIGNATURES = (
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AGAIN = "Copy or download it again, or open it in a picture program and save it as JPEG or PNG."
 
-# Tags of TIFF 6.0 and DNG 1.7.
-_REDUCED_TAG, _DNG_TAG = 254, 50706
+# Tag of DNG 1.7.
+_DNG_TAG = 50706
 
 _lock = threading.Lock()
 _readers = 0
@@ -146,9 +146,15 @@ def _from_beginning(file: Any, name: str) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _at_page(image: Image.Image, name: str, page: int | None, notes: list[str]) -> Image.Image:
+def _at_page(image: Image.Image, name: str, page: int | None, notes: list[str]) -> Image.Image | RareTiff:
+    """The page that is wanted; of a TIFF file that Pillow would read wrongly, by tifffile."""
+    told: list[str] = []
     with decoding(name):
-        turn_to_page(image, name, page, notes)
+        turn_to_page(image, name, page, told)
+        file: Any = getattr(image, "fp", None)
+        if is_rare(image) and file is not None and getattr(image, "tile", None):  # its pixels are not read yet
+            return RareTiff(file, name, page, notes)
+    notes += told
     return image
 
 
@@ -189,13 +195,11 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
         ) from error
     with decoding(name):
         tags = getattr(image, "tag_v2", {})
-        if tags.get(_REDUCED_TAG) in (1, 3) or _DNG_TAG in tags:
+        if _DNG_TAG in tags or is_reduced(image) and not has_full_page(image):
             raise PictureError(
                 f"{name} is a camera's raw file: what can be read of it is a small preview. Save it as JPEG "
                 "in a picture program."
             )
-        if is_rare(image):
-            return RareTiff(file, name, page, notes)
     return _at_page(image, name, page, notes)
 
 
