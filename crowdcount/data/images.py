@@ -103,7 +103,7 @@ def load_picture(
             rgb, turn = Image.fromarray(_rgb_from_array(image.array(notes), notes)), TURNS.get(image.orientation)
             return np.array(rgb if turn is None else rgb.transpose(turn))
         with decoding(name):
-            wide = wide_light(image, name, notes) if is_wide(image) else None
+            wide = wide_light(image, notes) if is_wide(image) else None
             image.load()
         # Only now: Pillow turns a TIFF upright as it loads it, and a PNG may hold its EXIF after the pixels.
         turn = TURNS.get(orientation_of(image))

@@ -34,6 +34,7 @@ _SIGNATURES = (
     (b"RIFF", "WebP", None, 0),
 )
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF = (b"ftypavif", b"ftypavis")
 _AGAIN = "Copy or download it again, or open it in a picture program and save it as JPEG or PNG."
 
 # Tag of DNG 1.7.
@@ -179,6 +180,10 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
             ) from error
         if not isinstance(error.__cause__, UnidentifiedImageError):
             raise
+        if start[4:12] in _AVIF:
+            raise PictureError(
+                f"{name} begins like an AVIF file, but is cut off, damaged or of a rare kind. {_AGAIN}"
+            ) from error
         for signature, kind, layout, offset in _SIGNATURES:
             if start.startswith(signature):
                 if kind == "TIFF":

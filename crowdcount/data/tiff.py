@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.data.tiff_colors import light_of
+from crowdcount.data.tiff_pieces import can_unpack, unpacked
 from crowdcount.errors import PictureError
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class RareTiff:
             _check_samples(self._pages)
             # Of a series and of a frame, the page whose tags hold for them.
             self._described: TiffPage = self._pages.keyframe
+            one = isinstance(self._pages, (tifffile.TiffPage, tifffile.TiffFrame))
+            self._page: TiffPage | TiffFrame = self._pages if one else self._described
             stored = np.broadcast_to(np.uint8(0), self._pages.shape)
             height, width = _picture_in(stored, self._described.samplesperpixel, name).shape[:2]
             self.size = width, height
@@ -101,10 +104,12 @@ class RareTiff:
             PictureError: with the reason, where they cannot be read.
         """
         with _decoding(self.name):
-            array = self._pages.asarray()
+            array = unpacked(self._page) if can_unpack(self._described) else self._pages.asarray()
             if not array.size:
                 raise ValueError("no samples")
-        return light_of(_picture_in(array, self._described.samplesperpixel, self.name), self._described, self.name, notes)
+        return light_of(
+            _picture_in(array, self._described.samplesperpixel, self.name), self._described, self.name, notes
+        )
 
 
 @contextmanager
