@@ -761,7 +761,9 @@ def test_every_listed_suffix_is_one_that_pillow_reads_or_heic():
     known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     # Told one by one rather than left out of a total: see PICTURE_SUFFIXES.
     optional = {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
-    optional |= {".insp", ".mpo", ".pjpeg"} | (set() if features.check("avif") else {".avif"})
+    optional |= {".insp", ".mpo", ".pjpeg", ".avifs", ".heics", ".psd"} | (
+        set() if features.check("avif") else {".avif"}
+    )
     assert PICTURE_SUFFIXES - optional <= known
     assert all(Path("x" + suffix.lower()).suffix == suffix for suffix in PICTURE_SUFFIXES)
 
@@ -995,11 +997,23 @@ def test_a_picture_is_found_by_what_is_in_it(tmp_path, rng):
         ("old.tga", "TGA"),
         ("animation.apng", "PNG"),
         ("anymap.pnm", "PPM"),
+        ("wavelets", "JPEG2000"),
+        ("wavelets.jpf", "JPEG2000"),
+        ("windows.bmp ", "BMP"),
     ):
         picture.save(tmp_path / name, kind)
         assert load_picture(tmp_path / name).shape == (16, 16, 3)
     (tmp_path / "raw.dng").write_bytes(b"\0" * 40)
     (tmp_path / "new.jxl").write_bytes(b"\xff\x0a" + b"\0" * 40)
+    for name, start in (
+        ("phone", b"\0\0\0\x18ftypheic"),
+        ("web", b"\0\0\0\x1cftypavif"),
+        ("newest", b"\0\0\0\x0cJXL "),
+        ("layers", b"8BPS\0\1"),
+    ):
+        (tmp_path / name).write_bytes(start + bytes(40))
     for name in ("notes", "table.csv", "film.mp4"):
         (tmp_path / name).write_text("nothing to see")
-    assert len(list_pictures(tmp_path)) == 8 + 2
+    (tmp_path / "mail").write_text("BM is no signature alone")
+    (tmp_path / "film").write_bytes(b"\0\0\0\x18ftypisom" + bytes(40))
+    assert len(list_pictures(tmp_path)) == 11 + 2 + 4

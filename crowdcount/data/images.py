@@ -16,7 +16,16 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.data.exif import TURNS, orientation_of
-from crowdcount.data.opening import Source, check_size, decoding, looked_from, opened, quiet_pillow
+from crowdcount.data.opening import (
+    AVIF_BRANDS,
+    HEIC_BRANDS,
+    Source,
+    check_size,
+    decoding,
+    looked_from,
+    opened,
+    quiet_pillow,
+)
 from crowdcount.data.png import is_wide, wide_light
 from crowdcount.data.samples import scaled, to_uint8
 from crowdcount.data.tiff import RareTiff, check_page
@@ -32,11 +41,15 @@ MAX_PIXELS = 250_000_000
 #: among them, so that a folder gives an error for each, and not a total that silently lacks them.
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".mpo", ".insp", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif"}
-    | {".tiff", ".gif", ".avif", ".jp2", ".j2k", ".ppm", ".pgm", ".pnm", ".tga", ".heic", ".heif", ".hif", ".jxl"}
+    | {".tiff", ".gif", ".avif", ".avifs", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".pbm", ".ppm", ".pgm", ".pnm"}
+    | {".tga", ".heic", ".heics", ".heif", ".hif", ".jxl", ".psd"}
     | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
 )
 # Signatures that no text and no other kind of file begins with; and suffixes of what lies beside pictures.
-_CERTAIN = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+_CERTAIN = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"\xff\x4f\xff\x51")
+_CERTAIN += (b"\0\0\0\x0cjP  ", b"\0\0\0\x0cJXL ", b"8BPS\0\1")
+# The lengths of a BMP file's second header.
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _OTHERS = frozenset(
     {".txt", ".csv", ".json", ".html", ".xml", ".mat", ".md", ".pdf", ".mp4", ".mov", ".avi", ".mkv", ".zip", ".py"}
     | {".h5", ".npy", ".npz"}
@@ -197,10 +210,15 @@ def _is_picture(folder: str, name: str) -> bool:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            start = file.read(16)
+            start = file.read(18)
     except OSError:
         return False
-    return start.startswith(_CERTAIN) or start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+    return (
+        start.startswith(_CERTAIN)
+        or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
+        or (start[4:8] == b"ftyp" and start[8:12] in (*AVIF_BRANDS, *HEIC_BRANDS))
+        or (start[:2] == b"BM" and start[6:10] == bytes(4) and int.from_bytes(start[14:], "little") in _BMP_HEADERS)
+    )
 
 
 # --- Pixels -------------------------------------------------------------------------------------------------

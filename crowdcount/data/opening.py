@@ -33,8 +33,9 @@ _SIGNATURES = (
     (b"MM\0*", "TIFF", None, 0),
     (b"RIFF", "WebP", None, 0),
 )
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_AVIF = (b"ftypavif", b"ftypavis")
+# How files of ISO's format of boxes call themselves, behind "ftyp".
+AVIF_BRANDS = (b"avif", b"avis")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AGAIN = "Copy or download it again, or open it in a picture program and save it as JPEG or PNG."
 
 # Tag of DNG 1.7.
@@ -173,14 +174,14 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
         start = file.read(32)
         if not start:
             raise PictureError(f"{name} is empty (0 bytes). Copy or download it again.") from error
-        if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
+        if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
             raise PictureError(
                 f"{name} is a HEIC picture, as iPhones take them. Save it as JPEG; or, in Python, install "
                 "pillow-heif and call pillow_heif.register_heif_opener() first."
             ) from error
         if not isinstance(error.__cause__, UnidentifiedImageError):
             raise
-        if start[4:12] in _AVIF:
+        if start[4:8] == b"ftyp" and start[8:12] in AVIF_BRANDS:
             raise PictureError(
                 f"{name} begins like an AVIF file, but is cut off, damaged or of a rare kind. {_AGAIN}"
             ) from error

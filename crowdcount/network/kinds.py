@@ -19,6 +19,16 @@ MOST_UNPACKED = 4 << 30
 _PARTS = ("layers", "models", "ops", "initializers", "regularizers", "constraints", "activations", "dtype_policies")
 _MODULES = tuple(f"keras.{inner}{part}." for inner in ("", "src.") for part in _PARTS) + ("crowdcount.",)
 
+# How files begin that people take for a network: what they are, and what to do.
+_AGAIN = "Download the file itself."
+_NO_NETWORKS = (
+    (b"version https://git-lfs", "a pointer of Git LFS", "Fetch the file itself: git lfs pull."),
+    (b"<", "a web page", _AGAIN),
+    (b"\x1f\x8b", "a compressed file", "Unpack it, and name the file in it."),
+    (b"\xff\xd8\xff", "a picture", "Give the file of the model."),
+    (b"\x89PNG", "a picture", "Give the file of the model."),
+)
+
 
 def kind_of(path: Path) -> str:
     """`"weights"` (Keras's `.weights.h5`), `"keras"` (a model that Keras 3 saved) or `"torch"` (weights of PyTorch).
@@ -28,7 +38,10 @@ def kind_of(path: Path) -> str:
             more than 4 GiB, for an HDF5 file that points into other files, and for a model that names code to be run.
     """
     with open(path, "rb") as file:
-        start = file.read(16)
+        start = file.read(40)
+    for signature, kind, advice in _NO_NETWORKS:
+        if start.startswith(signature):
+            raise WeightsError(f"{path} is {kind}, no network. {advice}")
     if start.startswith(b"PK"):
         return _kind_of_archive(path)
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
@@ -39,8 +52,16 @@ def kind_of(path: Path) -> str:
         return "torch"  # the older format of torch.save, which only PyTorch can tell
     if path.suffix.lower() == ".onnx" or b"onnx" in start:
         raise WeightsError(f"{path} is an ONNX model. Counting takes the weights it was exported from (.weights.h5).")
+    if path.suffix.lower() == ".safetensors":
+        raise WeightsError(
+            f"{path} holds weights as safetensors, in no order of layers. Load them in PyTorch and save "
+            "model.state_dict() as .pth."
+        )
     if start[4:8] == b"TFL3":
         raise WeightsError(f"{path} is a LiteRT model. Counting takes the weights it was exported from (.weights.h5).")
+    if not path.name.endswith((".h5", ".hdf5")):
+        kinds = ".weights.h5, .keras, or PyTorch's .pth and .npz"
+        raise WeightsError(f"{path} is no network that can be opened, or is cut off. Wanted is a file {kinds}.")
     return "weights"  # damaged, most likely: its reader says so
 
 
@@ -101,8 +122,8 @@ def _kind_of_hdf5(path: Path) -> str:
     old = _check_hdf5(path, path)
     if old:
         raise WeightsError(
-            f"{path} was saved by Keras 2, whose files this version does not open. Save it with Keras 3 as "
-            "model.save('name.keras')."
+            f"{path} was saved by Keras 2, or in its format, which this version does not open. Save it with Keras 3 "
+            "as model.save('name.keras')."
         )
     return "weights"
 
