@@ -421,6 +421,23 @@ def test_the_path_of_a_file_is_named_whole():
         assert video_frames.source_name(path) == path
 
 
+def test_of_several_videos_in_a_file_the_one_that_players_show_is_counted(tmp_path, by_level):
+    """As a still, or a camera's small copy, before the recording itself."""
+    path = str(tmp_path / "two.mkv")
+    with av.open(path, "w") as container:
+        for frames, size, level in ((1, (48, 64), 20), (10, (96, 128), 120)):
+            stream = container.add_stream("mpeg4", rate=10)
+            stream.height, stream.width = size
+            stream.pix_fmt = "yuv420p"
+            for _ in range(frames):
+                picture = np.full((*size, 3), level, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+    counted = [frame.time for frame in read_frames(path, notify=print)]
+    assert len(counted) == 10
+    assert {frame.picture().shape for frame in read_frames(path, notify=print)} == {(96, 128, 3)}
+
+
 def write_sound(path):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)

@@ -123,8 +123,8 @@ def _decoding(name: str) -> Iterator[None]:
         # What tifffile asks for, where it has no decoder of its own; of newer Pythons it also uses theirs.
         if "imagecodecs" in first_line or isinstance(error, ImportError):
             raise PictureError(
-                f"{name} is stored in a way that needs another package ({first_line}): pip install imagecodecs. Or save "
-                "it without compression, or as PNG."
+                f"{name} is stored in a way that needs another package ({first_line}): pip install imagecodecs. Or "
+                "save it without compression, or as PNG."
             ) from error
         raise PictureError(
             f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Copy or "

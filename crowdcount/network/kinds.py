@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crowdcount.errors import WeightsError
+from crowdcount.files import link_outside
 from crowdcount.network.torch_weights import SUFFIXES as TORCH_SUFFIXES
 
 # CSRNet has 65 MB in float32; a network four times as wide, with the optimizer's state, some 3 GB.
@@ -132,22 +133,10 @@ def _check_hdf5(file: Path | BinaryIO, path: Path) -> bool:
     """Refuse arrays in other files; whether Keras 2 has written it. Of what is cut off its reader says so."""
     import h5py
 
-    def check(group: h5py.Group) -> None:
-        for name in group:
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                raise WeightsError(f"{path} points into another file, {link.filename!r}. It is not opened.")
-            if isinstance(link, h5py.SoftLink):
-                continue
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                check(item)
-            elif item.external:
-                raise WeightsError(f"{path} keeps arrays in other files. It is not opened.")
-
     try:
         with h5py.File(file, "r") as content:
-            check(content)
+            if outside := link_outside(content):
+                raise WeightsError(f"{path} points into another file, {outside!r}. It is not opened.")
             return "model_config" in content.attrs or "layer_names" in content.attrs
     except (OSError, RuntimeError, KeyError, UnicodeDecodeError):
         return False

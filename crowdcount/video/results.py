@@ -12,8 +12,8 @@ import numpy as np
 class FrameCount:
     """What the network sees at one moment of a video.
 
-    `count`, `low`, `high`, `zones` and their ranges are smoothed over time, all with the same weights, so that zones which
-    tile the picture add up to the count. It holds no picture, but its density map: a list of the frames of a
+    `count`, `low`, `high`, `zones` and their ranges are smoothed over time, all with the same weights, so that zones
+    which tile the picture add up to the count. It holds no picture, but its density map: a list of the frames of a
     long video keeps about 130 kB for each of 1920x1080 pixels.
 
     Args:
