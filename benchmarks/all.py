@@ -273,6 +273,9 @@ def cold(options: argparse.Namespace) -> list[Table]:
             "`crowdcount --help`": [*python, "--help"],
             "`import crowdcount`": [sys.executable, "-c", "import crowdcount"],
             "`import tensorflow`": [sys.executable, "-c", "import tensorflow"],
+            "TensorFlow and Keras, as commands import them": [
+                *(sys.executable, "-c", "from crowdcount.cli.common import import_keras; import_keras()")
+            ],
             "`crowdcount count PICTURE`": [*python, "count", files[0], "--model", options.model, "--scale", "1"],
             "`crowdcount count`, two pictures": [*python, "count", *files, "--model", options.model, "--scale", "1"],
         }

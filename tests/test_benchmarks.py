@@ -379,21 +379,25 @@ def test_all_parts_at_tiny_sizes_fill_the_page(weights, tmp_path, monkeypatch, c
 # --- mean_weights, precise, textures ---------------------------------------------------------------------------------
 
 
-def test_a_mean_lies_between_two_networks(tmp_path):
-    """At a share of a quarter each weight is a quarter of the run's and three quarters of the other's."""
-    for name, seed in (("run", 1), ("other", 2)):
+def test_a_mean_has_its_shares_of_each_network(tmp_path):
+    """At a share of half of the run's, the two others have a quarter each; without one all have as much."""
+    for name, value in (("run", 1), ("low", 2), ("high", 6)):
         network = CSRNet(width=1 / 64)
-        network.set_weights([np.full_like(weight, seed) for weight in network.get_weights()])
+        network.set_weights([np.full_like(weight, value) for weight in network.get_weights()])
         save_weights(network, tmp_path / name / "last.weights.h5", {"command": "crowdcount train csv"})
     (tmp_path / "run" / "history.csv").write_text("epoch\n1\n")
-    other = tmp_path / "other" / "last.weights.h5"
-    program("mean_weights").main([str(tmp_path / "run"), str(other), str(tmp_path / "mean"), "--share", "0.25"])
-    mean, _ = load_network(str(tmp_path / "mean" / "last.weights.h5"))
-    assert all(np.allclose(weight, 1.75) for weight in mean.get_weights())
-    card = model_card(tmp_path / "mean" / "last.weights.h5").content
-    assert card["command"] == "crowdcount train csv"
-    assert card["remarks"] == "25% of the run's weights and 75% of last.weights.h5"
-    assert (tmp_path / "mean" / "history.csv").is_file()
+    others = [str(tmp_path / name / "last.weights.h5") for name in ("low", "high")]
+    for options, value, shares in (
+        (["--share", "0.5"], 2.5, "50% of the run's weights and 25% of last.weights.h5, last.weights.h5"),
+        ([], 3, "33% of the run's weights and 33% of last.weights.h5, last.weights.h5"),
+    ):
+        out = tmp_path / f"mean {value}"
+        program("mean_weights").main([str(tmp_path / "run"), *others, "--out", str(out), *options])
+        mean, _ = load_network(str(out / "last.weights.h5"))
+        assert all(np.allclose(weight, value, rtol=1e-2) for weight in mean.get_weights())
+        card = model_card(out / "last.weights.h5").content
+        assert (card["command"], card["remarks"]) == ("crowdcount train csv", shares)
+        assert (out / "history.csv").is_file()
 
 
 def test_precise_measures_each_mean_against_the_plain_count(monkeypatch, capsys, rng):

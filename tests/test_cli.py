@@ -360,6 +360,17 @@ def test_train_writes_weights_that_count(capfd, tmp_path, crowd):
     assert status == 1 and lines == [] and "--resume" in err
 
 
+@pytest.mark.slow
+def test_commands_import_keras_without_what_no_command_calls():
+    """Half a second of matplotlib, and as much or more of others where they are installed; they come when asked for."""
+    code = (
+        "import sys; from crowdcount.cli.common import import_keras; import_keras(); "
+        "print('keras' in sys.modules, 'matplotlib' in sys.modules); import matplotlib.pyplot"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "True False\n"), done.stderr
+
+
 def test_train_resumed_with_nothing_but_its_folder(capfd, tmp_path, crowd):
     points = (crowd / "points.csv").read_text()
     (crowd / "points.csv").write_text(points.replace("test", "train", 3).replace("test", "val"))

@@ -46,8 +46,17 @@ PICTURE_SUFFIXES = frozenset(
     | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
 )
 # Signatures that no text and no other kind of file begins with; and suffixes of what lies beside pictures.
-_CERTAIN = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"\xff\x4f\xff\x51")
-_CERTAIN += (b"\0\0\0\x0cjP  ", b"\0\0\0\x0cJXL ", b"8BPS\0\1")
+_CERTAIN: tuple[bytes, ...] = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"II*\0",
+    b"MM\0*",
+    b"II+\0",
+    b"MM\0+",
+)
+_CERTAIN += (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"8BPS\0\1")
 # The lengths of a BMP file's second header.
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _OTHERS = frozenset(

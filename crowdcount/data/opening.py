@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from crowdcount.data.tiff import RareTiff, has_full_page, is_rare, is_reduced, turn_to_page
-from crowdcount.errors import PictureError
+from crowdcount.errors import PictureError, first_line
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
 
@@ -31,6 +31,8 @@ _SIGNATURES = (
     (b"BM", "BMP", "<ii", 18),
     (b"II*\0", "TIFF", None, 0),
     (b"MM\0*", "TIFF", None, 0),
+    (b"II+\0", "TIFF", None, 0),  # BigTIFF, of which Pillow knows one order of bytes
+    (b"MM\0+", "TIFF", None, 0),
     (b"RIFF", "WebP", None, 0),
 )
 # How files of ISO's format of boxes call themselves, behind "ftyp".
@@ -220,7 +222,7 @@ def decoding(name: str) -> Iterator[None]:
         raise PictureError(f"{name} does not fit into this machine's memory. Shrink it.") from error
     except Exception as error:
         # On damaged files Pillow's readers raise nearly anything: OSError, SyntaxError, struct.error, ...
-        raise PictureError(f"{name} is cut off or damaged ({error}). {_AGAIN}") from error
+        raise PictureError(f"{name} is cut off or damaged ({first_line(error)}). {_AGAIN}") from error
 
 
 def check_size(width: int, height: int, name: str) -> None:

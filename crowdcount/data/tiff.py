@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -13,7 +15,7 @@ from PIL import Image
 
 from crowdcount.data.tiff_colors import light_of
 from crowdcount.data.tiff_pieces import can_unpack, unpacked
-from crowdcount.errors import PictureError
+from crowdcount.errors import PictureError, first_line
 
 if TYPE_CHECKING:
     from tifffile import TiffFrame, TiffPage, TiffPageSeries
@@ -72,8 +74,9 @@ class RareTiff:
 
         self.name = name
         logging.getLogger("tifffile").disabled = True  # what is wrong is told by the error
-        file.seek(0)
         with _decoding(name):
+            _check_directories(file)
+            file.seek(0)
             tiff = tifffile.TiffFile(file)
             if page is None:
                 largest = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
@@ -85,9 +88,12 @@ class RareTiff:
                 self._pages = tiff.pages[page - 1]
             _check_samples(self._pages)
             # Of a series and of a frame, the page whose tags hold for them.
-            self._described: TiffPage = self._pages.keyframe
-            one = isinstance(self._pages, (tifffile.TiffPage, tifffile.TiffFrame))
-            self._page: TiffPage | TiffFrame = self._pages if one else self._described
+            described = self._pages.keyframe
+            if described is None:
+                raise ValueError("no pages")
+            self._described: TiffPage = described
+            series = isinstance(self._pages, tifffile.TiffPageSeries)
+            self._page: TiffPage | TiffFrame = described if series else self._pages  # type: ignore[assignment]
             stored = np.broadcast_to(np.uint8(0), self._pages.shape)
             height, width = _picture_in(stored, self._described.samplesperpixel, name).shape[:2]
             self.size = width, height
@@ -104,7 +110,7 @@ class RareTiff:
             PictureError: with the reason, where they cannot be read.
         """
         with _decoding(self.name):
-            array = unpacked(self._page) if can_unpack(self._described) else self._pages.asarray()
+            array = unpacked(self._page, self._described) if can_unpack(self._described) else self._pages.asarray()
             if not array.size:
                 raise ValueError("no samples")
         return light_of(
@@ -119,17 +125,44 @@ def _decoding(name: str) -> Iterator[None]:
     except PictureError:
         raise
     except Exception as error:  # tifffile raises whatever its decoders met
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = first_line(error)
         # What tifffile asks for, where it has no decoder of its own; of newer Pythons it also uses theirs.
-        if "imagecodecs" in first_line or isinstance(error, ImportError):
+        if "imagecodecs" in reason or isinstance(error, ImportError):
             raise PictureError(
-                f"{name} is stored in a way that needs another package ({first_line}): pip install imagecodecs. Or "
-                "save it without compression, or as PNG."
+                f"{name} is stored in a way that needs another package ({reason}): pip install imagecodecs. Or save it "
+                "without compression, or as PNG."
             ) from error
         raise PictureError(
-            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Copy or "
+            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({reason}). Copy or "
             "download it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
+
+
+def _check_directories(file: BinaryIO) -> None:
+    """Raise a ValueError where the pages' lists of tags do not fit into the file side by side.
+
+    In a damaged file they can be thousands, long and one across the other: tifffile reads each of their tags.
+    """
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    is_big = len(head) == 16 and struct.unpack(f"{order}H", head[2:4]) == (43,)
+    # Bytes of a tag; of the number of tags; of the place of the next list.
+    tag, number, place = (20, "Q", "Q") if is_big else (12, "H", "I")
+    at = head[8:16] if is_big else head[4:8]
+    left = length
+    while len(at) == struct.calcsize(place) and (start := struct.unpack(order + place, at)[0]):
+        file.seek(start)
+        counted = file.read(struct.calcsize(number))
+        if len(counted) < struct.calcsize(number):
+            return  # tifffile ends here, too
+        tags = tag * struct.unpack(order + number, counted)[0]
+        left -= tags + len(counted) + struct.calcsize(place)
+        if left < 0:
+            raise ValueError(f"lists of tags are longer than the file of {length} bytes")
+        file.seek(tags, os.SEEK_CUR)
+        at = file.read(struct.calcsize(place))
 
 
 def _check_samples(pages: TiffPageSeries | TiffPage | TiffFrame) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ _PREMULTIPLIED, _ALPHA = 1, 2
 _OME_BITS = re.compile(r'\bSignificantBits="(\d{1,2})"')
 
 
-def stated_most(values: list[object], description: object = "") -> int | None:
+def stated_most(values: list[Any], description: object = "") -> int | None:
     """The highest value that samples can have, as a file states it; None where it does not.
 
     Args:
@@ -58,8 +58,8 @@ def light_of(bands: np.ndarray, page: TiffPage, name: str, notes: list[str]) -> 
     """
     photometric = int(page.photometric)
     if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _INKS):
-        colors = _OTHERS.get(photometric, f"colors of kind {photometric}")
-        raise PictureError(f"{name} holds {colors} in wide samples, which is not read here. Save it as RGB.")
+        found = _OTHERS.get(photometric, f"colors of kind {photometric}")
+        raise PictureError(f"{name} holds {found} in wide samples, which is not read here. Save it as RGB.")
     most = stated_most([page.tags[tag].value for tag in MOST_TAGS if tag in page.tags], page.description)
     if bands.ndim == 2:
         bands = bands[..., np.newaxis]

@@ -19,18 +19,22 @@ _NONE, _DIFFERENCES = 1, 2
 
 def can_unpack(page: TiffPage) -> bool:
     """Whether a page's pieces are packed so, its samples whole bytes, and predicted by no more than differences."""
-    known = page.compression in _PACKINGS and page.predictor in (_NONE, _DIFFERENCES)
-    whole = page.dtype is not None and page.bitspersample == 8 * page.dtype.itemsize
-    return known and whole and not (page.predictor == _DIFFERENCES and page.dtype.kind == "f")
+    dtype = page.dtype
+    if dtype is None or page.compression not in _PACKINGS or page.bitspersample != 8 * dtype.itemsize:
+        return False
+    return page.predictor == _NONE or page.predictor == _DIFFERENCES and dtype.kind != "f"
 
 
-def unpacked(page: TiffPage | TiffFrame) -> np.ndarray:
-    """A page's samples, as its `asarray` gives them, of one that `can_unpack`.
+def unpacked(page: TiffPage | TiffFrame, described: TiffPage) -> np.ndarray:
+    """A page's samples, as its `asarray` gives them.
+
+    Args:
+        page: where they lie.
+        described: the page whose tags hold for it, itself or another: one that `can_unpack`.
 
     Reference:
         TIFF 6.0, sections 13 to 15.
     """
-    described = page.keyframe
     dtype = np.dtype(described.dtype).newbyteorder(described.parent.byteorder)
     apart = described.planarconfig == 2
     samples = np.empty(described.shape, dtype)
