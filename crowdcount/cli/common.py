@@ -228,13 +228,13 @@ def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None
     for option, path in outputs.items():
         if not path or is_stream(path):  # a pipe or a device is not replaced
             continue
-        if option not in _PICTURES and Path(path).suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(path):
-            # As `--csv *.jpg` means it, where a shell puts the first picture in its place.
-            raise CrowdCountError(f"{option} would replace the picture {path}. Name a file of its own.")
         if os.path.realpath(path) in used:
             raise CrowdCountError(
                 f"{option} would replace {path}, which this run reads or writes too. Choose another file."
             )
+        if option not in _PICTURES and Path(path).suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(path):
+            # As `--csv *.jpg` means it, where a shell puts the first picture in its place.
+            raise CrowdCountError(f"{option} would replace the picture {path}. Name a file of its own.")
         used.add(os.path.realpath(path))
 
 
