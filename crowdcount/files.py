@@ -11,8 +11,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crowdcount.errors import CrowdCountError
+
+if TYPE_CHECKING:
+    import h5py
 
 _PACKAGE = Path(__file__).resolve().parent
 # Seconds between two tries for a file that another run holds.
@@ -321,6 +325,9 @@ def _kind(path: str | os.PathLike) -> int:
     return 0
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def portable_name(stem: str, ending: str = "") -> str:
     """A name for a file of ours, after that of a picture, that Windows takes too, and so do its memory sticks.
 
@@ -345,6 +352,44 @@ def portable_name(stem: str, ending: str = "") -> str:
     while len(os.fsencode(whole(stem))) > _LONGEST_NAME:
         stem = stem[:-1]
     return whole(stem)
+
+
+def as_cell(path: str) -> str:
+    """A picture's path as a table holds it: one that a spreadsheet would take for a formula begins with `./`.
+
+    It leads to the same file. Formulas of strangers' file names could open addresses, or start programs.
+
+    Reference:
+        OWASP, CSV Injection.
+
+    Example:
+        >>> as_cell("=1+1.jpg"), as_cell("photos/=1+1.jpg")
+        ('./=1+1.jpg', 'photos/=1+1.jpg')
+    """
+    return f"./{path}" if path.startswith(_FORMULA) else path
+
+
+def link_outside(group: h5py.Group) -> str | None:
+    """The file that an HDF5 file points to, where it does: h5py would read whatever lies there.
+
+    Args:
+        group: the file, or a group in it.
+    """
+    import h5py
+
+    for name in group:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            return link.filename
+        if isinstance(link, h5py.SoftLink):
+            continue
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            if found := link_outside(item):
+                return found
+        elif isinstance(item, h5py.Dataset) and item.external:
+            return os.fsdecode(item.external[0][0])
+    return None
 
 
 def natural(path: Path) -> tuple:

@@ -110,6 +110,11 @@ CSV_REFUSED = {
     "corners or middles": ("picture,x,y,width,height\na.jpg,101.5,88.25,20,20\n", "middle or a corner of a box"),
     "meters": ("picture,x (m),y (m)\na.jpg,101.5,88.25\n", "line 1: 'x .m.' should be in pixels or percent"),
     "percent signs": ("picture,x,y\na.jpg,25.4%,29%\n", "line 2: x and y should be finite"),
+    "shares a little beyond": ("picture,x,y\na.jpg,0.25,1.01\na.jpg,0.5,0.41\n", "--unit fraction"),
+    "shares in one picture": (
+        "picture,x,y\na.jpg,101.5,88.25\nb.jpg,0.25,0.4\nb.jpg,0.5,0.41\n",
+        "all 2 points of 'b.jpg' lie between 0 and 1",
+    ),
     "thousands with a point": ("picture;x;y\na.jpg;1.234,5;88,25\n", "others with a point"),
     "thousands with an apostrophe": ("picture,x,y\na.jpg,1'234.5,88.25\n", "line 2: x and y should be finite"),
     "a sum at the end": ("picture,x,y\na.jpg,101.5,88.25\nTotal,101.5,88.25\n", "'Total'.: the picture is missing"),

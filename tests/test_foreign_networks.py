@@ -89,6 +89,14 @@ def test_nothing_in_a_file_of_pytorch_is_run(tmp_path):
     with pytest.raises(WeightsError, match="cannot be read safely|can be read safely"):
         crowdcount.load_model(tmp_path / "harm.pth")
     assert not (tmp_path / "harmed").exists()
+    for content in (torch.nn.Linear(2, 2), {"epoch": 3}, [1]):
+        torch.save(content, tmp_path / "none.pth")
+        with pytest.raises(
+            WeightsError, match="none.pth .*(which would run code|no weights of CSRNet|no state_dict)"
+        ) as e:
+            crowdcount.load_model(tmp_path / "none.pth")
+        # PyTorch's own advice is to run what is in the file.
+        assert "weights_only" not in str(e.value) and "\x1b" not in str(e.value)
 
 
 def network(layer, shape=(None, None, 3)):
@@ -104,6 +112,9 @@ def network(layer, shape=(None, None, 3)):
         (lambda: network(keras.layers.Conv2D(1, 8, strides=8), (None, None, 1)), r"takes \(None, None, None, 1\)"),
         (lambda: network(keras.layers.Conv2D(1, 8, strides=8), (64, 64, 3)), "pictures of one size alone"),
         (lambda: network(keras.layers.GlobalAveragePooling2D()), "no crowd counter"),
+        (lambda: network(lambda inputs: {"map": keras.layers.Conv2D(1, 8, strides=8)(inputs)}), "its map in a dict"),
+        (lambda: network(lambda inputs: [keras.layers.Conv2D(1, 8, strides=8)(inputs)]), "its map in a list"),
+        (lambda: network(keras.layers.Conv2D(1, 8, strides=8, activation="sigmoid")), "last layer is a sigmoid"),
     ],
 )
 def test_a_network_that_does_not_count_is_refused_everywhere(model, message, rng, tmp_path):
@@ -120,6 +131,28 @@ def test_a_network_that_does_not_count_is_refused_everywhere(model, message, rng
             crowdcount.export_model(each, tmp_path / "out")
     with pytest.raises(WeightsError, match=message):
         crowdcount.load_model(tmp_path / "other.keras")
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (lambda values: keras.ops.mean(values, axis=(1, 2, 3)), r"it gives \(1,\)"),
+        (lambda values: [values], "it gives a list"),
+        (lambda values: keras.ops.concatenate([values, values], axis=-1), r"it gives \(1, 8, 10, 2\)"),
+        (lambda values: values[:, 1:], r"it gives \(1, 7, 10, 1\)"),
+    ],
+)
+def test_what_only_its_map_shows_is_refused_then(given, message, rng):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.layer = keras.layers.Conv2D(1, 8, strides=8, padding="same")
+
+        def call(self, pictures, training=False):
+            return given(self.layer(pictures))
+
+    with pytest.raises(WeightsError, match=f"no crowd counter: of 80x64 pixels {message}"):
+        crowdcount.count(rng.integers(0, 256, (64, 80, 3), dtype=np.uint8), model=Own())
 
 
 @pytest.mark.parametrize(
@@ -153,7 +186,25 @@ def test_files_of_other_kinds_are_named(tmp_path, weights):
         archive.writestr("readme.txt", "nothing")
     with h5py.File(tmp_path / "named.weights.h5", "w") as file:  # a name that is no text
         h5py.h5g.create(file.create_group("a").id, b"layer\x8c")
+    crowdcount.CSRNet(width=1 / 64).save(tmp_path / "whole.keras")
+    (tmp_path / "whole.keras").rename(tmp_path / "whole.weights.h5")
+    for name, content in (
+        ("lfs.pth", b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 5\n"),
+        ("page.weights.h5", b"<!DOCTYPE html><html>Not found</html>"),
+        ("weights.tar.gz", b"\x1f\x8b" + bytes(40)),
+        ("photo.jpg", b"\xff\xd8\xff" + bytes(40)),
+        ("a.safetensors", b"\x02\0\0\0\0\0\0\0{}"),
+        ("a.pkl", b"\x80\x04N."),
+    ):
+        (tmp_path / name).write_bytes(content)
     for name, message in (
+        ("whole.weights.h5", "a name that ends in .keras"),
+        ("lfs.pth", "pointer of Git LFS"),
+        ("page.weights.h5", "web page"),
+        ("weights.tar.gz", "compressed file"),
+        ("photo.jpg", "a picture, no network"),
+        ("a.safetensors", "state_dict"),
+        ("a.pkl", "no network that can be opened"),
         ("named.weights.h5", "no weight file of CSRNet"),
         ("a.onnx", "ONNX model"),
         ("a.tflite", "LiteRT model"),
@@ -174,7 +225,7 @@ def test_files_that_could_harm_are_not_opened(tmp_path, monkeypatch):
         crowdcount.load_model(tmp_path / "link.weights.h5")
     with h5py.File(tmp_path / "outside.weights.h5", "w") as file:
         file.create_dataset("a", (8,), "u1", external=[(str(tmp_path / "secret.h5"), 0, 8)])
-    with pytest.raises(WeightsError, match="keeps arrays in other files"):
+    with pytest.raises(WeightsError, match="points into another file"):
         crowdcount.load_model(tmp_path / "outside.weights.h5")
     crowdcount.CSRNet(width=1 / 64).save(tmp_path / "sound.keras")
     crowdcount.load_model(tmp_path / "sound.keras")

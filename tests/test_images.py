@@ -1,6 +1,7 @@
 """Pictures of every kind come out as the same uint8 RGB array; broken ones give one clear error each."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import struct
@@ -408,9 +409,9 @@ def test_sixteen_bit_color_keeps_its_high_bytes(picture, rng):
 
 
 def test_a_transparent_value_of_sixteen_bit_gray_becomes_white():
-    rows = b"\0" + struct.pack(">3H", 1000, 30000, 1001)
+    rows = b"\0" + struct.pack(">3H", 1000, 40000, 1001)
     data = png(3, 1, 16, 0, rows, before=[(b"tRNS", struct.pack(">H", 1000))])
-    assert load_picture(data)[0, :, 0].tolist() == [255, 30000 // 256, 1001 // 256]
+    assert load_picture(data)[0, :, 0].tolist() == [255, 40000 // 256, 1001 // 256]
 
 
 def test_float_tiff_follows_the_rule_of_float_arrays(picture):
@@ -760,23 +761,66 @@ def test_every_listed_suffix_is_one_that_pillow_reads_or_heic():
     known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     # Told one by one rather than left out of a total: see PICTURE_SUFFIXES.
     optional = {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
-    optional |= {".insp", ".mpo", ".pjpeg"} | (set() if features.check("avif") else {".avif"})
+    optional |= {".insp", ".mpo", ".pjpeg", ".avifs", ".heics", ".psd"} | (
+        set() if features.check("avif") else {".avif"}
+    )
     assert PICTURE_SUFFIXES - optional <= known
     assert all(Path("x" + suffix.lower()).suffix == suffix for suffix in PICTURE_SUFFIXES)
 
 
-@pytest.mark.parametrize("bits", [8, 10, 11, 12, 14, 16])
+@pytest.mark.parametrize("bits", [8, 9, 10, 12, 13, 15, 16])
 def test_wide_samples_are_scaled_by_the_bits_that_they_use(tmp_path, rng, bits):
-    """Cameras, drones and microscopes write 10 to 14 bits of light into samples of 16."""
+    """Cameras, drones and microscopes write 10 to 15 bits of light into samples of 16."""
     light = rng.integers(0, 256, (20, 30), dtype=np.uint8)
     light[0, 0] = 255
     samples = (light.astype(np.uint16) << (bits - 8)) | (2 ** (bits - 8) - 1)
     for name in ("a.png", "a.tif"):
         Image.fromarray(samples).save(tmp_path / name)
-        np.testing.assert_array_equal(load_picture(tmp_path / name), np.repeat(light[..., None], 3, axis=2))
+        np.testing.assert_array_equal(load_picture(tmp_path / name), gray_rgb(light))
     notes = []
-    np.testing.assert_array_equal(load_picture(samples, notes=notes), np.repeat(light[..., None], 3, axis=2))
+    np.testing.assert_array_equal(load_picture(samples, notes=notes), gray_rgb(light))
     assert [f"of which {bits} are used" in note for note in notes] == [True] * (bits < 16)
+
+
+@pytest.mark.parametrize("bits", [8, 12, 15, 16])
+@pytest.mark.parametrize("opaque", [None, "by the same bits", "by 16 bits"])
+@pytest.mark.parametrize("bands", [1, 3])
+def test_png_in_color_or_with_transparency_is_scaled_so_too(tmp_path, rng, bits, opaque, bands):
+    if bands == 1 and opaque is None:
+        return  # Pillow reads it: above
+    light = rng.integers(0, 256, (20, 30, bands), dtype=np.uint8)
+    light[0, 0] = 255
+    wide = light.astype(np.uint16) << (bits - 8)
+    if opaque is not None:
+        most = 65535 if opaque == "by 16 bits" else 2**bits - 1
+        seen = np.where(np.arange(30) < 20, most, 0).astype(np.uint16)
+        wide = np.concatenate([wide, np.broadcast_to(seen[:, None], (20, 30, 1))], axis=-1)
+        light[:, 20:] = 255
+    path, color = tmp_path / "a.png", (0 if bands == 1 else 2) + (0 if opaque is None else 4)
+    path.write_bytes(png(30, 20, 16, color, b"".join(b"\0" + row.tobytes() for row in wide.astype(">u2"))))
+    with Image.open(path) as image:
+        for source in (path, path.read_bytes(), image):
+            notes = []
+            expected = np.broadcast_to(light, (20, 30, 3))
+            np.testing.assert_array_equal(load_picture(source, notes=notes), expected)
+            assert [f"of which {bits} are used" in note for note in notes] == [True] * (bits < 16)
+
+
+@pytest.mark.parametrize("band", ["gray", "color"])
+@pytest.mark.parametrize("tag", [281, 341, 270])
+def test_a_tiff_can_say_how_bright_its_samples_may_be(tmp_path, rng, band, tag):
+    """The scene is dark: its highest value would make it four times as bright."""
+    tifffile = pytest.importorskip("tifffile")
+    light = rng.integers(0, 64, (20, 30) if band == "gray" else (20, 30, 3), dtype=np.uint8)
+    value = '<OME><Pixels SignificantBits="12"/></OME>' if tag == 270 else 4095
+    options = {"description": value} if tag == 270 else {"extratags": [(tag, "H", 1, value, False)]}
+    kind = "minisblack" if band == "gray" else "rgb"
+    tifffile.imwrite(tmp_path / "a.tif", light.astype(np.uint16) << 4, photometric=kind, metadata=None, **options)
+    notes = []
+    np.testing.assert_array_equal(
+        load_picture(tmp_path / "a.tif", notes=notes), light if light.ndim > 2 else gray_rgb(light)
+    )
+    assert len(notes) == 1 and "of which 12 are used" in notes[0]
 
 
 @pytest.mark.parametrize("kind", ["float", "sixteen", "planes", "two bands"])
@@ -802,6 +846,86 @@ def test_tiffs_that_pillow_does_not_know(tmp_path, rng, kind):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(PictureError, match="rare.tif"):
         load_picture(path)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_wide_tiffs_are_turned_upright(tmp_path, rng, orientation):
+    tifffile = pytest.importorskip("tifffile")
+    light = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    stored = np.ascontiguousarray(STORED[orientation](light)).astype(np.uint16) * 257
+    tags = [(ORIENTATION, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", extratags=tags)
+    np.testing.assert_array_equal(load_picture(tmp_path / "a.tif"), light)
+    assert picture_size(tmp_path / "a.tif") == (20, 30)
+
+
+def test_bands_of_wide_tiffs_are_what_their_tags_say(tmp_path, rng):
+    tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "bands.tif"
+    light = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    light[0, 0] = 255
+    wide = light.astype(np.uint16) * 257
+    seen = np.where(np.arange(30) < 20, 65535, 0).astype(np.uint16)[:, None] * np.ones((20, 1, 1), np.uint16)
+    on_white = np.where(seen > 0, light, 255)
+    for kind, first in (("unassalpha", wide), ("assocalpha", np.where(seen > 0, wide, 0))):
+        tifffile.imwrite(path, np.concatenate([first, seen], axis=-1), photometric="rgb", extrasamples=[kind])
+        np.testing.assert_array_equal(load_picture(path), on_white)
+    # Near infrared, as drones add it, is neither color nor transparency.
+    tifffile.imwrite(path, np.concatenate([wide, seen], axis=-1), photometric="rgb", extrasamples=["unspecified"])
+    np.testing.assert_array_equal(load_picture(path), light)
+    inks = np.concatenate([65535 - wide, np.zeros_like(seen)], axis=-1)
+    tifffile.imwrite(path, inks, photometric="separated")
+    np.testing.assert_array_equal(load_picture(path), light)
+    tifffile.imwrite(path, light.astype(np.int16) << 4, photometric="rgb")
+    np.testing.assert_array_equal(load_picture(path), light)
+    tifffile.imwrite(path, wide, photometric="cielab")
+    refused(path, "bands.tif'", "holds CIELab", "Save it as RGB")
+    tifffile.imwrite(
+        path, light[..., 0].astype(np.int16).astype(np.int8)
+    )  # negative ones; Pillow takes them for bright
+    refused(path, "bands.tif'", "has values from -128")
+    tifffile.imwrite(path, np.zeros((20, 30, 3), np.float32), photometric="rgb", compression="zlib")
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages[0].tags["Compression"].overwrite(50001)  # WebP
+    if importlib.util.find_spec("imagecodecs") is None:
+        refused(path, "bands.tif'", "needs another package", "pip install imagecodecs", read=load_picture)
+
+
+@pytest.mark.parametrize("tile", [None, (16, 32)])
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("differences", [False, True])
+def test_wide_tiffs_packed_with_lzw(tmp_path, rng, tile, order, apart, differences):
+    """As GDAL and Photoshop write them: tifffile asks for another package there."""
+    tifffile = pytest.importorskip("tifffile")
+    light = rng.integers(0, 256, (40, 70, 3), dtype=np.uint8)
+    light[0, 0] = 255
+    wide = light.astype(np.uint16) * 257
+    if apart:
+        wide = np.ascontiguousarray(np.moveaxis(wide, -1, 0))
+    options = {"rowsperstrip": 16} if tile is None else {"tile": tile}
+    options |= {"planarconfig": "separate" if apart else "contig", "predictor": differences}
+    path = tmp_path / "packed.tif"
+    tifffile.imwrite(path, wide, photometric="rgb", byteorder=order, compression="zlib", **options)
+    # The same pieces, packed anew by Pillow, as gray pixels of one row each.
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        page, begins, sizes = tiff.pages[0], [], []
+        for begin, size in zip(page.dataoffsets, page.databytecounts):
+            tiff.filehandle.seek(begin)
+            plain = np.frombuffer(zlib.decompress(tiff.filehandle.read(size)), np.uint8)
+            with tifffile.TiffFile(io.BytesIO(encode(plain[None], "TIFF", compression="tiff_lzw"))) as other:
+                (offset,), (length,) = other.pages[0].dataoffsets, other.pages[0].databytecounts
+                other.filehandle.seek(offset)
+                packed = other.filehandle.read(length)
+            begins.append(tiff.filehandle.seek(0, os.SEEK_END) or tiff.filehandle.tell())
+            sizes.append(len(packed))
+            tiff.filehandle.write(packed)
+        where, counts = ("StripOffsets", "StripByteCounts") if tile is None else ("TileOffsets", "TileByteCounts")
+        for tag, values in ((where, begins), (counts, sizes), ("Compression", 5)):
+            page.tags[tag].overwrite(values)
+    np.testing.assert_array_equal(load_picture(path), light)
+    path.write_bytes(path.read_bytes()[: begins[-1] + 9])
+    refused(path, "packed.tif'", read=load_picture)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -844,6 +968,14 @@ def test_the_largest_page_of_a_tiff_is_the_picture(tmp_path, rng):
     pages[1].save(tmp_path / "thumbnail_first.tif", save_all=True, append_images=pages[:1])
     np.testing.assert_array_equal(load_picture(tmp_path / "thumbnail_first.tif"), large)
     assert picture_size(tmp_path / "thumbnail_first.tif") == (40, 60)
+    # As some programs mark it, and before a picture of 12 bits, which Pillow would read as a black one.
+    tifffile = pytest.importorskip("tifffile")
+    large[0, 0] = 255
+    for main in (large, large.astype(np.uint16) << 4):
+        with tifffile.TiffWriter(tmp_path / "marked.tif") as file:
+            file.write(np.zeros((10, 15, 3), np.uint8), photometric="rgb", subfiletype=1)
+            file.write(main, photometric="rgb")
+        np.testing.assert_array_equal(load_picture(tmp_path / "marked.tif"), large)
 
 
 @pytest.mark.parametrize("kind", ["eight", "sixteen"])
@@ -888,11 +1020,23 @@ def test_a_picture_is_found_by_what_is_in_it(tmp_path, rng):
         ("old.tga", "TGA"),
         ("animation.apng", "PNG"),
         ("anymap.pnm", "PPM"),
+        ("wavelets", "JPEG2000"),
+        ("wavelets.jpf", "JPEG2000"),
+        ("windows.bmp ", "BMP"),
     ):
         picture.save(tmp_path / name, kind)
         assert load_picture(tmp_path / name).shape == (16, 16, 3)
     (tmp_path / "raw.dng").write_bytes(b"\0" * 40)
     (tmp_path / "new.jxl").write_bytes(b"\xff\x0a" + b"\0" * 40)
+    for name, start in (
+        ("phone", b"\0\0\0\x18ftypheic"),
+        ("web", b"\0\0\0\x1cftypavif"),
+        ("newest", b"\0\0\0\x0cJXL "),
+        ("layers", b"8BPS\0\1"),
+    ):
+        (tmp_path / name).write_bytes(start + bytes(40))
     for name in ("notes", "table.csv", "film.mp4"):
         (tmp_path / name).write_text("nothing to see")
-    assert len(list_pictures(tmp_path)) == 8 + 2
+    (tmp_path / "mail").write_text("BM is no signature alone")
+    (tmp_path / "film").write_bytes(b"\0\0\0\x18ftypisom" + bytes(40))
+    assert len(list_pictures(tmp_path)) == 11 + 2 + 4

@@ -1,16 +1,19 @@
 """What `docs/security.md` says: what is opened, written and contacted, and what is refused."""
 
+import csv
 import json
 import re
 import socket
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
 import crowdcount
 from crowdcount import cli
+from crowdcount.data.readers.matlab import read_points
 from crowdcount.errors import WeightsError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,6 +53,45 @@ def test_counting_contacts_nothing_and_writes_what_was_named(tmp_path, weights, 
     assert files_in(Path(weights).parent) == beside
     assert no_network == []
     capsys.readouterr()
+
+
+def test_names_of_pictures_are_no_formulas_nor_commands(tmp_path, weights, monkeypatch, capsys):
+    """A spreadsheet would calculate `=1+1.jpg`; an escape would color the terminal, a line break feign a line."""
+    monkeypatch.chdir(tmp_path)
+    names = ["=1+1.jpg", "+2.jpg", "@3.jpg", "two\nlines.jpg", "\x1b[31mred.jpg", "plain.jpg"]
+    for name in names:
+        Image.new("RGB", (64, 64)).save(name)
+    counting = ["count", *names, "--model", weights, "--csv", "c.csv", "--heads", "h.csv"]
+    assert cli.main(counting) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == len(names) and "\x1b" not in out + err and "two\\nlines.jpg" in out
+    for table in ("c.csv", "h.csv"):
+        pictures = [row["picture"] for row in csv.DictReader(Path(table).open(newline=""))]
+        assert list(dict.fromkeys(pictures)) == ["./=1+1.jpg", "./+2.jpg", "./@3.jpg", *names[3:]]
+        assert all(Path(picture).is_file() for picture in pictures)
+    before = Path("c.csv").read_bytes(), Path("h.csv").read_bytes()
+    assert cli.main([*counting, "--resume"]) == 0  # they are known again
+    assert (Path("c.csv").read_bytes(), Path("h.csv").read_bytes()) == before
+    # `--csv *.jpg`: the shell puts the first picture in the table's place.
+    assert cli.main(["count", "plain.jpg", "--model", weights, "--csv", "+2.jpg"]) == 1
+    assert "--csv would replace the picture +2.jpg" in capsys.readouterr().err
+    assert Image.open("+2.jpg").size == (64, 64)
+
+
+@pytest.mark.parametrize("kind", ["link", "array", "bomb"])
+def test_a_mat_file_that_points_elsewhere_is_refused(tmp_path, kind):
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["points"] = np.ones((2, 2))
+    with h5py.File(tmp_path / "GT_a.mat", "w") as file:
+        if kind == "link":
+            file["annPoints"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/points")
+        elif kind == "array":
+            file.create_dataset("annPoints", (2, 2), "f8", external=[(str(tmp_path / "secret.h5"), 0, 32)])
+        else:
+            file.create_dataset("annPoints", (2, 10**9), "f8", chunks=(2, 1000), compression="gzip")
+    told = []
+    assert read_points(tmp_path / "GT_a.mat", lambda file, problem: told.append(problem)) is None
+    assert ("an array of 2000000000 numbers" if kind == "bomb" else "points into another file") in told[0]
 
 
 def test_weights_are_checked_by_their_sum_each_time(tmp_path):

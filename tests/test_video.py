@@ -421,6 +421,23 @@ def test_the_path_of_a_file_is_named_whole():
         assert video_frames.source_name(path) == path
 
 
+def test_of_several_videos_in_a_file_the_one_that_players_show_is_counted(tmp_path, by_level):
+    """FFmpeg's choice, as that of a camera's small copy before the recording itself."""
+    path, videos = str(tmp_path / "two.ts"), []
+    with av.open(path, "w") as container:
+        for frames, size in ((1, (48, 64)), (10, (96, 128))):
+            stream = container.add_stream("mpeg2video", rate=25)
+            stream.height, stream.width = size
+            stream.pix_fmt = "yuv420p"
+            videos.append((stream, [np.zeros((*size, 3), np.uint8)] * frames))
+        for stream, pictures in videos:
+            for picture in pictures:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+    shapes = [frame.picture().shape for frame in read_frames(path, notify=pytest.fail)]
+    assert shapes == [(96, 128, 3)] * 10
+
+
 def write_sound(path):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)

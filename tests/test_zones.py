@@ -505,6 +505,10 @@ def test_a_polygon_is_accepted_only_if_no_two_sides_meet(corners):
     assert accepted == simple
 
 
+def via(shape):
+    return {"a.jpg1": {"filename": "a.jpg", "regions": [{"shape_attributes": shape, "region_attributes": {}}]}}
+
+
 @pytest.mark.parametrize(
     "content, message",
     [
@@ -543,6 +547,7 @@ def test_a_polygon_is_accepted_only_if_no_two_sides_meet(corners):
             "outside it",
         ),
         ({"shapes": [{"label": "a", "points": SQUARE, "shape_type": "circle"}]}, "polygon or a rectangle.*'circle'"),
+        (via({"name": "polygon", "all_points_x": [0, 9, 9, 0], "all_points_y": [0, 0, 9]}), "region 1.*as many"),
     ],
 )
 def test_bad_contents_are_refused(tmp_path, content, message):
@@ -614,6 +619,20 @@ def test_percent_are_told_on_a_picture_that_is_much_larger(tmp_path):
         count_zones(density, read_zones(zone), (304, 400))
     kept = read_zones([{**zone[0], "unit": "pixels"}])
     assert count_zones(density, kept, (304, 400))["a"] == pytest.approx(50 * 100 / 64)
+
+
+@pytest.mark.parametrize("corners", [(10, 90), (0, 95), (5, 48), (52.5, 52.6)])
+def test_percent_need_not_reach_100(corners):
+    """On a picture of four times as many pixels a side: whoever means the corner can say so."""
+    low, high = corners
+    polygon = [[low, low], [high, low], [high, high], [low, high]]
+    with pytest.raises(DataError, match="0 to 100, as percent do, .* 800x600"):
+        read_zones([{"name": "a", "polygon": polygon}], (600, 800))
+    for zone in (read_zones([{"name": "a", "polygon": polygon, "unit": "pixels"}])[0], Zone("a", polygon, False)):
+        assert zone.pixels((600, 800)).tolist() == polygon
+    assert Zone("a", polygon).pixels((300, 800)).tolist() == polygon
+    ring = Zone("ring", [[0, 0], [800, 0], [800, 600], [0, 600]], holes=[polygon])
+    assert ring.hole_pixels((600, 800))[0].tolist() == polygon
 
 
 def test_corners_up_to_two_pixels_outside_are_moved_to_the_border():

@@ -17,8 +17,9 @@ Size = tuple[int, int]
 _SLACK, _PIXEL_SLACK = 1e-6, 2.0
 # Positions that all lie between these are no zone in pixels: a few pixels hold nobody.
 _SMALL = (-1, 2)
-# Positions that all lie in 0..100 and reach it are percent on a picture that is at least so many pixels a side.
-_PERCENT_SIDE = 200
+# Positions that all lie in 0..100 are percent on a picture that is at least so many pixels a side; on a smaller one if
+# they reach 100.
+_PERCENT_SIDE, _LEAST_PERCENT_SIDE = 400, 200
 # A polygon is a line where it is thinner than this share of its length.
 _THINNEST = 1e-9
 
@@ -128,8 +129,10 @@ def are_fractions(positions: np.ndarray, given: bool | None, what: str) -> bool:
     return bool(given)
 
 
-def _like_percent(positions: np.ndarray) -> bool:
-    return bool(positions.min() >= 0 and (positions.max(axis=0) <= 100).all() and positions.max() == 100)
+def _like_percent(positions: np.ndarray, size: Size) -> bool:
+    if positions.min() < 0 or positions.max() > 100:
+        return False
+    return min(size) >= (_LEAST_PERCENT_SIDE if positions.max() == 100 else _PERCENT_SIDE)
 
 
 def on_picture(positions: np.ndarray, fractions: bool, size: Size, what: str, *, sure: bool = False) -> np.ndarray:
@@ -148,11 +151,11 @@ def on_picture(positions: np.ndarray, fractions: bool, size: Size, what: str, *,
     height, width = size
     pixels = positions * (width, height) if fractions else positions
     slack = _SLACK * max(size) if fractions else _PIXEL_SLACK
-    if not (fractions or sure) and _like_percent(positions) and min(size) >= _PERCENT_SIDE:
+    if not (fractions or sure) and _like_percent(positions, size):
         raise DataError(
-            f"{what} spans 0 to 100, as percent do, on a picture of {width}x{height} pixels. Divide by 100 for "
+            f"{what} lies within 0 to 100, as percent do, on a picture of {width}x{height} pixels. Divide by 100 for "
             'fractions of its width and height; in a file of zones "unit": "percent" does that, and "unit": "pixels" '
-            "keeps them."
+            "keeps them (in Python, fractions=False)."
         )
     outside = ((pixels < -slack) | (pixels > np.array([width, height]) + slack)).any(axis=1)
     if outside.any():

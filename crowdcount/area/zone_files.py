@@ -145,7 +145,7 @@ def _of_via(pictures: object, place: str) -> Iterator[_Entry]:
             attributes = region.get("region_attributes") or {}
             name = attributes.get("name") if isinstance(attributes, Mapping) else None
             if shape.get("name") in ("polygon", "polyline") and isinstance(shape.get("all_points_x"), list):
-                polygon = [list(corner) for corner in zip(shape["all_points_x"], shape.get("all_points_y") or ())]
+                polygon = _paired(shape["all_points_x"], shape.get("all_points_y"), where)
             elif shape.get("name") == "rect":
                 sides = [shape.get(key) for key in ("x", "y", "width", "height")]
                 x, y, width, height = finite_numbers([sides], 4, where, "x, y, width, height")[0].tolist()
@@ -153,6 +153,12 @@ def _of_via(pictures: object, place: str) -> Iterator[_Entry]:
             else:
                 raise DataError(f"{where}: a zone is a polygon or a rectangle. Received {shortened(shape)}")
             yield _Entry(where, name, polygon, unit="pixels")
+
+
+def _paired(xs: list, ys: object, where: str) -> list[list]:
+    if not isinstance(ys, list) or len(xs) != len(ys):
+        raise DataError(f"{where}: should have as many all_points_y as all_points_x. Received {shortened(ys)}")
+    return [list(corner) for corner in zip(xs, ys)]
 
 
 def _rectangle(left: float, top: float, right: float, bottom: float) -> list[list[float]]:

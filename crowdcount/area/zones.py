@@ -83,14 +83,15 @@ class Zone:
         Raises:
             DataError: if a corner lies outside the picture.
         """
-        return self._on_picture(self.polygon, size)
+        return self._on_picture(self.polygon, size, self._sure)
 
     def hole_pixels(self, size: Size) -> list[np.ndarray]:
         """The corners of its holes on a picture, as `pixels`."""
-        return [self._on_picture(hole, size) for hole in self.holes]
+        self.pixels(size)  # its border tells which unit it is in: a hole of it may well lie in a corner
+        return [self._on_picture(hole, size, True) for hole in self.holes]
 
-    def _on_picture(self, ring: np.ndarray, size: Size) -> np.ndarray:
-        return on_picture(ring, bool(self.fractions), size, f"The zone {self.name!r}", sure=self._sure)
+    def _on_picture(self, ring: np.ndarray, size: Size, sure: bool) -> np.ndarray:
+        return on_picture(ring, bool(self.fractions), size, f"The zone {self.name!r}", sure=sure)
 
 
 def count_zones(density: np.ndarray, zones: Iterable[Zone], size: Size) -> dict[str, float]:

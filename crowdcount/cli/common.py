@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import signal
 import stat
 import sys
@@ -206,6 +207,10 @@ def settle_split(arguments: argparse.Namespace, *, learned: bool) -> None:
             )
 
 
+# Options that write pictures.
+_PICTURES = ("--plot", "--chart", "--annotated", "--overlay")
+
+
 def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None]) -> None:
     """Find out before the work that one of its files would replace another.
 
@@ -214,8 +219,11 @@ def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None
         inputs: what the work reads; of these only files that are there can be replaced.
 
     Raises:
-        CrowdCountError: if a file that is written is read, or written by another option, too.
+        CrowdCountError: if a file that is written is read, or written by another option, too, or if a table
+            would replace a picture.
     """
+    from crowdcount.data.images import PICTURE_SUFFIXES  # not for --help: it needs NumPy
+
     used = {os.path.realpath(path) for path in inputs if path and os.path.isfile(path)}
     for option, path in outputs.items():
         if not path or is_stream(path):  # a pipe or a device is not replaced
@@ -224,6 +232,9 @@ def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None
             raise CrowdCountError(
                 f"{option} would replace {path}, which this run reads or writes too. Choose another file."
             )
+        if option not in _PICTURES and Path(path).suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(path):
+            # As `--csv *.jpg` means it, where a shell puts the first picture in its place.
+            raise CrowdCountError(f"{option} would replace the picture {path}. Name a file of its own.")
         used.add(os.path.realpath(path))
 
 
@@ -297,6 +308,20 @@ def drop_output() -> None:
     """Let what is still to be written vanish; Python would try to write it at its end, and complain."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+# What moves the cursor, colors a terminal, ends a line or turns its direction.
+_CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
+
+
+def shown(name: str) -> str:
+    """A name on one line of a terminal: signs that would control it are spelled out.
+
+    Example:
+        >>> shown("two\\nlines.jpg")
+        'two\\\\nlines.jpg'
+    """
+    return _CONTROLS.sub(lambda sign: repr(sign[0])[1:-1], name)
 
 
 def warn(message: str) -> None:

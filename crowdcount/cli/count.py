@@ -25,6 +25,7 @@ from crowdcount.cli.common import (
     fail,
     import_keras,
     positive_int,
+    shown,
     warn,
     zones_and_ground,
 )
@@ -360,15 +361,15 @@ def _print(row: dict, *, as_json: bool) -> None:
 
         print(json.dumps(row), flush=True)
     elif "count" in row:
-        line = f"{row['picture']}\tabout {whole(row['count'], row.get('low'), row.get('high'))}"
+        line = f"{shown(row['picture'])}\tabout {whole(row['count'], row.get('low'), row.get('high'))}"
         if "low" in row:
             line += f"\t{span(row['low'], row['high'])}"
         print("\n".join([line, *_zone_lines(row)]), flush=True)
     if "error" in row:
         named = "count" not in row and row["picture"] in row["error"]
-        fail(row["error"] if named else f"{row['picture']}: {row['error']}")
+        fail(shown(row["error"] if named else f"{row['picture']}: {row['error']}"))
     for warning in row.get("warnings", ()):
-        warn(f"{row['picture']}: {warning}")
+        warn(shown(f"{row['picture']}: {warning}"))
 
 
 def _zone_lines(row: dict) -> Iterator[str]:
@@ -376,7 +377,7 @@ def _zone_lines(row: dict) -> Iterator[str]:
 
     for name, people in row.get("zones", {}).items():
         ends = row.get("zone_ranges", {}).get(name) or (None, None)
-        line = f"{row['picture']}\t{name}\tabout {whole(people, *ends)}"
+        line = f"{shown(row['picture'])}\t{name}\tabout {whole(people, *ends)}"
         if None not in ends:
             line += f"\t{span(*ends)}"
         if "per_m2" in row:

@@ -12,6 +12,7 @@ from crowdcount.counting.sources import name_of
 from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.data.images import Source
 from crowdcount.errors import DataError
+from crowdcount.files import as_cell
 
 _ZONE, _LOW, _HIGH, _PER_M2, _LEVEL = "zone ", "low ", "high ", "per m2 ", "level "
 # In files of before pictures were counted at a size that is searched for, all are counted at their own.
@@ -97,6 +98,7 @@ class CountsFile:
             CrowdCountError: if the file cannot be written.
         """
         cells = {key: row.get(key) for key in COLUMNS} | {"warnings": " ".join(row.get("warnings") or ())}
+        cells["picture"] = as_cell(row["picture"])
         for key, start in (("zones", _ZONE), ("per_m2", _PER_M2)):
             cells |= {start + name: value for name, value in row.get(key, {}).items()}
         for name, (low, high) in row.get("zone_ranges", {}).items():

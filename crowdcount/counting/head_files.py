@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.counting.results import CountResult
-from crowdcount.files import atomic_path, is_stream
+from crowdcount.files import as_cell, atomic_path, is_stream
 
 CSV_COLUMNS = ("picture", "x", "y")
 """Columns of a CSV file of heads, as `annotations.read_csv` reads it."""
@@ -75,7 +75,7 @@ def picture_name(picture: str | os.PathLike, file: str | os.PathLike) -> str:
     if os.path.realpath(os.path.join(folder, relative)) != real:
         return real
     name = Path(relative).as_posix()
-    return f"./{name}" if name[0].isspace() else name  # the readers leave out space around a name
+    return f"./{name}" if name[0].isspace() else as_cell(name)  # the readers leave out space around a name
 
 
 def _name_in(path: str | os.PathLike, result: CountResult) -> str:

@@ -16,9 +16,20 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.data.exif import TURNS, orientation_of
-from crowdcount.data.opening import Source, check_size, decoding, looked_from, opened, quiet_pillow
+from crowdcount.data.opening import (
+    AVIF_BRANDS,
+    HEIC_BRANDS,
+    Source,
+    check_size,
+    decoding,
+    looked_from,
+    opened,
+    quiet_pillow,
+)
+from crowdcount.data.png import is_wide, wide_light
 from crowdcount.data.samples import scaled, to_uint8
 from crowdcount.data.tiff import RareTiff, check_page
+from crowdcount.data.tiff_colors import MOST_TAGS, stated_most
 from crowdcount.errors import PictureError
 from crowdcount.files import natural
 
@@ -30,18 +41,31 @@ MAX_PIXELS = 250_000_000
 #: among them, so that a folder gives an error for each, and not a total that silently lacks them.
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".mpo", ".insp", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif"}
-    | {".tiff", ".gif", ".avif", ".jp2", ".j2k", ".ppm", ".pgm", ".pnm", ".tga", ".heic", ".heif", ".hif", ".jxl"}
+    | {".tiff", ".gif", ".avif", ".avifs", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".pbm", ".ppm", ".pgm", ".pnm"}
+    | {".tga", ".heic", ".heics", ".heif", ".hif", ".jxl", ".psd"}
     | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
 )
 # Signatures that no text and no other kind of file begins with; and suffixes of what lies beside pictures.
-_CERTAIN = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_CERTAIN: tuple[bytes, ...] = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"II*\0",
+    b"MM\0*",
+    b"II+\0",
+    b"MM\0+",
+)
+_CERTAIN += (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"8BPS\0\1")
+# The lengths of a BMP file's second header.
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _OTHERS = frozenset(
     {".txt", ".csv", ".json", ".html", ".xml", ".mat", ".md", ".pdf", ".mp4", ".mov", ".avi", ".mkv", ".zip", ".py"}
     | {".h5", ".npy", ".npz"}
 )
 
 # Tags of TIFF 6.0.
-_WIDTH_TAG, _HEIGHT_TAG, _PHOTOMETRIC_TAG = 256, 257, 262
+_WIDTH_TAG, _HEIGHT_TAG, _PHOTOMETRIC_TAG, _DESCRIPTION_TAG = 256, 257, 262, 270
 
 
 def load_picture(
@@ -98,12 +122,14 @@ def load_picture(
                 f"crowdcount.load_picture(..., max_pixels={width * height})."
             )
         if isinstance(image, RareTiff):
-            return _rgb_from_array(image.array(), notes)
+            rgb, turn = Image.fromarray(_rgb_from_array(image.array(notes), notes)), TURNS.get(image.orientation)
+            return np.array(rgb if turn is None else rgb.transpose(turn))
         with decoding(name):
+            wide = wide_light(image, notes) if is_wide(image) else None
             image.load()
         # Only now: Pillow turns a TIFF upright as it loads it, and a PNG may hold its EXIF after the pixels.
         turn = TURNS.get(orientation_of(image))
-        rgb = rgb_image(image, name, notes)
+        rgb = rgb_image(image if wide is None else wide, name, notes)
         return np.array(rgb if turn is None else rgb.transpose(turn))
 
 
@@ -130,7 +156,7 @@ def picture_size(source: Source) -> tuple[int, int]:
         width, height = image.size
         check_size(width, height, name)
         if isinstance(image, RareTiff):
-            return height, width
+            return (width, height) if image.orientation >= 5 else (height, width)
         if image.format == "TIFF" and getattr(image, "tile", None):
             # Of an unread TIFF, some versions of Pillow give the upright size, some the stored one, as here.
             tags = image.tag_v2  # type: ignore[attr-defined]  # TIFF pictures have them
@@ -193,10 +219,15 @@ def _is_picture(folder: str, name: str) -> bool:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            start = file.read(16)
+            start = file.read(18)
     except OSError:
         return False
-    return start.startswith(_CERTAIN) or start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+    return (
+        start.startswith(_CERTAIN)
+        or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
+        or (start[4:8] == b"ftyp" and start[8:12] in (*AVIF_BRANDS, *HEIC_BRANDS))
+        or (start[:2] == b"BM" and start[6:10] == bytes(4) and int.from_bytes(start[14:], "little") in _BMP_HEADERS)
+    )
 
 
 # --- Pixels -------------------------------------------------------------------------------------------------
@@ -213,8 +244,10 @@ def rgb_image(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
             low, high = samples.min(), samples.max()
             if low < 0 or high > 65535:
                 raise PictureError(f"{name} has values from {low} to {high}; 16-bit gray is 0 to 65535. Save it so.")
-            gray = scaled(samples, notes)
-            if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC_TAG) == 0:  # white is 0; Pillow turns only 8 bits around
+            tags = getattr(image, "tag_v2", {})
+            most = stated_most([tags[tag] for tag in MOST_TAGS if tag in tags], tags.get(_DESCRIPTION_TAG))
+            gray = scaled(samples, notes, most)
+            if tags.get(_PHOTOMETRIC_TAG) == 0:  # white is 0; Pillow turns only 8 bits around
                 gray = 255 - gray
         if isinstance(image.info.get("transparency"), int):
             gray[samples == image.info["transparency"]] = 255

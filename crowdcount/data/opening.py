@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from crowdcount.data.tiff import RareTiff, is_rare, turn_to_page
+from crowdcount.data.tiff import RareTiff, has_full_page, is_rare, is_reduced, turn_to_page
 from crowdcount.errors import PictureError, first_line
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
@@ -35,11 +35,13 @@ _SIGNATURES = (
     (b"MM\0+", "TIFF", None, 0),
     (b"RIFF", "WebP", None, 0),
 )
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+# How files of ISO's format of boxes call themselves, behind "ftyp".
+AVIF_BRANDS = (b"avif", b"avis")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AGAIN = "Copy or download it again, or open it in a picture program and save it as JPEG or PNG."
 
-# Tags of TIFF 6.0 and DNG 1.7.
-_REDUCED_TAG, _DNG_TAG = 254, 50706
+# Tag of DNG 1.7.
+_DNG_TAG = 50706
 
 _lock = threading.Lock()
 _readers = 0
@@ -148,9 +150,15 @@ def _from_beginning(file: Any, name: str) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _at_page(image: Image.Image, name: str, page: int | None, notes: list[str]) -> Image.Image:
+def _at_page(image: Image.Image, name: str, page: int | None, notes: list[str]) -> Image.Image | RareTiff:
+    """The page that is wanted; of a TIFF file that Pillow would read wrongly, by tifffile."""
+    told: list[str] = []
     with decoding(name):
-        turn_to_page(image, name, page, notes)
+        turn_to_page(image, name, page, told)
+        file: Any = getattr(image, "fp", None)
+        if is_rare(image) and file is not None and getattr(image, "tile", None):  # its pixels are not read yet
+            return RareTiff(file, name, page, notes)
+    notes += told
     return image
 
 
@@ -168,13 +176,17 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
         start = file.read(32)
         if not start:
             raise PictureError(f"{name} is empty (0 bytes). Copy or download it again.") from error
-        if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
+        if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
             raise PictureError(
                 f"{name} is a HEIC picture, as iPhones take them. Save it as JPEG; or, in Python, install "
                 "pillow-heif and call pillow_heif.register_heif_opener() first."
             ) from error
         if not isinstance(error.__cause__, UnidentifiedImageError):
             raise
+        if start[4:8] == b"ftyp" and start[8:12] in AVIF_BRANDS:
+            raise PictureError(
+                f"{name} begins like an AVIF file, but is cut off, damaged or of a rare kind. {_AGAIN}"
+            ) from error
         for signature, kind, layout, offset in _SIGNATURES:
             if start.startswith(signature):
                 if kind == "TIFF":
@@ -191,13 +203,11 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
         ) from error
     with decoding(name):
         tags = getattr(image, "tag_v2", {})
-        if tags.get(_REDUCED_TAG) in (1, 3) or _DNG_TAG in tags:
+        if _DNG_TAG in tags or is_reduced(image) and not has_full_page(image):
             raise PictureError(
                 f"{name} is a camera's raw file: what can be read of it is a small preview. Save it as JPEG "
                 "in a picture program."
             )
-        if is_rare(image):
-            return RareTiff(file, name, page, notes)
     return _at_page(image, name, page, notes)
 
 

@@ -13,22 +13,42 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from PIL import Image
 
+from crowdcount.data.tiff_colors import light_of
+from crowdcount.data.tiff_pieces import can_unpack, unpacked
 from crowdcount.errors import PictureError, first_line
 
 if TYPE_CHECKING:
     from tifffile import TiffFrame, TiffPage, TiffPageSeries
 
-_BITS_TAG, _SAMPLES_TAG = 258, 277
+# TIFF 6.0.
+_REDUCED_TAG, _BITS_TAG, _PHOTOMETRIC_TAG, _ORIENTATION_TAG, _SAMPLES_TAG, _FORMAT_TAG = 254, 258, 262, 274, 277, 339
+_SIGNED, _MOSAIC = 2, 32803
 _MOST_PAGES = 64
 # Four bands of the largest picture that is read.
 _MOST_SAMPLES = 1_000_000_000
 
 
 def is_rare(image: Image.Image) -> bool:
-    """Whether Pillow knows the file but would read it wrongly: wide samples in color, which it cuts or mixes up."""
+    """Whether Pillow knows the page but would read it wrongly: wide samples in color, and signed ones of 8 bits."""
     tags = getattr(image, "tag_v2", {})
-    bits = tags.get(_BITS_TAG, (8,))
-    return image.format == "TIFF" and max(bits) > 8 and tags.get(_SAMPLES_TAG, 1) > 1
+    most = max(tags.get(_BITS_TAG, (8,)))
+    signed = most == 8 and _SIGNED in tags.get(_FORMAT_TAG, ())
+    return image.format == "TIFF" and (most > 8 and tags.get(_SAMPLES_TAG, 1) > 1 or signed)
+
+
+def is_reduced(image: Image.Image) -> bool:
+    """Whether a TIFF's page is a small version of another picture, as it says itself."""
+    return bool(getattr(image, "tag_v2", {}).get(_REDUCED_TAG, 0) & 1)
+
+
+def has_full_page(image: Image.Image) -> bool:
+    """Whether a TIFF with a small version as first page has another that is no such and no raw mosaic of a camera."""
+    found = False
+    for index in range(1, min(getattr(image, "n_frames", 1), _MOST_PAGES)):
+        image.seek(index)
+        found |= not is_reduced(image) and image.tag_v2.get(_PHOTOMETRIC_TAG) != _MOSAIC  # type: ignore[attr-defined]
+    image.seek(0)
+    return found
 
 
 class RareTiff:
@@ -45,7 +65,9 @@ class RareTiff:
     """
 
     size: tuple[int, int]
-    """Width and height, as Pillow's images have them."""
+    """Width and height as they are stored, as Pillow's images have them."""
+    orientation: int
+    """How it is to be turned, see `crowdcount.data.exif.TURNS`."""
 
     def __init__(self, file: BinaryIO, name: str, page: int | None, notes: list[str]):
         import tifffile
@@ -65,20 +87,35 @@ class RareTiff:
                 check_page(page, len(tiff.pages), name)
                 self._pages = tiff.pages[page - 1]
             _check_samples(self._pages)
-            height, width = _picture_in(np.broadcast_to(np.uint8(0), self._pages.shape), name).shape[:2]
+            # Of a series and of a frame, the page whose tags hold for them.
+            described = self._pages.keyframe
+            if described is None:
+                raise ValueError("no pages")
+            self._described: TiffPage = described
+            series = isinstance(self._pages, tifffile.TiffPageSeries)
+            self._page: TiffPage | TiffFrame = described if series else self._pages  # type: ignore[assignment]
+            stored = np.broadcast_to(np.uint8(0), self._pages.shape)
+            height, width = _picture_in(stored, self._described.samplesperpixel, name).shape[:2]
             self.size = width, height
+            tag = self._described.tags.get(_ORIENTATION_TAG)
+            self.orientation = int(tag.value) if tag is not None else 1
 
-    def array(self) -> np.ndarray:
-        """The pixels as an array that `load_picture` takes: (H, W) or (H, W, 3).
+    def array(self, notes: list[str]) -> np.ndarray:
+        """The pixels as an array that `load_picture` takes: uint8 (H, W), (H, W, 3) or (H, W, 4).
+
+        Args:
+            notes: see `crowdcount.data.samples.scaled`.
 
         Raises:
             PictureError: with the reason, where they cannot be read.
         """
         with _decoding(self.name):
-            array = self._pages.asarray()
+            array = unpacked(self._page, self._described) if can_unpack(self._described) else self._pages.asarray()
             if not array.size:
                 raise ValueError("no samples")
-        return _picture_in(array, self.name)
+        return light_of(
+            _picture_in(array, self._described.samplesperpixel, self.name), self._described, self.name, notes
+        )
 
 
 @contextmanager
@@ -88,8 +125,15 @@ def _decoding(name: str) -> Iterator[None]:
     except PictureError:
         raise
     except Exception as error:  # tifffile raises whatever its decoders met
+        reason = first_line(error)
+        # What tifffile asks for, where it has no decoder of its own; of newer Pythons it also uses theirs.
+        if "imagecodecs" in reason or isinstance(error, ImportError):
+            raise PictureError(
+                f"{name} is stored in a way that needs another package ({reason}): pip install imagecodecs. Or save it "
+                "without compression, or as PNG."
+            ) from error
         raise PictureError(
-            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line(error)}). Copy or "
+            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({reason}). Copy or "
             "download it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
 
@@ -135,19 +179,15 @@ def _check_samples(pages: TiffPageSeries | TiffPage | TiffFrame) -> None:
             raise ValueError(f"{len(page.dataoffsets)} of {pieces} pieces")
 
 
-def _picture_in(array: np.ndarray, name: str) -> np.ndarray:
-    """A TIFF's array, of whatever axes, as (H, W) or (H, W, 3)."""
+def _picture_in(array: np.ndarray, bands: int, name: str) -> np.ndarray:
+    """A TIFF's array, of whatever axes, as (H, W) or (H, W, bands); of several pages or planes of gray the first."""
     array = np.squeeze(array)
     while array.ndim > 3:  # a stack in time or depth: the first
         array = array[0]
-    if array.ndim == 3 and array.shape[0] in (1, 2, 3, 4) and array.shape[-1] not in (1, 2, 3, 4):
-        array = np.moveaxis(array, 0, -1)  # planes apart
-    if array.ndim == 3 and array.shape[-1] not in (1, 3, 4):
-        array = array[..., :3] if array.shape[-1] > 4 else array[..., 0]
+    if array.ndim == 3 and array.shape[-1] != bands:
+        array = np.moveaxis(array, 0, -1) if array.shape[0] in (3, 4, bands) else array[0]  # planes apart
     if array.ndim not in (2, 3):
         raise PictureError(f"{name} holds an array of shape {array.shape}, no picture. Save it as PNG or JPEG.")
-    if array.ndim == 3 and array.shape[-1] == 4:
-        array = array[..., :3]  # what the fourth band means, transparency or near infrared, few files say
     return array
 
 

@@ -23,7 +23,7 @@ from crowdcount.data.annotations import Sample
 from crowdcount.data.density import density_map, paper_sigma
 from crowdcount.data.regions import within
 from crowdcount.errors import DataError
-from crowdcount.files import atomic_path
+from crowdcount.files import as_cell, atomic_path
 from crowdcount.grid import STRIDE, edges
 from crowdcount.measuring import metrics, uncertainty
 from crowdcount.network.loading import Model, load_network
@@ -95,7 +95,7 @@ class Evaluation:
         ):
             writer = csv.DictWriter(file, list(self.rows[0]))
             writer.writeheader()
-            writer.writerows(self.rows)
+            writer.writerows({**row, "picture": as_cell(row["picture"])} for row in self.rows)
 
 
 def evaluate(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crowdcount.errors import WeightsError, first_line
+from crowdcount.files import link_outside
 from crowdcount.network.torch_weights import SUFFIXES as TORCH_SUFFIXES
 
 # CSRNet has 65 MB in float32; a network four times as wide, with the optimizer's state, some 3 GB.
@@ -18,6 +19,16 @@ MOST_UNPACKED = 4 << 30
 # names, and calls what they hold: others would run code.
 _PARTS = ("layers", "models", "ops", "initializers", "regularizers", "constraints", "activations", "dtype_policies")
 _MODULES = tuple(f"keras.{inner}{part}." for inner in ("", "src.") for part in _PARTS) + ("crowdcount.",)
+
+# How files begin that people take for a network: what they are, and what to do.
+_AGAIN = "Download the file itself."
+_NO_NETWORKS = (
+    (b"version https://git-lfs", "a pointer of Git LFS", "Fetch the file itself: git lfs pull."),
+    (b"<", "a web page", _AGAIN),
+    (b"\x1f\x8b", "a compressed file", "Unpack it, and name the file in it."),
+    (b"\xff\xd8\xff", "a picture", "Give the file of the model."),
+    (b"\x89PNG", "a picture", "Give the file of the model."),
+)
 
 
 def kind_of(path: Path) -> str:
@@ -28,7 +39,10 @@ def kind_of(path: Path) -> str:
             more than 4 GiB, for an HDF5 file that points into other files, and for a model that names code to be run.
     """
     with open(path, "rb") as file:
-        start = file.read(16)
+        start = file.read(40)
+    for signature, kind, advice in _NO_NETWORKS:
+        if start.startswith(signature):
+            raise WeightsError(f"{path} is {kind}, no network. {advice}")
     if start.startswith(b"PK"):
         return _kind_of_archive(path)
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
@@ -39,8 +53,16 @@ def kind_of(path: Path) -> str:
         return "torch"  # the older format of torch.save, which only PyTorch can tell
     if path.suffix.lower() == ".onnx" or b"onnx" in start:
         raise WeightsError(f"{path} is an ONNX model. Counting takes the weights it was exported from (.weights.h5).")
+    if path.suffix.lower() == ".safetensors":
+        raise WeightsError(
+            f"{path} holds weights as safetensors, in no order of layers. Load them in PyTorch and save "
+            "model.state_dict() as .pth."
+        )
     if start[4:8] == b"TFL3":
         raise WeightsError(f"{path} is a LiteRT model. Counting takes the weights it was exported from (.weights.h5).")
+    if not path.name.endswith((".h5", ".hdf5")):
+        kinds = ".weights.h5, .keras, or PyTorch's .pth and .npz"
+        raise WeightsError(f"{path} is no network that can be opened, or is cut off. Wanted is a file {kinds}.")
     return "weights"  # damaged, most likely: its reader says so
 
 
@@ -104,8 +126,8 @@ def _kind_of_hdf5(path: Path) -> str:
     old = _check_hdf5(path, path)
     if old:
         raise WeightsError(
-            f"{path} was saved by Keras 2, whose files this version does not open. Save it with Keras 3 as "
-            "model.save('name.keras')."
+            f"{path} was saved by Keras 2, or in its format, which this version does not open. Save it with Keras 3 "
+            "as model.save('name.keras')."
         )
     return "weights"
 
@@ -114,22 +136,10 @@ def _check_hdf5(file: Path | BinaryIO, path: Path) -> bool:
     """Refuse arrays in other files; whether Keras 2 has written it. Of what is cut off its reader says so."""
     import h5py
 
-    def check(group: h5py.Group) -> None:
-        for name in group:
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                raise WeightsError(f"{path} points into another file, {link.filename!r}. It is not opened.")
-            if isinstance(link, h5py.SoftLink):
-                continue
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                check(item)
-            elif item.external:
-                raise WeightsError(f"{path} keeps arrays in other files. It is not opened.")
-
     try:
         with h5py.File(file, "r") as content:
-            check(content)
+            if outside := link_outside(content):
+                raise WeightsError(f"{path} points into another file, {outside!r}. It is not opened.")
             return "model_config" in content.attrs or "layer_names" in content.attrs
     except (OSError, RuntimeError, KeyError, UnicodeDecodeError):
         return False

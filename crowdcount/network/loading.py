@@ -91,6 +91,8 @@ def _load(path: Path, precision: str | None) -> keras.Model:
 def _keras_model(path: Path) -> keras.Model:
     from crowdcount.network.backend import keras
 
+    if path.suffix != ".keras":  # Keras knows them by it
+        raise WeightsError(f"{path} is a whole model of Keras. Give it a name that ends in .keras.")
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever the layers of the file met

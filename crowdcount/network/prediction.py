@@ -11,7 +11,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,6 +40,8 @@ _MARGIN = 240
 _MOST_A_PIXEL = 0.25
 # PyTorch's CSRNet has no ReLU at its end and gives a few negative cells where nobody is: this share of what it sees.
 _MOST_NEGATIVE = 0.25
+
+_WANTED = "a crowd counter takes (batch, height, width, 3) and gives (batch, height / 8, width / 8, 1)"
 
 _compiled: weakref.WeakKeyDictionary[keras.Model, Callable] = weakref.WeakKeyDictionary()
 _checked: weakref.WeakSet[keras.Model] = weakref.WeakSet()
@@ -122,7 +124,7 @@ def check_network(model: keras.Model, what: str) -> None:
     """
     if model in _checked or not getattr(model, "inputs", None):
         return  # a model that is no graph of layers tells nothing before it has seen a picture
-    wanted = "a crowd counter takes (batch, height, width, 3) and gives (batch, height / 8, width / 8, 1)"
+    wanted = _WANTED
     shapes = f"it takes {_shapes(model.inputs)} and gives {_shapes(model.outputs)}"
     taken, given = model.inputs[0].shape, model.outputs[0].shape
     if (len(model.inputs), len(model.outputs), len(taken), taken[-1], len(given), given[-1]) != (1, 1, 4, 3, 4, 1):
@@ -130,7 +132,13 @@ def check_network(model: keras.Model, what: str) -> None:
     if taken[1] is not None or taken[2] is not None:
         raise WeightsError(f"{what} takes pictures of one size alone: {shapes}; {wanted}, for any height and width.")
     size = (8 * STRIDE, 10 * STRIDE)
-    found = model.compute_output_shape((1, *size, 3))[1:3]
+    given = model.compute_output_shape((1, *size, 3))
+    if len(given) != 4:  # a tensor that lies in a list or has a name
+        raise WeightsError(f"{what} gives its map in a {type(given).__name__}; {wanted}, alone.")
+    last = getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
+    if last in ("sigmoid", "softmax"):
+        raise WeightsError(f"{what} is no crowd counter: its last layer is a {last}, which gives shares, not people.")
+    found = given[1:3]
     if tuple(found) != map_shape(size):
         raise WeightsError(
             f"{what} is no crowd counter: of a picture of {size[1]}x{size[0]} pixels it makes a map of {found[0]} rows "
@@ -176,7 +184,9 @@ def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     network: Callable[[], keras.Model] = weakref.ref(model)  # the cache must not keep alive what it is the cache of
     if keras.backend.backend() != "tensorflow":
-        return lambda picture: network().predict_on_batch(picture[np.newaxis].astype(np.float32))[0, ..., 0]
+        return lambda picture: _map_in(
+            network().predict_on_batch(picture[np.newaxis].astype(np.float32)), picture, network().name
+        )
 
     import tensorflow as tf
 
@@ -194,11 +204,22 @@ def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     def forward(picture: np.ndarray) -> np.ndarray:
         pictures = tf.constant(picture[np.newaxis], tf.float32)
         try:
-            return (graph_of(tuple(pictures.shape)) if expected() else graph)(pictures).numpy()[0, ..., 0]
+            output = (graph_of(tuple(pictures.shape)) if expected() else graph)(pictures)
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from error
+        return _map_in(output, picture, network().name)
 
     return forward
+
+
+def _map_in(output: Any, picture: np.ndarray, name: str) -> np.ndarray:
+    """The map (rows, columns) in what a network gave: of one that is no graph of layers only this shows what it is."""
+    shape = tuple(getattr(output, "shape", ()))
+    if shape != (1, *map_shape(picture.shape[:2]), 1):
+        given = shape or f"a {type(output).__name__}"
+        size = f"{picture.shape[1]}x{picture.shape[0]} pixels"
+        raise WeightsError(f"The network {name!r} is no crowd counter: of {size} it gives {given}; {_WANTED}.")
+    return np.asarray(output)[0, ..., 0]
 
 
 def pixels_that_fit(model: keras.Model) -> int:

@@ -25,7 +25,7 @@ SUFFIXES = (".pth", ".pt", ".tar", ".npz")
 # What torchvision's models are normalized by, in shares of the full light, RGB.
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 # A checkpoint holds the weights under one of these, beside the optimizer's state.
-_NESTED = ("state_dict", "model_state_dict", "model", "net")
+_NESTED = ("state_dict", "model_state_dict", "model", "net", "weights", "state_dict_ema", "model_ema")
 
 
 def read_state(path: Path) -> dict[str, np.ndarray]:
@@ -51,8 +51,12 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises whatever its readers met
+        reason = first_line(error)
+        if "weights_only" in str(error).lower() or "weights only" in str(error).lower():
+            # PyTorch's own advice is to run what is in the file.
+            reason = "it holds more than arrays, whole objects or a script, which would run code"
         raise WeightsError(
-            f"{path} is no file of PyTorch's weights that can be read safely: {first_line(error)}"
+            f"{path} is no file of PyTorch's weights that can be read safely: {reason}. Save model.state_dict()."
         ) from None
     for key in _NESTED:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
@@ -122,9 +126,9 @@ def _layers(state: Mapping[str, np.ndarray], path: Path) -> list[tuple[np.ndarra
     fits = len(arrays) == 2 * count and all(w.ndim == 4 and b.shape == w.shape[:1] for w, b in pairs)
     fits = fits and pairs[0][0].shape[1] == 3 and pairs[-1][0].shape[0] == 1
     if not fits or any(before.shape[0] != after.shape[1] for (before, _), (after, _) in zip(pairs, pairs[1:])):
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in list(state.items())[:3])
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in list(state.items())[:3]) or "none"
         raise WeightsError(
             f"{path} holds no weights of CSRNet: {count} convolutions with biases are wanted, each taking what the one "
-            f"before gives, from 3 colors to 1 map. Received {len(arrays)} arrays: {shapes}, ..."
+            f"before gives, from 3 colors to 1 map. Received {len(state)} arrays: {shapes}{', ...' * (len(state) > 3)}"
         )
     return pairs

@@ -83,7 +83,9 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         raise VideoError(f"{name} holds no video.")
-    return streams[0]
+    # Of several, as a still before the recording or a camera's small copy beside it, the one that players show.
+    best = container.streams.best("video")
+    return next((stream for stream in streams if stream is best), streams[0])
 
 
 class Broken:

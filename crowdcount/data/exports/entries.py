@@ -25,6 +25,8 @@ UNITS = ("pixels", "fraction", "percent")
 COLUMNS = ("picture", "x", "y", "xmin", "ymin", "xmax", "ymax", "label", "split", "ignore", "-")
 # That all heads of a data set lie in the first 100 pixels by chance is less likely than this, or it is asked about.
 _CHANCE = 0.01
+# Fractions miss 1 by rounding, or by a dot beside the picture.
+_SHARES_UP_TO = 1.05
 
 
 @dataclass(frozen=True)
@@ -224,12 +226,20 @@ class Pile:
     def _plain_unit(self) -> str:
         """Pixels, unless the numbers look like shares of the picture, which is reported."""
         every = np.array([point for entry in self.entries.values() for point in entry.points]).reshape(-1, 2)
-        if not len(every) or every.min() < 0 or every.max() > 100:
+        if len(every) and every.min() >= 0 and every.max() <= 100:
+            if _like_fractions(every):
+                self._ask(len(every), "0 and 1", "fraction")
+            elif self._chance() < _CHANCE:
+                self._ask(len(every), "0 and 100", "percent")
             return "pixels"
-        if every.max() <= 1 and (every != np.round(every)).any():
-            self._ask(len(every), "0 and 1", "fraction")
-        elif self._chance() < _CHANCE:
-            self._ask(len(every), "0 and 100", "percent")
+        for entry in self.entries.values():
+            # Heads can be anywhere, but not several in one pixel of a picture.
+            if len(entry.points) > 1 and _like_fractions(np.array(entry.points)):
+                self.tell(
+                    self.file,
+                    f"all {len(entry.points)} points of {entry.name!r} lie between 0 and 1, those of other pictures "
+                    "do not: they look like shares of the picture's size. Write all in pixels.",
+                )
         return "pixels"
 
     def _ask(self, heads: int, between: str, unit: str) -> None:
@@ -273,6 +283,10 @@ def set_split(entry: Entry, value: object, pile: Pile, where: str) -> None:
         pile.tell(pile.file, f"{where}: {entry.name!r} is in split {split!r}, but in {entry.split!r} further up.")
     else:
         entry.split = split
+
+
+def _like_fractions(points: np.ndarray) -> bool:
+    return bool(points.min() >= 0 and points.max() <= _SHARES_UP_TO and (points != np.round(points)).any())
 
 
 def number(text: str) -> float | None:

@@ -15,7 +15,7 @@ import scipy.io
 from crowdcount.data.images import picture_size
 from crowdcount.data.records import Record
 from crowdcount.errors import AnnotationError
-from crowdcount.files import atomic_path
+from crowdcount.files import as_cell, atomic_path
 
 
 def convert(records: Sequence[Record], kind: str, out: str | os.PathLike) -> None:
@@ -45,7 +45,7 @@ def _write_csv(records: Sequence[Record], out: Path) -> None:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         for record in records:
-            row = {"picture": _name(record, out), **({"split": record.split} if with_split else {})}
+            row = {"picture": as_cell(_name(record, out)), **({"split": record.split} if with_split else {})}
             heads = [{**row, "x": repr(x), "y": repr(y)} for x, y in record.points.tolist()]
             ignored = [{**row, "ignore": " ".join(map(repr, box))} for box in record.ignore.tolist()]
             writer.writerows(heads + ignored or [row])

@@ -10,8 +10,11 @@ import scipy.io
 
 from crowdcount.data.readers.mat5 import is_mat5, read_mat5
 from crowdcount.data.records import TellFault
+from crowdcount.files import link_outside
 
 _HDF5 = b"MATLAB 7.3 MAT-file"
+# Compressed zeros of any number take a few bytes. A data set of 60 x 2000 frames in one file has some millions.
+_MOST_NUMBERS = 50_000_000
 
 
 def load_mat(file: Path, name: str) -> np.ndarray:
@@ -31,6 +34,8 @@ def load_mat(file: Path, name: str) -> np.ndarray:
     import h5py
 
     with h5py.File(file, "r") as content:
+        if outside := link_outside(content):
+            raise ValueError(f"it points into another file, {outside!r}, which is not opened")
         return _from_hdf5(content[name], content)
 
 
@@ -45,6 +50,8 @@ def _from_hdf5(item, content) -> np.ndarray:
 
     if isinstance(item, h5py.Group):
         return _from_hdf5(item[next(iter(item))], content)
+    if item.size is not None and item.size > _MOST_NUMBERS:
+        raise ValueError(f"an array of {item.size} numbers, more than any picture has heads")
     value = item[()]
     if value.dtype == object:
         return _from_hdf5(content[value.flat[0]], content)

@@ -89,7 +89,8 @@ export class Counts {
     const { width, height, density, model, coverage, scale, kind } = item.record;
     const range = kind && { model, coverage, scale, kind };
     const ask = async (ground) => {
-      const asked = { width, height, density, zones: item.shapes, ground, range };
+      const drawn = item.shapes.map((shape) => ({ ...shape, unit: "pixels" }));
+      const asked = { width, height, density, zones: drawn, ground, range };
       return (await post("/api/zones", JSON.stringify(asked), "application/json")).content;
     };
     const turn = (item.turn = {});
