@@ -804,6 +804,29 @@ def test_tiffs_that_pillow_does_not_know(tmp_path, rng, kind):
         load_picture(path)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("is_big", [False, True])
+def test_pages_of_a_tiff_lie_side_by_side(tmp_path, rng, is_big, order):
+    """Where the last page is followed by itself tifffile turns pages for ever, as fuzzing found."""
+    tifffile = pytest.importorskip("tifffile")
+    path, light = tmp_path / "pages.tif", rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    light[0, 0] = 255
+    with tifffile.TiffWriter(path, bigtiff=is_big, byteorder=order) as file:
+        for _ in range(3):
+            file.write(light.astype(np.uint16) * 257, photometric="rgb", contiguous=False)
+    notes = []
+    np.testing.assert_array_equal(load_picture(path, notes=notes), light)
+    assert ["3 pages" in note for note in notes] == [True]
+    with tifffile.TiffFile(path) as file:
+        last = file.pages[2].offset
+    kinds = "QQ" if is_big else "HI"
+    content = bytearray(path.read_bytes())
+    tags = struct.unpack_from(order + kinds[0], content, last)[0]
+    struct.pack_into(order + kinds[1], content, last + struct.calcsize(kinds[0]) + tags * (20 if is_big else 12), last)
+    with pytest.raises(PictureError, match="lists of tags are longer than the file"):
+        load_picture(bytes(content))
+
+
 def test_a_tiff_that_claims_more_rows_than_it_has_is_refused(tmp_path):
     """They would be black; of millions of them, as fuzzing made, tifffile took longer than ten seconds."""
     tifffile = pytest.importorskip("tifffile")

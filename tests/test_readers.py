@@ -1,6 +1,8 @@
 """The data sets that are read by name: each drawn small in the layout that its authors publish, and then damaged."""
 
 import json
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from test_exports import BOX, VOC
 from crowdcount.data.annotations import dataset_files, load_dataset
 from crowdcount.data.checking import check_folder
 from crowdcount.data.datasets import DATASETS
+from crowdcount.data.readers.matlab import read_points
 from crowdcount.errors import AnnotationError
 from crowdcount.files import data_folder
 
@@ -36,6 +39,28 @@ def save(path, **variables):
 def write(path, *lines):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_damaged_mat_does_not_end_the_process(tmp_path, packed):
+    """SciPy looks up a type of data that there is not and reads where nothing is, as fuzzing found."""
+    path, outer = tmp_path / "a.mat", np.empty((1, 1), object)
+    outer[0, 0] = {"location": np.array([[1.5, 2], [3, 4]]), "number": 2}
+    scipy.io.savemat(path, {"note": "whole", "image_info": outer}, do_compression=packed)
+    told = []
+    assert read_points(path, lambda file, problem: told.append(problem)).tolist() == [[1.5, 2], [3, 4]]
+    scipy.io.savemat(path, {"note": "whole", "image_info": outer})
+    content, place = path.read_bytes(), path.read_bytes().index(struct.pack("<II", 9, 32))  # the doubles of location
+    assert place > 0 and told == []
+    content = content[:place] + struct.pack("<I", 0) + content[place + 4 :]
+    if packed:
+        at = 128 + 8 + struct.unpack_from("<I", content, 132)[0]  # behind the first variable
+        inner = zlib.compress(content[at:])
+        content = content[:at] + struct.pack("<II", 15, len(inner)) + inner
+    path.write_bytes(content)
+    assert read_points(path, lambda file, problem: told.append(problem)) is None
+    assert len(told) == 1 and "an element is of the type 0, which there is not" in told[0]
+    assert scipy.io.loadmat(path, variable_names=["note"])["note"].tolist() == ["whole"]  # what is before is whole
 
 
 def points(turn):

@@ -34,7 +34,7 @@ PICTURE_SUFFIXES = frozenset(
     | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
 )
 # Signatures that no text and no other kind of file begins with; and suffixes of what lies beside pictures.
-_CERTAIN = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+_CERTAIN = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _OTHERS = frozenset(
     {".txt", ".csv", ".json", ".html", ".xml", ".mat", ".md", ".pdf", ".mp4", ".mov", ".avi", ".mkv", ".zip", ".py"}
     | {".h5", ".npy", ".npz"}

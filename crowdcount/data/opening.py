@@ -31,6 +31,8 @@ _SIGNATURES = (
     (b"BM", "BMP", "<ii", 18),
     (b"II*\0", "TIFF", None, 0),
     (b"MM\0*", "TIFF", None, 0),
+    (b"II+\0", "TIFF", None, 0),  # BigTIFF, of which Pillow knows one order of bytes
+    (b"MM\0+", "TIFF", None, 0),
     (b"RIFF", "WebP", None, 0),
 )
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -50,8 +52,9 @@ class RareTiff:
 
         self.name = name
         logging.getLogger("tifffile").disabled = True  # what is wrong is told by the error
-        file.seek(0)
         with _decoding(name):
+            _check_directories(file)
+            file.seek(0)
             tiff = tifffile.TiffFile(file)
             if page is None:
                 largest = max(tiff.series, key=lambda each: int(np.prod(each.shape[-3:])))
@@ -90,6 +93,33 @@ def _decoding(name: str) -> Iterator[None]:
             f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Copy or "
             "download it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
+
+
+def _check_directories(file: BinaryIO) -> None:
+    """Raise a ValueError where the pages' lists of tags do not fit into the file side by side.
+
+    In a damaged file they can be thousands, long and one across the other: tifffile reads each of their tags.
+    """
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    is_big = len(head) == 16 and struct.unpack(f"{order}H", head[2:4]) == (43,)
+    # Bytes of a tag; of the number of tags; of the place of the next list.
+    tag, number, place = (20, "Q", "Q") if is_big else (12, "H", "I")
+    at = head[8:16] if is_big else head[4:8]
+    left = length
+    while len(at) == struct.calcsize(place) and (start := struct.unpack(order + place, at)[0]):
+        file.seek(start)
+        counted = file.read(struct.calcsize(number))
+        if len(counted) < struct.calcsize(number):
+            return  # tifffile ends here, too
+        tags = tag * struct.unpack(order + number, counted)[0]
+        left -= tags + len(counted) + struct.calcsize(place)
+        if left < 0:
+            raise ValueError(f"lists of tags are longer than the file of {length} bytes")
+        file.seek(tags, os.SEEK_CUR)
+        at = file.read(struct.calcsize(place))
 
 
 def _check_samples(pages: TiffPageSeries | TiffPage | TiffFrame) -> None:

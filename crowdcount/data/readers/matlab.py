@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
+from crowdcount.data.readers.mat5 import check_mat5
 from crowdcount.data.records import TellFault
 
 _HDF5 = b"MATLAB 7.3 MAT-file"
@@ -23,6 +24,7 @@ def load_mat(file: Path, name: str) -> np.ndarray:
     with open(file, "rb") as stream:
         newer = stream.read(len(_HDF5)) == _HDF5 or _is_hdf5(stream)
     if not newer:
+        check_mat5(file, name)
         return scipy.io.loadmat(file, variable_names=[name])[name]
     import h5py
 
