@@ -7,6 +7,8 @@ with status 1; a traceback is kept for our own mistakes.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_LONGEST = 200  # characters
+
 
 class CrowdCountError(Exception):
     """Base class: catch this to catch every error that crowdcount raises on purpose."""
@@ -65,3 +67,16 @@ def needing(what: str, install: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise MissingPackageError(f"{what} ({error}). Install: pip install {install}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's exception says, for a message of ours: its first line, at most 200 characters of it.
+
+    Some say nothing, some show pages of a damaged file.
+
+    Example:
+        >>> first_line(ValueError("cut off\\nat 3")), first_line(MemoryError())
+        ('cut off', 'MemoryError')
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0] if len(lines[0]) <= _LONGEST else f"{lines[0][: _LONGEST - 3]}..."

@@ -1,5 +1,6 @@
 """Networks that come from elsewhere: PyTorch's weights, Keras models that count nothing, files of other kinds."""
 
+import struct
 import zipfile
 from pathlib import Path
 
@@ -195,6 +196,13 @@ def test_files_that_could_harm_are_not_opened(tmp_path, monkeypatch):
                 archive.writestr(member, content)
         with pytest.raises(WeightsError, match=messages[name]):
             crowdcount.load_model(tmp_path / f"{name}.keras")
+    # A name that claims to be as long as the file: Python's message shows all of it, bytes and all.
+    damaged = bytearray((tmp_path / "sound.keras").read_bytes())
+    struct.pack_into("<H", damaged, damaged.index(b"config.json") - 4, 20_000)
+    (tmp_path / "damaged.keras").write_bytes(damaged)
+    with pytest.raises(WeightsError, match="not a model") as refused:
+        crowdcount.load_model(tmp_path / "damaged.keras")
+    assert len(str(refused.value)) < 400 + len(str(tmp_path))
     with zipfile.ZipFile(tmp_path / "bomb.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", "{}")
         archive.writestr("zeros", bytes(1 << 21))

@@ -14,7 +14,7 @@ from typing import Any
 from crowdcount.counting.pictures import Counter
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.scale import check_scale
-from crowdcount.errors import CrowdCountError, DataError, needing
+from crowdcount.errors import CrowdCountError, DataError, first_line, needing
 from crowdcount.network.locate import find_weights
 
 _BLOCK = 16  # pictures that are given out, and come back, together
@@ -85,8 +85,8 @@ def _connect():
         except Exception as error:  # Ray raises whatever it met, also bare exceptions
             address = os.environ.get("RAY_ADDRESS")
             raise CrowdCountError(
-                f"Ray cannot be started or reached ({error}). Received: RAY_ADDRESS={address!r}. Without it Ray is "
-                "started on this machine."
+                f"Ray cannot be started or reached ({first_line(error)}). Received: RAY_ADDRESS={address!r}. "
+                "Without it Ray is started on this machine."
             ) from None
     return ray
 

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
 from crowdcount.data.annotations import Sample
-from crowdcount.errors import DataError
+from crowdcount.errors import DataError, first_line
 from crowdcount.files import atomic_path
 from crowdcount.grid import STRIDE
 
@@ -228,7 +228,8 @@ def load_density_map(path: str | os.PathLike) -> np.ndarray:
     except (OSError, KeyError, RuntimeError) as error:
         # A missing file, a folder and another format come as OSError, damage inside as any of the three.
         raise DataError(
-            f"{os.fspath(path)} cannot be read as an HDF5 file: {error}. Check the path, or write the map again."
+            f"{os.fspath(path)} cannot be read as an HDF5 file: {first_line(error)}. Check the path, or "
+            "write the map again."
         ) from error
     return _check_density(f"the dataset 'density' of {os.fspath(path)}", density)
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from crowdcount.data.tiff import RareTiff, is_rare, turn_to_page
-from crowdcount.errors import PictureError
+from crowdcount.errors import PictureError, first_line
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
 
@@ -212,7 +212,7 @@ def decoding(name: str) -> Iterator[None]:
         raise PictureError(f"{name} does not fit into this machine's memory. Shrink it.") from error
     except Exception as error:
         # On damaged files Pillow's readers raise nearly anything: OSError, SyntaxError, struct.error, ...
-        raise PictureError(f"{name} is cut off or damaged ({error}). {_AGAIN}") from error
+        raise PictureError(f"{name} is cut off or damaged ({first_line(error)}). {_AGAIN}") from error
 
 
 def check_size(width: int, height: int, name: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from PIL import Image
 
-from crowdcount.errors import PictureError
+from crowdcount.errors import PictureError, first_line
 
 if TYPE_CHECKING:
     from tifffile import TiffFrame, TiffPage, TiffPageSeries
@@ -88,9 +88,8 @@ def _decoding(name: str) -> Iterator[None]:
     except PictureError:
         raise
     except Exception as error:  # tifffile raises whatever its decoders met
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PictureError(
-            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line}). Copy or "
+            f"{name} begins like a TIFF file, but is cut off, damaged or of a rare kind ({first_line(error)}). Copy or "
             "download it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crowdcount.errors import WeightsError
+from crowdcount.errors import WeightsError, first_line
 from crowdcount.network.designs import DESIGNS, dilation_rates, is_width
 from crowdcount.network.locate import SUFFIX, find_weights, model_names
 
@@ -106,5 +106,5 @@ def model_card(name_or_file: str | os.PathLike) -> ModelCard:
     try:
         content = json.loads(card_path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"The model card {card_path} cannot be read: {error}") from None
+        raise WeightsError(f"The model card {card_path} cannot be read: {first_line(error)}") from None
     return ModelCard.parse(content, card_path)

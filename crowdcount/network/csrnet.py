@@ -6,7 +6,7 @@ import os
 import weakref
 from pathlib import Path
 
-from crowdcount.errors import NetworkError, TrainingError, WeightsError
+from crowdcount.errors import NetworkError, TrainingError, WeightsError, first_line
 from crowdcount.network.backend import claim, keras
 from crowdcount.network.designs import BACK_END_FILTERS, DESIGNS, FRONT_END, filters_of, is_width
 from crowdcount.network.layers import Convolution
@@ -194,7 +194,7 @@ def _read_vgg16(imagenet_file: str | os.PathLike | None) -> dict:
             vgg16 = keras.applications.VGG16(include_top=False, weights="imagenet")
         except Exception as error:  # Keras raises whatever its downloader met
             raise WeightsError(
-                f"VGG-16's ImageNet weights could not be downloaded ({error}). Download "
+                f"VGG-16's ImageNet weights could not be downloaded ({first_line(error)}). Download "
                 "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 where there is a network and name the file with "
                 f"imagenet_file=... (--imagenet-file) or the environment variable {IMAGENET_FILE_VARIABLE}."
             ) from None
@@ -216,7 +216,9 @@ def _read_vgg16(imagenet_file: str | os.PathLike | None) -> dict:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
     except OSError as error:
-        raise WeightsError(f"VGG-16's ImageNet weights: {path} is not a whole HDF5 file ({error}).") from None
+        raise WeightsError(
+            f"VGG-16's ImageNet weights: {path} is not a whole HDF5 file ({first_line(error)})."
+        ) from None
     missing = [name for name in wanted if set(kernels.get(name, ())) != {1, 4}]
     if missing:
         raise WeightsError(f"VGG-16's ImageNet weights: {path} has no kernel and bias for {', '.join(missing)}.")

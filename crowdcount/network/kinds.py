@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from crowdcount.errors import WeightsError
+from crowdcount.errors import WeightsError, first_line
 from crowdcount.network.torch_weights import SUFFIXES as TORCH_SUFFIXES
 
 # CSRNet has 65 MB in float32; a network four times as wide, with the optimizer's state, some 3 GB.
@@ -49,7 +49,9 @@ def _kind_of_archive(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise WeightsError(f"{path} is cut off: its archive cannot be read ({error}). Get it again.") from None
+        raise WeightsError(
+            f"{path} is cut off: its archive cannot be read ({first_line(error)}). Get it again."
+        ) from None
     unpacked = sum(member.file_size for member in members)
     if unpacked > MOST_UNPACKED:
         raise WeightsError(f"{path} would unpack to {unpacked / 2**30:.1f} GiB, which no CSRNet has. It is not opened.")
@@ -59,7 +61,8 @@ def _kind_of_archive(path: Path) -> str:
         return "keras"
     if any(name.endswith(("data.pkl", ".npy")) for name in names):
         return "torch"
-    raise WeightsError(f"{path} is an archive without a network in it. Received: {', '.join(names[:3]) or 'nothing'}")
+    received = ", ".join(names[:3])[:200] or "nothing"
+    raise WeightsError(f"{path} is an archive without a network in it. Received: {received}")
 
 
 def _check_keras(path: Path) -> None:
@@ -70,7 +73,7 @@ def _check_keras(path: Path) -> None:
             weights = io.BytesIO(archive.read("model.weights.h5"))
         found = list(_code_in(config))
     except (KeyError, ValueError, RecursionError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise WeightsError(f"{path} is not a model that Keras can open: {error}") from None
+        raise WeightsError(f"{path} is not a model that Keras can open: {first_line(error)}") from None
     if found:
         raise WeightsError(
             f"{path} holds a layer of {found[0]}: opening it would run code that the file names. If you trust it, open "

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-from crowdcount.errors import WeightsError
+from crowdcount.errors import WeightsError, first_line
 from crowdcount.network.kinds import kind_of
 from crowdcount.network.locate import find_weights
 from crowdcount.network.prediction import check_network
@@ -94,7 +94,6 @@ def _keras_model(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever the layers of the file met
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{path} is not a model that Keras can open: {first_line}") from None
+        raise WeightsError(f"{path} is not a model that Keras can open: {first_line(error)}") from None
     check_network(model, str(path))
     return model

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crowdcount.errors import WeightsError, needing
+from crowdcount.errors import WeightsError, first_line, needing
 from crowdcount.network.designs import BACK_END_FILTERS, FRONT_END
 
 if TYPE_CHECKING:
@@ -44,15 +44,16 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
                 names = [name for name in archive.namelist() if name.endswith(".npy")]
                 return {name.removesuffix(".npy"): _array_in(archive, name) for name in names}
         except Exception as error:  # zipfile, zlib and NumPy raise whatever they met
-            raise WeightsError(f"{path} is cut off or holds no arrays: {error}") from None
+            raise WeightsError(f"{path} is cut off or holds no arrays: {first_line(error)}") from None
     arrays = "numpy.savez(file, **{name: value.numpy() for name, value in state_dict.items()})"
     with needing(f"{path} holds weights of PyTorch, which is needed to read it, or to save them as {arrays}", "torch"):
         import torch
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises whatever its readers met
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{path} is no file of PyTorch's weights that can be read safely: {first_line}") from None
+        raise WeightsError(
+            f"{path} is no file of PyTorch's weights that can be read safely: {first_line(error)}"
+        ) from None
     for key in _NESTED:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crowdcount.errors import WeightsError
+from crowdcount.errors import WeightsError, first_line
 from crowdcount.files import atomic_path
 from crowdcount.network.cards import model_card
 from crowdcount.network.designs import dilation_rates, filters_of
@@ -71,9 +71,8 @@ def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
             warnings.simplefilter("ignore")  # where a file does not fit, Keras warns of each layer before it raises
             model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(
-            f"{path} does not fit: it is cut off, no weight file, or of another width or network ({first_line})"
+            f"{path} does not fit: it is cut off, no weight file, or of another width or network ({first_line(error)})"
         ) from None
 
 

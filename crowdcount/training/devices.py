@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from crowdcount.errors import TrainingError
+from crowdcount.errors import TrainingError, first_line
 
 STRATEGIES = ("mirrored", "multiworker")
 
@@ -109,8 +109,8 @@ class Workers(Devices):
             self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
         except (RuntimeError, ValueError, tf.errors.OpError) as error:
             raise TrainingError(
-                f"The {workers} workers of TF_CONFIG did not come together ({error}). Start one process for each of "
-                "them, all at about the same time, at addresses that the others reach."
+                f"The {workers} workers of TF_CONFIG did not come together ({first_line(error)}). Start one "
+                "process for each of them, all at about the same time, at addresses that the others reach."
             ) from None
         self.number = self.strategy.num_replicas_in_sync
         self.chief = index == 0

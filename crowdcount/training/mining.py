@@ -18,7 +18,7 @@ from PIL import Image
 from crowdcount.data.annotations import Sample
 from crowdcount.data.density import density_map, sum_pool
 from crowdcount.data.regions import cell_shares
-from crowdcount.errors import TrainingError
+from crowdcount.errors import TrainingError, first_line
 from crowdcount.files import atomic_path
 from crowdcount.grid import STRIDE
 from crowdcount.network.prediction import predict_density
@@ -82,7 +82,8 @@ def load_hard_places(path: str | os.PathLike, pictures: int) -> HardPlaces:
         fits = len(places.picture) == len(places.center) == len(places.weight) and places.picture.max() < pictures
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise TrainingError(
-            f"The run's hard places cannot be read from {path} ({error}). Begin the run anew in another folder."
+            f"The run's hard places cannot be read from {path} ({first_line(error)}). Begin the run anew in "
+            "another folder."
         ) from None
     if not fits:
         raise TrainingError(f"{path} is not of these {pictures} pictures. Begin the run anew in another folder.")

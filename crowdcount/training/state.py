@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from crowdcount.data.annotations import Sample
-from crowdcount.errors import TrainingError
+from crowdcount.errors import TrainingError, first_line
 from crowdcount.files import atomic_path, clear_leftovers
 from crowdcount.training.plan import Plan, refuse_changes
 
@@ -69,8 +69,8 @@ def read_state(out: str | os.PathLike) -> dict:
         raise TrainingError(f"There is nothing to resume: {path} does not exist. Start without --resume.") from None
     except (OSError, KeyError, ValueError) as error:
         raise TrainingError(
-            f"The checkpoint {path} is damaged ({error}). Start another run in another folder; --init takes "
-            "the weights that this one kept."
+            f"The checkpoint {path} is damaged ({first_line(error)}). Start another run in another folder; "
+            "--init takes the weights that this one kept."
         ) from None
     return state if state.get("format") == _FORMAT else _upgraded(state, path)
 

@@ -107,34 +107,48 @@ def _check_matrix(content: memoryview, order: str, depth: int) -> None:
     parts = _elements(content, order)
     flags = struct.unpack(f"{order}II", _numbers(parts, 8)[:8])[0]
     kind, is_complex = flags & 0xFF, bool(flags & _COMPLEX)
-    sides = _numbers(parts, 8)
-    values = 1
-    for side in struct.unpack(f"{order}{len(sides) // 4}i", sides[: len(sides) // 4 * 4]):
-        if side < 0:
-            raise UnsoundError(f"a variable has a side of {side}")
-        values *= side
+    values = _product(_numbers(parts, 8), order)
     _numbers(parts)  # its name
-    if kind == _OBJECT:
-        _numbers(parts)  # its class
-    if kind in (_STRUCT, _OBJECT):
-        longest = struct.unpack(f"{order}i", _numbers(parts, 4)[:4])[0]
-        if longest < 1:
-            raise UnsoundError(f"names of fields are {longest} bytes long")
-        values *= len(_numbers(parts)) // longest
     if kind in (_CELL, _STRUCT, _OBJECT):
-        found = 0
-        for each, data in parts:
-            if each != _MATRIX:
-                raise UnsoundError(f"a cell or field is of the type {each}, not {_MATRIX}")
-            _check_matrix(data, order, depth - 1)
-            found += 1
-        if found != values:
-            raise UnsoundError(f"{found} cells or fields where {values} should be")
+        _check_cells(parts, order, depth, values * _fields(parts, order, kind))
     elif kind in _PLAIN or kind == _SPARSE:
         for _ in range((2 if kind == _SPARSE else 0) + 1 + is_complex):
             _numbers(parts)
     else:
         raise UnsoundError(f"a variable is of the class {kind}, which holds no numbers")
+
+
+def _product(sides: memoryview, order: str) -> int:
+    """How many values an array of these sides has."""
+    values = 1
+    for side in struct.unpack(f"{order}{len(sides) // 4}i", sides[: len(sides) // 4 * 4]):
+        if side < 0:
+            raise UnsoundError(f"a variable has a side of {side}")
+        values *= side
+    return values
+
+
+def _fields(parts: Iterator[tuple[int, memoryview]], order: str, kind: int) -> int:
+    """How many fields each value has; a cell is one."""
+    if kind == _CELL:
+        return 1
+    if kind == _OBJECT:
+        _numbers(parts)  # its class
+    longest = struct.unpack(f"{order}i", _numbers(parts, 4)[:4])[0]
+    if longest < 1:
+        raise UnsoundError(f"names of fields are {longest} bytes long")
+    return len(_numbers(parts)) // longest
+
+
+def _check_cells(parts: Iterator[tuple[int, memoryview]], order: str, depth: int, values: int) -> None:
+    found = 0
+    for kind, data in parts:
+        if kind != _MATRIX:
+            raise UnsoundError(f"a cell or field is of the type {kind}, not {_MATRIX}")
+        _check_matrix(data, order, depth - 1)
+        found += 1
+    if found != values:
+        raise UnsoundError(f"{found} cells or fields where {values} should be")
 
 
 def _numbers(parts: Iterator[tuple[int, memoryview]], least: int = 0) -> memoryview:
