@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from test_exports import BOX, VOC
 from crowdcount.data.annotations import dataset_files, load_dataset
 from crowdcount.data.checking import check_folder
 from crowdcount.data.datasets import DATASETS
+from crowdcount.data.readers.mat5 import read_mat5
 from crowdcount.data.readers.matlab import read_points
 from crowdcount.errors import AnnotationError
 from crowdcount.files import data_folder
@@ -59,8 +61,45 @@ def test_a_damaged_mat_does_not_end_the_process(tmp_path, packed):
         content = content[:at] + struct.pack("<II", 15, len(inner)) + inner
     path.write_bytes(content)
     assert read_points(path, lambda file, problem: told.append(problem)) is None
-    assert len(told) == 1 and "an element is of the type 0, which there is not" in told[0]
+    assert len(told) == 1 and "an element is of the type 0, which holds no numbers" in told[0]
     assert scipy.io.loadmat(path, variable_names=["note"])["note"].tolist() == ["whole"]  # what is before is whole
+
+
+def assert_same(ours, theirs):
+    assert ours.shape == theirs.shape and ours.dtype.names == theirs.dtype.names
+    if ours.dtype.names:
+        for name in ours.dtype.names:
+            assert_same(ours[name], theirs[name])
+    elif ours.dtype == object:
+        for mine, other in zip(ours.ravel(), theirs.ravel()):
+            assert_same(mine, other)
+    else:
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_mat_files_are_read_as_scipy_reads_them(tmp_path, packed, order):
+    structures = np.empty((2, 2), [("loc", object), ("name", object)])
+    for index in np.ndindex(2, 2):
+        structures[index] = (np.full((index[0] + 1, 2), 1.5), f"frame {index}")
+    cells = np.empty((1, 3), object)
+    cells[0] = [np.arange(6, dtype=np.uint8).reshape(2, 3), structures, np.zeros((0, 2))]
+    variables = {
+        "numbers": np.arange(24.0).reshape(2, 3, 4), "small": np.array([[-1, 2]], np.int16), "cells": cells,
+        "flags": np.array([[True, False]]), "frames": structures, "text": "of a crowd", "nothing": np.zeros((0, 2)),
+    }  # fmt: skip
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, variables, do_compression=packed)
+    if order == ">":  # SciPy writes the machine's order of bytes alone
+        path = Path(scipy.io.__path__[0]) / "matlab" / "tests" / "data" / "big_endian.mat"
+        if not path.exists():
+            pytest.skip("SciPy is installed without its tests' data, which hold a file of the other order of bytes")
+        variables = {name: None for name, _, _ in scipy.io.whosmat(path)}
+    for name in variables:
+        assert_same(read_mat5(path, name), scipy.io.loadmat(path, variable_names=[name])[name])
+    with pytest.raises(KeyError, match="elsewhere"):
+        read_mat5(path, "elsewhere")
 
 
 def points(turn):

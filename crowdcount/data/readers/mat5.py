@@ -1,7 +1,8 @@
-"""Whether a MATLAB file of version 5 to 7 is sound, before SciPy reads it.
+"""One variable of a MATLAB file of version 5 to 7, read without SciPy.
 
 SciPy 1.17 and older do not ask whether a type of data exists: at one that does not, as in a damaged file, they end the
-process (a segmentation fault). What is looked at here is how the file's elements lie in each other, and their types.
+process (a segmentation fault). Numbers, characters, cells and structures are read here; sparse and complex arrays,
+functions and tables, in which no data set keeps its annotations, are refused.
 The format: MathWorks, "MAT-File Format", chapter 1, "MAT-File Header Format" to "Compressed Data Elements".
 """
 
@@ -10,14 +11,19 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
+
+import numpy as np
 
 _HEADER, _VERSION = 128, 0x0100
 _MATRIX, _COMPRESSED = 14, 15
-# int8 to uint32, single, double, int64, uint64, UTF-8, UTF-16 and UTF-32.
-_NUMBERS = frozenset((*range(1, 8), 9, 12, 13, 16, 17, 18))
-_CELL, _STRUCT, _OBJECT, _SPARSE = 1, 2, 3, 5
-_PLAIN = frozenset((4, *range(6, 16)))  # characters and numbers
+# How numbers are stored, by the type of the element; an array may be stored in smaller ones than its own.
+_STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+# How characters are.
+_TEXT = {1: "latin-1", 2: "utf-8", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
+_CELL, _STRUCT, _CHARACTERS = 1, 2, 4
+_NUMBERS = dict(zip(range(6, 16), ("f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")))
 _COMPLEX = 0x0800
 # Annotations of 20,000 heads are 320 kB.
 _LONGEST, _BEGINNING = 1 << 28, 1 << 10
@@ -25,49 +31,63 @@ _DEEPEST = 16
 
 
 class UnsoundError(ValueError):
-    """The file's elements do not lie in each other as they should, or are of types that there are not."""
+    """The file is damaged, or the variable is of a kind that is not read."""
 
 
-def check_mat5(file: Path, name: str) -> None:
-    """Do nothing if a variable of a file is sound, is not in it, or the file is of another version.
+def is_mat5(start: bytes) -> bool:
+    """Whether a file begins as one of version 5 to 7 does.
 
     Args:
-        file: the file.
-        name: the variable's name. Others are passed over, as SciPy does.
+        start: its first 128 bytes.
+    """
+    return len(start) == _HEADER and _order(start) is not None
+
+
+def read_mat5(file: Path, name: str) -> np.ndarray:
+    """A variable, as `scipy.io.loadmat` gives it, but that numbers are of MATLAB's own type.
+
+    Args:
+        file: a file of version 5 to 7.
+        name: the variable's name. Others are passed over.
+
+    Returns:
+        Numbers of two or more axes; a line of text in an array of shape (1,); of a cell array an object array; of
+        structures an array with an object field for each of theirs.
 
     Raises:
-        UnsoundError: if it is damaged.
+        KeyError: if there is no such variable.
+        UnsoundError: if it is damaged, or of a kind that is not read.
         OSError: if the file cannot be read.
 
     Example:
         >>> import tempfile, scipy.io
         >>> file = Path(tempfile.mkdtemp()) / "GT_1.mat"
         >>> scipy.io.savemat(file, {"annPoints": [[1.5, 2.0]]})
-        >>> check_mat5(file, "annPoints")
+        >>> read_mat5(file, "annPoints")
+        array([[1.5, 2. ]])
     """
     content = memoryview(file.read_bytes())
-    order = {b"IM": "<", b"MI": ">"}.get(bytes(content[_HEADER - 2 : _HEADER]))
-    if order is None or struct.unpack(f"{order}H", content[_HEADER - 4 : _HEADER - 2]) != (_VERSION,):
-        return
+    order = _order(content[:_HEADER])
+    if order is None:
+        raise UnsoundError("it is no MATLAB file of version 5 to 7")
     for kind, data in _elements(content[_HEADER:], order):
         is_packed = kind == _COMPRESSED
         # The name is near the beginning; of a variable that nobody asked for no more is unpacked.
-        begun = memoryview(_inflated(data, _BEGINNING)) if is_packed else data
-        if _name(begun[8:] if is_packed else begun, order) != name.encode():
+        begun = memoryview(_inflated(data, _BEGINNING))[8:] if is_packed else data
+        if not begun or _header(_elements(begun, order), order)[2] != name:
             continue
         if is_packed:
             kind, data = next(_elements(memoryview(_inflated(data)), order))
         if kind != _MATRIX:
             raise UnsoundError(f"a variable is of the type {kind}, not {_MATRIX}")
-        _check_matrix(data, order, _DEEPEST)
+        return _array(data, order, _DEEPEST)
+    raise KeyError(name)
 
 
-def _name(content: memoryview, order: str) -> bytes:
-    """The name of a variable, from its beginning."""
-    parts = _elements(content, order)
-    for _ in ("flags", "sides"):
-        _numbers(parts)
-    return bytes(_numbers(parts))
+def _order(start: bytes | memoryview) -> str | None:
+    """The order of bytes, as `struct` writes it; None where it is another file."""
+    order = {b"IM": "<", b"MI": ">"}.get(bytes(start[-2:]))
+    return order if order and struct.unpack(f"{order}H", start[-4:-2]) == (_VERSION,) else None
 
 
 def _inflated(data: memoryview, most: int = _LONGEST) -> bytes:
@@ -87,75 +107,98 @@ def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview
     while content:
         if len(content) < 8:
             raise UnsoundError(f"{len(content)} bytes are left where an element begins")
-        first, length = struct.unpack(f"{order}II", content[:8])
-        if small := first >> 16:  # up to four bytes of data beside type and length
-            kind, length, begin, end = first & 0xFFFF, small, 4, 8
-        else:
-            # What is compressed is not padded.
-            kind, begin, end = first, 8, 8 + (length if first == _COMPRESSED else length + -length % 8)
+        kind, length = struct.unpack(f"{order}II", content[:8])
+        begin, end = 8, 8 + length + -length % 8
+        if small := kind >> 16:  # up to four bytes of data beside type and length
+            kind, length, begin, end = kind & 0xFFFF, small, 4, 8
+        elif kind == _COMPRESSED:  # which is not padded
+            end = 8 + length
         if begin + length > len(content) or (small and length > 4):
             raise UnsoundError(f"an element of {length} bytes is cut off")
         yield kind, content[begin : begin + length]
         content = content[end:]
 
 
-def _check_matrix(content: memoryview, order: str, depth: int) -> None:
+def _header(parts: Iterator[tuple[int, memoryview]], order: str) -> tuple[int, tuple[int, ...], str]:
+    """Class, sides and name of a variable; what follows is left in `parts`."""
+    flags = _numbers(parts, order)
+    sides = tuple(map(int, _numbers(parts, order)))
+    name = _numbers(parts, order).astype(np.uint8).tobytes().decode("latin-1")
+    if len(flags) != 2 or len(sides) < 2 or min(sides) < 0:
+        raise UnsoundError(f"a variable has flags {flags.tolist()} and sides {list(sides)}")
+    kind = int(flags[0]) & 0xFF
+    if int(flags[0]) & _COMPLEX:
+        raise UnsoundError("a variable is complex")
+    return kind, sides, name
+
+
+def _numbers(parts: Iterator[tuple[int, memoryview]], order: str) -> np.ndarray:
+    """The numbers of the next element, in one axis."""
+    kind, data = next(parts, (0, memoryview(b"")))
+    if kind not in _STORED:
+        raise UnsoundError(f"an element is of the type {kind}, which holds no numbers")
+    stored = np.dtype(order + _STORED[kind])
+    if len(data) % stored.itemsize:
+        raise UnsoundError(f"{len(data)} bytes hold no numbers of {stored.itemsize} bytes")
+    return np.frombuffer(data, stored)
+
+
+def _array(content: memoryview, order: str, depth: int) -> np.ndarray:
     if not content:  # an empty cell
-        return
+        return np.zeros((0, 0))
     if not depth:
         raise UnsoundError(f"variables lie in each other more than {_DEEPEST} deep")
     parts = _elements(content, order)
-    flags = struct.unpack(f"{order}II", _numbers(parts, 8)[:8])[0]
-    kind, is_complex = flags & 0xFF, bool(flags & _COMPLEX)
-    values = _product(_numbers(parts, 8), order)
-    _numbers(parts)  # its name
-    if kind in (_CELL, _STRUCT, _OBJECT):
-        _check_cells(parts, order, depth, values * _fields(parts, order, kind))
-    elif kind in _PLAIN or kind == _SPARSE:
-        for _ in range((2 if kind == _SPARSE else 0) + 1 + is_complex):
-            _numbers(parts)
-    else:
-        raise UnsoundError(f"a variable is of the class {kind}, which holds no numbers")
-
-
-def _product(sides: memoryview, order: str) -> int:
-    """How many values an array of these sides has."""
-    values = 1
-    for side in struct.unpack(f"{order}{len(sides) // 4}i", sides[: len(sides) // 4 * 4]):
-        if side < 0:
-            raise UnsoundError(f"a variable has a side of {side}")
-        values *= side
-    return values
-
-
-def _fields(parts: Iterator[tuple[int, memoryview]], order: str, kind: int) -> int:
-    """How many fields each value has; a cell is one."""
+    kind, sides, _ = _header(parts, order)
+    if kind in _NUMBERS:
+        return _shaped(_numbers(parts, order).astype(_NUMBERS[kind]), sides)
+    if kind == _CHARACTERS:
+        return _text(parts, order)
     if kind == _CELL:
-        return 1
-    if kind == _OBJECT:
-        _numbers(parts)  # its class
-    longest = struct.unpack(f"{order}i", _numbers(parts, 4)[:4])[0]
-    if longest < 1:
-        raise UnsoundError(f"names of fields are {longest} bytes long")
-    return len(_numbers(parts)) // longest
+        return _cells(parts, order, depth, sides)
+    if kind == _STRUCT:
+        return _structures(parts, order, depth, sides)
+    raise UnsoundError(f"a variable is of the class {kind}, which is not read")
 
 
-def _check_cells(parts: Iterator[tuple[int, memoryview]], order: str, depth: int, values: int) -> None:
-    found = 0
+def _shaped(values: np.ndarray, sides: tuple[int, ...]) -> np.ndarray:
+    """MATLAB stores arrays by columns."""
+    if len(values) != prod(sides):
+        raise UnsoundError(f"{len(values)} values where {' x '.join(map(str, sides))} should be")
+    return values.reshape(sides, order="F")
+
+
+def _text(parts: Iterator[tuple[int, memoryview]], order: str) -> np.ndarray:
+    kind, data = next(parts, (0, memoryview(b"")))
+    if kind not in _TEXT:
+        raise UnsoundError(f"an element is of the type {kind}, which holds no characters")
+    coding = _TEXT[kind] + ({"<": "-le", ">": "-be"}[order] if _TEXT[kind] in ("utf-16", "utf-32") else "")
+    return np.array([bytes(data).decode(coding, errors="replace")])
+
+
+def _cells(parts: Iterator[tuple[int, memoryview]], order: str, depth: int, sides: tuple[int, ...]) -> np.ndarray:
+    found = []
     for kind, data in parts:
         if kind != _MATRIX:
             raise UnsoundError(f"a cell or field is of the type {kind}, not {_MATRIX}")
-        _check_matrix(data, order, depth - 1)
-        found += 1
-    if found != values:
-        raise UnsoundError(f"{found} cells or fields where {values} should be")
+        found.append(_array(data, order, depth - 1))
+    values = np.empty(len(found), object)
+    values[:] = found
+    return _shaped(values, sides)
 
 
-def _numbers(parts: Iterator[tuple[int, memoryview]], least: int = 0) -> memoryview:
-    """The data of the next element, which holds numbers or characters."""
-    kind, data = next(parts, (0, memoryview(b"")))
-    if kind not in _NUMBERS:
-        raise UnsoundError(f"an element is of the type {kind}, which there is not")
-    if len(data) < least:
-        raise UnsoundError(f"an element of {len(data)} bytes should have {least}")
-    return data
+def _structures(parts: Iterator[tuple[int, memoryview]], order: str, depth: int, sides: tuple[int, ...]) -> np.ndarray:
+    longest = _numbers(parts, order)
+    letters = _numbers(parts, order).astype(np.uint8).tobytes()
+    if longest.size != 1 or longest[0] < 1 or len(letters) % longest[0]:
+        raise UnsoundError(f"names of fields are {longest.tolist()} bytes long, {len(letters)} in all")
+    step = int(longest[0])
+    names = [letters[at : at + step].split(b"\0")[0].decode("latin-1") for at in range(0, len(letters), step)]
+    if not all(names) or len(set(names)) < len(names):
+        raise UnsoundError(f"fields have the names {names[:5]}")
+    # Field by field of one structure, then of the next.
+    values = _cells(parts, order, depth, (len(names), prod(sides)))
+    structures = np.empty(prod(sides), [(name, object) for name in names])
+    for name, column in zip(names, values):
+        structures[name] = column
+    return _shaped(structures, sides)

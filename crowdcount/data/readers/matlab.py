@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from crowdcount.data.readers.mat5 import check_mat5
+from crowdcount.data.readers.mat5 import is_mat5, read_mat5
 from crowdcount.data.records import TellFault
 
 _HDF5 = b"MATLAB 7.3 MAT-file"
@@ -19,12 +19,14 @@ def load_mat(file: Path, name: str) -> np.ndarray:
 
     Raises:
         KeyError: if there is no such variable.
-        Exception: damaged files make SciPy and h5py raise a dozen unrelated ones.
+        Exception: damaged files make SciPy (which reads version 4) and h5py raise a dozen unrelated ones.
     """
     with open(file, "rb") as stream:
-        newer = stream.read(len(_HDF5)) == _HDF5 or _is_hdf5(stream)
+        start = stream.read(128)
+        newer = start.startswith(_HDF5) or _is_hdf5(stream)
+    if is_mat5(start) and not newer:
+        return read_mat5(file, name)
     if not newer:
-        check_mat5(file, name)
         return scipy.io.loadmat(file, variable_names=[name])[name]
     import h5py
 
