@@ -51,6 +51,7 @@ LAST_SECTION = "## By the size of the file"
 
 # What a person sees in a picture that is among the worst: a sentence each.
 WORDS = {
+    "part_A/IMG_135": "A crowd by night, yellow and black, which looks like moss on a stone.",
     "part_A/IMG_144": "A packed crowd at night, in a grainy picture: dark coats and dark heads are hard to tell apart, "
     "and many heads in sight are not annotated.",
     "part_A/IMG_146": "People walk over ground that is strewn with confetti, each piece about as large as a head.",
