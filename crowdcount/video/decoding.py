@@ -53,7 +53,9 @@ def _upright(picture: np.ndarray, frame: VideoFrame) -> np.ndarray:
     Reference:
         FFmpeg, libavutil/display.h; ISO/IEC 14496-12, section 6.2.2.
     """
-    matrix = next((bytes(item) for item in frame.side_data if item.type.name == "DISPLAYMATRIX"), None)
+    # By number: what walking over them gives, they or their kinds, differs between PyAV's versions.
+    beside = (frame.side_data[number] for number in range(len(frame.side_data)))
+    matrix = next((bytes(item) for item in beside if item.type.name == "DISPLAYMATRIX"), None)
     if matrix is None:
         return picture
     a, b, _, c, d = np.sign(np.frombuffer(matrix, "<i4", 5))

@@ -170,7 +170,7 @@ def is_recording(container: InputContainer, address: str) -> bool:
         return False
     if (container.duration or 0) > 0:  # live streams may call it 0
         return True
-    return container.size > 0 and container.format.name not in _DESCRIPTIONS
+    return (container.size or 0) > 0 and container.format.name not in _DESCRIPTIONS
 
 
 def _open_file(path: str) -> InputContainer:
