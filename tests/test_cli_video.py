@@ -93,7 +93,9 @@ def test_everything_that_it_writes(run, folder):
     )  # fmt: skip
     assert status == 0
     table = rows("out.csv")
-    assert list(table[0]) == ["time", "count", "low", "high", "left", "right"]
+    ends = ["low left", "high left", "low right", "high right"]
+    assert list(table[0]) == ["time", "count", "low", "high", "left", "right", *ends]
+    assert all(row[end] == "" for row in table for end in ends)  # this network has no ranges for zones
     assert [float(row["time"]) for row in table] == [0, 2, 4, 6]
     assert [float(row["count"]) for row in table] == [10, 20, 30, 40]
     for row in table:
