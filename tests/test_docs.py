@@ -201,6 +201,6 @@ def test_square_page_leaves_table_chart_and_video(page_run):
     names, folder = page_run("watch_a_square")
     assert {"square.csv", "square.png", "square_counted.mp4"} <= read_back(folder)
     rows = (folder / "square.csv").read_text("utf-8").splitlines()
-    assert rows[0] == "time,count,low,high,near,far"
+    assert rows[0] == "time,count,low,high,near,far,low near,high near,low far,high far"
     assert len(rows) == 6
     assert set(names["busiest"].zones) == {"near", "far"}
