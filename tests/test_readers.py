@@ -62,6 +62,12 @@ def test_a_damaged_mat_does_not_end_the_process(tmp_path, packed):
     assert read_points(path, lambda file, problem: told.append(problem)) is None
     assert len(told) == 1 and "an element is of the type 0, which holds no numbers" in told[0]
     assert scipy.io.loadmat(path, variable_names=["note"])["note"].tolist() == ["whole"]  # what is before is whole
+    # A version that there is not: SciPy reads on as if it were 5.
+    path.write_bytes(content[:124] + b"\x07\x01" + content[126:])
+    assert read_points(path, lambda file, problem: told.append(problem)) is None
+    assert len(told) == 2 and "its header is damaged" in told[1]
+    scipy.io.savemat(path, {"annPoints": [[1.5, 2.0]]}, format="4")
+    assert read_points(path, lambda file, problem: told.append(problem)).tolist() == [[1.5, 2]]
 
 
 def assert_same(ours, theirs):

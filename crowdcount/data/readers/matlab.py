@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import scipy.io
+import scipy.io.matlab
 
 from crowdcount.data.readers.mat5 import is_mat5, read_mat5
 from crowdcount.data.records import TellFault
@@ -30,6 +30,9 @@ def load_mat(file: Path, name: str) -> np.ndarray:
     if is_mat5(start) and not newer:
         return read_mat5(file, name)
     if not newer:
+        # SciPy takes more for version 5 than has its header.
+        if scipy.io.matlab.matfile_version(file, appendmat=False)[0] != 0:
+            raise ValueError("its header is damaged")
         return scipy.io.loadmat(file, variable_names=[name])[name]
     import h5py
 
