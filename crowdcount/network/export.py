@@ -7,12 +7,13 @@ because the machine that will run it is another one.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -207,7 +208,8 @@ def _write_saved_model(model: keras.Model, folder: Path) -> None:
     # The endpoint's variables come with it; `archive.track(network)` would store every one twice.
     archive.add_endpoint("serve", serve, input_signature=signature)
     try:
-        archive.write_out(os.fspath(folder), verbose=False)
+        with redirect_stdout(io.StringIO()):  # older versions of Keras tell what they wrote all the same
+            archive.write_out(os.fspath(folder), verbose=False)
     except tf.errors.OpError as error:  # which is how TensorFlow tells of a failed write
         # "... temporary file; No space left on device [Op:SaveV2]"
         raise OSError(error.message.rpartition("; ")[2].partition(" [Op:")[0]) from error

@@ -45,7 +45,8 @@ def draw_contours(picture: np.ndarray, density: np.ndarray, scale: float = 1.0) 
     smooth = np.pad(gaussian_filter(density.astype(np.float32), _SMOOTH, mode="constant"), 1)  # lines close at borders
     rows, columns = ((np.arange(cells) - 0.5) * STRIDE for cells in smooth.shape)
     people = [top * level ** (1 / EXPONENT) for level in _LEVELS]
-    lines = Figure().subplots().contour(columns, rows, smooth, people).allsegs
+    levels = Figure().subplots().contour(columns, rows, smooth, people).get_paths()
+    lines = [[np.asarray(line) for line in path.to_polygons(closed_only=False)] for path in levels]
     image = Image.fromarray(picture)
     drawing, width = ImageDraw.Draw(image), max(2, max(picture.shape[:2]) // 500)
     for color, level in zip(_colors(np.array(_LEVELS)), lines, strict=True):
