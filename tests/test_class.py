@@ -11,9 +11,17 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from crowdcount import course
-from tools import offline_pack
 from tools.assignments import assignment, tasks, write_assignments
 from tools.repository import NOTEBOOKS, ROOT
+
+
+@pytest.fixture
+def offline_pack():
+    pytest.importorskip("docutils", reason="the pages need pip install '.[site]', and that Python 3.11")
+    from tools import offline_pack
+
+    return offline_pack
+
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
@@ -136,6 +144,7 @@ def test_what_comes_out_is_on_the_slide_after_the_prediction():
 
 
 def test_decks_fit_their_slides_and_load_nothing(tmp_path, browser):
+    pytest.importorskip("mdit_py_plugins", reason="slides need pip install '.[site]'")
     from tools.slides.__main__ import write_slides
 
     folder = tmp_path / "notebooks"
@@ -155,7 +164,7 @@ def test_decks_fit_their_slides_and_load_nothing(tmp_path, browser):
         assert elsewhere == []
 
 
-def test_the_pack_holds_wheels_pages_slides_and_notebooks(tmp_path, monkeypatch):
+def test_the_pack_holds_wheels_pages_slides_and_notebooks(tmp_path, monkeypatch, offline_pack):
     ran = []
 
     def run(command):
@@ -178,7 +187,7 @@ def test_the_pack_holds_wheels_pages_slides_and_notebooks(tmp_path, monkeypatch)
     assert "--no-index --find-links wheels" in (pack / "README.txt").read_text("utf-8")
 
 
-def test_a_wheel_that_is_missing_stops_the_pack(tmp_path, monkeypatch):
+def test_a_wheel_that_is_missing_stops_the_pack(tmp_path, monkeypatch, offline_pack):
     monkeypatch.setattr(offline_pack.subprocess, "run", lambda command: subprocess.CompletedProcess(command, 1))
     with pytest.raises(offline_pack.PackError, match="Received: .*pip wheel"):
         offline_pack.write_pack(tmp_path / "pack", [])
