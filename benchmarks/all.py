@@ -5,7 +5,8 @@
 
 Parts: predict, against, step, density, pipeline, cold, memory, growth; all of them where none is named. Prints
 Markdown: medians with the least and the most of at least 5. `--json` writes the numbers, `--page` puts each part's
-table into that page between its marks. A machine that does anything else meanwhile gives wrong numbers.
+table, with the machine, into that page between its marks. bfloat16 is timed where the processor computes it
+(`--numbers float32 bfloat16` times it anyhow). A machine that does anything else meanwhile gives wrong numbers.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def predict(options: argparse.Namespace) -> list[Table]:
     """Ours at all sizes, and how near it comes to the processor's peak."""
     from crowdcount.network.csrnet import CSRNet
 
-    networks = {name: CSRNet(width=options.width, precision=precision) for name, precision in PRECISIONS.items()}
-    peaks = {name: peak(name, options) for name in PRECISIONS}
+    networks = {name: CSRNet(width=options.width, precision=PRECISIONS[name]) for name in options.numbers}
+    peaks = {name: peak(name, options) for name in options.numbers}
     columns = ("size", "pictures", "numbers", *SPREAD, "pictures a second", "share of the peak")
     table = Table("Prediction, seconds", columns)
     for height, width in options.sizes:
@@ -121,7 +122,7 @@ def against(options: argparse.Namespace) -> list[Table]:
 
     height, width = options.against_size
     picture = picture_of(height, width)
-    networks = {name: CSRNet(width=options.width, precision=precision) for name, precision in PRECISIONS.items()}
+    networks = {name: CSRNet(width=options.width, precision=PRECISIONS[name]) for name in options.numbers}
     runs: dict[str, Callable[[], object]] = {
         f"crowdcount {name}{MANY if many else ''}": lambda network=network, many=many: as_one(many, network, picture)
         for name, network in networks.items()
@@ -129,8 +130,8 @@ def against(options: argparse.Namespace) -> list[Table]:
     }
     with tempfile.TemporaryDirectory() as folder:
         file = export_model(networks["float32"], Path(folder) / "net.onnx", format="onnx")
-        runs |= torch_predictions(picture[np.newaxis], options.width)
-        runs |= onnx_predictions(file, picture[np.newaxis])
+        rivals = torch_predictions(picture[np.newaxis], options.width) | onnx_predictions(file, picture[np.newaxis])
+        runs |= {name: run for name, run in rivals.items() if any(numbers in name for numbers in options.numbers)}
         seconds = in_turn(runs, options.repeats)
     columns = ("what", *SPREAD, "as a multiple of crowdcount's", f"as a multiple of crowdcount's{MANY}")
     table = Table(f"One picture of {width}x{height}, seconds", columns)
@@ -138,7 +139,7 @@ def against(options: argparse.Namespace) -> list[Table]:
         ours = "crowdcount bfloat16" if "bfloat16" in name else "crowdcount float32"
         table.rows.append([name, *spread(found), *(ratio(found, seconds[ours + many]) for many in ("", MANY))])
     table.notes.append("Above 1 crowdcount is quicker, in the same numbers and the same run.")
-    return [table, counts_in_bfloat16(options)]
+    return [table, counts_in_bfloat16(options)] if "bfloat16" in options.numbers else [table]
 
 
 def counts_in_bfloat16(options: argparse.Namespace) -> Table:
@@ -179,9 +180,9 @@ def step(options: argparse.Namespace) -> list[Table]:
     target = np.full((phase.batch, side // 8, side // 8, 1), 0.05, np.float32)
     columns = ("numbers", "what", *SPREAD, "as a multiple of crowdcount's")
     table = Table(f"A training step of {phase.batch} crops of {side} pixels, seconds", columns)
-    for name, precision in PRECISIONS.items():
+    for name in options.numbers:
         keras.utils.set_random_seed(1)
-        model = CSRNet(width=options.width, precision=precision)
+        model = CSRNet(width=options.width, precision=PRECISIONS[name])
         freeze(model, phase.frozen)
         model.compile(phase.optimizer(1000, 0, 1000), recipe.loss(), jit_compile=False)
         runs: dict[str, Callable[[], object]] = {
@@ -337,7 +338,7 @@ def growth(options: argparse.Namespace) -> list[Table]:
         seconds, _, most = counted(options, options.narrow, side, side, 1)
         pixels.rows.append([side * side / 1e6, seconds, seconds / (side * side / 1e6), f"{most:.0f}"])
     many = Table("Pictures of 320x240 in one run, by their number", ("pictures", *columns))
-    for number in options.numbers:
+    for number in options.lots:
         seconds, _, most = counted(options, options.narrow, 240, 320, number)
         many.rows.append([number, seconds, seconds / number, f"{most:.0f}"])
     for table in (pixels, many):
@@ -386,6 +387,13 @@ def fill(page: Path, part: str, text: str) -> None:
         temporary.write_text(f"{before}{mark}{text}\n{end}{after}", "utf-8")
 
 
+def computed_in_hardware() -> list[str]:
+    """Where bfloat16 is emulated nobody computes with it, and it takes many times as long."""
+    from crowdcount.network.precision import choose_precision
+
+    return [name for name, precision in PRECISIONS.items() if precision in ("float32", choose_precision())]
+
+
 def size(text: str) -> tuple[int, int]:
     width, height = map(int, text.split("x"))
     return height, width
@@ -400,6 +408,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="general", help="for cold and for the counts in bfloat16")
     parser.add_argument("--pictures", type=int, default=8, help="whose counts in bfloat16 are compared")
     parser.add_argument("--width", type=float, default=1.0, help="share of the network's filters")
+    parser.add_argument("--numbers", nargs="+", choices=PRECISIONS, help="(default: what the processor computes)")
     parser.add_argument("--narrow", type=float, default=1 / 16, help="the same for growth")
     parser.add_argument("--sizes", type=size, nargs="+", default=[(384, 512), (768, 1024), (2160, 3840)])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
@@ -408,7 +417,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--heads", type=int, nargs="+", default=[50, 500, 5000])
     parser.add_argument("--sides", type=int, nargs="+", default=[500, 1000, 2000, 4000, 10000])
-    parser.add_argument("--numbers", type=int, nargs="+", default=[10, 100, 1000, 10000])
+    parser.add_argument("--lots", type=int, nargs="+", default=[10, 100, 1000, 10000], help="pictures, for growth")
     return parser
 
 
@@ -418,6 +427,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         command.error(f"there is no part {unknown[0]!r}: {', '.join(PARTS)}")
+    options.numbers = options.numbers or computed_in_hardware()
     where = machine()
     print("\n".join(f"- {line}" for line in where), flush=True)
     record: dict = {"machine": where, "repeats": options.repeats, "parts": {}}
@@ -429,8 +439,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         record["parts"][part] = [table.record() for table in tables]
         if options.page:
             page = Path(options.page)
-            fill(page, part, f"\n{text}\n")
-            fill(page, "machine", "\n" + "\n".join(f"- {line}" for line in where) + "\n")
+            fill(page, part, f"\n{text}\n\n{'; '.join(where)}.\n")
         if options.json:
             with atomic_path(options.json) as temporary:
                 temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")

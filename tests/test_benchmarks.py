@@ -351,8 +351,8 @@ def test_all_parts_at_tiny_sizes_fill_the_page(weights, tmp_path, monkeypatch, c
     page, record = tmp_path / "performance.md", tmp_path / "performance.json"
     shutil.copy(Path(__file__).resolve().parents[1] / "docs" / "performance.md", page)
     options = "--repeats 1 --width 0.015625 --sizes 80x64 --batches 1 2 --against-size 80x64 --crop 64 --heads 3 20"
-    more = f"--pictures 1 --sides 16 32 --numbers 1 2 --model {weights} --page {page} --json {record}"
-    module.main([*options.split(), *more.split()])
+    more = f"--pictures 1 --sides 16 32 --lots 1 2 --model {weights} --page {page} --json {record}"
+    module.main([*options.split(), *more.split(), "--numbers", "float32", "bfloat16"])
     text, numbers = page.read_text("utf-8"), json.loads(record.read_text("utf-8"))
     assert "Not measured yet" not in text and set(numbers["parts"]) == set(module.PARTS)
     assert [row["pictures"] for row in numbers["parts"]["predict"][0]["rows"]] == [1] * 4 + [2] * 4
