@@ -22,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from crowdcount.counting.pictures import count, count_many
 from crowdcount.data.images import load_picture
@@ -121,7 +122,7 @@ def write_video(path: Path, seconds: int) -> Path:
 def curve(what: str, number: int, work: Iterable) -> Curve:
     """The memory after each part of the work, and after the first piece."""
     steps = {1, *(max(1, round(number * point / POINTS)) for point in range(1, POINTS + 1))}
-    measured = Curve(what, *map(list, zip(*measure(work, steps))))
+    measured = Curve(what, *map(list, zip(*measure(tqdm(work, what, number, mininterval=10), steps))))
     print(measured.text(), flush=True)
     return measured
 
