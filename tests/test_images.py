@@ -823,6 +823,43 @@ def test_a_tiff_can_say_how_bright_its_samples_may_be(tmp_path, rng, band, tag):
     assert len(notes) == 1 and "of which 12 are used" in notes[0]
 
 
+# Type, number and bytes of a tag's value.
+WRONG_VALUES = {
+    "two numbers": (3, 2, struct.pack("<HH", 1, 2)),
+    "none": (3, 0, b""),
+    "text": (2, 4, b"abc\0"),
+    "not a number": (11, 1, struct.pack("<f", float("nan"))),
+    "one half": (12, 2, struct.pack("<dd", 1.0, 0.5)),
+    "over nothing": (5, 1, struct.pack("<II", 1, 0)),
+    "bytes": (7, 4, b"\1\2\3\4"),
+    "the highest": (4, 1, b"\xff" * 4),
+}
+
+
+@pytest.mark.parametrize("value", WRONG_VALUES)
+@pytest.mark.parametrize("kind", ["gray", "four wide bands"])
+def test_a_tiffs_tags_that_hold_something_else(rng, kind, value):
+    """Each tag in turn: the picture is read all the same, or refused."""
+    sound = encode(rng.integers(0, 256, (16, 24), np.uint8), "TIFF")
+    if kind != "gray":
+        tifffile = pytest.importorskip("tifffile")
+        file, bands = io.BytesIO(), rng.integers(0, 65536, (16, 24, 4)).astype(np.uint16)
+        extra = {"extrasamples": ["unassalpha"], "extratags": [(281, "H", 1, 4095, True), (274, "H", 1, 6, True)]}
+        tifffile.imwrite(file, bands, photometric="rgb", metadata=None, **extra)
+        sound = file.getvalue()
+    load_picture(sound)
+    code, number, content = WRONG_VALUES[value]
+    (start,) = struct.unpack("<I", sound[4:8])
+    (tags,) = struct.unpack("<H", sound[start : start + 2])
+    for at in range(start + 2, start + 2 + 12 * tags, 12):
+        place = content.ljust(4, b"\0") if len(content) <= 4 else struct.pack("<I", len(sound))
+        entry = sound[at : at + 2] + struct.pack("<HI", code, number) + place
+        damaged = sound[:at] + entry + sound[at + 12 :] + content
+        for read in (lambda data: load_picture(data, max_pixels=1_000_000), picture_size):
+            with contextlib.suppress(PictureError):
+                read(damaged)
+
+
 @pytest.mark.parametrize("kind", ["float", "sixteen", "planes", "two bands"])
 def test_tiffs_that_pillow_does_not_know(tmp_path, rng, kind):
     tifffile = pytest.importorskip("tifffile")

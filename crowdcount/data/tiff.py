@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from PIL import Image
 
-from crowdcount.data.tiff_colors import light_of
+from crowdcount.data.tiff_colors import ColorTags, light_of
 from crowdcount.data.tiff_pieces import can_unpack, unpacked
 from crowdcount.errors import PictureError, first_line
 
@@ -99,6 +99,7 @@ class RareTiff:
             self.size = width, height
             tag = self._described.tags.get(_ORIENTATION_TAG)
             self.orientation = int(tag.value) if tag is not None else 1
+            self._colors = ColorTags.of(described)
 
     def array(self, notes: list[str]) -> np.ndarray:
         """The pixels as an array that `load_picture` takes: uint8 (H, W), (H, W, 3) or (H, W, 4).
@@ -113,9 +114,7 @@ class RareTiff:
             array = unpacked(self._page, self._described) if can_unpack(self._described) else self._pages.asarray()
             if not array.size:
                 raise ValueError("no samples")
-        return light_of(
-            _picture_in(array, self._described.samplesperpixel, self.name), self._described, self.name, notes
-        )
+        return light_of(_picture_in(array, self._described.samplesperpixel, self.name), self._colors, self.name, notes)
 
 
 @contextmanager

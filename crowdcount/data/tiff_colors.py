@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,26 +42,47 @@ def stated_most(values: list[Any], description: object = "") -> int | None:
     return max(whole) if whole else None
 
 
-def light_of(bands: np.ndarray, page: TiffPage, name: str, notes: list[str]) -> np.ndarray:
+@dataclass(frozen=True)
+class ColorTags:
+    """What a page's tags tell of its bands.
+
+    Attributes:
+        photometric: what the colors are (PhotometricInterpretation).
+        extras: what the bands beside the colors are (ExtraSamples).
+        most: highest value that a sample can have, see `stated_most`.
+
+    Reference:
+        TIFF 6.0: ExtraSamples, MaxSampleValue, PhotometricInterpretation.
+    """
+
+    photometric: int
+    extras: tuple[int, ...]
+    most: int | None
+
+    @classmethod
+    def of(cls, page: TiffPage) -> ColorTags:
+        """Those of a page; raises a ValueError or a TypeError where they are not the numbers that they should be."""
+        stated = [page.tags[tag].value for tag in MOST_TAGS if tag in page.tags]
+        extras = tuple(int(extra) for extra in page.extrasamples)
+        return cls(int(page.photometric), extras, stated_most(stated, page.description))
+
+
+def light_of(bands: np.ndarray, tags: ColorTags, name: str, notes: list[str]) -> np.ndarray:
     """A page's samples as uint8 that `load_picture` takes: (H, W), (H, W, 3), or (H, W, 4) with transparency.
 
     Args:
         bands: the samples, (H, W) or (H, W, bands).
-        page: whose they are; its tags tell what each band is.
+        tags: what each band is.
         name: how messages call the file.
         notes: see `crowdcount.data.samples.scaled`.
 
     Raises:
         PictureError: for colors that are none of gray, RGB and CMYK, and for values that are no light.
-
-    Reference:
-        TIFF 6.0: ExtraSamples, MaxSampleValue, PhotometricInterpretation.
     """
-    photometric = int(page.photometric)
+    photometric, extras, most = tags.photometric, tags.extras, tags.most
     if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _INKS):
         found = _OTHERS.get(photometric, f"colors of kind {photometric}")
         raise PictureError(f"{name} holds {found} in wide samples, which is not read here. Save it as RGB.")
-    most = stated_most([page.tags[tag].value for tag in MOST_TAGS if tag in page.tags], page.description)
     if bands.ndim == 2:
         bands = bands[..., np.newaxis]
     count = {_RGB: 3, _INKS: 4}.get(photometric, 3 if bands.shape[-1] >= 3 else 1)
@@ -71,7 +93,6 @@ def light_of(bands: np.ndarray, page: TiffPage, name: str, notes: list[str]) -> 
         colors = 255 - colors
     elif photometric == _INKS:
         colors = _without_inks(colors)
-    extras = [int(extra) for extra in page.extrasamples]
     kind = next((extra for extra in extras if extra in (_PREMULTIPLIED, _ALPHA)), None)
     at = count + (extras.index(kind) if kind is not None else 0)
     if kind is None or at >= bands.shape[-1]:
