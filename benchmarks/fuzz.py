@@ -218,6 +218,11 @@ JSONS = (
     [{"data": {"image": "a.png"}, "annotations": [{"result": [
         {"type": "keypointlabels", "original_width": 24, "original_height": 16,
          "value": {"x": 5, "y": 6, "width": 0.1, "keypointlabels": ["head"]}}]}]}],
+    [{"data": {"image": "a.png"}, "annotations": [{"result": [
+        {"type": "rectanglelabels", "original_width": 24, "original_height": 16,
+         "value": {"x": 5, "y": 6, "width": 10, "height": 9, "rotation": 3, "rectanglelabels": ["head"]}}]}]}],
+    {"a.png1": {"filename": "a.png", "size": 1, "file_attributes": {}, "regions": [
+        {"shape_attributes": {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4}, "region_attributes": {}}]}},
 )  # fmt: skip
 
 
@@ -256,6 +261,10 @@ ZONES = (
     {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"name": "a"},
      "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 0]]]}}]},
     {"shapes": [{"label": "a", "points": [[1, 2], [30, 40]], "shape_type": "rectangle"}]},
+    {"_via_img_metadata": {"a.png1": {"filename": "a.png", "size": 1, "regions": [
+        {"shape_attributes": {"name": "polygon", "all_points_x": [1, 2, 30], "all_points_y": [1, 20, 3]},
+         "region_attributes": {"name": "gate"}},
+        {"shape_attributes": {"name": "rect", "x": 40, "y": 2, "width": 8, "height": 9}, "region_attributes": {}}]}}},
     {"points": [[0, 0, 0, 0], [64, 0, 8, 0], [64, 64, 8, 4], [0, 64, 0, 4]]},
 )  # fmt: skip
 
@@ -275,12 +284,14 @@ def read_zone_file(data: bytes, folder: Path) -> None:
 
 
 def cards() -> list[bytes]:
-    calibration = {"pictures": 20, "true": [10.0] * 20, "predicted": [11.0] * 20}
+    kinds = {"density": [9.0] * 20, "fineness": [0.5] * 20, "brightness": [99.0] * 20}
+    calibration = {"pictures": 20, "true": [10.0] * 20, "predicted": [11.0] * 20} | kinds
     card = {
         "name": "tiny",
         "network": {"design": "B", "width": 1 / 64},
         "thing": "cells",
         "sha256": "0" * 64,
+        "sizes": {"pixels": 786432, "shrinks": 0.9, "grows": 1.5},
         "calibration": calibration,
     }
     return [json.dumps(card).encode(), json.dumps({"network": {"design": "A"}}).encode()]

@@ -2,7 +2,9 @@
 random by hypothesis, the same changes each time. The benchmark itself is guided by coverage and runs for as long as one
 likes."""
 
+import copy
 import importlib.util
+import json
 import sys
 import time
 from pathlib import Path
@@ -85,3 +87,45 @@ def test_damaged_files_are_read_or_refused(tmp_path, corpora, name):
         fuzz.answered(fuzz.KINDS[name], changed(files[number], changes), tmp_path)
 
     look()
+
+
+# What a value of a JSON file can be instead.
+OTHERS = [None, True, -1, 0.5, 1e308, float("nan"), 10**400, "", "abc", "9" * 5000, [], {}, [1], [[]], [None], {"x": 1}]
+
+
+def places(content, at=()):
+    """The keys and positions that lead to each value."""
+    yield at
+    entries = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in entries:
+        # Lists of numbers of one kind: the first and the last stand for all.
+        if not isinstance(content, list) or len(content) < 10 or key in (0, len(content) - 1):
+            yield from places(value, (*at, key))
+
+
+def with_value(content, at, value):
+    """A copy in which one value is another; gone, where that is Ellipsis."""
+    if not at:
+        return value
+    content = copy.deepcopy(content)
+    inner = content
+    for key in at[:-1]:
+        inner = inner[key]
+    if value is ...:
+        del inner[at[-1]]
+    else:
+        inner[at[-1]] = value
+    return content
+
+
+@pytest.mark.parametrize("name", ["json", "zones", "card"])
+def test_each_value_of_a_json_file_may_be_anything(tmp_path, corpora, name):
+    """Fuzzing bytes seldom changes the kind of a value: here each in turn is of another kind, or missing."""
+    for document in map(json.loads, corpora[name]):
+        for at in places(document):
+            for value in [*OTHERS, *[...] * bool(at)]:
+                data = json.dumps(with_value(document, at, value)).encode()
+                try:
+                    fuzz.answered(fuzz.KINDS[name], data, tmp_path)
+                except Exception as error:
+                    raise AssertionError(f"{at} as {value!r:.60}: {data[:300]}") from error

@@ -61,7 +61,8 @@ def polygon_corners(polygon: object, what: str) -> np.ndarray:
         raise DataError(
             f"{what}: a polygon needs three corners or more, at different places. Received: {shortened(polygon)}"
         )
-    extents = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
+    with np.errstate(over="ignore"):  # corners at 1e308 have no area that could be reckoned
+        extents = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
     if not extents[1] > _THINNEST * extents[0]:
         raise DataError(f"{what} has no area: its corners lie on one line. Received: {shortened(corners.tolist())}")
     crossing = _crossing(corners)

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from crowdcount.area.geometry import Size, finite_numbers, shortened
 from crowdcount.area.zones import Zone
@@ -121,18 +122,29 @@ def _of_labelme(shapes: list, place: str) -> Iterator[_Entry]:
         if kind == "rectangle" and isinstance(points, list) and len(points) == 2:
             points = _rectangle(*finite_numbers(points, 2, where, "[x, y]").ravel().tolist())
         elif kind != "polygon":
-            raise DataError(f"{where}: a zone is a polygon or a rectangle. Received: shape_type={kind!r}")
+            raise DataError(f"{where}: a zone is a polygon or a rectangle. Received: shape_type={shortened(kind)}")
         yield _Entry(where, shape.get("label"), points, unit="pixels")
 
 
-def _is_via(content: Mapping) -> bool:
-    return bool(content) and all(isinstance(item, Mapping) and "regions" in item for item in content.values())
+def _is_via(content: object) -> TypeGuard[Mapping[str, Mapping]]:
+    """Whether it is pictures by their names, each with its regions: a list, or an object of older versions."""
+    return (
+        isinstance(content, Mapping)
+        and bool(content)
+        and all(
+            isinstance(item, Mapping) and isinstance(item.get("regions"), (list, Mapping)) for item in content.values()
+        )
+    )
 
 
 def _of_via(pictures: object, place: str) -> Iterator[_Entry]:
-    drawn = [item for item in pictures.values() if item.get("regions")] if isinstance(pictures, Mapping) else []
+    if not _is_via(pictures):
+        raise DataError(
+            f"{place}: _via_img_metadata should hold pictures with their regions. Received {shortened(pictures)}"
+        )
+    drawn = [item for item in pictures.values() if item["regions"]]
     if len(drawn) > 1:
-        names = ", ".join(repr(item.get("filename")) for item in drawn[:3])
+        names = ", ".join(shortened(item.get("filename")) for item in drawn[:3])
         raise DataError(
             f"{place} has zones on {len(drawn)} pictures ({names}). Save those of one camera's picture alone."
         )
@@ -140,9 +152,9 @@ def _of_via(pictures: object, place: str) -> Iterator[_Entry]:
         regions = item["regions"]
         for number, region in enumerate(regions.values() if isinstance(regions, Mapping) else regions, start=1):
             where = f"{place}, region {number}"
-            shape = region.get("shape_attributes") if isinstance(region, Mapping) else None
+            region = region if isinstance(region, Mapping) else {}
+            shape, attributes = region.get("shape_attributes"), region.get("region_attributes")
             shape = shape if isinstance(shape, Mapping) else {}
-            attributes = region.get("region_attributes") or {}
             name = attributes.get("name") if isinstance(attributes, Mapping) else None
             if shape.get("name") in ("polygon", "polyline") and isinstance(shape.get("all_points_x"), list):
                 polygon = _paired(shape["all_points_x"], shape.get("all_points_y"), where)

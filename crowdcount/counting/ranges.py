@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from crowdcount.counting.kinds import Kind, Observation
-from crowdcount.errors import DataError, WeightsError
+from crowdcount.errors import DataError, WeightsError, first_line
 
 if TYPE_CHECKING:
     import keras
@@ -239,9 +239,9 @@ class Calibration:
             if "quarters" in kept:
                 quarters = [[tuple(map(float, q.split("/"))) for q in text.split()] for text in kept["quarters"]]
             return cls(kept["true"], kept["predicted"], kinds, quarters)
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
             raise WeightsError(
-                f"The calibration in the model card cannot be used ({error}). Take it out of the card, or "
+                f"The calibration in the model card cannot be used ({first_line(error)}). Take it out of the card, or "
                 "get the card again."
             ) from None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 FRONT_END = (
     ("block1_conv1", 64),
     ("block1_conv2", 64),
@@ -58,4 +56,4 @@ def is_width(value: object) -> bool:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return math.isfinite(value) and NARROWEST <= value <= WIDEST
+    return NARROWEST <= value <= WIDEST  # which neither infinity nor NaN is

@@ -191,6 +191,7 @@ class Pile:
         for entry in self.entries.values():
             if unit != "pixels" and entry.points:
                 self._scale(entry, 1.0 if unit == "fraction" else 100.0)
+            self._keep_places(entry)
         return [
             Record(
                 entry.name,
@@ -272,6 +273,14 @@ class Pile:
         if outside:
             self.tell(self.file, f"{entry.name!r}: {outside[0]} is no share of its size between 0 and {whole:g}.")
         entry.points = [(x * width / whole, y * height / whole) for x, y in entry.points]
+
+
+    def _keep_places(self, entry: Entry) -> None:
+        """Leave out places that became too large for a number as they were reckoned, and report it."""
+        kept = [point for point in entry.points if all(map(math.isfinite, point))]
+        if lost := len(entry.points) - len(kept):
+            self.tell(self.file, f"{entry.name!r}: {lost} of {len(entry.points)} heads lie beyond all numbers.")
+        entry.points = kept
 
 
 def set_split(entry: Entry, value: object, pile: Pile, where: str) -> None:

@@ -110,8 +110,8 @@ def _add(value: Mapping, entry: Entry, where: str, pile: Pile) -> None:
         x, y = numbers(value, "x", "y")
         x, y = x * width / 100, y * height / 100
         if "height" in value:
-            wide, high = numbers(value, "width", "height")
-            x, y = middle(x, y, wide * width / 100, high * height / 100, float(value.get("rotation") or 0))
+            wide, high, turn = numbers({"rotation": 0, **value}, "width", "height", "rotation")
+            x, y = middle(x, y, wide * width / 100, high * height / 100, turn)
     except NoHead as error:
         pile.tell(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(value))}.")
         return
