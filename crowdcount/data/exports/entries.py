@@ -274,7 +274,6 @@ class Pile:
             self.tell(self.file, f"{entry.name!r}: {outside[0]} is no share of its size between 0 and {whole:g}.")
         entry.points = [(x * width / whole, y * height / whole) for x, y in entry.points]
 
-
     def _keep_places(self, entry: Entry) -> None:
         """Leave out places that became too large for a number as they were reckoned, and report it."""
         kept = [point for point in entry.points if all(map(math.isfinite, point))]
