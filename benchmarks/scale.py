@@ -7,7 +7,8 @@
 `fit` counts validation pictures at half and at their own size, and prints the pixels of all but the largest tenth and
 the factors between which the counts of nine of ten grow (those of training pictures, known by heart, grow less);
 `--write` writes them into the card beside the weights. `measure` counts validation pictures as they are and resized
-(Lanczos) to longest sides of 512, 1024, 2048 and 4032 pixels, `drawn` the same scenes drawn so wide.
+(Lanczos) to longest sides of 512, 1024, 2048 and 4032 pixels, `drawn` the same scenes drawn so wide, and the widest
+drawing shrunk to 1024 pixels: between these two the count alone can change, between the others the drawing does, too.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ from crowdcount.network.prediction import TILE, WHOLE_PIXELS, margin_of, spans
 SIZES = ((384, 512), (768, 1024), (1536, 2048), (3024, 4032))
 # Between these two the count of a scene should stay.
 FROM, TO = 1024, 4032
+AS_IT_IS = "as it is"
 # A count of few people may change by one or two without the size being wrong.
 FEW = 10
 
 Scene = tuple[str, int, list[np.ndarray]]
+Pair = tuple[str, str]
 
 
 def fit(network, samples: Sequence[Sample], most: int) -> dict:
@@ -78,17 +81,17 @@ def forward_pixels(shape: Sequence[int], margin: int) -> int:
     return sum(rows) * sum(columns)
 
 
-def measure(network, sizes: Sizes, scenes: Iterable[Scene], widths: Sequence[int], *, plain: bool) -> None:
+def measure(network, sizes: Sizes, scenes: Iterable[Scene], names: Sequence[str], pairs: Sequence[Pair]) -> None:
     """Print a table of counts, a scene a line, and how much they change with the size of the file.
 
     Args:
         network: what counts.
         sizes: from its card.
-        scenes: name, people, and the picture at each of the widths; before these as it is, if `plain`.
-        widths: in pixels.
-        plain: whether the first picture of a scene is the data set's own, at its own size.
+        scenes: name, people, and its pictures; the first is counted plainly, too, if it is the data set's own.
+        names: of each scene's pictures.
+        pairs: of these, between which it is told how much the count changes.
     """
-    names = ["as it is"] * plain + [f"{width} px" for width in widths]
+    plain = names[0] == AS_IT_IS
     print(f"| scene | people | {' | '.join(names)} |\n|{'---|' * (len(names) + 2)}")
     margin = margin_of(network)
     true, counts, plainly, cost = [], [], [], []
@@ -109,15 +112,21 @@ def measure(network, sizes: Sizes, scenes: Iterable[Scene], widths: Sequence[int
         cost.append(spent)
     table = np.array(counts)
     print(f"\n{len(true)} scenes; change of the count as a share of it and {FEW}, median and worst twentieth:")
-    first, last = (names.index(f"{width} px") for width in (FROM, TO))
-    for start, end in [(0, first)] * plain + [(first, last)]:
-        change = np.abs(table[:, end] - table[:, start]) / (table[:, start] + FEW)
-        print(f"from {names[start]} to {names[end]}: {np.median(change):.1%}, {np.percentile(change, 95):.1%}")
+    for start, end in pairs:
+        before, after = (table[:, names.index(name)] for name in (start, end))
+        change = np.abs(after - before) / (before + FEW)
+        print(f"from {start} to {end}: {np.median(change):.1%}, {np.percentile(change, 95):.1%}")
     if plain:
         chosen, own = (np.abs(np.array(found) - true).mean() for found in (table[:, 0], plainly))
         print(f"MAE as they are: {chosen:.2f}, counted plainly {own:.2f}")
     shares = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, np.mean(cost, axis=0)))
     print(f"pixels through the network, as a multiple of one plain prediction of the same file: {shares}")
+
+
+def drawings(people: int, seed: int) -> list[np.ndarray]:
+    """A scene drawn at each size, and the largest drawing shrunk."""
+    pictures = [draw_crowd(people, size=size, seed=seed).picture for size in SIZES]
+    return [*pictures, resized(pictures[-1], FROM)]
 
 
 def evenly(items: Sequence, most: int) -> list:
@@ -146,20 +155,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     if sizes is None:
         raise SystemExit(f"The card of {arguments.model} has no sizes. Run `fit --write` first.")
     widths = [width for _, width in SIZES]
+    names, first, last = [f"{width} px" for width in widths], f"{FROM} px", f"{TO} px"
     if arguments.what == "measure":
         pictures = ((sample, sample.read()) for sample in evenly(samples, arguments.pictures))
         scenes = (
             (sample.name, sample.count, [picture, *(resized(picture, width) for width in widths)])
             for sample, picture in pictures
         )
-        measure(network, sizes, scenes, widths, plain=True)
+        measure(network, sizes, scenes, [AS_IT_IS, *names], [(AS_IT_IS, first), (first, last)])
         return
     crowds = [(people, seed) for seed in range(10) for people in (40, 100, 200, 400)][: arguments.pictures]
-    scenes = (
-        (f"{people} people, seed {seed}", people, [draw_crowd(people, size=size, seed=seed).picture for size in SIZES])
-        for people, seed in crowds
-    )
-    measure(network, sizes, scenes, widths, plain=False)
+    scenes = ((f"{people} people, seed {seed}", people, drawings(people, seed)) for people, seed in crowds)
+    shrunk = f"{last} shrunk to {FROM}"
+    measure(network, sizes, scenes, [*names, shrunk], [(first, last), (shrunk, last)])
 
 
 if __name__ == "__main__":

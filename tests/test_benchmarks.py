@@ -310,12 +310,13 @@ def test_sizes_are_fitted_written_and_measured(weights, tmp_path, monkeypatch, c
     module.main(["fit", "--root", drawn, "--model", str(model), "--pictures", "3", "--write"])
     sizes = model_card(model).content["sizes"]
     assert 0 < sizes["shrinks"] <= sizes["grows"] and model_card(model).width == 1 / 16
-    for what, scenes, columns in (("measure", 2, 4), ("drawn", 1, 3)):
+    for what, scenes, columns in (("measure", 2, 4), ("drawn", 1, 4)):
         capsys.readouterr()
         module.main([what, "--root", drawn, "--model", str(model), "--pictures", str(scenes)])
         text = capsys.readouterr().out
         assert text.count("(x") == columns * scenes and f"{scenes} scenes; change of the count" in text
         assert "from 80 px to 256 px" in text and ("from as it is to 80 px" in text) == (what == "measure")
+        assert ("from 256 px shrunk to 80 to 256 px" in text) == (what == "drawn")
 
 
 @pytest.mark.parametrize("size", [(96, 128), (1000, 4000)])
