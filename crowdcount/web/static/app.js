@@ -1,5 +1,5 @@
 // The page of `crowdcount app`: photos in, numbers out.
-import { h, Texts, download } from "./dom.js";
+import { cell, download, h, named, Texts } from "./dom.js";
 import { Stage } from "./stage.js";
 import { Dots } from "./dots.js";
 import { Zones, COLORS } from "./zones.js";
@@ -223,7 +223,7 @@ function side(key, index) {
 }
 
 function saveDots() {
-  const name = /[",]/.test(shown.name) ? `"${shown.name.replaceAll('"', '""')}"` : shown.name;
+  const name = cell(named(shown.name));
   const lines = dots.points.map(([x, y]) => `${name},${x},${y}\r\n`);
   download(`${shown.name.replace(/\.\w+$/, "")}.csv`, `picture,x,y\r\n${lines.join("")}`, "text/csv");
 }

@@ -1,5 +1,5 @@
 // The pictures of a visit and what the server has answered to each. They live in this page alone.
-import { cell } from "./dom.js";
+import { cell, named } from "./dom.js";
 
 const THUMBNAIL = 400; // longest side in a report
 const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds", "warnings", "error"];
@@ -124,7 +124,8 @@ export class Counts {
     if (onGround) columns.push(...zones.map((name) => `per m2 ${name}`));
     const rows = this.items.map((item) => {
       const record = item.record ?? { picture: item.name, error: item.problem?.text };
-      const found = COLUMNS.map((key) => (key === "warnings" ? (record.warnings ?? []).join(" ") : record[key]));
+      const told = { ...record, picture: named(record.picture), warnings: (record.warnings ?? []).join(" ") };
+      const found = COLUMNS.map((key) => told[key]);
       found.push(...zones.map((name) => item.zones?.zones?.[name]));
       found.push(...zones.flatMap((name) => item.zones?.zone_ranges?.[name] ?? [undefined, undefined]));
       if (onGround) found.push(...zones.map((name) => item.zones?.per_m2?.[name]));
