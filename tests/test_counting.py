@@ -438,6 +438,10 @@ def test_overlay_is_an_array_in_each_style(rng, tmp_path):
     assert len({each.tobytes() for each in [*shown.values(), array]}) == 4
     np.testing.assert_array_equal(shown["heat"], result.overlay())
     assert result.overlay(style="dots", longest_side=50).shape == (30, 50, 3)
+    corner = [{"name": "corner", "unit": "pixels", "polygon": [[101, 60], [201, 60], [201, 120], [101, 120]]}]
+    small = result.overlay(zones=corner, longest_side=100).astype(int)
+    outside = small[:25] - result.overlay(longest_side=100)[:25] // 3
+    assert small.shape == (60, 100, 3) and (outside == 0).all(), "the zone lies where it lies on the picture itself"
     with pytest.raises(DataError, match="heat, contour, dots.*'cold'"):
         result.overlay(style="cold")
     for side in (0, -1, "50", float("nan")):
