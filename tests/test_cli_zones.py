@@ -9,7 +9,7 @@ from PIL import Image
 
 from crowdcount import cli
 from crowdcount.counting.pictures import count
-from crowdcount.counting.words import dense
+from crowdcount.counting.words import dense, whole
 from crowdcount.errors import DataError
 
 HALVES = [
@@ -65,7 +65,7 @@ def test_ground_gives_people_per_square_meter_and_levels(run):
         assert set(line["level_of_service"][name]) == {"standing", "walking"}
     _, lines, _ = run("large.png", "--zones", "zones.json", "--ground", "ground.json")
     told = dense(line["per_m2"]["left"])
-    expected = f"large.png\tleft\tabout {line['zones']['left']:.0f}\t{told} per m2\tstanding "
+    expected = f"large.png\tleft\tabout {whole(line['zones']['left'])}\t{told} per m2\tstanding "
     assert len(lines) == 3 and lines[1].startswith(expected)
 
 

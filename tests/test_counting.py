@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import crowdcount
+from crowdcount.counting.comparison import compare
 from crowdcount.counting.pictures import count, count_many
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
@@ -396,9 +397,19 @@ def result_of(density, array, **changes):
 
 def test_repr_reads_like_a_sentence(rng):
     density, array = np.full((96, 128), 243.4 / (96 * 128), np.float32), picture(rng, 768, 1024)
-    assert repr(result_of(density, array)) == "about 243 people in square.jpg (1024x768), model general, 2.1 s"
+    assert repr(result_of(density, array)) == "about 240 people in square.jpg (1024x768), model general, 2.1 s"
     assert repr(result_of(density, array, count=0.7)).startswith("about 1 person in")
     assert repr(result_of(density, array, count=0.2)).startswith("about 0 people in")
+
+
+@pytest.mark.parametrize(
+    "people, told", [(0.4, "0"), (99.4, "99"), (104.0, "100"), (1389.2, "1,400"), (23_456.0, "23,000")]
+)
+def test_a_count_without_a_range_is_told_with_two_digits_and_kept_with_all(people, told, rng):
+    result = result_of(np.zeros((1, 1), np.float32), picture(rng, 8, 8), count=people)
+    assert repr(result).startswith(f"about {told} people in ")
+    assert result.to_dict()["count"] == people
+    assert compare([result]).rows()[0]["count"] == people and f"  {told}  " in repr(compare([result]))
 
 
 def test_people_per_square_meter_are_those_of_the_zones_over_their_ground(rng, tmp_path):

@@ -212,7 +212,7 @@ def test_drawing_darkens_the_outside_and_marks_the_border(rng):
     picture = rng.integers(60, 200, (120, 160, 3), dtype=np.uint8)
     before = picture.copy()
     zone = Zone("square", [[40, 30], [120, 30], [120, 110], [40, 110]])
-    drawn = draw_zones(picture, [zone], {"square": 7.4})
+    drawn = draw_zones(picture, [zone], {"square": "7"})
     assert drawn.shape == picture.shape and drawn.dtype == np.uint8
     np.testing.assert_array_equal(picture, before)
     np.testing.assert_array_equal(drawn[:25], picture[:25] // 3)
@@ -233,10 +233,10 @@ def test_drawing_in_parts_leaves_no_seam(corners, seed, rows):
     except DataError:
         assume(False)
     zones.append(Zone("at the edge", [[0, 0], [9, 0], [9, 9], [0, 9]]))
-    whole = draw_zones(picture, zones, {"star": 4, "at the edge": 5})
+    whole = draw_zones(picture, zones, {"star": "4", "at the edge": "5"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawing, "_ROWS", rows)
-        np.testing.assert_array_equal(draw_zones(picture, zones, {"star": 4, "at the edge": 5}), whole)
+        np.testing.assert_array_equal(draw_zones(picture, zones, {"star": "4", "at the edge": "5"}), whole)
 
 
 def test_drawing_on_a_large_picture_takes_one_copy_of_it():

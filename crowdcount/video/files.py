@@ -215,7 +215,8 @@ class AnnotatedVideo:
             density = np.zeros(map_shape(size), np.float32)
         black, white = (overlay(np.full((*size, 3), level, np.uint8), density) for level in (0, 255))
         if self._zones:
-            black, white = (draw_zones(shown, self._zones, frame.zones) for shown in (black, white))
+            told = {name: whole(people, *frame.zone_ranges.get(name, ())) for name, people in frame.zones.items()}
+            black, white = (draw_zones(shown, self._zones, told) for shown in (black, white))
         self._cover, self._gain = Image.fromarray(black), Image.fromarray(white - black)
 
     def _encode(self, time: float, image: Image.Image) -> None:

@@ -291,7 +291,7 @@ function rows() {
   const total = counts.total();
   $("total").replaceChildren(
     ...(done.length > 1
-      ? [h("tr", {}, h("td"), h("td", {}, t("total")), h("td", { className: "figure" }, texts.whole(total.count, total)),
+      ? [h("tr", {}, h("td"), h("td", {}, t("total")), h("td", { className: "figure" }, texts.whole(total.count, { low: 0, high: total.width })),
           h("td", { className: "figure cc-soft" }, total.low === undefined ? "" : texts.span(total)),
           h("td", { className: "note-cell" }), h("td"))]
       : []),

@@ -108,7 +108,9 @@ export class Counts {
     const records = this.done.map((item) => item.record);
     const sum = (key) => records.reduce((people, record) => people + record[key], 0);
     const ranged = records.every((record) => record.low !== undefined);
-    return { count: sum("count"), ...(ranged && { low: sum("low"), high: sum("high") }) };
+    // A count without a range is told as if beside one as wide as itself, see `whole`.
+    const width = records.reduce((people, { count, low = 0, high = count }) => people + high - low, 0);
+    return { count: sum("count"), width, ...(ranged && { low: sum("low"), high: sum("high") }) };
   }
 
   get done() {

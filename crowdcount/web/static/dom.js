@@ -73,9 +73,10 @@ export class Texts {
       : this.numbers.format(Math.round(number));
   }
 
-  // A number of people with digits no finer than a hundredth to a tenth of its range, as counting/words.py tells it.
+  // A number of people with digits no finer than a hundredth to a tenth of its range, or two digits without a range,
+  // as counting/words.py tells it.
   whole(number, { low, high }) {
-    const width = low === undefined || high === undefined ? 0 : high - low;
+    const width = low === undefined || high === undefined ? number : high - low;
     const unit = width >= 100 ? 10 ** (Math.floor(Math.log10(width)) - 1) : 1;
     return this.n(Math.round(number / unit) * unit);
   }
