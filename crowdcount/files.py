@@ -369,6 +369,19 @@ def as_cell(path: str) -> str:
     return f"./{path}" if path.startswith(_FORMULA) else path
 
 
+def as_header(name: str) -> str:
+    """A zone's name as the header of a column: one that a spreadsheet would take for a formula begins with `'`.
+
+    Reference:
+        As `as_cell`.
+
+    Example:
+        >>> as_header("=1+1"), as_header("stage")
+        ("'=1+1", 'stage')
+    """
+    return f"'{name}" if name.startswith(_FORMULA) else name
+
+
 def link_outside(group: h5py.Group) -> str | None:
     """The file that an HDF5 file points to, where it does: h5py would read whatever lies there.
 

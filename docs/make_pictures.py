@@ -143,7 +143,8 @@ def zones(crowd: Crowd) -> Image.Image:
     told = [
         f"{name}: {value:.2f} per m², walking {level_of_service(value, 'walking')}" for name, value in per_m2.items()
     ]
-    return Image.fromarray(add_caption(draw_zones(crowd.shown(), zones, people), "\n".join(told)))
+    counts = {name: f"{number:.0f}" for name, number in people.items()}
+    return Image.fromarray(add_caption(draw_zones(crowd.shown(), zones, counts), "\n".join(told)))
 
 
 def tiles(_: Crowd) -> Image.Image:

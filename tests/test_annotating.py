@@ -45,14 +45,17 @@ def test_what_is_done_is_what_train_reads_and_what_is_begun_is_not(photos):
 def test_the_csv_is_what_train_reads_too(photos):
     from crowdcount.data.annotations import read_csv
 
-    (photos / 'odd, "name".png').write_bytes((photos / "a.png").read_bytes())
+    for name in ('odd, "name".png', "=1+1.png"):
+        (photos / name).write_bytes((photos / "a.png").read_bytes())
     folder = Folder(photos)
     folder.save('odd, "name".png', Entry([[1.5, 2.0], [3.0, 4.25]], done=True), "")
     folder.save("b.png", Entry(done=True), "")
     folder.save("a.png", Entry([[1.0, 1.0]]), "")
+    folder.save("=1+1.png", Entry([[1.0, 2.0]], done=True), "")
+    assert "\n./=1+1.png,1.0,2.0\r" in folder.csv()  # a spreadsheet would calculate it
     (photos / "points.csv").write_text(folder.csv(), newline="")
     read = {sample.name: sample.points.tolist() for sample in read_csv(photos)}
-    assert read == {"b.png": [], 'odd, "name".png': [[1.5, 2.0], [3.0, 4.25]]}
+    assert read == {"b.png": [], 'odd, "name".png': [[1.5, 2.0], [3.0, 4.25]], "./=1+1.png": [[1.0, 2.0]]}
 
 
 def test_the_later_of_two_tabs_is_told_and_nothing_is_lost(photos):

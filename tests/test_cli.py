@@ -17,6 +17,7 @@ from PIL import Image
 
 from crowdcount import cli
 from crowdcount.counting.pictures import count
+from crowdcount.counting.words import whole
 from crowdcount.data.annotations import load_dataset
 from crowdcount.data.density import load_density_map
 from crowdcount.files import data_folder
@@ -75,7 +76,7 @@ def test_count_prints_a_line_a_picture(capsys, photos, weights):
     status, lines, err = run(capsys, "count", photos / "a.png", photos / "c.jpg", "--model", weights)
     assert status == 0 and err == ""
     expected = [count(photos / name, model=weights).count for name in ("a.png", "c.jpg")]
-    assert lines == [f"{photos / name}\tabout {number:.0f}" for name, number in zip(("a.png", "c.jpg"), expected)]
+    assert lines == [f"{photos / name}\tabout {whole(number)}" for name, number in zip(("a.png", "c.jpg"), expected)]
 
 
 def test_count_json_has_the_promised_keys_and_goes_on_after_a_failure(capsys, photos, weights):
@@ -649,7 +650,7 @@ def test_process_prints_results_and_nothing_else(photos, weights):
     done = process("count", photos / "a.png", "--model", weights, text=True)
     number = count(photos / "a.png", model=load_model(weights)).count
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{photos / 'a.png'}\tabout {number:.0f}\n"
+    assert done.stdout == f"{photos / 'a.png'}\tabout {whole(number)}\n"
 
 
 def test_file_name_that_no_terminal_can_show(tmp_path, weights):

@@ -112,7 +112,7 @@ def test_everything_that_it_writes(run, folder):
     np.testing.assert_allclose(frames_in("film.mp4"), np.arange(40) / 5)
     assert err == [
         "crowdcount: warning: 0.0 s: The picture is dark.",  # once, not once a frame
-        "crowdcount: 4 counts, on average 25 people, at most 40 at 6.0 s",
+        "crowdcount: 4 counts, on average about 25 people, at most about 40 at 6.0 s",
     ]
 
 
@@ -137,7 +137,7 @@ def test_without_a_chart_no_counts_are_kept(run, monkeypatch):
     monkeypatch.setattr("crowdcount.video.chart.CountSeries.add", lambda *_: pytest.fail("kept"))
     status, _, err = run("--csv", "out.csv", "--every", "2", "--smooth", "0")
     assert status == 0
-    assert err[-1] == "crowdcount: 4 counts, on average 25 people, at most 40 at 6.0 s"
+    assert err[-1] == "crowdcount: 4 counts, on average about 25 people, at most about 40 at 6.0 s"
 
 
 @pytest.mark.parametrize("option", ["--csv", "--annotated"])

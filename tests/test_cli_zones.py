@@ -9,7 +9,7 @@ from PIL import Image
 
 from crowdcount import cli
 from crowdcount.counting.pictures import count
-from crowdcount.counting.words import dense
+from crowdcount.counting.words import dense, whole
 from crowdcount.errors import DataError
 
 HALVES = [
@@ -65,7 +65,7 @@ def test_ground_gives_people_per_square_meter_and_levels(run):
         assert set(line["level_of_service"][name]) == {"standing", "walking"}
     _, lines, _ = run("large.png", "--zones", "zones.json", "--ground", "ground.json")
     told = dense(line["per_m2"]["left"])
-    expected = f"large.png\tleft\tabout {line['zones']['left']:.0f}\t{told} per m2\tstanding "
+    expected = f"large.png\tleft\tabout {whole(line['zones']['left'])}\t{told} per m2\tstanding "
     assert len(lines) == 3 and lines[1].startswith(expected)
 
 
@@ -82,6 +82,25 @@ def test_a_picture_that_the_zones_do_not_fit_is_still_counted(run):
     assert list(rows[0])[-5:] == ["error", "zone corner", "low corner", "high corner", "zones"]
     assert [row["zone corner"] for row in rows] == [str(large["zones"]["corner"]), ""]
     assert float(rows[1]["count"]) == small["count"]
+
+
+def test_zones_of_labelme_fit_copies_of_its_picture_at_any_size(run, folder):
+    """And a picture in another proportion is counted without them, and told."""
+    with Image.open(folder / "large.png") as picture:
+        picture.resize((404, 280)).save(folder / "twice.png")
+    drawn = {"label": "corner", "points": [[101, 0], [202, 0], [202, 140], [101, 140]], "shape_type": "polygon"}
+    file = {"shapes": [drawn], "imagePath": "large.png", "imageWidth": 202, "imageHeight": 140}
+    (folder / "labelme.json").write_text(json.dumps(file))
+    half = [{"name": "corner", "polygon": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]}]
+    (folder / "half.json").write_text(json.dumps(half))
+    status, lines, err = run("large.png", "twice.png", "small.png", "--zones", "labelme.json", "--json")
+    large, twice, small = map(json.loads, lines)
+    assert status == 1 and err.count("\n") == 1
+    assert small["count"] > 0 and "zones" not in small
+    assert "202x140" in small["error"] and "160x128" in small["error"]
+    _, lines, _ = run("large.png", "twice.png", "--zones", "half.json", "--json")
+    for found, expected in zip((large, twice), map(json.loads, lines)):
+        assert found["zones"]["corner"] == pytest.approx(expected["zones"]["corner"], abs=1e-5)
 
 
 def test_csv_has_a_column_for_each_zone(run):

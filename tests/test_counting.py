@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import crowdcount
+from crowdcount.counting.comparison import compare
 from crowdcount.counting.pictures import count, count_many
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
@@ -396,9 +397,19 @@ def result_of(density, array, **changes):
 
 def test_repr_reads_like_a_sentence(rng):
     density, array = np.full((96, 128), 243.4 / (96 * 128), np.float32), picture(rng, 768, 1024)
-    assert repr(result_of(density, array)) == "about 243 people in square.jpg (1024x768), model general, 2.1 s"
+    assert repr(result_of(density, array)) == "about 240 people in square.jpg (1024x768), model general, 2.1 s"
     assert repr(result_of(density, array, count=0.7)).startswith("about 1 person in")
     assert repr(result_of(density, array, count=0.2)).startswith("about 0 people in")
+
+
+@pytest.mark.parametrize(
+    "people, told", [(0.4, "0"), (99.4, "99"), (104.0, "100"), (1389.2, "1,400"), (23_456.0, "23,000")]
+)
+def test_a_count_without_a_range_is_told_with_two_digits_and_kept_with_all(people, told, rng):
+    result = result_of(np.zeros((1, 1), np.float32), picture(rng, 8, 8), count=people)
+    assert repr(result).startswith(f"about {told} people in ")
+    assert result.to_dict()["count"] == people
+    assert compare([result]).rows()[0]["count"] == people and f"  {told}  " in repr(compare([result]))
 
 
 def test_people_per_square_meter_are_those_of_the_zones_over_their_ground(rng, tmp_path):
@@ -438,6 +449,10 @@ def test_overlay_is_an_array_in_each_style(rng, tmp_path):
     assert len({each.tobytes() for each in [*shown.values(), array]}) == 4
     np.testing.assert_array_equal(shown["heat"], result.overlay())
     assert result.overlay(style="dots", longest_side=50).shape == (30, 50, 3)
+    corner = [{"name": "corner", "unit": "pixels", "polygon": [[101, 60], [201, 60], [201, 120], [101, 120]]}]
+    small = result.overlay(zones=corner, longest_side=100).astype(int)
+    outside = small[:25] - result.overlay(longest_side=100)[:25] // 3
+    assert small.shape == (60, 100, 3) and (outside == 0).all(), "the zone lies where it lies on the picture itself"
     with pytest.raises(DataError, match="heat, contour, dots.*'cold'"):
         result.overlay(style="cold")
     for side in (0, -1, "50", float("nan")):

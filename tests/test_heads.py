@@ -176,6 +176,13 @@ def test_heads_of_a_folder_move_with_it(tmp_path, monkeypatch, suffix):
     assert sample.name == "images/IMG_1.png" and sample.picture == tmp_path / "moved" / "images" / "IMG_1.png"
 
 
+def test_no_name_of_a_picture_is_a_formula_wherever_heads_go(tmp_path):
+    density = np.zeros((2, 3), np.float32)
+    save_heads(tmp_path / "points.csv", [result_of("=1+1.jpg", density, (16, 24), np.zeros((16, 24, 3), np.uint8))])
+    assert (tmp_path / "points.csv").read_text().splitlines() == ["picture,x,y", "./=1+1.jpg,,"]
+    assert picture_name("=1+1.jpg", os.devnull) == "./=1+1.jpg"
+
+
 def test_heads_in_a_folder_that_is_a_link_name_pictures_outside_it_by_their_whole_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "deep" / "kept").mkdir(parents=True)

@@ -1,7 +1,9 @@
 """Counting over time: which frames are counted, what is made of them, and what cameras and bad files do."""
 
 import contextlib
+import csv
 import gc
+import io
 import itertools
 import os
 import re
@@ -18,6 +20,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from crowdcount.area.drawing import draw_zones
 from crowdcount.area.zone_files import read_zones
@@ -438,6 +441,66 @@ def test_of_several_videos_in_a_file_the_one_that_players_show_is_counted(tmp_pa
     assert shapes == [(96, 128, 3)] * 10
 
 
+def box(kind, *content):
+    """An atom of an MP4 file."""
+    content = b"".join(content)
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def with_cover(path):
+    """Put a cover of 32x32 pixels before the streams of an MP4, as players of music write it: FFmpeg's first video."""
+    jpeg = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(jpeg, "JPEG")
+    cover = box(b"covr", box(b"data", struct.pack(">II", 13, 0), jpeg.getvalue()))
+    handler = box(b"hdlr", bytes(8), b"mdirappl", bytes(9))
+    tags = box(b"udta", box(b"meta", bytes(4), handler, box(b"ilst", cover)))
+    content = path.read_bytes()
+    at = content.index(b"moov") - 4
+    length, first = (struct.unpack_from(">I", content, place)[0] for place in (at, at + 8))
+    assert at + length == len(content), "frames behind the index would be moved"
+    head, streams = content[at + 8 : at + 8 + first], content[at + 8 + first :]
+    path.write_bytes(content[:at] + box(b"moov", head, tags, streams))
+    return str(path)
+
+
+def test_the_cover_of_a_video_is_not_counted_instead_of_it(tmp_path, by_level):
+    path = tmp_path / "v.mp4"
+    write_video(path)
+    with av.open(with_cover(path)) as container:
+        assert [stream.width for stream in container.streams.video] == [32, 64]
+    assert [frame.picture().shape for frame in read_frames(path, notify=pytest.fail)] == [(48, 64, 3)] * 10
+    assert counted(path, every=0.5) == [(0, 0), (0.5, 5)]
+
+
+def test_a_still_before_the_recording_is_not_counted_instead_of_it(tmp_path):
+    """A cover that is not marked as one, in the first track, which players show unless told otherwise."""
+    path, videos = str(tmp_path / "v.mp4"), []
+    with av.open(path, "w") as container:
+        for frames, size in ((1, (96, 128)), (10, (48, 64))):
+            stream = container.add_stream("mpeg4", rate=10)
+            stream.height, stream.width = size
+            stream.pix_fmt = "yuv420p"
+            videos.append((stream, [np.zeros((*size, 3), np.uint8)] * frames))
+        for stream, pictures in videos:
+            for picture in pictures:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+    assert [frame.picture().shape for frame in read_frames(path, notify=pytest.fail)] == [(48, 64, 3)] * 10
+    one = write_video(tmp_path / "one.mp4", frames=1)
+    assert len(list(read_frames(one, notify=pytest.fail))) == 1
+
+
+def write_cover_alone(path):
+    """As a song with the picture of its record."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with_cover(path)
+
+
 def write_sound(path):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
@@ -461,6 +524,7 @@ def write_no_frames(path):
         ("text.mp4", lambda path: path.write_text("no video " * 100), "cannot be read as a video"),
         ("cut.mp4", lambda path: path.write_bytes(b"\0\0\0\x20ftypisom" + bytes(300)), "cannot be read"),
         ("sound.wav", write_sound, "holds no video"),
+        ("song.mp4", write_cover_alone, "holds no video"),
         ("noise.mp4", write_no_frames, "has no frame that can be read"),
         ("pipe", os.mkfifo, "is a pipe or a device"),
     ],
@@ -550,6 +614,20 @@ def test_a_zone_may_not_be_called_as_a_column():
             CountTable("t.csv", names)
 
 
+def test_names_of_zones_are_no_formulas_in_the_head_of_a_table(tmp_path):
+    path, names = tmp_path / "t.csv", ["=1+1", "+gate", "-1 floor", "@stage", "gate"]
+    with CountTable(path, names, per_m2=True) as table:
+        people = {name: 1.5 for name in names}
+        table.add(frame_at(0.0, zones=people, per_m2=people))
+    with open(path, newline="") as file:
+        head, row = csv.reader(file)
+    assert head[4:9] == ["'=1+1", "'+gate", "'-1 floor", "'@stage", "gate"]
+    assert head[9:11] == ["low =1+1", "high =1+1"] and head[-5] == "per m2 =1+1"
+    assert not any(column.startswith(("=", "+", "-", "@")) for column in head) and len(row) == len(head)
+    with pytest.raises(DataError, match="'=1\\+1'"):
+        CountTable(path, ["=1+1", "'=1+1"])  # two columns of one name
+
+
 def test_a_full_disk_leaves_whole_rows(tmp_path, small_disk):
     path = tmp_path / "t.csv"
     with small_disk(100), CountTable(path) as table, pytest.raises(OSError):
@@ -588,7 +666,7 @@ def test_annotated_frames_look_like_annotated_pictures(rng):
     zones = read_zones(HALVES[:1])
     frame = frame_at(0.0, density, width=63, zones={"left": 4.0})
     drawn = np.asarray(AnnotatedVideo("v.mp4", zones, pytest.fail).drawn(0.0, picture, frame))
-    expected = draw_zones(overlay(picture, density), zones, {"left": 4.0})
+    expected = draw_zones(overlay(picture, density), zones, {"left": "4"})
     assert drawn.shape[0] % 2 == drawn.shape[1] % 2 == 0
     assert np.abs(drawn[:48, :63].astype(int) - expected).max() <= 3
 

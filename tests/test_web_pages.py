@@ -115,7 +115,7 @@ def test_from_a_dropped_picture_to_number_zone_table_and_report(page, app, photo
     assert fits(page)
     expected = count(photo, model=weights)
     drop(page, photo)
-    expect(page.locator("#number")).to_have_text(f"{round(expected.count):,}", timeout=PATIENCE)
+    expect(page.locator("#number")).to_have_text(whole(expected.count), timeout=PATIENCE)
     expect(page.locator("#notes")).to_contain_text(expected.warnings[0])
     assert fits(page)
 
@@ -175,6 +175,17 @@ def test_zones_have_ranges_and_no_number_is_finer_than_its_range(page, photo, ra
         )
         assert span(*zone) in saved(page, "#report").decode()
         assert fits(page)
+
+
+def test_numbers_and_names_are_told_as_python_tells_them(page, app, photo):
+    page.goto(app)
+    drop(page, photo.rename(photo.with_name("=1+1.png")))
+    expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    _, row = csv.reader(io.StringIO(saved(page, "#csv").decode("utf-8-sig")))
+    assert row[0] == "./=1+1.png"
+    script = "async (people) => (await import('/static/dom.js')).Texts.prototype.whole.call({n: String}, people, {})"
+    for people in (0.4, 99.4, 104.0, 1389.2, 23_456.0):
+        assert page.evaluate(script, people) == whole(people).replace(",", "")
 
 
 def test_a_photo_that_comes_before_the_page_is_ready_is_counted(page, app, photo):

@@ -53,6 +53,10 @@ def test_saved_zones_are_read_again_and_nothing_else_is_left(picture, tmp_path):
     (zone,) = read_zones(tmp_path / "zones.json", (48, 64))
     assert zone.name == "Bühne" and not zone.fractions and zone.polygon.tolist() == SQUARE
     assert [path.name for path in tmp_path.iterdir()] == ["zones.json"]
+    for drawn in (zone, selector.zones[0]):  # on a copy at the same place, on no other picture
+        assert drawn.pixels((96, 128)).tolist() == (2 * np.array(SQUARE)).tolist()
+        with pytest.raises(DataError, match="64x48.*48x48"):
+            drawn.pixels((48, 48))
 
 
 def test_begins_with_zones_in_pixels_or_fractions(picture):

@@ -212,7 +212,7 @@ def test_drawing_darkens_the_outside_and_marks_the_border(rng):
     picture = rng.integers(60, 200, (120, 160, 3), dtype=np.uint8)
     before = picture.copy()
     zone = Zone("square", [[40, 30], [120, 30], [120, 110], [40, 110]])
-    drawn = draw_zones(picture, [zone], {"square": 7.4})
+    drawn = draw_zones(picture, [zone], {"square": "7"})
     assert drawn.shape == picture.shape and drawn.dtype == np.uint8
     np.testing.assert_array_equal(picture, before)
     np.testing.assert_array_equal(drawn[:25], picture[:25] // 3)
@@ -233,10 +233,10 @@ def test_drawing_in_parts_leaves_no_seam(corners, seed, rows):
     except DataError:
         assume(False)
     zones.append(Zone("at the edge", [[0, 0], [9, 0], [9, 9], [0, 9]]))
-    whole = draw_zones(picture, zones, {"star": 4, "at the edge": 5})
+    whole = draw_zones(picture, zones, {"star": "4", "at the edge": "5"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawing, "_ROWS", rows)
-        np.testing.assert_array_equal(draw_zones(picture, zones, {"star": 4, "at the edge": 5}), whole)
+        np.testing.assert_array_equal(draw_zones(picture, zones, {"star": "4", "at the edge": "5"}), whole)
 
 
 def test_drawing_on_a_large_picture_takes_one_copy_of_it():
@@ -324,7 +324,7 @@ def test_zone_up_to_the_horizon_has_no_area():
     [
         ([[0, 0, 0, 0], [9, 0, 1, 0], [9, 9, 1, 1]], "four points or more"),
         ([[0, 0, 0, 0], [100, 100, 1, 0], [200, 200, 1, 1], [300, 300, 0, 1]], "one line in the picture"),
-        ([[0, 0, 0, 0], [900, 1, 1, 0], [400, 0, 1, 1], [100, 1, 0, 1]], "one line in the picture"),
+        ([[0, 5, 0, 0], [900, 6, 1, 0], [400, 5, 1, 1], [100, 6, 0, 1]], "one line in the picture"),
         ([[0, 0, 0, 0], [100, 0, 1, 2], [100, 100, 2, 4], [0, 100, 3, 6]], "one line on the ground"),
         ([[5, 5, 0, 0]] * 4, "one line in the picture"),
         ([[0, 0, 0, 0], [100, 0, 1, 0], [200, 0, 2, 0], [50, 90, 1, 2]], "no three"),
@@ -633,6 +633,113 @@ def test_percent_need_not_reach_100(corners):
     assert Zone("a", polygon).pixels((300, 800)).tolist() == polygon
     ring = Zone("ring", [[0, 0], [800, 0], [800, 600], [0, 600]], holes=[polygon])
     assert ring.hole_pixels((600, 800))[0].tolist() == polygon
+
+
+@pytest.mark.parametrize(
+    "polygon, odd",
+    [
+        ([[0.5, 0.1], [400, 0], [400, 304], [200, 304]], r"x=0.5, y=0.1 lies"),
+        ([[0, 0], [0.5, 0], [400, 304], [0, 304]], r"x=0.5, y=0 lies"),
+        ([[0, 0], [0.5, 0], [0.5, 304], [0, 304]], r"x=0.5, y=0 lies"),
+        ([[0.2, 50], [0.8, 50], [0.8, 304], [0.2, 304]], "every x lies"),
+        ([[0, 0], [400, 0], [400, 1], [0, 1]], "every y lies"),
+    ],
+)
+def test_pixels_and_fractions_in_one_polygon_are_told(polygon, odd):
+    """By their values they are pixels, and the zone would be a sliver, or have a corner at the picture's."""
+    for corners in (polygon, np.roll(polygon, 2, axis=0).tolist(), polygon[::-1]):
+        with pytest.raises(DataError, match=f'zone 1.*\'a\' seems to mix.*{odd}.*"unit": "pixels".*Received'):
+            read_zones([{"name": "a", "polygon": corners}])
+    (zone,) = read_zones([{"name": "a", "unit": "pixels", "polygon": polygon}])
+    assert zone.pixels((304, 400)).tolist() == polygon
+
+
+def test_a_hole_in_fractions_in_a_zone_in_pixels_is_told():
+    hole = [[0.25, 0.25], [0.5, 0.25], [0.5, 0.5], [0.25, 0.5]]
+    for ring in (hole, [[0, 0], [1, 0], [1, 1], [0, 1]]):
+        with pytest.raises(DataError, match="seems to mix pixels and fractions"):
+            read_zones(collection(feature(geometry={"type": "Polygon", "coordinates": [LEFT, ring]})))
+    whole = [[0, 0], [1, 0], [1, 1], [0, 1]]
+    (zone,) = read_zones(collection(feature(geometry={"type": "Polygon", "coordinates": [whole, hole]})))
+    assert zone.hole_pixels((304, 400))[0].max() == 200
+
+
+def test_ground_points_in_pixels_and_fractions_are_told():
+    points = np.array([[0.25, 0.75, 0, 0], [400, 0, 9, 0], [400, 300, 9, 9], [0, 300, 0, 9]])
+    with pytest.raises(DataError, match="ground points seems to mix.*x=0.25, y=0.75"):
+        Ground.from_points(points)
+    assert not Ground.from_points(points, fractions=False).fractions
+
+
+def test_zones_in_fractions_and_in_pixels_may_stand_in_one_file():
+    fractions = [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]
+    zones = read_zones([{"name": "left", "polygon": LEFT}, {"name": "right", "polygon": fractions}])
+    counts = count_zones(np.ones((38, 50), np.float32), zones, (304, 400))
+    assert counts == {"left": pytest.approx(950), "right": pytest.approx(950)}
+
+
+def labelme(points, width, height):
+    shapes = [{"label": "a", "points": points, "shape_type": "polygon"}]
+    return {"version": "5", "shapes": shapes, "imagePath": "b.jpg", "imageWidth": width, "imageHeight": height}
+
+
+def own(points, width, height):
+    return {"name": "a", "polygon": points, "width": width, "height": height}
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes, st.floats(0.2, 5), st.sampled_from([math.floor, math.ceil]), st.sampled_from([labelme, own]))
+def test_zones_lie_at_the_same_place_of_a_copy_of_the_picture_that_they_were_drawn_on(size, scale, rounded, form):
+    height, width = (10 * side for side in size)
+    corners = [[0, 0], [0.4 * width, 0], [0.4 * width, 0.9 * height], [0, 0.9 * height]]
+    zones = read_zones(form(corners, width, height))
+    copy = rounded(height * scale), rounded(width * scale)
+    expected = np.array([[0, 0], [0.4, 0], [0.4, 0.9], [0, 0.9]]) * copy[::-1]
+    np.testing.assert_allclose(zones[0].pixels(copy), expected, atol=1e-9)
+    density = np.ones((math.ceil(copy[0] / 8), math.ceil(copy[1] / 8)), np.float32)
+    everyone = [Zone("all", [[0, 0], [0.4, 0], [0.4, 0.9], [0, 0.9]])]
+    assert count_zones(density, zones, copy)["a"] == pytest.approx(count_zones(density, everyone, copy)["all"])
+
+
+@pytest.mark.parametrize("form", [labelme, own])
+def test_zones_of_a_picture_in_another_proportion_are_refused_with_both_sizes(form):
+    zones = read_zones(form(LEFT, 400, 304))
+    assert zones[0].pixels((304, 400)).tolist() == LEFT
+    for size in ((400, 400), (400, 304), (450, 800), (608, 820)):
+        with pytest.raises(DataError, match=f"'a' was drawn on a picture of 400x304 .* has {size[1]}x{size[0]}: "):
+            zones[0].pixels(size)
+    with pytest.raises(DataError, match="400x304.*300x304"):
+        read_zones(form(LEFT, 400, 304), (304, 300))
+
+
+def test_a_zone_outside_the_picture_that_it_was_drawn_on_is_refused_on_a_larger_one_too():
+    with pytest.raises(DataError, match="x=200, y=0; the picture has 100x76 pixels"):
+        read_zones(labelme(LEFT, 100, 76), (304, 400))
+
+
+def test_a_zone_keeps_its_unit_where_the_size_is_said():
+    fractions = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
+    (zone,) = read_zones({**own(fractions, 400, 304), "unit": "fractions"}, (300, 300))
+    assert zone.pixels((300, 300)).max() == 300
+    (zone,) = read_zones(own([[0, 0], [50, 0], [50, 100], [0, 100]], 800, 600))  # no percent: the size says what it is
+    assert zone.pixels((1200, 1600)).max() == 200
+
+
+@pytest.mark.parametrize(
+    "width, height", [(0, 304), (-400, 304), (400, None), ("400", 304), (True, 304), (1.5, 304), (10**30, 304)]
+)
+def test_a_size_that_is_none_is_told(width, height):
+    with pytest.raises(DataError, match=f"imageWidth and imageHeight.*imageWidth={width!r}, imageHeight={height}"):
+        read_zones(labelme(LEFT, width, height))
+    assert read_zones(labelme(LEFT, None, None))[0].pixels((500, 500)).tolist() == LEFT
+
+
+def test_ground_under_a_zone_of_a_smaller_copy():
+    ground = read_ground({"points": [[0, 0, 0, 0], [800, 0, 40, 0], [800, 608, 40, 30.4], [0, 608, 0, 30.4]]})
+    (zone,) = read_zones(labelme(LEFT, 400, 304))
+    assert ground.area(zone, (608, 800)) == pytest.approx(20 * 30.4)
+    with pytest.raises(DataError, match="Give the picture's size"):
+        ground.area(zone)
 
 
 def test_corners_up_to_two_pixels_outside_are_moved_to_the_border():

@@ -23,7 +23,7 @@ from crowdcount.counting.head_files import CSV_COLUMNS, csv_rows
 from crowdcount.data.annotations import read_csv, read_json
 from crowdcount.data.images import list_pictures, picture_size
 from crowdcount.errors import AnnotationError, CrowdCountError, PictureError
-from crowdcount.files import atomic_path, held
+from crowdcount.files import as_cell, atomic_path, held
 
 FILE = "points.json"
 
@@ -172,7 +172,7 @@ class Folder:
         lines = [",".join(CSV_COLUMNS)]
         for name, entry in self.entries().items():
             if entry.done:
-                rows = csv_rows(name, np.array(entry.points).reshape(-1, 2))
+                rows = csv_rows(as_cell(name), np.array(entry.points).reshape(-1, 2))
                 lines += [",".join(_cell(row[column]) for column in CSV_COLUMNS) for row in rows]
         return "\r\n".join(lines) + "\r\n"
 

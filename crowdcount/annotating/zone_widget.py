@@ -105,7 +105,7 @@ class ZoneSelector:
         return read_zones([self._zone(shape) for shape in shapes], self.size)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the zones as JSON, in pixels: the file that `--zones` and `read_zones` read.
+        """Write the zones as JSON, in pixels of this picture: the file that `--zones` and `read_zones` read.
 
         Args:
             path: the file to write.
@@ -117,7 +117,11 @@ class ZoneSelector:
         zones = self.zones
         if not zones:
             raise DataError("There is no zone to save yet. Draw one on the picture and close it.")
-        content = [{"name": zone.name, "polygon": zone.polygon.tolist()} for zone in zones]
+        height, width = self.size
+        content = [
+            {"name": zone.name, "unit": "pixels", "width": width, "height": height, "polygon": zone.polygon.tolist()}
+            for zone in zones
+        ]
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -143,7 +147,7 @@ class ZoneSelector:
         if not isinstance(shape, dict) or "name" not in shape or "polygon" not in shape:
             raise DataError(f"The page sent something that is no zone: {shape!r:.80}. Run the cell again.")
         # Never fractions: a zone of a pixel or two at the upper left is just that, and refused as one.
-        return Zone(shape["name"], shape["polygon"], fractions=False)
+        return Zone(shape["name"], shape["polygon"], fractions=False, drawn_on=self.size)
 
     def _tell_problem(self, change: Any = None) -> None:
         try:

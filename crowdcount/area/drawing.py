@@ -1,4 +1,4 @@
-"""Zones drawn on a picture: borders, names, counts, and darkness outside them."""
+"""Zones drawn on a picture: borders, names, what is told of them, and darkness outside them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from crowdcount.show.fonts import font
 _ROWS = 256
 
 
-def draw_zones(picture: np.ndarray, zones: Iterable[Zone], counts: Mapping[str, float] | None = None) -> np.ndarray:
+def draw_zones(picture: np.ndarray, zones: Iterable[Zone], told: Mapping[str, str] | None = None) -> np.ndarray:
     """Draw zones on a picture: their borders and names, and the picture darkened outside them.
 
     Args:
         picture: uint8 RGB, shape (H, W, 3), as it is or with its density map over it.
         zones: the zones, in pixels or fractions.
-        counts: zone's name -> people in it, written below the names.
+        told: zone's name -> what is written below it, as the people in it.
 
     Returns:
         uint8 RGB, shape (H, W, 3).
@@ -48,7 +48,7 @@ def draw_zones(picture: np.ndarray, zones: Iterable[Zone], counts: Mapping[str, 
             draw.line([*corners, corners[0]], fill="white", width=line, joint="curve")
         rows[:] = image
     for zone, border in zip(zones, borders):
-        text = zone.name if counts is None else f"{zone.name}\n{counts[zone.name]:.0f}"
+        text = zone.name if told is None else f"{zone.name}\n{told[zone.name]}"
         _write(shown, _label_place(border), text, font=font(max(10, max(height, width) // 45), text), stroke_width=line)
     return shown
 

@@ -130,6 +130,30 @@ def are_fractions(positions: np.ndarray, given: bool | None, what: str) -> bool:
     return bool(given)
 
 
+def check_one_unit(positions: np.ndarray, what: str) -> None:
+    """Refuse positions that are pixels by their values, where some of them look like fractions.
+
+    Args:
+        positions: [x, y], shape (N, 2).
+        what: how the message calls them.
+
+    Raises:
+        DataError: if all x or all y lie in 0..1, or one position lies in 0..1 and between whole numbers.
+    """
+    within = (positions >= -_SLACK) & (positions <= 1 + _SLACK)
+    strays = within.all(axis=1) & (positions % 1 != 0).any(axis=1)
+    if not (strays.any() or within.all(axis=0).any()):
+        return
+    x, y = positions[int(strays.argmax())]
+    axis = "xy"[int(within.all(axis=0).argmax())]
+    odd = f"x={x:g}, y={y:g} lies" if strays.any() else f"every {axis} lies"
+    raise DataError(
+        f"{what} seems to mix pixels and fractions of the picture's width and height: {odd} within 0 to 1, others do "
+        'not. Give all in pixels, or all as fractions; where all are pixels, "unit": "pixels" in a file of zones says '
+        f"so (in Python, fractions=False). Received: {shortened(positions.tolist())}"
+    )
+
+
 def _like_percent(positions: np.ndarray, size: Size) -> bool:
     if positions.min() < 0 or positions.max() > 100:
         return False
@@ -166,6 +190,29 @@ def on_picture(positions: np.ndarray, fractions: bool, size: Size, what: str, *,
             "Give pixels of this picture, or fractions of its width and height from 0 to 1."
         )
     return np.clip(pixels, 0, (width, height))
+
+
+def on_copy(pixels: np.ndarray, drawn_on: Size, size: Size, what: str) -> np.ndarray:
+    """Pixels of one picture as those of a copy of it at another size.
+
+    Args:
+        pixels: [x, y], shape (N, 2).
+        drawn_on: (height, width) of the picture that they are pixels of.
+        size: (height, width) of the copy.
+        what: how the message calls them.
+
+    Raises:
+        DataError: if the sides of the two are not in one proportion.
+    """
+    (large_height, large_width), (height, width) = sorted((drawn_on, size), reverse=True)
+    # Each side of a copy is rounded, in videos to an even number.
+    if abs(width * large_height - height * large_width) > large_height + large_width:
+        raise DataError(
+            f"{what} was drawn on a picture of {drawn_on[1]}x{drawn_on[0]} pixels, and this one has "
+            f"{size[1]}x{size[0]}: its sides are in another proportion, so it is no smaller or larger copy of that "
+            "one. Draw the zones on this picture, or count the one that they were drawn on."
+        )
+    return pixels * (size[1] / drawn_on[1], size[0] / drawn_on[0])
 
 
 def rows_inside(polygons: Iterable[np.ndarray], top: int, bottom: int, width: int) -> np.ndarray:

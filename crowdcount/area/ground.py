@@ -9,7 +9,15 @@ from numbers import Real
 
 import numpy as np
 
-from crowdcount.area.geometry import Size, are_fractions, finite_numbers, on_picture, shortened, signed_area
+from crowdcount.area.geometry import (
+    Size,
+    are_fractions,
+    check_one_unit,
+    finite_numbers,
+    on_picture,
+    shortened,
+    signed_area,
+)
 from crowdcount.area.zone_files import ZoneSource, read_json
 from crowdcount.area.zones import Zone
 from crowdcount.errors import DataError
@@ -82,8 +90,9 @@ class Ground:
 
         Raises:
             DataError: if there are fewer than four points, numbers that are not finite, points (nearly) on
-                one line, positions in the picture that are no fractions and in pixels span a few at most, or
-                positions in the picture and on the ground that contradict each other.
+                one line, positions in the picture that are no fractions and in pixels span a few at most, some in
+                pixels and others in fractions, or positions in the picture and on the ground that contradict each
+                other.
 
         Example:
             >>> square = [[0, 0, 0, 0], [100, 0, 10, 0], [100, 100, 10, 10], [0, 100, 0, 10]]
@@ -94,7 +103,10 @@ class Ground:
         points = finite_numbers(points, 4, "The ground points", "[x, y, X, Y]")
         if len(points) < 4:
             raise DataError(f"The ground needs four points or more, each [x, y, X, Y]. Received: {len(points)} points")
-        fractions = are_fractions(points[:, :2], fractions, "The part of the picture with the ground points")
+        part, guessed = "The part of the picture with the ground points", fractions is None
+        fractions = are_fractions(points[:, :2], fractions, part)
+        if guessed and not fractions:
+            check_one_unit(points[:, :2], part)
         for place, positions in (("in the picture", points[:, :2]), ("on the ground", points[:, 2:])):
             extents = np.linalg.svd(positions - positions.mean(axis=0), compute_uv=False)
             if not extents[1] > _LEAST_SPREAD * extents[0]:
@@ -169,7 +181,7 @@ class Ground:
         Args:
             zone: the zone.
             size: (height, width) of the picture in pixels; needed only where of zone and ground one is in
-                pixels and the other in fractions.
+                pixels and the other in fractions, or the zone was drawn on a picture of a known size.
 
         Returns:
             Its area in square meters.
@@ -184,10 +196,10 @@ class Ground:
             rings = [zone.pixels(size), *zone.hole_pixels(size)]
             if self.fractions:
                 rings = [ring / (size[1], size[0]) for ring in rings]
-        elif zone.fractions != self.fractions:
+        elif zone.fractions != self.fractions or zone.drawn_on is not None:
             raise DataError(
-                f"Of the zone {zone.name!r} and the ground one is in pixels, the other in fractions. "
-                "Give the picture's size, (height, width)."
+                f"The zone {zone.name!r} and the ground are in pixels and in fractions, or may be in pixels of two "
+                "pictures. Give the picture's size, (height, width)."
             )
         try:
             border, *holes = (abs(signed_area(self.to_meters(ring))) for ring in rings)

@@ -13,6 +13,9 @@ from crowdcount.area.geometry import Size, finite_numbers, shortened
 from crowdcount.area.zones import Zone
 from crowdcount.errors import DataError
 
+# In pixels: no format of pictures holds more.
+_LONGEST_SIDE = 2**31 - 1
+
 ZoneSource = str | os.PathLike | Mapping | Sequence
 
 
@@ -26,6 +29,10 @@ def read_zones(source: ZoneSource, size: Size | None = None) -> list[Zone]:
     coordinates are those of the picture (x to the right, y down), never of the earth: pixels, or fractions of the
     picture's width and height where all of a polygon's lie in 0..1. An entry's `"unit"` says it instead: "pixels",
     "fractions" or "percent". Zones may overlap.
+
+    LabelMe's files and those of `select_zones` say the size of the picture that the zones were drawn on (in an entry
+    `"width"` and `"height"`). They are then moved to the same places of a smaller or larger copy; a picture whose
+    sides are in another proportion is refused where they are put on it.
 
     Args:
         source: path of a JSON file, its content (a list or a dict), or a list of `Zone`.
@@ -74,13 +81,15 @@ def read_json(source: ZoneSource, what: str) -> tuple[object, str]:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A zone of a file: its name, None where it has none, its border, its holes, and the unit that it names."""
+    """A zone of a file: its name, None where it has none, its border, its holes, the unit that it names, and the size
+    of the picture whose pixels they are, None where nothing says it."""
 
     where: str
     name: object
     polygon: object
     holes: Sequence = ()
     unit: object = None
+    drawn_on: Size | None = None
 
 
 def _entries(content: object, place: str) -> Iterator[Zone | _Entry]:
@@ -95,7 +104,7 @@ def _entries(content: object, place: str) -> Iterator[Zone | _Entry]:
         if isinstance(item, Zone):
             yield item
         elif isinstance(item, Mapping) and "polygon" in item:
-            yield _Entry(where, item.get("name"), item["polygon"], unit=item.get("unit"))
+            yield _own(item, where)
         elif isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
             yield _Entry(where, None, item)
         else:
@@ -104,16 +113,36 @@ def _entries(content: object, place: str) -> Iterator[Zone | _Entry]:
 
 def _of_object(content: Mapping, place: str) -> Iterator[_Entry]:
     if "polygon" in content:
-        yield _Entry(place, content.get("name"), content["polygon"], unit=content.get("unit"))
+        yield _own(content, place)
     elif isinstance(content.get("shapes"), list):
-        yield from _of_labelme(content["shapes"], place)
+        yield from _of_labelme(content["shapes"], place, _stated_size(content, "imageWidth", "imageHeight", place))
     elif "_via_img_metadata" in content or _is_via(content):
         yield from _of_via(content.get("_via_img_metadata", content), place)
     else:
         yield from _of_geojson(content, place)
 
 
-def _of_labelme(shapes: list, place: str) -> Iterator[_Entry]:
+def _own(item: Mapping, where: str) -> _Entry:
+    """An entry of our own form. Pixels alone are those of a picture, fractions and percent of each."""
+    size, unit = _stated_size(item, "width", "height", where), item.get("unit")
+    unit = "pixels" if size and unit is None else unit
+    return _Entry(where, item.get("name"), item["polygon"], unit=unit, drawn_on=size if unit == "pixels" else None)
+
+
+def _stated_size(content: Mapping, width: str, height: str, where: str) -> Size | None:
+    """The size of the picture that zones were drawn on, where a file says it."""
+    wide, high = content.get(width), content.get(height)
+    if wide is None and high is None:
+        return None
+    if type(wide) is not int or type(high) is not int or min(wide, high) < 1 or max(wide, high) > _LONGEST_SIDE:
+        raise DataError(
+            f"{where}: {width} and {height} should be those of the picture that was drawn on, in pixels. "
+            f"Received: {width}={shortened(wide)}, {height}={shortened(high)}"
+        )
+    return high, wide
+
+
+def _of_labelme(shapes: list, place: str, size: Size | None) -> Iterator[_Entry]:
     for number, shape in enumerate(shapes, start=1):
         where = f"{place}, shape {number}"
         if not isinstance(shape, Mapping):
@@ -123,7 +152,7 @@ def _of_labelme(shapes: list, place: str) -> Iterator[_Entry]:
             points = _rectangle(*finite_numbers(points, 2, where, "[x, y]").ravel().tolist())
         elif kind != "polygon":
             raise DataError(f"{where}: a zone is a polygon or a rectangle. Received: shape_type={shortened(kind)}")
-        yield _Entry(where, shape.get("label"), points, unit="pixels")
+        yield _Entry(where, shape.get("label"), points, unit="pixels", drawn_on=size)
 
 
 def _is_via(content: object) -> TypeGuard[Mapping[str, Mapping]]:
@@ -226,6 +255,6 @@ def _zone(entry: _Entry, free: Iterator[str]) -> Zone:
             border, *rest = (finite_numbers(ring, 2, f"The zone {name!r}", "[x, y]") / 100 for ring in (border, *holes))
             holes = tuple(rest)
         fractions = None if entry.unit is None else entry.unit != "pixels"
-        return Zone(name, border, fractions, holes)  # type: ignore[arg-type]  # checked there
+        return Zone(name, border, fractions, holes, entry.drawn_on)  # type: ignore[arg-type]  # checked there
     except DataError as error:
         raise DataError(f"{entry.where}: {error}") from error

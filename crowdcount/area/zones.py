@@ -7,14 +7,16 @@ exactly, so that zones which tile a picture add up to its count. Needs NumPy, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from crowdcount.area.geometry import (
     Size,
     are_fractions,
+    check_one_unit,
     grid_cuts,
+    on_copy,
     on_picture,
     polygon_corners,
     rows_inside,
@@ -36,11 +38,13 @@ class Zone:
         fractions: whether the corners are fractions of the picture's width and height rather than pixels;
             `None` means that they are if all lie in 0..1.
         holes: polygons inside it that do not belong to it, each as `polygon` and in its unit.
+        drawn_on: (height, width) of the picture that the corners are pixels of; on a copy of it at another size they
+            are moved to the same places. `None`: they are pixels of each picture, whatever its size.
 
     Raises:
         DataError: if the name is empty, or the polygon has fewer than three corners, numbers that are not
-            finite, no area, a border that touches or crosses itself, or corners that are no fractions and in
-            pixels span a few at most.
+            finite, no area, a border that touches or crosses itself, corners that are no fractions and in
+            pixels span a few at most, or, where their values have to tell, corners in pixels and in fractions.
 
     Example:
         >>> Zone("left half", [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]).pixels((480, 640)).tolist()
@@ -51,6 +55,7 @@ class Zone:
     polygon: np.ndarray
     fractions: bool | None = None
     holes: Sequence[np.ndarray] = ()
+    drawn_on: Size | None = None
     _sure: bool = field(init=False, repr=False)  # the unit was told, not guessed
 
     def __post_init__(self):
@@ -67,6 +72,8 @@ class Zone:
         if holes and sum(abs(signed_area(hole)) for hole in holes) >= abs(signed_area(polygon)):
             raise DataError(f"{what} has no area beside its holes. Received: {shortened(polygon.tolist())}")
         for ring in (polygon, *holes):
+            if not (self._sure or self.fractions):
+                check_one_unit(ring, what)
             ring.flags.writeable = False
         object.__setattr__(self, "polygon", polygon)
         object.__setattr__(self, "holes", holes)
@@ -81,7 +88,7 @@ class Zone:
             float64 (N, 2), [x, y] in pixels.
 
         Raises:
-            DataError: if a corner lies outside the picture.
+            DataError: if a corner lies outside the picture, or it is no copy of the one that the zone was drawn on.
         """
         return self._on_picture(self.polygon, size, self._sure)
 
@@ -90,8 +97,21 @@ class Zone:
         self.pixels(size)  # its border tells which unit it is in: a hole of it may well lie in a corner
         return [self._on_picture(hole, size, True) for hole in self.holes]
 
+    def drawn(self, size: Size) -> Zone:
+        """The zone, to be put on smaller copies of a picture too: its pixels are those of this size.
+
+        Example:
+            >>> Zone("left", [[0, 0], [40, 0], [40, 60], [0, 60]]).drawn((60, 80)).pixels((30, 40)).tolist()
+            [[0.0, 0.0], [20.0, 0.0], [20.0, 30.0], [0.0, 30.0]]
+        """
+        return self if self.fractions or self.drawn_on is not None else replace(self, fractions=False, drawn_on=size)
+
     def _on_picture(self, ring: np.ndarray, size: Size, sure: bool) -> np.ndarray:
-        return on_picture(ring, bool(self.fractions), size, f"The zone {self.name!r}", sure=sure)
+        what = f"The zone {self.name!r}"
+        if self.drawn_on is None:
+            return on_picture(ring, bool(self.fractions), size, what, sure=sure)
+        pixels = on_picture(ring, bool(self.fractions), self.drawn_on, what, sure=True)
+        return on_copy(pixels, self.drawn_on, size, what)
 
 
 def count_zones(density: np.ndarray, zones: Iterable[Zone], size: Size) -> dict[str, float]:

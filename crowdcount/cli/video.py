@@ -196,5 +196,5 @@ class _Summary:
 
         times = "1 count" if self.counts == 1 else f"{self.counts} counts"
         mean = self._sum / self.counts
-        most = f"at most {whole(self._most)} at {self._when:.1f} s"
-        return f"crowdcount: {times}, on average {whole(mean)} people, {most}"
+        most = f"at most about {whole(self._most)} at {self._when:.1f} s"
+        return f"crowdcount: {times}, on average about {whole(mean)} people, {most}"

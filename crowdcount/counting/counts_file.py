@@ -98,7 +98,8 @@ class CountsFile:
             CrowdCountError: if the file cannot be written.
         """
         cells = {key: row.get(key) for key in COLUMNS} | {"warnings": " ".join(row.get("warnings") or ())}
-        cells["picture"] = as_cell(row["picture"])
+        # Paths, which strangers may have named.
+        cells |= {key: as_cell(row[key]) for key in ("picture", "model") if key in row}
         for key, start in (("zones", _ZONE), ("per_m2", _PER_M2)):
             cells |= {start + name: value for name, value in row.get(key, {}).items()}
         for name, (low, high) in row.get("zone_ranges", {}).items():
@@ -124,7 +125,7 @@ def settings_of(model: str, coverage: float, scale: float | None, page: int | No
         >>> settings_of("general", 0.9, 0.5)
         {'model': 'general', 'coverage': '0.9', 'scale': '0.5'}
     """
-    settings = {"model": model, "coverage": str(coverage)}
+    settings = {"model": as_cell(model), "coverage": str(coverage)}
     if scale is not None:
         settings["scale"] = str(rounded_scale(scale))
     return settings if page is None else {**settings, "page": str(page)}

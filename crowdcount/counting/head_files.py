@@ -66,7 +66,7 @@ def picture_name(picture: str | os.PathLike, file: str | os.PathLike) -> str:
         '../photos/a.jpg'
     """
     if is_stream(file):
-        return os.fspath(picture)
+        return as_cell(os.fspath(picture))
     folder, real = os.path.dirname(os.path.abspath(file)), os.path.realpath(picture)
     try:
         relative = os.path.relpath(picture, folder)
@@ -83,7 +83,7 @@ def _name_in(path: str | os.PathLike, result: CountResult) -> str:
     if isinstance(result.source, str):
         return picture_name(result.source, path)
     # A PIL image or an open file may know its path; an array has a name that is none.
-    return picture_name(result.picture, path) if os.path.isfile(result.picture) else result.picture
+    return picture_name(result.picture, path) if os.path.isfile(result.picture) else as_cell(result.picture)
 
 
 def csv_rows(picture: str, heads: np.ndarray) -> list[dict]:

@@ -208,7 +208,7 @@ def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> list[tuple[str,
         tiles.append((f"Most {most.thing} in one picture", _count(most), os.path.basename(most.picture)))
         if len(counted) > 1:
             ends = sum_range((entry.low, entry.high) for entry in counted)
-            total = whole(sum(map(_people, counted)), *(ends or ()))
+            total = whole(sum(map(_people, counted)), 0.0, sum(map(_width, counted)))
             notes = [f"{span(*ends)} if all are off the same way" if ends else "no range: some pictures have none"]
             notes.append(about("people on several pictures count several times", most.thing))
             tiles.append(("Sum of all pictures", total, "; ".join(notes)))
@@ -300,6 +300,11 @@ def _people(entry: Entry) -> float:
     """The count of one that was counted."""
     assert entry.count is not None
     return entry.count
+
+
+def _width(entry: Entry) -> float:
+    """How wide its range is; without one as wide as the count itself, as `whole` takes it."""
+    return _people(entry) if entry.low is None or entry.high is None else entry.high - entry.low
 
 
 def _count(entry: Entry) -> str:

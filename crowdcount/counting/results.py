@@ -245,7 +245,11 @@ class CountResult:
         from crowdcount.area.drawing import draw_zones
         from crowdcount.area.zone_files import read_zones
 
-        return draw_zones(shown, read_zones(zones), self.zones(zones))
+        named = read_zones(zones)
+        drawn = [zone.drawn((self.height, self.width)) for zone in named]  # it may be shown smaller
+        ranges = self.zone_ranges(named)
+        told = {name: whole(people, *(ranges[name] or ())) for name, people in self.zones(named).items()}
+        return draw_zones(shown, drawn, told)
 
     def save_overlay(self, path: str | os.PathLike, zones: ZoneSource | None = None, *, style: str = "heat") -> None:
         """Write the picture at its size with its density map over it, the count, its range and the color scale below.

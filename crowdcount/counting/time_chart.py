@@ -57,8 +57,9 @@ def draw_counts(
     # A range of few people reaches so far that it would leave nothing else to be seen.
     top = 1.05 * max(1.0, most, min(float(np.nanmax(high, initial=most)), _MOST_RANGE * most))
     if np.isfinite(low).any():
-        reach = float(np.nanmax(high))
-        told = f"range (up to {whole(reach)})" if reach > top else "range"
+        widest = int(np.nanargmax(high))
+        reach = float(high[widest])
+        told = f"range (up to {whole(reach, low[widest], reach)})" if reach > top else "range"
         if single:
             axes.vlines(times, low, high, color=shade, linewidth=4, capstyle="round", label=told)
         else:

@@ -36,15 +36,20 @@ def thing_of(model: str | os.PathLike | keras.Model) -> str:
 def whole(number: float, low: float | None = None, high: float | None = None) -> str:
     """A number of people as it is told to people: whole, with digits no finer than a hundredth to a tenth of the range.
 
+    Of a number without a range nobody knows how far off it is. It has two digits, as many as it would have beside a
+    range as wide as the number itself.
+
     Args:
         number: of people; an end of the range, too.
         low, high: the range of the count, or None.
 
     Example:
-        >>> whole(1393.4, 1048.2, 1738.6), whole(1048.2, 1048.2, 1738.6), whole(143.2, 101.0, 185.4), whole(0.4)
-        ('1,390', '1,050', '143', '0')
+        >>> whole(1393.4, 1048.2, 1738.6), whole(1048.2, 1048.2, 1738.6), whole(143.2, 101.0, 185.4)
+        ('1,390', '1,050', '143')
+        >>> whole(1393.4), whole(143.2), whole(99.4), whole(0.4)
+        ('1,400', '140', '99', '0')
     """
-    width = 0.0 if low is None or high is None else high - low
+    width = number if low is None or high is None else high - low
     unit = 10 ** (math.floor(math.log10(width)) - 1) if width >= 100 else 1
     return f"{round(number / unit) * unit:,}"
 

@@ -81,11 +81,12 @@ def reason_of(error: Exception) -> str:
 def video_stream(container: InputContainer, name: str) -> VideoStream:
     from av.stream import Disposition
 
-    # Music files hold the picture of their cover as a video of one frame.
+    # The picture of a cover is a video of one frame, in most files marked as one.
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         raise VideoError(f"{name} holds no video.")
-    # Of several, as a still before the recording or a camera's small copy beside it, the one that players show.
+    streams = [stream for stream in streams if stream.frames != 1] or streams
+    # Of several, as a recording and a camera's small copy beside it, the one that players show.
     best = container.streams.best("video")
     return next((stream for stream in streams if stream is best), streams[0])
 

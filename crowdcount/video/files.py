@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 from crowdcount.area.drawing import draw_zones
 from crowdcount.counting.words import PEOPLE, amount, span, whole
 from crowdcount.errors import DataError, VideoError
-from crowdcount.files import append_whole, atomic_path, held, is_stream
+from crowdcount.files import append_whole, as_header, atomic_path, held, is_stream
 from crowdcount.grid import map_shape
 from crowdcount.show.plots import add_caption, overlay
 from crowdcount.video.decoding import Notify
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from crowdcount.video.results import FrameCount
 
 COLUMNS = ("time", "count", "low", "high")
-"""The first columns of a table; a camera's `clock`, a column for each zone, called by its name, and the ends of its
-range, `low NAME` and `high NAME`, follow."""
+"""The first columns of a table; a camera's `clock`, a column for each zone, called by its name (see `files.as_header`),
+and the ends of its range, `low NAME` and `high NAME`, follow."""
 
 _CLOCK, _PER_M2 = "clock", "per m2 "
 _ENDS = ("low ", "high ")
@@ -70,8 +70,10 @@ class CountTable:
         self._dense = [(name, f"{_PER_M2}{name}") for name in self._zones] if per_m2 else []
         self._file: io.FileIO | None = None
         self._ends = [f"{end}{name}" for name in self._zones for end in _ENDS]
-        for name in self._zones:
-            if name in (*COLUMNS, _CLOCK, *self._ends, *(column for _, column in self._dense)):
+        self._headers = [as_header(name) for name in self._zones]
+        columns = [*COLUMNS, _CLOCK, *self._headers, *self._ends, *(column for _, column in self._dense)]
+        for name, header in zip(self._zones, self._headers):
+            if columns.count(header) > 1:
                 raise DataError(f"The table has a column {name!r} of its own. Give the zone another name.")
         self._held = ExitStack()
         self._held.enter_context(held(path))
@@ -93,7 +95,7 @@ class CountTable:
         data = _line([_cell(frame.time, 3), count, *ends, *clock, *zones, *zone_ends, *dense])
         if self._file is None:
             # A camera has a clock at every frame, a recording at none.
-            columns = [*COLUMNS, *[_CLOCK][: len(clock)], *self._zones, *self._ends]
+            columns = [*COLUMNS, *[_CLOCK][: len(clock)], *self._headers, *self._ends]
             data = _line([*columns, *(column for _, column in self._dense)]) + data
             if not is_stream(self._path):
                 with atomic_path(self._path) as temporary:
@@ -213,7 +215,8 @@ class AnnotatedVideo:
             density = np.zeros(map_shape(size), np.float32)
         black, white = (overlay(np.full((*size, 3), level, np.uint8), density) for level in (0, 255))
         if self._zones:
-            black, white = (draw_zones(shown, self._zones, frame.zones) for shown in (black, white))
+            told = {name: whole(people, *frame.zone_ranges.get(name, ())) for name, people in frame.zones.items()}
+            black, white = (draw_zones(shown, self._zones, told) for shown in (black, white))
         self._cover, self._gain = Image.fromarray(black), Image.fromarray(white - black)
 
     def _encode(self, time: float, image: Image.Image) -> None:

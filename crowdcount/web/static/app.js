@@ -1,5 +1,5 @@
 // The page of `crowdcount app`: photos in, numbers out.
-import { h, Texts, download } from "./dom.js";
+import { cell, download, h, named, Texts } from "./dom.js";
 import { Stage } from "./stage.js";
 import { Dots } from "./dots.js";
 import { Zones, COLORS } from "./zones.js";
@@ -223,7 +223,7 @@ function side(key, index) {
 }
 
 function saveDots() {
-  const name = /[",]/.test(shown.name) ? `"${shown.name.replaceAll('"', '""')}"` : shown.name;
+  const name = cell(named(shown.name));
   const lines = dots.points.map(([x, y]) => `${name},${x},${y}\r\n`);
   download(`${shown.name.replace(/\.\w+$/, "")}.csv`, `picture,x,y\r\n${lines.join("")}`, "text/csv");
 }
@@ -291,7 +291,7 @@ function rows() {
   const total = counts.total();
   $("total").replaceChildren(
     ...(done.length > 1
-      ? [h("tr", {}, h("td"), h("td", {}, t("total")), h("td", { className: "figure" }, texts.whole(total.count, total)),
+      ? [h("tr", {}, h("td"), h("td", {}, t("total")), h("td", { className: "figure" }, texts.whole(total.count, { low: 0, high: total.width })),
           h("td", { className: "figure cc-soft" }, total.low === undefined ? "" : texts.span(total)),
           h("td", { className: "note-cell" }), h("td"))]
       : []),

@@ -1,5 +1,5 @@
 // The pictures of a visit and what the server has answered to each. They live in this page alone.
-import { cell } from "./dom.js";
+import { cell, named } from "./dom.js";
 
 const THUMBNAIL = 400; // longest side in a report
 const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds", "warnings", "error"];
@@ -108,7 +108,9 @@ export class Counts {
     const records = this.done.map((item) => item.record);
     const sum = (key) => records.reduce((people, record) => people + record[key], 0);
     const ranged = records.every((record) => record.low !== undefined);
-    return { count: sum("count"), ...(ranged && { low: sum("low"), high: sum("high") }) };
+    // A count without a range is told as if beside one as wide as itself, see `whole`.
+    const width = records.reduce((people, { count, low = 0, high = count }) => people + high - low, 0);
+    return { count: sum("count"), width, ...(ranged && { low: sum("low"), high: sum("high") }) };
   }
 
   get done() {
@@ -124,7 +126,8 @@ export class Counts {
     if (onGround) columns.push(...zones.map((name) => `per m2 ${name}`));
     const rows = this.items.map((item) => {
       const record = item.record ?? { picture: item.name, error: item.problem?.text };
-      const found = COLUMNS.map((key) => (key === "warnings" ? (record.warnings ?? []).join(" ") : record[key]));
+      const told = { ...record, picture: named(record.picture), warnings: (record.warnings ?? []).join(" ") };
+      const found = COLUMNS.map((key) => told[key]);
       found.push(...zones.map((name) => item.zones?.zones?.[name]));
       found.push(...zones.flatMap((name) => item.zones?.zone_ranges?.[name] ?? [undefined, undefined]));
       if (onGround) found.push(...zones.map((name) => item.zones?.per_m2?.[name]));

@@ -73,9 +73,10 @@ export class Texts {
       : this.numbers.format(Math.round(number));
   }
 
-  // A number of people with digits no finer than a hundredth to a tenth of its range, as counting/words.py tells it.
+  // A number of people with digits no finer than a hundredth to a tenth of its range, or two digits without a range,
+  // as counting/words.py tells it.
   whole(number, { low, high }) {
-    const width = low === undefined || high === undefined ? 0 : high - low;
+    const width = low === undefined || high === undefined ? number : high - low;
     const unit = width >= 100 ? 10 ** (Math.floor(Math.log10(width)) - 1) : 1;
     return this.n(Math.round(number / unit) * unit);
   }
@@ -118,6 +119,11 @@ export function download(name, content, kind) {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+// The name of a picture as a table holds it: none that a spreadsheet takes for a formula, as `as_cell` in files.py.
+export function named(name) {
+  return /^[=+\-@\t\r]/.test(name) ? `./${name}` : name;
 }
 
 // A value as a cell of CSV (RFC 4180).
