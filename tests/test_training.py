@@ -1,5 +1,6 @@
 """Runs at tiny width on drawn data: learning, files, resume after a kill, failures."""
 
+import argparse
 import csv
 import dataclasses
 import itertools
@@ -16,10 +17,11 @@ import pytest
 import tensorflow as tf
 from conftest import crowd
 
+from crowdcount.cli.common import thing
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import DataError, TrainingError, WeightsError
 from crowdcount.network import csrnet as model
-from crowdcount.network.cards import model_card
+from crowdcount.network.cards import ModelCard, model_card
 from crowdcount.network.loading import load_model
 from crowdcount.network.prediction import predict_density
 from crowdcount.training import callbacks, mining, recipes
@@ -383,6 +385,17 @@ def test_without_validation_pictures(tmp_path, quick):
 def test_bad_settings(arguments, error, message, tmp_path):
     with pytest.raises(error, match=message):
         train(crowd(2), out=tmp_path / "run", width=WIDTH, init="none", **arguments)
+
+
+@pytest.mark.parametrize("word", ["", " ", "\t\n"])
+def test_command_training_and_card_refuse_the_same_words_for_what_is_counted(tmp_path, word):
+    with pytest.raises(argparse.ArgumentTypeError, match="must be a word"):
+        thing(word)
+    with pytest.raises(WeightsError, match="'thing' must be a word"):
+        ModelCard.parse({"thing": word}, "a.json")
+    with pytest.raises(TrainingError, match="`thing` must be a word"):
+        train([], out=tmp_path / "run", width=WIDTH, init="none", thing=word)
+    assert thing("cells") == ModelCard.parse({"thing": "cells"}, "a.json").thing == "cells"
 
 
 def test_no_pictures(tmp_path):

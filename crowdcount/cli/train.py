@@ -16,8 +16,8 @@ from crowdcount.cli.common import (
     import_keras,
     positive_int,
     seed,
+    thing,
     width,
-    word,
 )
 from crowdcount.errors import TrainingError
 from crowdcount.files import reason
@@ -58,7 +58,7 @@ def add(command: Command) -> None:
     parser.add_argument(
         "--thing",
         metavar="WORD",
-        type=word,
+        type=thing,
         default="people",
         help="what the annotations mark, in the plural, as cells: counts speak of it (default: people)",
     )

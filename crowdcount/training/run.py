@@ -19,7 +19,7 @@ from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
 from crowdcount.files import held
 from crowdcount.measuring.metrics import log_ratio
-from crowdcount.network.cards import model_card
+from crowdcount.network.cards import is_thing, model_card
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.locate import SUFFIX
 from crowdcount.network.weight_files import save_weights
@@ -125,7 +125,7 @@ def train(
         >>> result.last.name
         'last.weights.h5'
     """
-    if not isinstance(thing, str) or not thing.strip():
+    if not is_thing(thing):
         raise TrainingError(f"`thing` must be a word for what is counted. Received: thing={thing!r}")
     out, devices = Path(out), find_devices(strategy)
     asked: dict[str, Any] = {
