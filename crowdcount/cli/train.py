@@ -83,14 +83,13 @@ def _train(arguments: argparse.Namespace) -> int:
     validation = load_dataset(dataset, root, "val")
     import_keras()
     from crowdcount.training.run import train
-    from crowdcount.training.state import NAME, is_complete
+    from crowdcount.training.state import NAME
 
     begin()
-    complete = arguments.resume and is_complete(out, arguments.epochs)
     settings = {name: getattr(arguments, name) for name in _SETTINGS}
     try:
         with redirect_stdout(sys.stderr):  # Keras's progress bar
-            train(
+            result = train(
                 samples,
                 validation,
                 out=arguments.out,
@@ -106,7 +105,7 @@ def _train(arguments: argparse.Namespace) -> int:
     except OSError as error:
         kept = " What earlier epochs kept is there: --resume goes on with it." if (out / NAME).exists() else ""
         raise TrainingError(f"The training in {out} ended: {reason(error)}.{kept}") from error
-    if complete:
+    if not result.trained:
         print(f"crowdcount: the run in {out} was complete already, nothing was left to do", file=sys.stderr)
     return 0
 
