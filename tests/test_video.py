@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from crowdcount.area.drawing import draw_zones
 from crowdcount.area.zone_files import read_zones
@@ -36,6 +37,7 @@ from crowdcount.video.decoding import RecordingClock, VideoMoment
 from crowdcount.video.files import AnnotatedVideo, CountTable
 from crowdcount.video.frames import read_frames
 from crowdcount.video.results import FrameCount
+from crowdcount.video.smoothing import Estimate, Smoother
 
 av = pytest.importorskip("av", reason="the extra video is not installed")
 
@@ -308,10 +310,23 @@ def test_all_frames_are_counted_at_the_scale_of_the_first_with_people(tmp_path, 
 
 @pytest.mark.parametrize("apart, share", [(1, 0.63), (3, 0.95)])
 def test_share_of_the_newest_count_by_how_far_they_lie_apart(apart, share):
-    smoother = video._Smoother(5)
+    smoother = Smoother(5)
     for number in range(20):
-        (shown,) = smoother(5 * apart * number, [float(number == 19)])
-    assert shown == pytest.approx(share, abs=0.005)
+        shown, _ = smoother(5 * apart * number, Estimate.of(float(number == 19), None), {})
+    assert shown.people == pytest.approx(share, abs=0.005)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.floats(0, 1e4)] * 9), min_size=1, max_size=6), st.sampled_from([0.0, 0.5, 5.0]))
+def test_frame_and_zones_are_smoothed_each_as_if_alone(rows, seconds):
+    """Nothing of one is mixed up with another: people, low and high of each are what a smoother of their own gives."""
+    together, alone = Smoother(seconds), [Smoother(seconds) for _ in range(3)]
+    for time_, row in enumerate(rows):
+        frame, left, right = (Estimate(*row[at : at + 3]) for at in (0, 3, 6))
+        whole, parts = together(float(time_), frame, {"left": left, "right": right})
+        assert list(parts) == ["left", "right"]
+        for one, seen, smoothed in zip(alone, (frame, left, right), (whole, parts["left"], parts["right"])):
+            assert smoothed == one(float(time_), seen, {})[0]
 
 
 @pytest.mark.parametrize(
