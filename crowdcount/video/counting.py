@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING
 from crowdcount.area.ground import people_per_square_meter, read_ground
 from crowdcount.area.zone_files import read_zones
 from crowdcount.area.zones import count_zones
-from crowdcount.counting.doubts import LIES
-from crowdcount.counting.pictures import count
+from crowdcount.counting.doubts import Doubt
+from crowdcount.counting.pictures import Counter
 from crowdcount.counting.ranges import COVERAGE
-from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import check_scale
-from crowdcount.counting.turned import known_upright
 from crowdcount.errors import DataError, VideoError
-from crowdcount.network.loading import Model, load_network
-from crowdcount.network.repeated import many_of_a_size
+from crowdcount.network.loading import Model
 from crowdcount.video.decoding import Notify, VideoMoment
 from crowdcount.video.files import AnnotatedVideo
 from crowdcount.video.frames import VideoSource, read_frames, require_av, source_name, video_path
@@ -135,9 +132,9 @@ def count_video(
     if plane is not None and not named:
         named = [plane.measured()]
     film = None if annotated is None else AnnotatedVideo(annotated, named, notify or _warn)
-    load_network(model)  # before a camera is kept waiting
+    counter = Counter(model, coverage, scale, "rgb", None, False)  # before a camera is kept waiting
     moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, notify=notify or _warn)
-    counted = _counted(moments, film, every, named, model, coverage, scale, Smoother(smooth))
+    counted = _counted(moments, film, every, named, counter, Smoother(smooth))
     return counted if plane is None else _per_square_meter(counted, named, plane)
 
 
@@ -146,14 +143,11 @@ def _counted(
     film: AnnotatedVideo | None,
     every: float,
     zones: list[Zone],
-    model: Model,
-    coverage: float,
-    scale: float | None,
+    counter: Counter,
     smoother: Smoother,
 ) -> Generator[FrameCount, None, None]:
     due = 0.0
     frame: FrameCount | None = None
-    repeats = Repeats()
     upright = 0
     with film or nullcontext(), closing(moments):
         for moment in moments:
@@ -161,12 +155,11 @@ def _counted(
             if is_due:
                 due = (math.floor((moment.time + _SLACK) / every) + 1) * every
                 picture = moment.picture()
-                repeats.add(picture.shape[:2])
-                with many_of_a_size(repeats.many(picture.shape[:2])), known_upright(upright >= _LEAD):
-                    result = count(picture, model=model, coverage=coverage, scale=scale, progress=False)
+                counter.repeats.add(picture.shape[:2])
+                result = counter(picture, upright=upright >= _LEAD)
                 if result.count >= _SETTLED:
-                    scale = result.scale if scale is None else scale
-                    upright += -1 if any(warning.startswith(LIES) for warning in result.warnings) else 1
+                    counter.scale = result.scale if counter.scale is None else counter.scale
+                    upright += -1 if Doubt.SIDE in result.doubts else 1
                 frame = _frame_count(moment, result, zones, smoother)
             assert frame is not None  # the first one is due
             if film is not None:
