@@ -31,6 +31,15 @@ from crowdcount.network.prediction import predict_density
 # Pixels between a head and the next, in the median: the closest training picture has 4.2.
 TOO_CLOSE = 2.0
 FREE_SIDE, FREE_MARGIN = 256, 30
+# The doubts' names in the table.
+NAMES = {
+    doubts.Doubt.BLANK: "hardly any contrast",
+    doubts.Doubt.DARK: "very dark",
+    doubts.Doubt.BLURRED: "blurred or enlarged",
+    doubts.Doubt.NOBODY: "few people, or none",
+    doubts.Doubt.SMALL: "heads too small",
+    doubts.Doubt.CROWDED: "heads too small",
+}
 
 
 def resized(picture: np.ndarray, factor: float) -> np.ndarray:
@@ -122,7 +131,7 @@ def main() -> None:
         return lambda picture: look(picture, predict_density(network, picture)) is not None
 
     looks = {
-        "one color": of_picture(doubts.blank),
+        "hardly any contrast": of_picture(doubts.blank),
         "very dark": of_picture(doubts.dark),
         "blurred or enlarged": of_picture(doubts.blurred),
         "few people, or none": of_map(lambda picture, density: doubts.nobody(density)),
@@ -137,11 +146,11 @@ def main() -> None:
         picture = sample.read()
         density = predict_density(network, picture)
         plain.append(density.sum(dtype=np.float64))
-        for name in set(good).intersection(map(_name, doubts.find_doubts(picture, density))):
+        for name in {NAMES[doubt] for doubt in doubts.find_doubts(picture, density)}:
             good[name] += 1
 
     bad = [
-        ("one color", "drawn: noise, slopes, dark corners, clouds", nothing(min(most, 40))),
+        ("hardly any contrast", "drawn: noise, slopes, dark corners, clouds", nothing(min(most, 40))),
         ("very dark", "a fifth of the light", map(darkened(0.2), samples)),
         ("blurred or enlarged", "Gaussian blur, sigma 2 pixels", map(blurred(2), samples)),
         ("blurred or enlarged", "Gaussian blur, sigma 4 pixels", map(blurred(4), samples)),
@@ -182,19 +191,6 @@ def main() -> None:
             f"{np.mean(counts):.2f} in the mean, {np.max(counts):.1f} at most",
             flush=True,
         )
-
-
-def _name(sentence: str) -> str:
-    """The warning's name in the table, by a word of its sentence."""
-    words = {
-        "one color": "one color",
-        "dark": "very dark",
-        "blurred": "blurred or enlarged",
-        "in sight": "few people, or none",
-        "closer together": "heads too small",
-        "several pixels": "heads too small",
-    }
-    return next((name for word, name in words.items() if word in sentence), "other")
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ def one_picture(rank: int, row: dict, sample: Sample, trained: Sequence[float], 
     if sample.count > 1:
         apart = np.median(cKDTree(sample.points).query(sample.points, 2)[0][:, 1])
         yield f"- From a head to the next: {apart:.1f} pixels in the median."
-    yield from (f"- The count comes with the warning: {doubt}" for doubt in find_doubts(picture, counted))
+    yield from (f"- The count comes with the warning: {doubt}" for doubt in find_doubts(picture, counted).values())
     yield from ("", WORDS[row["picture"]], "") if row["picture"] in WORDS else ("",)
     yield f"![True and counted density, and the error of the worst quarter]({draw(rank, row, true, counted, at)})"
     yield ""

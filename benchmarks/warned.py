@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from crowdcount.counting.doubts import LIES
+from crowdcount.counting.doubts import Doubt
 from crowdcount.counting.pictures import count
 from crowdcount.counting.results import CountResult
 from crowdcount.data.annotations import load_dataset
@@ -75,19 +74,17 @@ def measured(name: str, pictures: Sequence[np.ndarray], model: str) -> tuple[lis
     upright, lying, told = [], [], Counter()
     for number, picture in enumerate(pictures):
         upright.append(count(picture, model=model, progress=False))
-        told.update(re.split(r"[:.,]| than| to about", warning)[0] for warning in upright[-1].warnings)
+        told.update(sorted(doubt.value for doubt in upright[-1].doubts))
         turned = np.ascontiguousarray(np.rot90(picture, 1 if number % 2 else 3))
         lying.append(count(turned, model=model, progress=False))
-    warned = (
-        "; ".join(f"{warning} {share_of(number, len(upright))}" for warning, number in told.most_common()) or "none"
-    )
+    warned = "; ".join(f"{doubt} {share_of(number, len(upright))}" for doubt, number in told.most_common()) or "none"
     own = np.array([result.count for result in upright])
     print(f"| {name} | {len(own)} | {np.median(own):.1f}, {own.max():.1f} | {warned} |", flush=True)
     return upright, lying
 
 
 def lies(result: CountResult) -> bool:
-    return any(LIES in warning for warning in result.warnings)
+    return Doubt.SIDE in result.doubts
 
 
 def share(found: Iterable[bool]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from crowdcount import cli
+from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.video import counting as video
 
@@ -44,22 +45,23 @@ def network(monkeypatch):
     """Stands in for the network: 10 people in the first frame, 20 in the next, ...; calls its hooks."""
     hooks = {}
 
-    def fake(picture, **_):
-        number = fake.calls = fake.calls + 1
-        if number in hooks:
-            hooks[number]()
-        height, width = picture.shape[:2]
-        density = np.full((-(-height // 8), -(-width // 8)), 10 * number, np.float32)
-        density /= density.size
-        people = 10.0 * number
-        return CountResult(
-            people, density, "picture", width, height, "fake", 0.0, ["The picture is dark."],
-            low=people / 2, high=people * 2, coverage=0.9,
-        )  # fmt: skip
+    class Fake:
+        calls, scale, repeats = 0, None, Repeats()
 
-    fake.calls = 0
-    monkeypatch.setattr(video, "count", fake)
-    monkeypatch.setattr(video, "load_network", lambda model: (model, "fake"))
+        def __call__(self, picture, *, upright):
+            number = Fake.calls = Fake.calls + 1
+            if number in hooks:
+                hooks[number]()
+            height, width = picture.shape[:2]
+            density = np.full((-(-height // 8), -(-width // 8)), 10 * number, np.float32)
+            density /= density.size
+            people = 10.0 * number
+            return CountResult(
+                people, density, "picture", width, height, "fake", 0.0, ["The picture is dark."],
+                low=people / 2, high=people * 2, coverage=0.9,
+            )  # fmt: skip
+
+    monkeypatch.setattr(video, "Counter", lambda *_: Fake())
     monkeypatch.setattr("crowdcount.cli.video.import_keras", lambda: None)
     return hooks
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 import crowdcount
 from crowdcount.counting.comparison import compare
-from crowdcount.counting.pictures import count, count_many
+from crowdcount.counting.doubts import Doubt
+from crowdcount.counting.pictures import Counter, count, count_many
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
 from crowdcount.network import prediction
@@ -220,8 +221,8 @@ def test_blank_picture_is_warned_about(model, rng, color):
     blank = np.full((100, 100, 3), color, np.uint8)
     noisy = np.clip(blank + rng.normal(0, 1, blank.shape), 0, 255).astype(np.uint8)
     for array in (blank, noisy):
-        warnings = count(array, model=model).warnings
-        assert any("hardly any contrast" in warning for warning in warnings)
+        result = count(array, model=model)
+        assert any("hardly any contrast" in warning for warning in result.warnings) and result.doubts == {Doubt.BLANK}
 
 
 def test_small_picture_is_warned_about(model, rng):
@@ -249,7 +250,17 @@ def test_a_dark_picture_has_no_range_and_says_so(rng, tmp_path):
     result = count(picture(rng) // 8, model=calibrated(tmp_path))
     assert result.low is result.high is result.coverage is None
     assert any("very dark" in text for text in result.warnings) and "no range" in result.warnings[-1]
+    assert {"dark", "unknown"} <= result.doubts  # as their names, without an import
     assert result.zone_ranges(HALVES) == {"left": None, "right": None}
+
+
+def test_a_picture_that_is_known_to_stand_upright_is_not_said_to_lie(rng, tmp_path, monkeypatch):
+    monkeypatch.setattr("crowdcount.counting.pictures.on_its_side", lambda network, seen: "It lies on its side.")
+    counter = Counter(str(calibrated(tmp_path)), 0.9, None, "rgb", None, False)
+    told, known = counter(picture(rng)), counter(picture(rng), upright=True)
+    assert told.doubts - known.doubts == {Doubt.SIDE, Doubt.UNKNOWN} and told.low is None
+    assert "It lies on its side." in told.warnings and "It lies on its side." not in known.warnings
+    assert known.low is not None
 
 
 HALVES = [

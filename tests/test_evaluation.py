@@ -115,7 +115,7 @@ def test_coverage_and_width_of_the_ranges(reader_of_red, tmp_path, monkeypatch):
     # Nine pictures off by as much as the count and 30.
     calibration = Calibration([10 + (10 + 30)] * 9, [10] * 9)
     monkeypatch.setattr(evaluation, "usable_calibration", lambda model, coverage: calibration)
-    monkeypatch.setattr(evaluation, "find_doubts", lambda picture, density: [])  # of these painted squares
+    monkeypatch.setattr(evaluation, "find_doubts", lambda picture, density: {})  # of these painted squares
     # 10 people seen: from 0 to 50. A truth of 10 lies within, one of 60 does not.
     seen = [[2.5, 2.5], [2.5, 2.5]]
     heads = [(1.0, 1.0)] * 60

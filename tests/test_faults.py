@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from crowdcount import cli
+from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.data.images import load_picture
 from crowdcount.errors import CrowdCountError
@@ -142,8 +144,8 @@ def stand_for_network(monkeypatch, hooks):
         yield from map(stand_in, sources)
 
     monkeypatch.setattr("crowdcount.counting.pictures.count_many", many)
-    monkeypatch.setattr("crowdcount.video.counting.count", stand_in)
-    monkeypatch.setattr("crowdcount.video.counting.load_network", lambda model: (model, "general"))
+    stand_in.scale, stand_in.repeats = None, Repeats()
+    monkeypatch.setattr("crowdcount.video.counting.Counter", lambda *_: stand_in)
     monkeypatch.setattr("crowdcount.counting.ranges.why_no_range", lambda *_: None)
     for command in ("count", "video"):
         monkeypatch.setattr(f"crowdcount.cli.{command}.import_keras", lambda: None)
@@ -258,6 +260,7 @@ def test_a_training_keeps_its_checkpoint(disk, monkeypatch, run):
                 disk.strike()
             checkpoint.on_epoch_end(epoch)
             save_weights(network, disk.folder / "last.weights.h5")
+        return SimpleNamespace(trained=3)
 
     monkeypatch.setattr("crowdcount.training.run.train", train)
     monkeypatch.setattr("crowdcount.data.annotations.load_dataset", lambda *_: [])

@@ -1,10 +1,12 @@
 """The data sets that are read by name: each drawn small in the layout that its authors publish, and then damaged."""
 
 import json
+import os
 import struct
 import zlib
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -15,6 +17,7 @@ from test_exports import BOX, VOC
 from crowdcount.data.annotations import dataset_files, load_dataset
 from crowdcount.data.checking import check_folder
 from crowdcount.data.datasets import DATASETS
+from crowdcount.data.readers import matlab
 from crowdcount.data.readers.mat5 import read_mat5
 from crowdcount.data.readers.matlab import read_points
 from crowdcount.errors import AnnotationError
@@ -102,9 +105,30 @@ def test_mat_files_are_read_as_scipy_reads_them(tmp_path, packed, order):
             pytest.skip("SciPy is installed without its tests' data, which hold a file of the other order of bytes")
         variables = {name: None for name, _, _ in scipy.io.whosmat(path)}
     for name in variables:
-        assert_same(read_mat5(path, name), scipy.io.loadmat(path, variable_names=[name])[name])
+        assert_same(read_mat5(path.read_bytes(), name), scipy.io.loadmat(path, variable_names=[name])[name])
     with pytest.raises(KeyError, match="elsewhere"):
-        read_mat5(path, "elsewhere")
+        read_mat5(path.read_bytes(), "elsewhere")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps files that are open")
+@pytest.mark.parametrize("version", ["4", "5", "7.3"])
+def test_a_mat_file_is_opened_once_for_all_names_that_are_tried(tmp_path, monkeypatch, version):
+    path, told = tmp_path / "a.mat", []
+    if version == "7.3":
+        with h5py.File(path, "w") as content:
+            content["annPoints"] = np.array([[1.5], [2.0]])
+            content["annPoints"].attrs["MATLAB_class"] = np.bytes_("double")
+    else:
+        scipy.io.savemat(path, {"annPoints": [[1.5, 2.0]]}, format=version)
+
+    def once(file, mode):
+        stream = open(file, mode)
+        os.unlink(file)
+        return stream
+
+    monkeypatch.setattr(matlab, "open", once, raising=False)
+    points = read_points(path, lambda file, problem: told.append(problem))
+    assert told == [] and points.tolist() == [[1.5, 2]] and not path.exists()
 
 
 def points(turn):

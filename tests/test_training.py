@@ -1,5 +1,6 @@
 """Runs at tiny width on drawn data: learning, files, resume after a kill, failures."""
 
+import argparse
 import csv
 import dataclasses
 import itertools
@@ -16,10 +17,11 @@ import pytest
 import tensorflow as tf
 from conftest import crowd
 
+from crowdcount.cli.common import thing
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import DataError, TrainingError, WeightsError
 from crowdcount.network import csrnet as model
-from crowdcount.network.cards import model_card
+from crowdcount.network.cards import ModelCard, model_card
 from crowdcount.network.loading import load_model
 from crowdcount.network.prediction import predict_density
 from crowdcount.training import callbacks, mining, recipes
@@ -145,10 +147,25 @@ def test_resume_refuses_another_run(run, quick):
             train(*other, out=out, recipe=quick, width=WIDTH, init="none", seed=3, resume=True)
     with pytest.raises(TrainingError, match="nothing to resume"):
         train(crowd(2), out=out / "empty", recipe=quick, resume=True)
+    assert not (out / "empty").exists()
     (out / "broken").mkdir()
     (out / "broken" / "checkpoint.h5").write_bytes(b"no checkpoint")
     with pytest.raises(TrainingError, match="damaged"):
         train(crowd(2), out=out / "broken", recipe=quick, resume=True)
+
+
+def test_the_state_is_read_once_while_nobody_else_can_write_it(run, quick, monkeypatch):
+    out, whole = run
+    held = []
+
+    def watched(folder):
+        held.append((folder / ".checkpoint.h5.lock").exists())
+        return read_state(folder)
+
+    monkeypatch.setattr("crowdcount.training.run.read_state", watched)
+    resumed = train(crowd(24), crowd(6, 99), out=out, recipe=quick, resume=True)
+    assert held == [True]
+    assert (whole.trained, resumed.trained) == (12, 0)
 
 
 def test_hard_recipe_goes_on_from_trained_weights(run, quick, tmp_path, monkeypatch):
@@ -289,6 +306,7 @@ def test_two_phases_train_what_each_of_them_says(tmp_path, quick):
     with pytest.raises(TrainingError, match="phases of the recipe was"):
         train(crowd(8), crowd(2, 99), out=tmp_path / "stopped", recipe=quick, resume=True)
     stopped = train(crowd(8), crowd(2, 99), out=tmp_path / "stopped", recipe=recipe, resume=True)
+    assert stopped.trained == 2
     for a, b in zip(whole.model.get_weights(), stopped.model.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4)
     assert model_card(tmp_path / "stopped" / "last.weights.h5").content["phase"] == "second"
@@ -383,6 +401,17 @@ def test_without_validation_pictures(tmp_path, quick):
 def test_bad_settings(arguments, error, message, tmp_path):
     with pytest.raises(error, match=message):
         train(crowd(2), out=tmp_path / "run", width=WIDTH, init="none", **arguments)
+
+
+@pytest.mark.parametrize("word", ["", " ", "\t\n"])
+def test_command_training_and_card_refuse_the_same_words_for_what_is_counted(tmp_path, word):
+    with pytest.raises(argparse.ArgumentTypeError, match="must be a word"):
+        thing(word)
+    with pytest.raises(WeightsError, match="'thing' must be a word"):
+        ModelCard.parse({"thing": word}, "a.json")
+    with pytest.raises(TrainingError, match="`thing` must be a word"):
+        train([], out=tmp_path / "run", width=WIDTH, init="none", thing=word)
+    assert thing("cells") == ModelCard.parse({"thing": "cells"}, "a.json").thing == "cells"
 
 
 def test_no_pictures(tmp_path):

@@ -20,14 +20,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from crowdcount.area.drawing import draw_zones
 from crowdcount.area.zone_files import read_zones
+from crowdcount.counting.doubts import Doubt
 from crowdcount.counting.pictures import count
+from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import Look
-from crowdcount.counting.turned import on_its_side
 from crowdcount.drawn.crowds import draw_crowd
 from crowdcount.errors import DataError, MissingPackageError, VideoError
 from crowdcount.network.repeated import expected
@@ -39,6 +41,7 @@ from crowdcount.video.decoding import RecordingClock, VideoMoment
 from crowdcount.video.files import AnnotatedVideo, CountTable
 from crowdcount.video.frames import read_frames
 from crowdcount.video.results import FrameCount
+from crowdcount.video.smoothing import Estimate, Smoother
 
 av = pytest.importorskip("av", reason="the extra video is not installed")
 
@@ -97,25 +100,29 @@ def damage(path, number):
     return path
 
 
-@pytest.fixture
-def by_level(monkeypatch):
-    """Stands in for the network: as many people as a frame of `write_video` has for its number, and 1 more.
+class ByLevel:
+    """Stands in for `Counter`: as many people as a frame of `write_video` has for its number, and 1 more.
 
     Two thirds of them are in the left half, one third in the right.
     """
 
-    def by_level(picture, *, coverage, **_):
+    def __init__(self, model, coverage, scale, *_):
+        self.coverage, self.scale, self.repeats = coverage, scale, Repeats()
+
+    def __call__(self, picture, *, upright):
         height, width = picture.shape[:2]
         people = (float(picture.mean()) - 20) / 5 + 1
         density = np.zeros((-(-height // 8), -(-width // 8)), np.float32)
         density[0, 0], density[0, -1] = people * 2 / 3, people / 3
         return CountResult(
             people, density, "picture", width, height, "by_level", 0.0,
-            low=people * (1 - coverage), high=people * (1 + coverage),
+            low=people * (1 - self.coverage), high=people * (1 + self.coverage),
         )  # fmt: skip
 
-    monkeypatch.setattr(video, "count", by_level)
-    monkeypatch.setattr(video, "load_network", lambda model: (model, "by_level"))
+
+@pytest.fixture
+def by_level(monkeypatch):
+    monkeypatch.setattr(video, "Counter", ByLevel)
 
 
 def counted(source, notify=None, **options):
@@ -137,18 +144,15 @@ def test_frames_are_chosen_by_their_times(tmp_path, by_level):
     assert counted(path, seconds=3.7) == [(0, 0), (1.0, 3)]
 
 
-@pytest.mark.parametrize(("lying", "told"), [({5, 9, 20}, [5, 9]), (range(30), list(range(5, 30)))])
+@pytest.mark.parametrize(("lying", "told"), [({5, 9, 20}, [5, 9]), (range(30), list(range(30)))])
 def test_a_camera_that_stood_upright_is_not_said_to_lie(tmp_path, monkeypatch, by_level, lying, told):
-    plain = video.count
-    monkeypatch.setattr("crowdcount.counting.turned.predict_density", lambda people, part: np.full((1, 1), people))
+    class Doubting(ByLevel):
+        def __call__(self, picture, *, upright):
+            result = super().__call__(picture, upright=upright)
+            lies = not upright and round(result.count) - 1 in lying
+            return replace(result, warnings=["It lies."], doubts=frozenset([Doubt.SIDE])) if lies else result
 
-    def doubted(picture, **options):
-        result = plain(picture, **options)
-        turned = 1000.0 if round(result.count) - 1 in lying else 0.0
-        doubt = on_its_side(turned, Look(1.0, picture, result.density))
-        return replace(result, warnings=[] if doubt is None else [doubt])
-
-    monkeypatch.setattr(video, "count", doubted)
+    monkeypatch.setattr(video, "Counter", Doubting)
     frames = count_video(write_video(tmp_path / "v.mp4", frames=30), every=0.1, smooth=0)
     assert [round(frame.alone) - 1 for frame in frames if frame.warnings] == told
 
@@ -288,15 +292,16 @@ def test_coverage_reaches_the_counting(tmp_path, by_level):
 
 @pytest.mark.parametrize("scale", [None, 0.5])
 def test_all_frames_are_counted_at_the_scale_of_the_first_with_people(tmp_path, by_level, monkeypatch, scale):
-    counting, asked = video.count, []
+    asked = []
 
-    def at_scale(picture, *, scale, **options):
-        asked.append(scale)
-        result = counting(picture, **options)
-        result.scale = scale or result.count  # where it is free to choose, another one for each frame
-        return result
+    class AtScale(ByLevel):
+        def __call__(self, picture, **options):
+            asked.append(self.scale)
+            result = super().__call__(picture, **options)
+            result.scale = self.scale or result.count  # where it is free to choose, another one for each frame
+            return result
 
-    monkeypatch.setattr(video, "count", at_scale)
+    monkeypatch.setattr(video, "Counter", AtScale)
     alone = [
         round(frame.alone) for frame in count_video(write_video(tmp_path / "v.mp4", frames=20), every=0.3, scale=scale)
     ]
@@ -311,10 +316,23 @@ def test_all_frames_are_counted_at_the_scale_of_the_first_with_people(tmp_path, 
 
 @pytest.mark.parametrize("apart, share", [(1, 0.63), (3, 0.95)])
 def test_share_of_the_newest_count_by_how_far_they_lie_apart(apart, share):
-    smoother = video._Smoother(5)
+    smoother = Smoother(5)
     for number in range(20):
-        (shown,) = smoother(5 * apart * number, [float(number == 19)])
-    assert shown == pytest.approx(share, abs=0.005)
+        shown, _ = smoother(5 * apart * number, Estimate.of(float(number == 19), None), {})
+    assert shown.people == pytest.approx(share, abs=0.005)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.floats(0, 1e4)] * 9), min_size=1, max_size=6), st.sampled_from([0.0, 0.5, 5.0]))
+def test_frame_and_zones_are_smoothed_each_as_if_alone(rows, seconds):
+    """Nothing of one is mixed up with another: people, low and high of each are what a smoother of their own gives."""
+    together, alone = Smoother(seconds), [Smoother(seconds) for _ in range(3)]
+    for time_, row in enumerate(rows):
+        frame, left, right = (Estimate(*row[at : at + 3]) for at in (0, 3, 6))
+        whole, parts = together(float(time_), frame, {"left": left, "right": right})
+        assert list(parts) == ["left", "right"]
+        for one, seen, smoothed in zip(alone, (frame, left, right), (whole, parts["left"], parts["right"])):
+            assert smoothed == one(float(time_), seen, {})[0]
 
 
 @pytest.mark.parametrize(
@@ -712,7 +730,7 @@ def test_annotated_video_is_whole_however_it_ends(tmp_path, by_level, monkeypatc
         def interrupted(*_, **__):
             raise stop
 
-        monkeypatch.setattr(video, "count", interrupted)
+        monkeypatch.setattr(ByLevel, "__call__", interrupted)
         with pytest.raises(stop):
             next(frames)
     times = [moment for moment, _ in decoded(tmp_path / "out.mp4")]
@@ -902,13 +920,12 @@ def test_an_rtsp_camera_that_tells_no_length_is_no_recording(camera, by_level, s
 
 
 def test_a_slow_network_gets_the_newest_frame(camera, by_level, monkeypatch):
-    quick = video.count
+    class Slow(ByLevel):
+        def __call__(self, picture, **options):
+            time.sleep(0.5)
+            return super().__call__(picture, **options)
 
-    def slow(picture, **options):
-        time.sleep(0.5)
-        return quick(picture, **options)
-
-    monkeypatch.setattr(video, "count", slow)
+    monkeypatch.setattr(video, "Counter", Slow)
     frames = count_video(camera().address, every=0.1, notify=pytest.fail, seconds=3, timeout=5)
     begun = None
     for frame in frames:
@@ -1090,7 +1107,7 @@ def test_an_annotated_video_never_replaces_its_source(tmp_path, monkeypatch):
     path = write_video(tmp_path / "square.mp4")
     (tmp_path / "link.mp4").symlink_to(path)
     before = (tmp_path / "square.mp4").read_bytes()
-    monkeypatch.setattr(video, "load_network", lambda model: pytest.fail("before the work"))
+    monkeypatch.setattr(video, "Counter", lambda *_: pytest.fail("before the work"))
     for source, annotated in ((path, path), (tmp_path / "square.mp4", str(tmp_path / "link.mp4"))):
         with pytest.raises(DataError, match="would replace the source, .*square.mp4"):
             count_video(source, annotated=annotated)
@@ -1153,13 +1170,13 @@ def test_a_time_lapse_ends_when_its_last_frame_was_shown(tmp_path, seconds):
 def test_frames_are_compiled_for_once_there_were_many(tmp_path, monkeypatch):
     told = []
 
-    def count(picture, **_):
+    def look(network, picture, scale, **_):
         told.append(expected())
-        return CountResult(20.0, np.full((6, 8), 20 / 48, np.float32), "picture", 64, 48, "any", 0.0)
+        return Look(scale, picture, np.zeros((6, 8), np.float32))
 
-    monkeypatch.setattr(video, "count", count)
-    monkeypatch.setattr(video, "load_network", lambda model: (model, "any"))
+    monkeypatch.setattr("crowdcount.counting.pictures.look", look)
+    monkeypatch.setattr("crowdcount.counting.pictures.load_network", lambda model: (model, "any"))
     monkeypatch.setattr("crowdcount.counting.repeats._ENOUGH", 3 * 64 * 48)
-    list(count_video(write_video(tmp_path / "v.mp4", range(5))))
+    list(count_video(write_video(tmp_path / "v.mp4", range(5)), model=object()))
     assert told == [False, False, True, True, True]
     assert not expected()

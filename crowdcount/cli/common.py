@@ -124,8 +124,10 @@ def not_negative(text: str) -> float:
     return _checked(text, _number, lambda value: value >= 0, "a number, 0 or more")
 
 
-def word(text: str) -> str:
-    if not text.strip():
+def thing(text: str) -> str:
+    from crowdcount.network.cards import is_thing
+
+    if not is_thing(text):
         raise argparse.ArgumentTypeError("must be a word, received nothing")
     return text
 

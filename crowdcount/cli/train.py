@@ -16,8 +16,8 @@ from crowdcount.cli.common import (
     import_keras,
     positive_int,
     seed,
+    thing,
     width,
-    word,
 )
 from crowdcount.errors import TrainingError
 from crowdcount.files import reason
@@ -58,7 +58,7 @@ def add(command: Command) -> None:
     parser.add_argument(
         "--thing",
         metavar="WORD",
-        type=word,
+        type=thing,
         default="people",
         help="what the annotations mark, in the plural, as cells: counts speak of it (default: people)",
     )
@@ -83,14 +83,13 @@ def _train(arguments: argparse.Namespace) -> int:
     validation = load_dataset(dataset, root, "val")
     import_keras()
     from crowdcount.training.run import train
-    from crowdcount.training.state import NAME, is_complete
+    from crowdcount.training.state import NAME
 
     begin()
-    complete = arguments.resume and is_complete(out, arguments.epochs)
     settings = {name: getattr(arguments, name) for name in _SETTINGS}
     try:
         with redirect_stdout(sys.stderr):  # Keras's progress bar
-            train(
+            result = train(
                 samples,
                 validation,
                 out=arguments.out,
@@ -106,7 +105,7 @@ def _train(arguments: argparse.Namespace) -> int:
     except OSError as error:
         kept = " What earlier epochs kept is there: --resume goes on with it." if (out / NAME).exists() else ""
         raise TrainingError(f"The training in {out} ended: {reason(error)}.{kept}") from error
-    if complete:
+    if not result.trained:
         print(f"crowdcount: the run in {out} was complete already, nothing was left to do", file=sys.stderr)
     return 0
 

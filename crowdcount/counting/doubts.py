@@ -1,14 +1,15 @@
 """Reasons to doubt a count that can be seen in the picture or in its density map.
 
-Each function looks for one of them and gives a sentence, or None. `benchmarks/doubts.py` measures how often
-each speaks of good pictures and of bad ones. All look at blocks of 64 x 64 pixels, about the largest head
-that the networks meet in training; of the picture at most 144 of them, so that a large picture costs no more
-than a small one.
+Each function looks for one of them and gives a sentence, or None. Sentences are for people; code goes by the `Doubt`
+beside them. `benchmarks/doubts.py` measures how often each speaks of good pictures and of bad ones. All look at blocks
+of 64 x 64 pixels, about the largest head that the networks meet in training; of the picture at most 144 of them, so
+that a large picture costs no more than a small one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from enum import Enum
 
 import numpy as np
 
@@ -35,27 +36,40 @@ _NOBODY = 1.5
 # People a cell in the fullest tenth of the map, times the fineness of the picture: of 625 training pictures
 # 15 have more by their true maps. Pictures that were shrunk have both, dense maps and fine detail.
 _CROWDED = 0.36
-# How the doubts begin beside which no range stands: no validation picture has them.
-_NO_GROUND = (
-    _IS_BLANK := "There is hardly any contrast in the picture",
-    _IS_DARK := "The picture is very dark",
-    _IS_BLURRED := "The picture is blurred, or was enlarged",
-    _IS_CROWDED := "Heads are smaller and closer together",
-    LIES := "The picture seems to lie on its side",
-)
 
 
-def carries_range(doubts: Sequence[str]) -> bool:
+class Doubt(str, Enum):
+    """What a count is doubted for. Each is a text, too: `Doubt.DARK == "dark"`."""
+
+    BLANK = "blank"
+    DARK = "dark"
+    BLURRED = "blurred"
+    SMALL = "small"
+    NOBODY = "nobody"
+    CROWDED = "crowded"
+    SIDE = "side"
+    """It lies on its side, see `turned`."""
+    SIZES = "sizes"
+    """At another size it comes to another count, see `scale.disagreement`."""
+    UNKNOWN = "unknown"
+    """It has no range: no picture like it was calibrated with."""
+
+
+# Beside these no range stands: no validation picture has them.
+_NO_GROUND = frozenset({Doubt.BLANK, Doubt.DARK, Doubt.BLURRED, Doubt.CROWDED, Doubt.SIDE})
+
+
+def carries_range(doubts: Iterable[Doubt]) -> bool:
     """Whether a picture with these doubts is like those that ranges come from: bright, sharp, with heads to be seen.
 
     Example:
-        >>> carries_range([]), carries_range(["The picture is very dark: people in the dark are missed."])
-        (True, False)
+        >>> carries_range([]), carries_range([Doubt.SMALL]), carries_range([Doubt.SMALL, Doubt.DARK])
+        (True, True, False)
     """
-    return not any(doubt.startswith(_NO_GROUND) for doubt in doubts)
+    return _NO_GROUND.isdisjoint(doubts)
 
 
-def find_doubts(picture: np.ndarray, density: np.ndarray, *, size: tuple[int, int] | None = None) -> list[str]:
+def find_doubts(picture: np.ndarray, density: np.ndarray, *, size: tuple[int, int] | None = None) -> dict[Doubt, str]:
     """Reasons to doubt a count.
 
     Args:
@@ -64,24 +78,24 @@ def find_doubts(picture: np.ndarray, density: np.ndarray, *, size: tuple[int, in
         size: height and width in pixels of the picture that was resized to this one; None: it was not.
 
     Returns:
-        One sentence each; usually none. Of a blank picture only that it is blank.
+        A sentence for each; usually none. Of a blank picture only that it is blank.
 
     Example:
-        >>> find_doubts(np.zeros((80, 120, 3), np.uint8), np.zeros((10, 15), np.float32))
-        ['There is hardly any contrast in the picture: it shows nothing to count.']
+        >>> find_doubts(np.zeros((80, 120, 3), np.uint8), np.zeros((10, 15), np.float32))[Doubt.BLANK]
+        'There is hardly any contrast in the picture: it shows nothing to count.'
     """
     blocks = sample_blocks(picture)
-    doubt = blank(blocks)
-    if doubt:
-        return [doubt]
-    doubts = (
-        small(size or picture.shape[:2]),
-        dark(blocks),
-        blurred(blocks),
-        nobody(density),
-        crowded(blocks, density),
-    )
-    return [doubt for doubt in doubts if doubt]
+    sentence = blank(blocks)
+    if sentence:
+        return {Doubt.BLANK: sentence}
+    found = {
+        Doubt.SMALL: small(size or picture.shape[:2]),
+        Doubt.DARK: dark(blocks),
+        Doubt.BLURRED: blurred(blocks),
+        Doubt.NOBODY: nobody(density),
+        Doubt.CROWDED: crowded(blocks, density),
+    }
+    return {doubt: sentence for doubt, sentence in found.items() if sentence}
 
 
 def sample_blocks(picture: np.ndarray) -> np.ndarray:
@@ -124,21 +138,24 @@ def blank(blocks: np.ndarray) -> str | None:
     light = max(_BLACK, brightness(blocks))
     plain = np.percentile(blocks.std(axis=(1, 2)), 90) < _PLAIN * light
     if plain and np.percentile(_contrast(blocks), 90) < _BLANK * light:
-        return f"{_IS_BLANK}: it shows nothing to count."
+        return "There is hardly any contrast in the picture: it shows nothing to count."
     return None
 
 
 def dark(blocks: np.ndarray) -> str | None:
     """A picture taken with too little light."""
     if brightness(blocks) < _DARK:
-        return f"{_IS_DARK}: people in the dark are missed. Brighten it, or use another one."
+        return "The picture is very dark: people in the dark are missed. Brighten it, or use another one."
     return None
 
 
 def blurred(blocks: np.ndarray) -> str | None:
     """Out of focus, shaken, or enlarged: heads are larger and softer than any that were trained on."""
     if fineness(blocks) < _BLURRED:
-        return f"{_IS_BLURRED}: heads have no edges. Use it as it came from the camera, or a sharper one."
+        return (
+            "The picture is blurred, or was enlarged: heads have no edges. Use it as it came from the camera, or a "
+            "sharper one."
+        )
     return None
 
 
@@ -164,7 +181,7 @@ def crowded(blocks: np.ndarray, density: np.ndarray) -> str | None:
     """Heads smaller, and so closer together, than in nearly all training pictures: a shrunk picture."""
     if np.percentile(density, 90) * fineness(blocks) > _CROWDED:
         return (
-            f"{_IS_CROWDED} than the network was trained on, and many are missed. "
+            "Heads are smaller and closer together than the network was trained on, and many are missed. "
             "Use the picture at its original size, or count it in parts that were taken from nearer."
         )
     return None

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.counting.counts_file import CountsFile, settings_of
-from crowdcount.counting.doubts import carries_range, find_doubts
+from crowdcount.counting.doubts import Doubt, carries_range, find_doubts
 from crowdcount.counting.kinds import kind_of
 from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
 from crowdcount.counting.repeats import Repeats
@@ -34,7 +34,7 @@ from crowdcount.counting.words import PEOPLE, about, thing_of
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError, PictureError
 from crowdcount.network.loading import Model, load_network
-from crowdcount.network.repeated import expected, many_of_a_size
+from crowdcount.network.repeated import many_of_a_size
 from crowdcount.progress import bar
 
 _Item = TypeVar("_Item")
@@ -204,7 +204,12 @@ def _rgb(picture: np.ndarray, source: Source, channels: str) -> np.ndarray:
 
 
 class Counter:
-    """A network with its calibration, loaded once, that turns pictures into results."""
+    """A network with its calibration, loaded once, that turns pictures into results.
+
+    Attributes:
+        scale: at which pictures are counted; None: at the one that the network chooses for each.
+        repeats: the pictures that are to come, as far as they are known, or that came.
+    """
 
     def __init__(
         self, model: Model, coverage: float, scale: float | None, channels: str, page: int | None, progress: bool
@@ -229,14 +234,21 @@ class Counter:
             self.repeats = Repeats(pictures)
         return bar(pictures, "picture", wanted=progress)
 
-    def __call__(self, source: Source) -> CountResult:
-        result = self._counted(source)
+    def __call__(self, source: Source, *, upright: bool = False) -> CountResult:
+        """Count a picture.
+
+        Args:
+            source: as for `count`.
+            upright: it is known to stand upright, as frames of a camera do that stood upright before: whether it lies
+                on its side is not looked for.
+        """
+        result = self._counted(source, upright)
         LOG.info("%r", result)
         for warning in result.warnings:
             LOG.warning("%s: %s", result.picture, warning)
         return result
 
-    def _counted(self, source: Source) -> CountResult:
+    def _counted(self, source: Source, upright: bool) -> CountResult:
         start = time.perf_counter()
         notes: list[str] = []
         picture = _rgb(load_picture(source, page=self.page, notes=notes), source, self.channels)
@@ -245,10 +257,10 @@ class Counter:
         density = on_grid(best.density, best.picture.shape[:2], size)
         people = float(density.sum(dtype=np.float64))
         doubts = find_doubts(best.picture, best.density, size=size)
-        if self.thing == PEOPLE:
+        if self.thing == PEOPLE and not upright:
             with many_of_a_size(False):  # it looks at parts
                 lying = on_its_side(self.network, looks[0])
-            doubts += [lying] if lying is not None else []
+            doubts |= {} if lying is None else {Doubt.SIDE: lying}
         low = high = coverage = kind = None
         if self.calibration is not None and carries_range(doubts):
             kind = kind_of(best.picture, people)  # as the network saw it: so were those that it was calibrated with
@@ -256,9 +268,9 @@ class Counter:
             if other is not None:
                 high = max(high, self.calibration.range(other, self.coverage, kind)[1])
         if other is not None:
-            doubts.append(disagreement(best.people, other, low, high))
+            doubts[Doubt.SIZES] = disagreement(best.people, other, low, high)
         if self.calibration is not None and low is None:
-            doubts.append("The count has no range: no picture like this one was calibrated with.")
+            doubts[Doubt.UNKNOWN] = "The count has no range: no picture like this one was calibrated with."
         return CountResult(
             count=people,
             density=density,
@@ -267,7 +279,8 @@ class Counter:
             height=size[0],
             model=self.name,
             seconds=time.perf_counter() - start,
-            warnings=[about(doubt, self.thing) for doubt in doubts] + notes,
+            warnings=[about(sentence, self.thing) for sentence in doubts.values()] + notes,
+            doubts=frozenset(doubts),
             # A file is read again when it is shown: a folder's results would otherwise hold every picture in
             # memory.
             source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
@@ -297,7 +310,7 @@ class Counter:
             return CountFailure(name_of(source), str(error))
 
     def _looks(self, picture: np.ndarray) -> list[Look]:
-        with many_of_a_size(expected() or self.repeats.many(picture.shape[:2])):
+        with many_of_a_size(self.repeats.many(picture.shape[:2])):
             if self.sizes is None:
                 return [look(self.network, picture, self.scale or 1.0, progress=self.progress)]
             return search(self.network, picture, self.sizes, scale=self.scale, progress=self.progress)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from crowdcount.area.ground import Ground
     from crowdcount.area.zone_files import ZoneSource
+    from crowdcount.counting.doubts import Doubt
     from crowdcount.counting.kinds import Kind
     from crowdcount.counting.ranges import Calibration
 
@@ -57,6 +58,8 @@ class CountResult:
         page: the page of `source` that was asked for, or None, see `load_picture`.
         calibration: where the range comes from, or None.
         kind: of the picture, where it has a range.
+        doubts: which reasons to doubt the count the warnings tell, for code that goes by them: `"dark" in
+            result.doubts`. See `doubts.Doubt`.
     """
 
     count: float
@@ -76,6 +79,7 @@ class CountResult:
     page: int | None = None
     calibration: Calibration | None = None
     kind: Kind | None = None
+    doubts: frozenset[Doubt] = frozenset()
 
     def to_dict(self) -> dict:
         """What the command line prints of the picture with `--json`: plain numbers and texts, without what it lacks.

@@ -6,14 +6,10 @@ upright photos both come to less than the part itself; in one that lies on its s
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crowdcount.counting.doubts import LIES
 from crowdcount.counting.scale import Look
 from crowdcount.grid import STRIDE
 from crowdcount.network.prediction import predict_density
@@ -26,22 +22,6 @@ _SIDE = 32
 # People in the part as it is, and turned, below which nothing is said; and how many times as many are too many.
 _FEWEST, _FEWEST_TURNED = 5.0, 15.0
 _MORE = 1.25
-
-_known: contextvars.ContextVar[bool] = contextvars.ContextVar("known_upright", default=False)
-
-
-@contextlib.contextmanager
-def known_upright(known: bool = True) -> Iterator[None]:
-    """Within, pictures are upright, as frames of a camera are that was upright before: nothing is looked for.
-
-    Args:
-        known: False: as if there were no such statement.
-    """
-    token = _known.set(known)
-    try:
-        yield
-    finally:
-        _known.reset(token)
 
 
 def on_its_side(network: keras.Model, seen: Look) -> str | None:
@@ -58,8 +38,6 @@ def on_its_side(network: keras.Model, seen: Look) -> str | None:
         >>> on_its_side(network, look(network, np.zeros((64, 96, 3), np.uint8), 1.0)) is None
         True
     """
-    if _known.get():
-        return None
     part, people = fullest_part(seen)
     if people < _FEWEST:
         return None
@@ -67,8 +45,8 @@ def on_its_side(network: keras.Model, seen: Look) -> str | None:
         turned = float(predict_density(network, np.ascontiguousarray(np.rot90(part, turn))).sum(dtype=np.float64))
         if turned > max(_FEWEST_TURNED, _MORE * people):
             return (
-                f"{LIES}: turned by a quarter, its fullest part comes to {turned / people:.1f} times as many people. "
-                "Turn it upright and count it again."
+                "The picture seems to lie on its side: turned by a quarter, its fullest part comes to "
+                f"{turned / people:.1f} times as many people. Turn it upright and count it again."
             )
     return None
 

@@ -71,9 +71,19 @@ class ModelCard:
         if digest is not None and not isinstance(digest, str):
             raise refuse("'sha256'", "a text of hexadecimal digits", digest)
         thing = content.get("thing", "people")
-        if not isinstance(thing, str) or not thing.strip():
+        if not is_thing(thing):
             raise refuse("'thing'", "a word for what is counted", thing)
         return cls(design, width, digest, thing, content)
+
+
+def is_thing(value: object) -> bool:
+    """Whether it can be what a network counts: a word, in the plural.
+
+    Example:
+        >>> is_thing("cells"), is_thing(" "), is_thing(None)
+        (True, False, False)
+    """
+    return isinstance(value, str) and bool(value.strip())
 
 
 def list_models() -> list[dict]:

@@ -19,7 +19,7 @@ from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
 from crowdcount.files import held
 from crowdcount.measuring.metrics import log_ratio
-from crowdcount.network.cards import model_card
+from crowdcount.network.cards import is_thing, model_card
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.locate import SUFFIX
 from crowdcount.network.weight_files import save_weights
@@ -44,12 +44,14 @@ class TrainingResult:
         history: one dictionary an epoch, as in `history.csv`.
         best: weight file of the lowest mean log ratio on validation, `None` without validation pictures.
         last: weight file of the last epoch.
+        trained: epochs that were trained now: 0 where the run that was resumed had all of its own already.
     """
 
     model: keras.Model
     history: list[dict]
     best: Path | None
     last: Path
+    trained: int
 
 
 def train(
@@ -125,7 +127,7 @@ def train(
         >>> result.last.name
         'last.weights.h5'
     """
-    if not isinstance(thing, str) or not thing.strip():
+    if not is_thing(thing):
         raise TrainingError(f"`thing` must be a word for what is counted. Received: thing={thing!r}")
     out, devices = Path(out), find_devices(strategy)
     asked: dict[str, Any] = {
@@ -137,12 +139,10 @@ def train(
         "seed": seed,
         "teacher": None if teacher is None else os.fspath(teacher),
     }
-    if resume:
-        read_state(out)  # a folder without a run is left as it is
     # Of several processes that train together the first one holds the folder.
     with held(out / NAME) if devices.chief else nullcontext():
         if resume:
-            state = read_state(out)
+            state = read_state(out)  # while nobody else writes it
             plan = resumed_plan(state, **asked)
             check_pictures(state, samples, validation)
             state["epochs"] = plan.epochs
@@ -195,7 +195,8 @@ class _Run:
         self.history = callbacks.History(out / "history.csv", state["history"])
 
     def __call__(self) -> TrainingResult:
-        plan, begun = self.plan, self.state["epoch"] > 0
+        plan, first_epoch = self.plan, self.state["epoch"]
+        begun = first_epoch > 0
         keras.utils.set_random_seed(plan.seed)
         with self.devices.scope():
             # Of a run that is resumed the weights are in the checkpoint.
@@ -209,7 +210,8 @@ class _Run:
         plain = CSRNet(plan.design, plan.width)
         plain.set_weights(self.model.get_weights())
         best = self.out / BEST
-        return TrainingResult(plain, self.state["history"], best if best.exists() else None, self.out / LAST)
+        trained = self.state["epoch"] - first_epoch
+        return TrainingResult(plain, self.state["history"], best if best.exists() else None, self.out / LAST, trained)
 
     def _stretch(self, stretch: Stretch) -> None:
         """One phase, or what is left of it; its averaged weights are in the model afterwards."""

@@ -75,20 +75,6 @@ def read_state(out: str | os.PathLike) -> dict:
     return state if state.get("format") == _FORMAT else _upgraded(state, path)
 
 
-def is_complete(out: str | os.PathLike, epochs: int | None = None) -> bool:
-    """Whether a run has all of its epochs: resumed, there is nothing left to do.
-
-    Args:
-        out: its folder.
-        epochs: those that it is to have now; None for its own.
-
-    Raises:
-        TrainingError: as for `read_state`.
-    """
-    state = read_state(out)
-    return state["epoch"] >= (state["epochs"] if epochs is None else epochs)
-
-
 def _upgraded(state: dict, path: Path) -> dict:
     """The state of a run that began before recipes had phases, as such a run's is now."""
     if state.get("maps"):

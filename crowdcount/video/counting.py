@@ -7,32 +7,27 @@ of the video, but for the index of an annotated one: a camera may be watched for
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 from collections.abc import Generator
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from crowdcount.area.ground import people_per_square_meter, read_ground
 from crowdcount.area.zone_files import read_zones
 from crowdcount.area.zones import count_zones
-from crowdcount.counting.doubts import LIES
-from crowdcount.counting.pictures import count
+from crowdcount.counting.doubts import Doubt
+from crowdcount.counting.pictures import Counter
 from crowdcount.counting.ranges import COVERAGE
-from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import check_scale
-from crowdcount.counting.turned import known_upright
 from crowdcount.errors import DataError, VideoError
-from crowdcount.network.loading import Model, load_network
-from crowdcount.network.repeated import many_of_a_size
+from crowdcount.network.loading import Model
 from crowdcount.video.decoding import Notify, VideoMoment
 from crowdcount.video.files import AnnotatedVideo
 from crowdcount.video.frames import VideoSource, read_frames, require_av, source_name, video_path
 from crowdcount.video.results import FrameCount
+from crowdcount.video.smoothing import Estimate, Smoother
 
 if TYPE_CHECKING:
     from crowdcount.area.ground import Ground
@@ -137,9 +132,9 @@ def count_video(
     if plane is not None and not named:
         named = [plane.measured()]
     film = None if annotated is None else AnnotatedVideo(annotated, named, notify or _warn)
-    load_network(model)  # before a camera is kept waiting
+    counter = Counter(model, coverage, scale, "rgb", None, False)  # before a camera is kept waiting
     moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, notify=notify or _warn)
-    counted = _counted(moments, film, every, named, model, coverage, scale, _Smoother(smooth))
+    counted = _counted(moments, film, every, named, counter, Smoother(smooth))
     return counted if plane is None else _per_square_meter(counted, named, plane)
 
 
@@ -148,14 +143,11 @@ def _counted(
     film: AnnotatedVideo | None,
     every: float,
     zones: list[Zone],
-    model: Model,
-    coverage: float,
-    scale: float | None,
-    smoother: _Smoother,
+    counter: Counter,
+    smoother: Smoother,
 ) -> Generator[FrameCount, None, None]:
     due = 0.0
     frame: FrameCount | None = None
-    repeats = Repeats()
     upright = 0
     with film or nullcontext(), closing(moments):
         for moment in moments:
@@ -163,12 +155,11 @@ def _counted(
             if is_due:
                 due = (math.floor((moment.time + _SLACK) / every) + 1) * every
                 picture = moment.picture()
-                repeats.add(picture.shape[:2])
-                with many_of_a_size(repeats.many(picture.shape[:2])), known_upright(upright >= _LEAD):
-                    result = count(picture, model=model, coverage=coverage, scale=scale, progress=False)
+                counter.repeats.add(picture.shape[:2])
+                result = counter(picture, upright=upright >= _LEAD)
                 if result.count >= _SETTLED:
-                    scale = result.scale if scale is None else scale
-                    upright += -1 if any(warning.startswith(LIES) for warning in result.warnings) else 1
+                    counter.scale = result.scale if counter.scale is None else counter.scale
+                    upright += -1 if Doubt.SIDE in result.doubts else 1
                 frame = _frame_count(moment, result, zones, smoother)
             assert frame is not None  # the first one is due
             if film is not None:
@@ -189,52 +180,29 @@ def _per_square_meter(
             yield frame
 
 
-def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], smoother: _Smoother) -> FrameCount:
-    by_zone = count_zones(result.density, zones, (result.height, result.width))
-    ends = (result.count,) * 2 if result.low is None or result.high is None else (result.low, result.high)
-    has_range = result.low is not None and result.high is not None
-    ranges = result.zone_ranges(zones) if has_range and zones else {}
-    zone_ends = [ranges.get(name) or (people, people) for name, people in by_zone.items()]
-    smoothed, low, high, *shares = smoother(
+def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], smoother: Smoother) -> FrameCount:
+    ends = None if result.low is None or result.high is None else (result.low, result.high)
+    ranges = result.zone_ranges(zones) if ends and zones else {}
+    people = count_zones(result.density, zones, (result.height, result.width))
+    frame, by_zone = smoother(
         moment.time,
-        # A frame without a range, a dark one say, does not draw those of its neighbors to 0.
-        [result.count, *ends, *by_zone.values(), *itertools.chain.from_iterable(zone_ends)],
+        Estimate.of(result.count, ends),
+        {name: Estimate.of(inside, ranges.get(name)) for name, inside in people.items()},
     )
-    shares, zone_ends = shares[: len(by_zone)], list(zip(shares[len(by_zone) :: 2], shares[len(by_zone) + 1 :: 2]))
     return FrameCount(
         time=moment.time,
-        count=smoothed,
-        low=low if has_range else None,
-        high=high if has_range else None,
-        zones=dict(zip(by_zone, shares, strict=True)),
+        count=frame.people,
+        low=frame.low if ends else None,
+        high=frame.high if ends else None,
+        zones={name: zone.people for name, zone in by_zone.items()},
         alone=result.count,
         density=result.density,
         width=result.width,
         height=result.height,
         clock=moment.clock,
         warnings=result.warnings,
-        zone_ranges={name: found for name, found in zip(by_zone, zone_ends) if ranges.get(name)},
+        zone_ranges={name: (zone.low, zone.high) for name, zone in by_zone.items() if ranges.get(name)},
     )
-
-
-class _Smoother:
-    """The mean of all measurements so far, each weighted by exp(-age / seconds).
-
-    It is linear: what adds up before adds up after. Of the past it keeps two sums.
-    """
-
-    def __init__(self, seconds: float):
-        self._seconds = seconds
-        self._time = 0.0
-        self._sum: np.ndarray | float = 0.0
-        self._weight = 0.0
-
-    def __call__(self, time: float, values: list[float]) -> list[float]:
-        kept = math.exp(-(time - self._time) / self._seconds) if self._seconds else 0.0
-        self._time = time
-        self._sum = kept * self._sum + np.asarray(values, np.float64)
-        self._weight = kept * self._weight + 1.0
-        return (self._sum / self._weight).tolist()
 
 
 def _warn(message: str) -> None:

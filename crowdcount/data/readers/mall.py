@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.data.images import PICTURE_SUFFIXES
-from crowdcount.data.readers.matlab import cells, load_mat
+from crowdcount.data.readers.matlab import cells, open_mat
 from crowdcount.data.records import Record, TellFault, files_by_number
 
 _TRAINING = 800
@@ -27,8 +27,9 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
         return None
     file = folder / "mall_gt.mat"
     try:
-        points = cells(load_mat(file, "frame"), "loc")
-        counts = np.asarray(load_mat(file, "count")).ravel()
+        with open_mat(file) as variable:
+            points = cells(variable("frame"), "loc")
+            counts = np.asarray(variable("count")).ravel()
     except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
         tell(file, f"is not a readable annotation (frame with loc, count): {error!r}.")
         return []

@@ -12,7 +12,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from math import prod
-from pathlib import Path
 
 import numpy as np
 
@@ -43,11 +42,11 @@ def is_mat5(start: bytes) -> bool:
     return len(start) == _HEADER and _order(start) is not None
 
 
-def read_mat5(file: Path, name: str) -> np.ndarray:
+def read_mat5(content: bytes, name: str) -> np.ndarray:
     """A variable, as `scipy.io.loadmat` gives it, but that numbers are of MATLAB's own type.
 
     Args:
-        file: a file of version 5 to 7.
+        content: of a file of version 5 to 7.
         name: the variable's name. Others are passed over.
 
     Returns:
@@ -57,20 +56,18 @@ def read_mat5(file: Path, name: str) -> np.ndarray:
     Raises:
         KeyError: if there is no such variable.
         UnsoundError: if it is damaged, or of a kind that is not read.
-        OSError: if the file cannot be read.
 
     Example:
-        >>> import tempfile, scipy.io
-        >>> file = Path(tempfile.mkdtemp()) / "GT_1.mat"
+        >>> import io, scipy.io
+        >>> file = io.BytesIO()
         >>> scipy.io.savemat(file, {"annPoints": [[1.5, 2.0]]})
-        >>> read_mat5(file, "annPoints")
+        >>> read_mat5(file.getvalue(), "annPoints")
         array([[1.5, 2. ]])
     """
-    content = memoryview(file.read_bytes())
     order = _order(content[:_HEADER])
     if order is None:
         raise UnsoundError("it is no MATLAB file of version 5 to 7")
-    for kind, data in _elements(content[_HEADER:], order):
+    for kind, data in _elements(memoryview(content)[_HEADER:], order):
         is_packed = kind == _COMPRESSED
         # The name is near the beginning; of a variable that nobody asked for no more is unpacked.
         begun = memoryview(_inflated(data, _BEGINNING))[8:] if is_packed else data

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,39 +14,50 @@ from crowdcount.data.readers.mat5 import is_mat5, read_mat5
 from crowdcount.data.records import TellFault
 from crowdcount.files import link_outside
 
-_HDF5 = b"MATLAB 7.3 MAT-file"
+Variables = Callable[[str], np.ndarray]
+"""A variable of a MATLAB file by its name; raises a KeyError where there is no such one."""
+
+# How files of version 7.3 begin: MATLAB's have a text before what makes them HDF5.
+_HDF5 = (b"MATLAB 7.3 MAT-file", b"\x89HDF\r\n\x1a\n")
 # Compressed zeros of any number take a few bytes. A data set of 60 x 2000 frames in one file has some millions.
 _MOST_NUMBERS = 50_000_000
 
 
-def load_mat(file: Path, name: str) -> np.ndarray:
-    """One variable of a MATLAB file, as SciPy gives it; of version 7.3, which is HDF5, plain numbers only.
+@contextmanager
+def open_mat(file: Path) -> Iterator[Variables]:
+    """Open a MATLAB file to look up its variables.
+
+    They are as SciPy gives them; of version 7.3, which is HDF5, plain numbers only.
 
     Raises:
-        KeyError: if there is no such variable.
-        Exception: damaged files make SciPy (which reads version 4) and h5py raise a dozen unrelated ones.
+        Exception: damaged files make SciPy (which reads version 4) and h5py raise a dozen unrelated ones, here or where
+            a variable is looked up.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "mall_gt.mat"
+        >>> scipy.io.savemat(file, {"frame": [[1.5, 2.0]], "count": [[1]]})
+        >>> with open_mat(file) as variable:
+        ...     variable("frame"), variable("count").item()
+        (array([[1.5, 2. ]]), 1)
     """
     with open(file, "rb") as stream:
         start = stream.read(128)
-        newer = start.startswith(_HDF5) or _is_hdf5(stream)
-    if is_mat5(start) and not newer:
-        return read_mat5(file, name)
-    if not newer:
+        stream.seek(0)
+        if start.startswith(_HDF5):
+            import h5py
+
+            with h5py.File(stream, "r") as content:
+                if outside := link_outside(content):
+                    raise ValueError(f"it points into another file, {outside!r}, which is not opened")
+                yield lambda name: _from_hdf5(content[name], content)
+        elif is_mat5(start):
+            yield partial(read_mat5, stream.read())
         # SciPy takes more for version 5 than has its header.
-        if scipy.io.matlab.matfile_version(file, appendmat=False)[0] != 0:
+        elif scipy.io.matlab.matfile_version(stream)[0] != 0:
             raise ValueError("its header is damaged")
-        return scipy.io.loadmat(file, variable_names=[name])[name]
-    import h5py
-
-    with h5py.File(file, "r") as content:
-        if outside := link_outside(content):
-            raise ValueError(f"it points into another file, {outside!r}, which is not opened")
-        return _from_hdf5(content[name], content)
-
-
-def _is_hdf5(stream) -> bool:
-    stream.seek(0)
-    return stream.read(8) == b"\x89HDF\r\n\x1a\n"
+        else:
+            yield lambda name: scipy.io.loadmat(stream, variable_names=[name])[name]
 
 
 def _from_hdf5(item, content) -> np.ndarray:
@@ -70,22 +83,28 @@ def read_points(file: Path, tell: TellFault) -> np.ndarray | None:
     `image_info` (ShanghaiTech, DroneCrowd) holds the points and their number, `annPoints` (UCF_CC_50, UCF-QNRF) the
     points alone.
     """
-    problems = []
+    problem = ", is not in it"
+    try:
+        with open_mat(file) as variable:
+            found = _named_points(variable)
+    except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
+        found, problem = None, f": {error!r}"
+    if found is None:
+        tell(
+            file,
+            f"is not a readable annotation: image_info with points and their number, or annPoints{problem}.",
+        )
+        return None
+    points, number = found
+    return _checked(file, points if points.size else points.reshape(0, 2), number, tell)
+
+
+def _named_points(variable: Variables) -> tuple[np.ndarray, int | None] | None:
+    """Points, and their number where it is told, by the first of the names that is there; None where none is."""
     for name, of in _VARIABLES.items():
-        try:
-            points, number = of(load_mat(file, name))
-            points = np.asarray(points, np.float64)
-        except KeyError:
-            continue
-        except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
-            problems.append(repr(error))
-            break
-        return _checked(file, points if points.size else points.reshape(0, 2), number, tell)
-    tell(
-        file,
-        "is not a readable annotation: image_info with points and their number, or annPoints"
-        f"{': ' + problems[0] if problems else ', is not in it'}.",
-    )
+        with suppress(KeyError):
+            points, number = of(variable(name))
+            return np.asarray(points, np.float64), number
     return None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.data.images import load_picture
-from crowdcount.data.readers.matlab import load_mat
+from crowdcount.data.readers.matlab import open_mat
 from crowdcount.data.records import Record, TellFault, numbered_lines
 from crowdcount.data.regions import Region
 from crowdcount.errors import PictureError
@@ -50,4 +50,5 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
 
 
 def _mask(file: Path) -> np.ndarray:
-    return load_mat(file, "BW")
+    with open_mat(file) as variable:
+        return variable("BW")

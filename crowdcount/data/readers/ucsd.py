@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.data.images import PICTURE_SUFFIXES
-from crowdcount.data.readers.matlab import cells, load_mat
+from crowdcount.data.readers.matlab import cells, open_mat
 from crowdcount.data.records import Record, TellFault, files_by_number
 from crowdcount.data.regions import Region
 
@@ -75,11 +75,14 @@ def _points_of(folder: Path) -> Path | None:
 
 
 def _frames(file: Path) -> list[np.ndarray]:
-    try:
-        return cells(load_mat(file, "frame"), "loc")
-    except KeyError:
-        return cells(load_mat(file, "fgt")["frame"][0, 0], "loc")
+    with open_mat(file) as variable:
+        try:
+            frames = variable("frame")
+        except KeyError:
+            frames = variable("fgt")["frame"][0, 0]
+        return cells(frames, "loc")
 
 
 def _mask(file: Path) -> np.ndarray:
-    return load_mat(file, "roi")["mask"][0, 0]
+    with open_mat(file) as variable:
+        return variable("roi")["mask"][0, 0]

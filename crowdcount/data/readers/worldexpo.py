@@ -13,7 +13,7 @@ import numpy as np
 
 from crowdcount.data.dividing import hashed_split
 from crowdcount.data.images import PICTURE_SUFFIXES
-from crowdcount.data.readers.matlab import load_mat
+from crowdcount.data.readers.matlab import open_mat
 from crowdcount.data.records import Record, TellFault, files_by_number
 from crowdcount.data.regions import Region
 
@@ -69,7 +69,8 @@ def is_val(record: Record) -> bool:
 
 def _region(file: Path, tell: TellFault) -> Region | None:
     try:
-        x, y = (np.asarray(load_mat(file, f"maskVertices{axis}Coordinates"), np.float64).ravel() for axis in "XY")
+        with open_mat(file) as variable:
+            x, y = (np.asarray(variable(f"maskVertices{axis}Coordinates"), np.float64).ravel() for axis in "XY")
         polygon = np.stack([x, y], axis=1)
     except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
         tell(file, f"is not a readable region of interest (maskVerticesXCoordinates, ...Y...): {error!r}.")
@@ -79,9 +80,10 @@ def _region(file: Path, tell: TellFault) -> Region | None:
 
 def _points(file: Path, tell: TellFault) -> np.ndarray | None:
     try:
-        points = np.asarray(load_mat(file, "point_position"), np.float64)
+        with open_mat(file) as variable:
+            points = np.asarray(variable("point_position"), np.float64)
+            number = int(np.asarray(variable("point_num")).item())
         points = points if points.size else points.reshape(0, 2)
-        number = int(np.asarray(load_mat(file, "point_num")).item())
     except Exception as error:
         tell(file, f"is not a readable annotation (point_position, point_num): {error!r}.")
         return None
