@@ -98,7 +98,8 @@ class RareTiff:
             height, width = _picture_in(stored, self._described.samplesperpixel, name).shape[:2]
             self.size = width, height
             tag = self._described.tags.get(_ORIENTATION_TAG)
-            self.orientation = int(tag.value) if tag is not None else 1
+            # As elsewhere, what is no orientation turns nothing.
+            self.orientation = tag.value if tag is not None and tag.value in range(1, 9) else 1
             self._colors = ColorTags.of(described)
 
     def array(self, notes: list[str]) -> np.ndarray:
