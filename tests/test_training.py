@@ -145,6 +145,8 @@ def test_resume_refuses_another_run(run, quick):
     for other in ((renamed, crowd(6, 99)), (crowd(24), crowd(5, 99))):
         with pytest.raises(TrainingError, match="annotations was"):
             train(*other, out=out, recipe=quick, width=WIDTH, init="none", seed=3, resume=True)
+    with pytest.raises(TrainingError, match="has 12 epochs behind it.*Received: epochs=11"):
+        train(crowd(24), crowd(6, 99), out=out, recipe=quick, epochs=11, resume=True)
     with pytest.raises(TrainingError, match="nothing to resume"):
         train(crowd(2), out=out / "empty", recipe=quick, resume=True)
     assert not (out / "empty").exists()

@@ -168,7 +168,7 @@ def resumed_plan(
         epochs: another number is another length of the run.
 
     Raises:
-        TrainingError: where a setting contradicts the run's.
+        TrainingError: where a setting contradicts the run's, or it has had more epochs.
     """
     if recipe is None:
         recipe = state["recipe"]
@@ -191,6 +191,11 @@ def resumed_plan(
         changed["phases of the recipe"] = (state["phases"], found.digest)
     refuse_changes(changed)
     assert found is not None  # another recipe is a change
+    if epochs is not None and epochs < state["epoch"]:
+        raise TrainingError(
+            f"The run has {state['epoch']} epochs behind it, and weights of fewer are not kept. Received: epochs="
+            f"{epochs}. Resume it with as many or more, or without a number."
+        )
     return Plan(
         found,
         state["epochs"] if epochs is None else epochs,
