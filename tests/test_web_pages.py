@@ -23,7 +23,7 @@ from crowdcount.annotating.folder import Folder
 from crowdcount.annotating.page import make_page
 from crowdcount.counting.doubts import Doubt, find_doubts
 from crowdcount.counting.results import COLUMNS
-from crowdcount.counting.scale import Look
+from crowdcount.counting.scale import Look, disagreement
 from crowdcount.counting.turned import on_its_side
 from crowdcount.counting.words import span, whole
 from crowdcount.web.app import make_app
@@ -463,13 +463,18 @@ def test_every_warning_has_its_words_in_the_pages_texts(rng, monkeypatch):
         "crowded": noise,
     }
     templates = {key: text for key, text in texts()["en"].items() if key.startswith("warning.")}
-    assert set(templates) == {"warning.side", *(f"warning.{name}" for name in pictures)}
+    others = {f"warning.{name}" for name in ("side", "sizes", "sizes_alone", "unknown")}
+    assert set(templates) == {*others, *(f"warning.{name}" for name in pictures)}
+    assert {f"warning.{doubt.value}" for doubt in Doubt} < set(templates)
     for name, picture in pictures.items():
         side = picture.shape[0] // 8
         density = np.zeros((side, side), np.float32) if name == "nobody" else many[:side, :side]
         pattern = re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(templates[f"warning.{name}"]))
         assert re.fullmatch(pattern, find_doubts(picture, density)[Doubt(name)]), name
     monkeypatch.setattr("crowdcount.counting.turned.predict_density", lambda *_: np.full((32, 32), 9.0))
+    for name, *ends in (("sizes", 10.0, 90.0), ("sizes_alone",)):
+        pattern = re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(templates[f"warning.{name}"]))
+        assert re.fullmatch(pattern, disagreement(50.0, 80.0, *ends)), name
     pattern = re.escape(templates["warning.side"]).replace(r"\{times\}", "(.+)")
     assert re.fullmatch(pattern, on_its_side(None, Look(1.0, noise, many)))
 
