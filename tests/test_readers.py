@@ -131,6 +131,14 @@ def test_a_mat_file_is_opened_once_for_all_names_that_are_tried(tmp_path, monkey
     assert told == [] and points.tolist() == [[1.5, 2]] and not path.exists()
 
 
+@pytest.mark.parametrize("version", ["4", "5"])
+def test_complex_places_are_told(tmp_path, version):
+    told = []
+    scipy.io.savemat(tmp_path / "a.mat", {"annPoints": [[1.5 + 1j, 2.0]]}, format=version)
+    assert read_points(tmp_path / "a.mat", lambda file, problem: told.append(problem)) is None
+    assert "its numbers are complex" in told[0]
+
+
 def points(turn):
     return np.array(POINTS[turn % 3], np.float64).reshape(-1, 2)
 

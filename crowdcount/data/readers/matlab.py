@@ -104,6 +104,8 @@ def _named_points(variable: Variables) -> tuple[np.ndarray, int | None] | None:
     for name, of in _VARIABLES.items():
         with suppress(KeyError):
             points, number = of(variable(name))
+            if np.iscomplexobj(points):  # NumPy would leave out the imaginary part
+                raise ValueError("its numbers are complex")
             return np.asarray(points, np.float64), number
     return None
 
