@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shutil
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from crowdcount.counting.kinds import Kind
 from crowdcount.counting.pictures import count
 from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample, load_dataset
+from crowdcount.drawn.crowds import draw_crowd
 from crowdcount.files import data_folder
 from crowdcount.grid import map_shape
 from crowdcount.measuring.evaluation import evaluate
@@ -25,6 +27,7 @@ from crowdcount.network.cards import model_card
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.loading import load_network
 from crowdcount.network.weight_files import save_weights
+from crowdcount.training.recipes import RECIPES
 
 
 def program(name):
@@ -375,6 +378,42 @@ def test_all_parts_at_tiny_sizes_fill_the_page(weights, tmp_path, monkeypatch, c
     assert seconds > 0 and most >= before > 0
     with pytest.raises(SystemExit):
         module.main(["speed"])
+
+
+# --- budget -------------------------------------------------------------------------------------------------
+
+
+def test_changes_of_a_recipe_have_its_budget(tmp_path, monkeypatch, capsys):
+    module = program("budget")
+    plain = RECIPES["clear"]
+    changed = {name: change(plain) for name, change in module.CHANGES.items()}
+    for name, recipe in changed.items():
+        (phase,) = recipe.phases
+        pixels = module.epochs_for(recipe, plain, 9) * phase.crops.size**2
+        assert pixels == pytest.approx(9 * plain.phases[0].crops.size ** 2, rel=0.01), name
+        assert phase.batch * phase.crops.size**2 <= 1.13 * 4 * 256**2
+    assert [changed[f"batches of {size}"].phases[0].batch for size in (2, 1)] == [2, 1]
+    single = changed["batches of 1"].phases[0].optimizer
+    assert (single.peak, single.average**4) == pytest.approx((1e-5, 0.99))
+    assert changed["weight decay of 0.01"].phases[0].optimizer(9, 0, 9).weight_decay == 0.01
+    true, predicted = np.zeros((1, 2, 2, 1)), np.full((1, 2, 2, 1), 0.5)
+    loss = changed["a term on the count"].loss()(true, predicted) - plain.loss()(true, predicted)
+    assert float(loss) == pytest.approx(0.2, abs=1e-4)
+
+    tiny = replace(plain, goes_on=False, width=1 / 64)
+    monkeypatch.setattr(module, "find_recipe", lambda name: tiny)
+    samples = [Sample(str(n), draw_crowd(5, size=(64, 96), seed=n).picture, [[9, 9], [20, 30]]) for n in range(3)]
+    asked = []
+    monkeypatch.setattr(module, "load_dataset", lambda *arguments: asked.append(arguments) or samples)
+    arguments = ["csv", "--root", "x", "--out", str(tmp_path), "--init", "none", "--epochs", "1"]
+    tables = []
+    for _ in range(2):  # the second time what is there is measured
+        module.main([*arguments, "--changes", "a term on the count"])
+        tables.append([row.split(" | ") for row in capsys.readouterr().out.splitlines()[2:]])
+    assert [row[0] for row in tables[0]] == ["| as it is", "| a term on the count"]
+    assert [row[3] for row in tables[0]] == [row[3] for row in tables[1]] and " to " in tables[0][1][3]
+    assert [row[2] for row in tables[1]] == ["0", "0"]
+    assert asked[:2] == [("csv", "x", "train"), ("csv", "x", "val29")]
 
 
 # --- mean_weights, precise, textures ---------------------------------------------------------------------------------
