@@ -442,19 +442,25 @@ def test_the_path_of_a_file_is_named_whole():
         assert video_frames.source_name(path) == path
 
 
-def test_of_several_videos_in_a_file_the_one_that_players_show_is_counted(tmp_path, by_level):
-    """FFmpeg's choice, as that of a camera's small copy before the recording itself."""
-    path, videos = str(tmp_path / "two.ts"), []
-    with av.open(path, "w") as container:
-        for frames, size in ((1, (48, 64)), (10, (96, 128))):
-            stream = container.add_stream("mpeg2video", rate=25)
+def write_videos(path, *videos, codec, rate):
+    """A file of several videos: of each the number of its black frames, and their height and width."""
+    with av.open(str(path), "w") as container:
+        begun = []
+        for frames, size in videos:
+            stream = container.add_stream(codec, rate=rate)
             stream.height, stream.width = size
             stream.pix_fmt = "yuv420p"
-            videos.append((stream, [np.zeros((*size, 3), np.uint8)] * frames))
-        for stream, pictures in videos:
+            begun.append((stream, [np.zeros((*size, 3), np.uint8)] * frames))
+        for stream, pictures in begun:
             for picture in pictures:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             container.mux(stream.encode())
+    return str(path)
+
+
+def test_of_several_videos_in_a_file_the_one_that_players_show_is_counted(tmp_path, by_level):
+    """FFmpeg's choice, as that of a camera's small copy before the recording itself."""
+    path = write_videos(tmp_path / "two.ts", (1, (48, 64)), (10, (96, 128)), codec="mpeg2video", rate=25)
     shapes = [frame.picture().shape for frame in read_frames(path, notify=pytest.fail)]
     assert shapes == [(96, 128, 3)] * 10
 
@@ -492,17 +498,7 @@ def test_the_cover_of_a_video_is_not_counted_instead_of_it(tmp_path, by_level):
 
 def test_a_still_before_the_recording_is_not_counted_instead_of_it(tmp_path):
     """A cover that is not marked as one, in the first track, which players show unless told otherwise."""
-    path, videos = str(tmp_path / "v.mp4"), []
-    with av.open(path, "w") as container:
-        for frames, size in ((1, (96, 128)), (10, (48, 64))):
-            stream = container.add_stream("mpeg4", rate=10)
-            stream.height, stream.width = size
-            stream.pix_fmt = "yuv420p"
-            videos.append((stream, [np.zeros((*size, 3), np.uint8)] * frames))
-        for stream, pictures in videos:
-            for picture in pictures:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            container.mux(stream.encode())
+    path = write_videos(tmp_path / "v.mp4", (1, (96, 128)), (10, (48, 64)), codec="mpeg4", rate=10)
     assert [frame.picture().shape for frame in read_frames(path, notify=pytest.fail)] == [(48, 64, 3)] * 10
     one = write_video(tmp_path / "one.mp4", frames=1)
     assert len(list(read_frames(one, notify=pytest.fail))) == 1

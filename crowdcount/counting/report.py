@@ -23,7 +23,7 @@ from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
 from crowdcount.counting.ranges import sum_range
 from crowdcount.counting.report_chart import Dot, chart_svg
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.words import PEOPLE, about, amount, dense, span, whole
+from crowdcount.counting.words import PEOPLE, about, amount, dense, span, whole, width_of
 from crowdcount.data.exif import taken_at
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
@@ -208,7 +208,8 @@ def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> list[tuple[str,
         tiles.append((f"Most {most.thing} in one picture", _count(most), os.path.basename(most.picture)))
         if len(counted) > 1:
             ends = sum_range((entry.low, entry.high) for entry in counted)
-            total = whole(sum(map(_people, counted)), 0.0, sum(map(_width, counted)))
+            width = sum(width_of(_people(entry), entry.low, entry.high) for entry in counted)
+            total = whole(sum(map(_people, counted)), 0.0, width)
             notes = [f"{span(*ends)} if all are off the same way" if ends else "no range: some pictures have none"]
             notes.append(about("people on several pictures count several times", most.thing))
             tiles.append(("Sum of all pictures", total, "; ".join(notes)))
@@ -300,11 +301,6 @@ def _people(entry: Entry) -> float:
     """The count of one that was counted."""
     assert entry.count is not None
     return entry.count
-
-
-def _width(entry: Entry) -> float:
-    """How wide its range is; without one as wide as the count itself, as `whole` takes it."""
-    return _people(entry) if entry.low is None or entry.high is None else entry.high - entry.low
 
 
 def _count(entry: Entry) -> str:

@@ -33,6 +33,16 @@ def thing_of(model: str | os.PathLike | keras.Model) -> str:
     return model_card(model).thing
 
 
+def width_of(number: float, low: float | None, high: float | None) -> float:
+    """How wide the range of a number is; without one, how wide it is taken to be: as the number itself.
+
+    Example:
+        >>> width_of(143.0, 101.0, 185.0), width_of(143.0, None, None)
+        (84.0, 143.0)
+    """
+    return number if low is None or high is None else high - low
+
+
 def whole(number: float, low: float | None = None, high: float | None = None) -> str:
     """A number of people as it is told to people: whole, with digits no finer than a hundredth to a tenth of the range.
 
@@ -49,7 +59,7 @@ def whole(number: float, low: float | None = None, high: float | None = None) ->
         >>> whole(1393.4), whole(143.2), whole(99.4), whole(0.4)
         ('1,400', '140', '99', '0')
     """
-    width = number if low is None or high is None else high - low
+    width = width_of(number, low, high)
     unit = 10 ** (math.floor(math.log10(width)) - 1) if width >= 100 else 1
     return f"{round(number / unit) * unit:,}"
 
