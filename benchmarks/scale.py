@@ -31,7 +31,8 @@ from crowdcount.drawn.crowds import draw_crowd
 from crowdcount.files import atomic_path
 from crowdcount.network.loading import load_network
 from crowdcount.network.locate import SUFFIX, find_weights
-from crowdcount.network.prediction import TILE, WHOLE_PIXELS, margin_of, spans
+from crowdcount.network.prediction import WHOLE_PIXELS, margin_of
+from crowdcount.network.tiling import windows
 
 SIZES = ((384, 512), (768, 1024), (1536, 2048), (3024, 4032))
 # Between these two the count of a scene should stay.
@@ -71,14 +72,8 @@ def resized(picture: np.ndarray, longest: int) -> np.ndarray:
 
 def forward_pixels(shape: Sequence[int], margin: int) -> int:
     """Pixels that go through the network for one prediction: in tiles more than the picture has."""
-    height, width = shape[:2]
-    if height * width <= WHOLE_PIXELS:
-        return height * width
-    rows, columns = (
-        [min(side, end + margin) - max(0, start - margin) for start, end in spans(side, TILE)]
-        for side in (height, width)
-    )
-    return sum(rows) * sum(columns)
+    cut = windows(tuple(shape[:2]), margin=margin, most=WHOLE_PIXELS)
+    return sum((each.rows.stop - each.rows.start) * (each.columns.stop - each.columns.start) for each in cut)
 
 
 def measure(network, sizes: Sizes, scenes: Iterable[Scene], names: Sequence[str], pairs: Sequence[Pair]) -> None:

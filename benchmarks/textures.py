@@ -1,6 +1,6 @@
 """Make people-free training pictures of textures, from files of Debian's packages that textures.txt beside this lists.
 
-    apt-get download $(grep -o '^[^/]*' benchmarks/textures.txt | sort -u)
+    mkdir packages; apt-get download $(grep -o '^[^/]*' benchmarks/textures.txt | sort -u)
     for file in *.deb; do dpkg-deb -x $file packages/${file%%_*}; done      # then unzip each .pk3, .zip and .jar to z/
     python benchmarks/textures.py packages/ FOLDER/nobody
 

@@ -7,11 +7,27 @@ with status 1; a traceback is kept for our own mistakes.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LONGEST = 200  # characters
+_LONGEST = 200  # characters of what a library says
+_LONGEST_MESSAGE = 2_000
 
 
 class CrowdCountError(Exception):
-    """Base class: catch this to catch every error that crowdcount raises on purpose."""
+    """Base class: catch this to catch every error that crowdcount raises on purpose.
+
+    A message of more than 2,000 characters leaves out its middle: files name things as long as they like.
+
+    Example:
+        >>> str(CrowdCountError(f"There is no {'x' * 5000}. Choose another."))[-60:]
+        'xxxx [... 3,030 characters left out ...] Choose another.'
+    """
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        left_out = len(message) - _LONGEST_MESSAGE
+        if left_out <= 0:
+            return message
+        half = _LONGEST_MESSAGE // 2
+        return f"{message[:half]} [... {left_out:,} characters left out ...] {message[-half:]}"
 
 
 class PictureError(CrowdCountError, ValueError):

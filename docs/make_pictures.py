@@ -41,7 +41,9 @@ from crowdcount.counting.report import write_report
 from crowdcount.counting.results import CountResult
 from crowdcount.drawn.crowds import draw_sample
 from crowdcount.files import atomic_path, data_folder
-from crowdcount.network.prediction import TILE, spans
+from crowdcount.grid import STRIDE
+from crowdcount.network.prediction import WHOLE_PIXELS, margin_of
+from crowdcount.network.tiling import windows
 from crowdcount.show.plots import add_caption, overlay
 from crowdcount.video.chart import CountSeries
 from crowdcount.video.counting import count_video
@@ -147,16 +149,18 @@ def zones(crowd: Crowd) -> Image.Image:
     return Image.fromarray(add_caption(draw_zones(crowd.shown(), zones, counts), "\n".join(told)))
 
 
-def tiles(_: Crowd) -> Image.Image:
-    """A panorama is cut into tiles; each reads a margin around it, so that the cuts change nothing."""
+def tiles(crowd: Crowd) -> Image.Image:
+    """A panorama is cut into tiles; each reads beyond its cuts what the network sees, so that these change nothing."""
     height, width = 960, 2880
     panorama = draw_crowd(700, size=(height, width), scene="square", seed=5).picture
     scale = WIDTH / width
     image = _resized(Image.fromarray(panorama))
     drawing = ImageDraw.Draw(image)
-    for top, bottom in spans(height, TILE):
-        for left, right in spans(width, TILE):
-            drawing.rectangle([left * scale, top * scale, right * scale - 1, bottom * scale - 1], outline="white")
+    for window in windows((height, width), margin=margin_of(crowd.model), most=WHOLE_PIXELS):
+        top, bottom, left, right = (
+            edge * STRIDE * scale for cells in window.cells for edge in (cells.start, cells.stop)
+        )
+        drawing.rectangle([left, top, right - 1, bottom - 1], outline="white")
     return Image.fromarray(add_caption(np.asarray(image), f"{height * width / 1e6:.1f} megapixels"))
 
 

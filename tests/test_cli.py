@@ -164,6 +164,14 @@ def test_count_with_an_unknown_model_is_one_clear_error(capsys, photos):
     assert_clean_error(*run(capsys, "count", photos, "--model", "nonesuch"), "nonesuch")
 
 
+def test_an_error_with_a_name_of_pages_leaves_out_its_middle(capsys, tmp_path, photos, weights):
+    zones = tmp_path / "zones.json"
+    zones.write_text(json.dumps([{"name": "n" * 9000, "polygon": [[0, 0], [1, 0]]}]))
+    status, lines, err = run(capsys, "count", photos, "--model", weights, "--zones", zones)
+    assert_clean_error(status, lines, err, zones, "three corners", "characters left out")
+    assert len(err) < 2200
+
+
 @pytest.mark.parametrize("option", ["--csv", "--overlay"])
 def test_count_says_before_the_work_that_a_result_cannot_be_written(capsys, photos, weights, option, monkeypatch):
     monkeypatch.setattr("crowdcount.counting.pictures.count_many", None)  # must not be reached

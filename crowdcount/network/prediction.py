@@ -6,7 +6,6 @@ Tiles overlap by more than the network can see, so that tiling changes memory an
 from __future__ import annotations
 
 import functools
-import math
 import sys
 import threading
 import weakref
@@ -17,8 +16,9 @@ import numpy as np
 
 from crowdcount.errors import CrowdCountError, WeightsError
 from crowdcount.grid import STRIDE, map_shape
-from crowdcount.network.repeated import expected, many_of_a_size
+from crowdcount.network.repeated import expected
 from crowdcount.network.room import free_memory
+from crowdcount.network.tiling import windows
 from crowdcount.progress import bar
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 # Above this many pixels a picture runs in tiles: the first layers at full resolution need about 0.8 GB a
 # megapixel in float32, and a phone's 12 megapixels would not fit into a laptop. Full HD runs whole.
 WHOLE_PIXELS = 2_100_000
-# A tile's own side in pixels: with what is read around it, 1.4 megapixels of design B. Where memory is short tiles are
-# smaller, down to the second side, at which they are read more than five times over.
-TILE, LEAST_TILE = 896, 224
 # Of the first layers: what goes in, what comes out, and as much again for the work between and what else grows.
 _COPIES = 4
 # What is read around a tile of a network that cannot be measured: half the receptive field of the widest
@@ -78,19 +75,9 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
         density = forward(picture)
     else:
         density = np.empty(map_shape((height, width)), np.float32)
-        margin = margin_of(model)
-        side = min(TILE, max(LEAST_TILE, math.isqrt(fitting) - 2 * margin))
-        tiles = [(rows, columns) for rows in spans(height, side) for columns in spans(width, side)]
-        for (top, bottom), (left, right) in bar(tiles, "tile", "large picture", wanted=progress, leave=False):
-            y, x = max(0, top - margin), max(0, left - margin)
-            with many_of_a_size(False):  # tiles are of up to nine sizes
-                seen = forward(picture[y : bottom + margin, x : right + margin])
-            rows = slice(top // STRIDE, -(-bottom // STRIDE))
-            columns = slice(left // STRIDE, -(-right // STRIDE))
-            density[rows, columns] = seen[
-                (top - y) // STRIDE : (top - y) // STRIDE + rows.stop - rows.start,
-                (left - x) // STRIDE : (left - x) // STRIDE + columns.stop - columns.start,
-            ]
+        cut = windows((height, width), margin=margin_of(model), most=min(WHOLE_PIXELS, fitting))
+        for window in bar(cut, "tile", "large picture", wanted=progress, leave=False):
+            density[window.cells] = forward(picture[window.rows, window.columns])[window.own]
     return _checked_map(density, model.name)
 
 
@@ -250,11 +237,3 @@ def margin_of(model: keras.Model) -> int:
             return _MARGIN
         step *= max(layer.strides)
     return -(-seen // (2 * STRIDE)) * STRIDE
-
-
-def spans(length: int, longest: int) -> list[tuple[int, int]]:
-    """Cut 0..length into equal spans of at most about `longest`, each but the last ending on a whole cell."""
-    cells = -(-length // STRIDE)
-    pieces = -(-length // longest)
-    edges = [cells * piece // pieces * STRIDE for piece in range(pieces)] + [length]
-    return list(zip(edges[:-1], edges[1:]))
