@@ -104,8 +104,8 @@ def test_subfolders_are_counted_and_a_broken_file_stops_nothing(run, network):
 
 
 def test_overlays_of_an_earlier_run_are_no_pictures(run, network, photos):
-    for _ in range(2):
-        run("photos", "--overlay", "photos/day 2")
+    for options in (["--overlay", "photos/day 2"], ["--overlay", "photos/day 2"], ["--overlay", "out"], []):
+        run("photos", *options)
         assert network.counted == ALL
     # A picture that only has such a name is one, and so is what is named by itself.
     Image.new("RGB", (64, 64)).save(photos / "photos" / "x_overlay.png")
@@ -264,6 +264,32 @@ def test_weights_that_were_written_after_the_counts_are_told(run, network, photo
         os.utime("out.csv", (written, written))
         err = run(*argv)[2]
         assert ("warning: the weights " in err and "two networks" in err) == told
+
+
+def test_pictures_newer_than_the_counts_are_warned_of(run, photos):
+    argv = ("photos", "--csv", "out.csv", "--resume")
+    run(*argv)
+    written = os.stat("out.csv").st_mtime
+    for later, told in ((-60, False), (60, True)):
+        for name in ALL:
+            os.utime(name, (written, written + later))
+        os.utime("out.csv", (written, written))
+        err = run(*argv)[2]
+        assert ("of the pictures in out.csv were written after it" in err) == told
+
+
+def test_a_scale_by_hand_is_the_whole_tables(run):
+    """Counts of sizes that were found and of one that was set do not come together in one table."""
+    run("photos", "--csv", "out.csv", "--scale", "2")
+    status, _, err = run("photos", "--csv", "out.csv", "--resume")
+    assert status == 1 and "other columns" in err
+    assert "already" in run("photos", "--csv", "out.csv", "--resume", "--scale", "2")[2]
+
+
+def test_a_picture_that_is_named_twice_is_counted_once(run, network, photos):
+    _, lines, err = run("photos", ALL[0], str(photos / ALL[0]), "--heads", "heads.csv")
+    assert network.counted == ALL and len(lines) == len(ALL) - 1  # one is broken
+    assert "2 of 6 pictures are named again" in err
 
 
 def test_a_file_that_is_cut_off_anywhere_is_gone_on_with(run, photos):

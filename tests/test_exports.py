@@ -629,3 +629,110 @@ def test_whatever_a_file_holds_there_is_an_answer(folder, data, suffix):
     records = detect.read_any(file, lambda file, problem: faults.append(problem))
     assert all("\n" not in problem for problem in faults)
     assert all(np.isfinite(record.points).all() for record in records)
+
+
+# --- Read right, or refused in one line ---
+
+POINT = {"name": "point", "cx": 101.5, "cy": 88.25}
+
+
+def via(*regions):
+    return {"a.jpg5": {"filename": "a.jpg", "size": 5, "regions": list(regions)}}
+
+
+def task(*items):
+    return [{"id": 1, "data": {"image": "a.jpg"}, "annotations": [{"result": list(items)}]}]
+
+
+PLACE = RESULT[0]["value"]
+REFUSED = {
+    "coco shares": (
+        COCO | {"annotations": [{"image_id": 7, "category_id": 1, "bbox": [x, 0.2, 0.1, 0.1]} for x in (0.1, 0.6)]},
+        "--unit fraction",
+    ),
+    "coco visibility 0": (changed(COCO, "annotations", 0, "keypoints", value=[101.5, 88.25, 0]), "visibility 0"),
+    "coco skeleton without names": (changed(COCO, "annotations", 0, "keypoints", value=[9, 9, 2] * 17), "skeleton"),
+    "via several attributes": (
+        via(*({"shape_attributes": POINT, "region_attributes": {"class": c, "n": c}} for c in ("head", "car"))),
+        "several labels",
+    ),
+    "label studio turned": (
+        task({"id": "q", "original_width": 304, "original_height": 400, "value": PLACE}),
+        "was made for a picture of 304 x 400",
+    ),
+    "label studio video": (task({"id": "q", "value": {"sequence": [{"x": 1, "y": 2}]}}), "only keypoints"),
+    "labels of points": (
+        [{"picture": "a.jpg", "points": [{"x": 300, "y": 9, "label": name} for name in ("head", "car")]}],
+        "several labels",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(folder, name):
+    content, message = REFUSED[name]
+    (folder / "points.json").write_text(json.dumps(content))
+    with pytest.raises(AnnotationError, match=message):
+        heads_of(folder)
+
+
+CSV = {
+    "thousands": ("picture;x;y\na.jpg;1.234;567\na.jpg;2.001;1.100\n", "thousands or before a fraction"),
+    "boxes of another size": ("filename,width,height,xmin,ymin,xmax,ymax\na.jpg,800,608,9,9,99,99\n", "made for"),
+    "percent a little beyond": ("picture,x,y\n" + "a.jpg,50.5,60\n" * 5 + "a.jpg,99,100.2\n", "--unit percent"),
+    "a year before the name": ("picture,x,y\n2023-a.jpg,300,280\n", "is missing"),
+    "VIA cut off": (
+        "filename,region_count,region_shape_attributes,region_attributes\n"
+        'a.jpg,2,"{""name"":""point"",""cx"":9,""cy"":9}","{}"\n',
+        "2 regions by its region_count, but has 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CSV)
+def test_csv_refused(folder, name):
+    text, message = CSV[name]
+    (folder / "points.csv").write_text(text)
+    with pytest.raises(AnnotationError, match=message):
+        heads_of(folder)
+
+
+def test_a_point_is_the_head_whatever_box_is_around_it(folder):
+    (folder / "points.csv").write_text("image,x,y,xmin,ymin,xmax,ymax\na.jpg,101.5,88.25,90,80,130,180\n")
+    assert heads_of(folder) == {"a.jpg": HEADS[:1]}
+
+
+def test_items_of_one_region_are_one_head(folder):
+    items = [{"id": "q", "value": PLACE}, {"id": "q", "value": {**PLACE, "text": ["blurred"]}}]
+    (folder / "points.json").write_text(json.dumps(task(*items)))
+    assert heads_of(folder) == {"a.jpg": HEADS[:1]}
+
+
+def test_the_unit_is_that_of_boxes_and_regions_too(folder):
+    entry = {"picture": "a.jpg", "points": [[0.5, 0.5]], "ignore": [[0, 0, 0.5, 1]], "roi": [[[0, 0], [1, 0], [1, 1]]]}
+    (folder / "points.json").write_text(json.dumps({"unit": "fraction", "pictures": [entry]}))
+    (record,) = detect.read_any(folder / "points.json", raise_fault, Options())
+    assert record.ignore.tolist() == [[0, 0, 200, 304]]
+    assert record.roi.polygons[0].tolist() == [[0, 0], [400, 0], [400, 304]]
+
+
+@pytest.mark.parametrize("place", ["labels/{}", "{}/labels"])
+def test_folders_of_yolo_are_splits(tmp_path, place):
+    for shade, split in enumerate(("train", "val", "test")):
+        labels = tmp_path / place.format(split)
+        labels.mkdir(parents=True)
+        (labels / "0.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+        draw_picture(tmp_path / place.format(split).replace("labels", "images") / "0.jpg", SIZE, 60 * shade)
+    for split in ("train", "val", "test"):
+        assert [sample.name for sample in read_export(tmp_path, split)] == [f"{split}/0"]
+
+
+def test_a_picture_without_its_file_is_told(tmp_path):
+    shapes = {"shapes": [{"shape_type": "point", "points": [[300, 9]], "label": "head"}]}
+    for shade, name in enumerate("abc"):
+        draw_picture(tmp_path / f"{name}.jpg", SIZE, 60 * shade)
+        if name != "c":
+            (tmp_path / f"{name}.json").write_text(json.dumps({**shapes, "imagePath": f"{name}.jpg"}))
+    assert [(fault.file.name, "has no annotation" in fault.problem) for fault in check_folder(tmp_path)] == [
+        ("c.jpg", True)
+    ]

@@ -12,6 +12,7 @@ import pytest
 import crowdcount
 from crowdcount.errors import CrowdCountError, WeightsError
 from crowdcount.network.kinds import kind_of
+from crowdcount.network.torch_weights import read_state
 
 RATES = (2,) * 6
 FILTERS = (4, 4, "pool", 8, 8, "pool", 16, 16, 16, "pool", 32, 32, 32)
@@ -56,7 +57,16 @@ def test_pytorchs_weights_count_as_in_pytorch(stored, rng, tmp_path):
         for rate in RATES:
             values = torch.relu(convolve(values, next(tensors), next(tensors), padding=rate, dilation=rate))
         theirs = convolve(values, next(tensors), next(tensors))[0, 0].numpy()
-    torch.save({"state_dict": {name: torch.from_numpy(array) for name, array in arrays.items()}}, tmp_path / "a.pth")
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    for name, content in {
+        "plain": tensors,
+        "a": {"state_dict": tensors, "epoch": 3},
+        "inner": {"model": {"state_dict": tensors}},
+        "average": {"model_ema": {"module": tensors}},
+    }.items():
+        torch.save(content, tmp_path / f"{name}.pth")
+        found = read_state(tmp_path / f"{name}.pth")
+        assert found.keys() == arrays.keys()
     for path in (file, tmp_path / "a.pth"):
         model = crowdcount.CSRNet(width=1 / 16, weights=path, precision="float32")
         np.testing.assert_allclose(model(picture[None]).numpy()[0, ..., 0], theirs, rtol=1e-3, atol=1e-4)

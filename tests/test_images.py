@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image, features
 
+from crowdcount import draw_crowd
 from crowdcount.data.images import PICTURE_SUFFIXES, list_pictures, load_picture, picture_size
 from crowdcount.errors import PictureError
 
@@ -296,7 +297,51 @@ def test_alpha_is_laid_on_white(picture, rng):
     for source in (rgba, Image.fromarray(rgba), encode(rgba, "PNG"), encode(rgba, "TIFF"), rgba / 255.0):
         assert np.abs(load_picture(source) - expected).max() <= 1
     np.testing.assert_array_equal(load_picture(np.dstack([picture, np.full_like(alpha, 255)])), picture)
-    assert (load_picture(np.dstack([picture, np.zeros_like(alpha)])) == 255).all()
+    empty = np.full((*alpha.shape, 3), 7, np.uint8)
+    assert (load_picture(np.dstack([empty, np.zeros_like(alpha)])) == 255).all()
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_what_is_transparent_everywhere_keeps_its_colors_and_says_so(picture, alpha):
+    """As BMP and TGA files are whose fourth channel nobody filled."""
+    rgba = np.dstack([picture, np.full(picture.shape[:2], alpha, np.uint8)])
+    for source in (rgba, Image.fromarray(rgba), encode(rgba, "PNG")):
+        notes = []
+        np.testing.assert_array_equal(load_picture(source, notes=notes), picture)
+        assert "transparent" in notes[0]
+
+
+@pytest.mark.parametrize("alpha", [255, 65535])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_wide_light_and_its_alpha_use_bits_of_their_own(picture, bits, alpha):
+    picture = np.where(np.arange(3) == 0, np.maximum(picture, 1), picture)
+    picture[0, 0] = 255
+    light = (picture.astype(np.uint16) << bits - 8) + (1 << bits - 8) - 1
+    rgba = np.dstack([light, np.full(picture.shape[:2], alpha, np.uint16)])
+    assert np.abs(load_picture(rgba) - picture.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.5, 0.8])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_whose_end_is_marked_too_early_is_refused(tmp_path, mode, kept):
+    """libjpeg fills up with gray and says nothing: half a crowd would be counted."""
+    scene = draw_crowd(40, size=(240, 320), seed=3).picture
+    path = tmp_path / "a.jpg"
+    Image.fromarray(scene).convert(mode).save(path)
+    data = path.read_bytes()
+    load_picture(path)
+    path.write_bytes(data[: round(kept * len(data))] + b"\xff\xd9")
+    for source in (path, path.read_bytes(), Image.open(path)):
+        with pytest.raises(PictureError, match="cut off"):
+            load_picture(source)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_gray_jpeg_is_whole(mode, options):
+    for size in ((64, 48), (65, 3)):
+        gray = Image.new("RGB", size, (128, 128, 128)).convert(mode)
+        assert load_picture(encode(gray, "JPEG", **options)).shape == (size[1], size[0], 3)
 
 
 def test_gray_with_alpha_is_laid_on_white(picture):
@@ -514,6 +559,8 @@ def test_what_is_no_picture_is_refused_by_name_and_reason(tmp_path, read):
         with open(tmp_path / name, "rb") as file:
             refused(file, repr(str(tmp_path / name)), words, read=read)
         refused(Unseekable(data), "Unseekable", words, read=read)
+    with open(tmp_path / "new.jpg", "wb") as file:  # for writing alone
+        refused(file, "new.jpg", "cut off or damaged", read=read)
 
 
 @pytest.mark.parametrize("read", [load_picture, picture_size])
@@ -526,7 +573,8 @@ def test_paths_that_lead_to_no_file_are_refused_by_name_and_reason(tmp_path, rea
     refused(tmp_path / "pipe.jpg", "pipe.jpg'", "is a pipe", read=read)
     refused(tmp_path / ("n" * 300 + ".jpg"), "nnn.jpg'", "too long", read=read)
     refused("zero\0.jpg", r"'zero\x00.jpg'", "cannot be opened", read=read)
-    refused("https://example.org/a.jpg", "'https://example.org/a.jpg'", "Download", read=read)
+    for address in ("https://example.org/a.jpg", "HTTP://example.org/a.jpg", "s3://crowds/a.jpg", "file:///a.jpg"):
+        refused(address, repr(address), "Download", read=read)
     monkeypatch.chdir(tmp_path)
     refused("here.jpg", "'here.jpg'", repr(str(tmp_path)), read=read)
 

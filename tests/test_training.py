@@ -32,7 +32,7 @@ from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD, WarmCosi
 from crowdcount.training.plan import new_plan
 from crowdcount.training.run import train
 from crowdcount.training.start import build, first_weights
-from crowdcount.training.state import Checkpoint, read_state
+from crowdcount.training.state import Checkpoint, check_pictures, new_state, read_state
 
 WIDTH = 1 / 16
 
@@ -557,3 +557,14 @@ def test_damaged_picture_is_named(tmp_path):
     samples = [Sample("broken", tmp_path / "broken.jpg", [[1.0, 1.0]])]
     with pytest.raises(TrainingError, match="cannot be trained on.*broken.jpg"):
         train(samples, out=tmp_path / "run", width=1 / 64, init="none", epochs=1)
+
+
+def test_moved_heads_are_another_run():
+    def samples(x, ignore=()):
+        return [Sample("a", np.zeros((8, 8, 3), np.uint8), [[x, 2.0]], ignore=np.reshape(ignore, (-1, 4)))]
+
+    state = new_state(new_plan(samples(1)), samples(1), [])
+    check_pictures(state, samples(1), [])
+    for other in (samples(3), samples(1, [0, 0, 4, 4])):
+        with pytest.raises(TrainingError, match="places was"):
+            check_pictures(state, other, [])

@@ -5,7 +5,7 @@ import pytest
 
 from crowdcount.errors import DataError
 from crowdcount.measuring import metrics
-from crowdcount.measuring.uncertainty import MEASURES, compare_counts, standard_errors
+from crowdcount.measuring.uncertainty import MEASURES, compare_counts, counts_of, read_counts, standard_errors
 
 
 def _counts(rng, pictures, spread):
@@ -56,3 +56,18 @@ def test_pictures_of_nobody_have_a_say_in_all_but_the_nae():
     assert compared.differences["log_ratio"].high < 0 and compared.nearer == 3
     with pytest.raises(DataError, match="same length"):
         compare_counts([1, 2], [1, 2], [1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"), [("", "no picture"), ("a,1,nan\n", "no number"), ("a,1,2\na,1,3\n", "twice")]
+)
+def test_a_table_of_counts_that_says_nothing(tmp_path, rows, message):
+    (tmp_path / "t.csv").write_text("picture,true,predicted\n" + rows)
+    with pytest.raises(DataError, match=message):
+        read_counts(tmp_path / "t.csv")
+
+
+def test_a_table_of_counts_that_says_it(tmp_path):
+    (tmp_path / "t.csv").write_text("\ufeffpicture,true,predicted\n./-1.jpg,1,2\n", encoding="utf-8")
+    assert counts_of([{"picture": "-1.jpg", "true": 1}], read_counts(tmp_path / "t.csv"), "t.csv") == [2]
+    assert np.isnan(compare_counts([1], [2], [5]).differences["mae"].high)

@@ -215,6 +215,20 @@ def test_phone_videos_are_turned_upright(tmp_path):
     assert np.abs(shown - expected).mean() < 10
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_frames_that_carry_exif_are_read(tmp_path, orientation):
+    """FFmpeg hands it on beside the frame, as a kind that PyAV may not know."""
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:32, :48] = (250, 20, 20)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(picture).save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "v.mjpeg").write_bytes(5 * (tmp_path / "a.jpg").read_bytes())
+    shown = next(read_frames(tmp_path / "v.mjpeg", notify=pytest.fail)).picture()
+    turned = {1: picture, 3: picture[::-1, ::-1], 6: np.rot90(picture, -1)}[orientation]
+    assert shown.shape == turned.shape and np.abs(shown - turned.astype(float)).mean() < 10
+
+
 def test_pixels_that_are_not_square_are_made_so(tmp_path):
     path = tmp_path / "v.mkv"
     with av.open(str(path), "w") as container:

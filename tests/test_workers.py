@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from crowdcount.cli import main
+from crowdcount.counting.counts_file import CountsFile, settings_of
 from crowdcount.counting.parquet import write_parquet
 from crowdcount.counting.pictures import count_many
 
@@ -100,3 +101,14 @@ def test_what_is_missing_is_told(monkeypatch, tmp_path, capsys, weights):
     assert main([*command, weights]) == 1 and 'pip install ".[ray]"' in capsys.readouterr().err
     assert main([*command, "nobody"]) == 1 and "nobody" in capsys.readouterr().err
     assert not os.path.exists(table)
+
+
+def test_a_picture_called_na_keeps_its_name_in_parquet(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    counts = CountsFile(tmp_path / "c.csv", settings=settings_of("general", 0.9, None))
+    for name in ("NA", "bad\udcff.jpg"):
+        counts.add({"picture": name, "count": 1.0, "model": "general"})
+    counts.finish()
+    counts.close()
+    write_parquet(tmp_path / "c.csv", tmp_path / "c.parquet")
+    assert parquet.read_table(tmp_path / "c.parquet")["picture"].to_pylist() == ["NA", "bad\\xff.jpg"]

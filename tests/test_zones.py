@@ -745,3 +745,14 @@ def test_ground_under_a_zone_of_a_smaller_copy():
 def test_corners_up_to_two_pixels_outside_are_moved_to_the_border():
     zone = read_zones([{"name": "all", "polygon": [[-1, 0], [401, 0], [401, 306], [-1, 306]]}])
     assert count_zones(np.ones((38, 50), np.float32), zone, (304, 400))["all"] == pytest.approx(38 * 50)
+
+
+def test_degrees_of_the_earth_are_refused():
+    with pytest.raises(DataError, match="a few pixels at most"):
+        Zone("square", [[116.391, 39.905], [116.392, 39.905], [116.392, 39.906]])
+    seen, degrees = (
+        [[0, 0], [99, 0], [99, 99], [0, 99]],
+        [[13.1, 52.1], [13.101, 52.1], [13.101, 52.101], [13.1, 52.101]],
+    )
+    with pytest.raises(DataError, match="not degrees"):
+        Ground.from_points([[*p, *q] for p, q in zip(seen, degrees)])

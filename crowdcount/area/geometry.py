@@ -17,6 +17,8 @@ Size = tuple[int, int]
 _SLACK, _PIXEL_SLACK = 1e-6, 2.0
 # Positions that all lie between these are no zone in pixels: a few pixels hold nobody.
 _SMALL = (-1, 2)
+# Less of a pixel than this are places in degrees of longitude and latitude.
+_LEAST_SPAN = 0.05
 # Positions that all lie in 0..100 are percent on a picture that is at least so many pixels a side; on a smaller one if
 # they reach 100.
 _PERCENT_SIDE, _LEAST_PERCENT_SIDE = 400, 200
@@ -122,7 +124,8 @@ def are_fractions(positions: np.ndarray, given: bool | None, what: str) -> bool:
     if given is None:
         given = bool((positions >= -_SLACK).all() and (positions <= 1 + _SLACK).all())
     low, high = _SMALL
-    if not given and positions.min() >= low and positions.max() <= high:
+    tiny = 0 < np.ptp(positions, axis=0).max() < _LEAST_SPAN
+    if not given and (positions.min() >= low and positions.max() <= high or tiny):
         raise DataError(
             f"{what} covers a few pixels at most. Pixels must span more than {low}..{high}; fractions of the "
             f"picture's width and height must lie in 0..1. Received: {shortened(positions.tolist())}"

@@ -24,6 +24,8 @@ from crowdcount.errors import DataError
 
 # Four points whose homography is worse conditioned than this turn a click one pixel beside into a wrong area.
 _LEAST_SPREAD = 2e-3
+# In meters. Places in degrees of the earth span less, unless they are kilometers apart.
+_LEAST_EXTENT = 0.05
 # More than four points never agree exactly; apart by more than this share of their extent, one is mistyped.
 _MOST_MISFIT = 0.05
 
@@ -114,6 +116,12 @@ class Ground:
                     f"The ground points lie on one line {place}, or nearly so, and fix no plane. "
                     f"Choose four spread out in both directions. Received: {positions.tolist()}"
                 )
+        extent = np.ptp(points[:, 2:], axis=0).max()
+        if extent < _LEAST_EXTENT:
+            raise DataError(
+                f"The ground points span {extent:.2g} m at most. Give meters, not degrees of longitude and latitude. "
+                f"Received: {points[:, 2:].tolist()}"
+            )
         matrix, spread = _homography(points[:, :2], points[:, 2:])
         if not spread > _LEAST_SPREAD:
             raise DataError(

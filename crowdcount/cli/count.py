@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -134,6 +135,7 @@ def _count(arguments: argparse.Namespace) -> int:
             )
         if arguments.resume:
             _warn_of_newer_weights(arguments.model, counts)
+            _warn_of_newer_pictures(counts)
     to_count = [source for source in sources if isinstance(source, str)]
     if arguments.workers:
         assert counts is not None  # see _check_arguments
@@ -338,18 +340,43 @@ def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
             )
 
 
+def _warn_of_newer_pictures(counts: CountsFile) -> None:
+    """Warn of pictures that were written after the counts that are gone on with: their counts may be of others."""
+    newer = []
+    for row in counts.earlier():
+        with suppress(OSError, ValueError):
+            if os.stat(row["picture"]).st_mtime > Path(counts.path).stat().st_mtime:
+                newer.append(row["picture"])
+    if newer:
+        warn(
+            f"{len(newer)} of the pictures in {counts.path} were written after it, {shown(newer[0])} among them: if "
+            "they are others than before, take out their rows, and they are counted again."
+        )
+
+
 def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
     """The pictures, and those of the folders, named as they were given; a failure for a folder without."""
-    from crowdcount.cli.count_outputs import is_overlay
     from crowdcount.counting.sources import expanded
     from crowdcount.files import data_folder
 
     given = list(arguments.pictures)
     if arguments.demo:
         given.append(str(data_folder("datasets") / "sample.jpg"))
-    if not arguments.overlay:
-        return list(expanded(given))
-    return list(expanded(given, leave_out=lambda picture: is_overlay(picture, arguments.overlay)))
+    return _each_once(list(expanded(given)))
+
+
+def _each_once(sources: list[Source | CountFailure]) -> list[Source | CountFailure]:
+    """What is named twice, as a picture and by its folder, is counted once; tells so."""
+    first: dict[str | int, Source | CountFailure] = {}
+    for number, source in enumerate(sources):
+        first.setdefault(os.path.abspath(source) if isinstance(source, str) else number, source)
+    kept = list(first.values())
+    if len(kept) < len(sources):
+        print(
+            f"crowdcount: {len(sources) - len(kept)} of {len(sources)} pictures are named again: each is counted once",
+            file=sys.stderr,
+        )
+    return kept
 
 
 def _print(row: dict, *, as_json: bool) -> None:

@@ -7,7 +7,6 @@ what the picture gives in JSON and CSV.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
     from crowdcount.area.zones import Zone
     from crowdcount.counting.report import Entry
-
-_OVERLAY_NAME = re.compile(r"_overlay(_\d+)?\.png$")
 
 
 class Output(ABC):
@@ -198,9 +195,3 @@ class OverlayFolder(Output):
 
 def _small(name: str) -> str:
     return portable_name(name).casefold()
-
-
-def is_overlay(picture: str, folder: str) -> bool:
-    """Whether a picture lies in the folder of the overlays and has the name of one."""
-    lies_there = os.path.abspath(os.path.dirname(picture)) == os.path.abspath(folder)
-    return lies_there and _OVERLAY_NAME.search(picture) is not None

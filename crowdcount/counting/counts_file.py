@@ -15,8 +15,10 @@ from crowdcount.errors import DataError
 from crowdcount.files import as_cell
 
 _ZONE, _LOW, _HIGH, _PER_M2, _LEVEL = "zone ", "low ", "high ", "per m2 ", "level "
-# In files of before pictures were counted at a size that is searched for, all are counted at their own.
-_ADDED = {"scale": "1.0"}
+# In files of before pictures were counted at a size that is searched for, all are counted at their own; in those of
+# before a scale that was set had a column of its own, `scale` alone tells it.
+_BY_HAND = "scale by hand"
+_ADDED = {"scale": "1.0", _BY_HAND: ""}
 
 
 class CountsFile:
@@ -57,9 +59,8 @@ class CountsFile:
             columns += [f"{_LEVEL}{use} {name}" for use in SERVICE_LEVELS for name in zones]
         self._constants = {column: value for column, value in settings.items() if column not in COLUMNS}
         columns += self._constants
-        self._table = (
-            GrowingTable(path, columns, _ADDED | dict.fromkeys(ranges, "")) if resume else Table(path, columns)
-        )
+        added = {column: value for column, value in _ADDED.items() if column in columns} | dict.fromkeys(ranges, "")
+        self._table = GrowingTable(path, columns, added) if resume else Table(path, columns)
         for row in self._table.rows:
             for column, value in settings.items():
                 if row[column] not in ("", value):
@@ -123,11 +124,12 @@ def settings_of(model: str, coverage: float, scale: float | None, page: int | No
 
     Example:
         >>> settings_of("general", 0.9, 0.5)
-        {'model': 'general', 'coverage': '0.9', 'scale': '0.5'}
+        {'model': 'general', 'coverage': '0.9', 'scale': '0.5', 'scale by hand': '0.5'}
     """
     settings = {"model": as_cell(model), "coverage": str(coverage)}
     if scale is not None:
-        settings["scale"] = str(rounded_scale(scale))
+        # In a column of its own, too: the sizes that a run without a scale finds are the pictures', not the table's.
+        settings["scale"] = settings[_BY_HAND] = str(rounded_scale(scale))
     return settings if page is None else {**settings, "page": str(page)}
 
 

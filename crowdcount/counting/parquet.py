@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from crowdcount.counting.results import COLUMNS
 from crowdcount.errors import needing
@@ -28,10 +29,13 @@ def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
         column: pyarrow.string() if column in _TEXTS else getattr(pyarrow, _NUMBERS.get(column, "float64"))()
         for column in COLUMNS
     }
+    # Names may hold bytes that are no UTF-8, which Parquet's texts cannot: they are written as \xff.
+    text = Path(csv).read_bytes().decode("utf-8", "backslashreplace").encode()
     table = pyarrow.csv.read_csv(
-        csv,
+        pyarrow.BufferReader(text),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True),
+        # A picture may be called NA or null.
+        convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
     )
     with atomic_path(path) as temporary:
         pyarrow.parquet.write_table(table, temporary)

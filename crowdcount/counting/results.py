@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crowdcount.counting import overlay_files
 from crowdcount.counting.words import PEOPLE, amount, span, whole
 from crowdcount.data.images import load_picture
 from crowdcount.errors import DataError, PictureError
@@ -272,7 +273,7 @@ class CountResult:
         image = Image.fromarray(self._captioned(style=style, zones=zones))
         with atomic_path(path) as temporary:
             try:
-                image.save(temporary)
+                overlay_files.save(image, temporary)
             except (ValueError, KeyError) as error:  # Pillow: a suffix that it does not know or cannot write
                 raise PictureError(f"{path} is no name for a picture. Let it end in .png or .jpg.") from error
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeGuard
 
+from crowdcount.counting.overlay_files import is_overlay
 from crowdcount.counting.results import CountFailure
 from crowdcount.data.images import Source, list_pictures
 from crowdcount.errors import PictureError
@@ -35,12 +36,11 @@ def listed(items: object) -> Iterable:
     return [items] if is_one(items) else items  # type: ignore[return-value]
 
 
-def pictures_in(folder: str | os.PathLike, *, leave_out: Callable[[str], bool] | None = None) -> list[str]:
-    """Paths of the pictures in a folder and its subfolders, sorted.
+def pictures_in(folder: str | os.PathLike) -> list[str]:
+    """Paths of the pictures in a folder and its subfolders, sorted, without the overlays that a count has left there.
 
     Args:
         folder: the folder.
-        leave_out: tells of a path whether it is to be left out.
 
     Returns:
         For each the folder as it was given, joined with the path in it.
@@ -51,27 +51,20 @@ def pictures_in(folder: str | os.PathLike, *, leave_out: Callable[[str], bool] |
     paths = [
         os.path.join(os.fspath(folder), path.relative_to(folder)) for path in list_pictures(folder, recursive=True)
     ]
-    paths = [path for path in paths if leave_out is None or not leave_out(path)]
+    paths = [path for path in paths if not is_overlay(path)]
     if not paths:
         raise PictureError(f"The folder {os.fspath(folder)!r} holds no pictures. Name a folder of JPEG or PNG files.")
     return paths
 
 
-def expanded(
-    sources: Iterable[Source], *, leave_out: Callable[[str], bool] | None = None
-) -> Iterator[Source | CountFailure]:
-    """The pictures, with those of a folder in its place; a `CountFailure` for a folder without pictures.
-
-    Args:
-        sources: pictures and paths of folders.
-        leave_out: tells of a picture in a folder whether it is to be left out.
-    """
+def expanded(sources: Iterable[Source]) -> Iterator[Source | CountFailure]:
+    """The pictures, with those of a folder in its place; a `CountFailure` for a folder without pictures."""
     for source in sources:
         if not is_folder(source):
             yield source
             continue
         try:
-            yield from pictures_in(source, leave_out=leave_out)
+            yield from pictures_in(source)
         except PictureError as error:
             yield CountFailure(name_of(source), str(error))
 

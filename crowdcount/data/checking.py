@@ -136,7 +136,7 @@ def _layouts(folder: Path, tell: TellFault) -> Iterator[tuple[Path, Callable[[Pa
         faulty: list[Path] = []
         records = detect.read_any(folder, lambda file, problem: faulty.append(file))
         if records or any(file != folder for file in faulty):
-            yield folder, lambda folder: detect.read_any(folder, tell)
+            yield folder, lambda folder: _parse_export(folder, tell)
 
 
 def _halves(found: DataSet, place: Path, tell: TellFault) -> list[Record]:
@@ -157,6 +157,23 @@ def _parse_list(file: Path, tell: TellFault) -> list[Record]:
     for picture in list_pictures(images, recursive=True) if images.is_dir() else list_pictures(file.parent):
         if picture.resolve() not in named:
             tell(picture, f"has no annotation in {file.name}; one with nobody in it needs an entry, too.")
+    return records
+
+
+def _parse_export(folder: Path, tell: TellFault) -> list[Record]:
+    """Parse what a tool exported, and report the pictures beside those that it names that it never names."""
+    told: set[Path] = set()
+
+    def tell_once(file: Path, problem: str) -> None:
+        told.add(file.resolve())
+        tell(file, problem)
+
+    records = detect.read_any(folder, tell_once)
+    named = {record.picture.resolve() for record in records} | told
+    for place in sorted({record.picture.parent for record in records}):
+        for picture in list_pictures(place):
+            if picture.resolve() not in named:
+                tell(picture, f"has no annotation in {folder}; one with nobody in it needs a file, too.")
     return records
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.data.exif import TURNS, orientation_of
+from crowdcount.data.jpeg import ends_in_nothing, is_cut_off
 from crowdcount.data.opening import (
     AVIF_BRANDS,
     HEIC_BRANDS,
@@ -75,7 +76,8 @@ def load_picture(
 
     Files may be JPEG, PNG, WebP, BMP, TIFF (largest page), GIF (first frame), and what else Pillow's AVIF, JPEG
     2000, PPM and TGA readers take. EXIF orientation is applied. Gray becomes three equal channels, palettes and CMYK
-    become RGB, transparent parts are laid on white, wide samples are scaled by the bits that they use.
+    become RGB, transparent parts are laid on white (unless all is transparent), wide samples are scaled by the bits
+    that they use.
 
     Args:
         source: a path, the bytes of a file, a binary file object (read from its beginning, left open), a PIL
@@ -88,7 +90,7 @@ def load_picture(
             in memory already.
         page: which page of a TIFF, or frame of an animation, from 1. None: the largest page, or the first frame.
         notes: gains a sentence for each choice that was made for the caller: a page among several, the light of
-            16-bit samples that use fewer bits.
+            16-bit samples that use fewer bits, the colors of what is transparent everywhere.
 
     Returns:
         A new, contiguous uint8 array of shape (height, width, 3), RGB.
@@ -124,9 +126,12 @@ def load_picture(
         if isinstance(image, RareTiff):
             rgb, turn = Image.fromarray(_rgb_from_array(image.array(notes), notes)), TURNS.get(image.orientation)
             return np.array(rgb if turn is None else rgb.transpose(turn))
+        file = getattr(image, "fp", None)  # which Pillow lets go of as it loads the pixels
         with decoding(name):
             wide = wide_light(image, notes) if is_wide(image) else None
             image.load()
+        if image.format in ("JPEG", "MPO") and file is not None:
+            _check_whole(image, file, name)
         # Only now: Pillow turns a TIFF upright as it loads it, and a PNG may hold its EXIF after the pixels.
         turn = TURNS.get(orientation_of(image))
         rgb = rgb_image(image if wide is None else wide, name, notes)
@@ -256,13 +261,39 @@ def rgb_image(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
         try:
             if image.has_transparency_data:
                 # Pillow leads from premultiplied gray to RGBA by way of LA only.
-                return _on_white((image.convert("LA") if image.mode == "La" else image).convert("RGBA"))
+                return _on_white((image.convert("LA") if image.mode == "La" else image).convert("RGBA"), notes)
             return image if image.mode == "RGB" else image.convert("RGB")
         except ValueError as error:
             raise PictureError(f"{name} has colors of mode {image.mode}: {error}. Save it as RGB.") from error
 
 
-def _on_white(rgba: Image.Image) -> Image.Image:
+def _check_whole(image: Image.Image, file: Any, name: str) -> None:
+    """Refuse a JPEG in which gray stands for what is missing, which Pillow decodes in silence."""
+    width, height = image.size
+    if not ends_in_nothing(np.asarray(image.crop((0, max(0, height - 8), width, height)))):
+        return
+    with decoding(name):
+        if not file.closed:
+            file.seek(0)
+            data = file.read()
+        elif (path := getattr(image, "filename", "")) and os.path.isfile(path):
+            data = Path(path).read_bytes()
+        else:
+            return
+        if is_cut_off(data):
+            raise PictureError(
+                f"{name} is cut off or damaged: where its end should be there is nothing but gray. Copy or download it "
+                "again."
+            )
+
+
+def _on_white(rgba: Image.Image, notes: list[str]) -> Image.Image:
+    """The colors on white where they are transparent; as they are, where all are: then nobody meant the alpha."""
+    if np.asarray(rgba.getchannel("A")).max() <= 1:
+        colors = rgba.convert("RGB")
+        if np.ptp(np.asarray(colors), axis=(0, 1)).any():
+            notes.append("All of it is transparent: its colors are counted as if it were not.")
+            return colors
     white = Image.new("RGB", rgba.size, "white")
     white.paste(rgba, mask=rgba)
     return white
@@ -296,9 +327,14 @@ def _as_array(source: Any) -> tuple[np.ndarray, str]:
 
 def _rgb_from_array(source: Any, notes: list[str]) -> np.ndarray:
     array, name = _as_array(source)
-    array = to_uint8(array, name, notes)
+    if array.ndim == 3 and array.shape[2] == 4 and array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        # Light and alpha each use bits of their own: an alpha of 65535 makes no dark picture of 12 bits of light.
+        parts = to_uint8(array[..., :3], name, notes), to_uint8(array[..., 3:], name, [])
+        array = np.concatenate(parts, axis=-1)
+    else:
+        array = to_uint8(array, name, notes)
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.shape[2] == 4:
-        return np.array(_on_white(Image.fromarray(np.ascontiguousarray(array))))
+        return np.array(_on_white(Image.fromarray(np.ascontiguousarray(array)), notes))
     return np.array(np.broadcast_to(array, (*array.shape[:2], 3)), order="C")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import struct
 import threading
@@ -40,6 +41,8 @@ AVIF_BRANDS = (b"avif", b"avis")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AGAIN = "Copy or download it again, or open it in a picture program and save it as JPEG or PNG."
 
+# Of two letters or more: one is a drive of Windows.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 # Tag of DNG 1.7.
 _DNG_TAG = 50706
 
@@ -107,8 +110,8 @@ def opened(source: Any, page: int | None, notes: list[str]) -> Iterator[tuple[Im
 
 def _open_file(path: str) -> BinaryIO:
     name = repr(path)
-    if path.startswith(("http://", "https://")):
-        raise PictureError(f"{name} is a web address. Download the picture and give the file's path.")
+    if _ADDRESS.match(path) and not os.path.exists(path):
+        raise PictureError(f"{name} is an address. Download the picture and give the file's path.")
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
@@ -172,8 +175,9 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
         with decoding(name):
             image = Image.open(file, formats=formats)
     except PictureError as error:
-        file.seek(0)
-        start = file.read(32)
+        with decoding(name):  # a file object may be open for writing alone
+            file.seek(0)
+            start = file.read(32)
         if not start:
             raise PictureError(f"{name} is empty (0 bytes). Copy or download it again.") from error
         if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:

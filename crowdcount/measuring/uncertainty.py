@@ -7,6 +7,8 @@ these: compare on the same pictures, and look at the interval.
 from __future__ import annotations
 
 import csv
+import itertools
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crowdcount.errors import DataError
+from crowdcount.files import as_cell
 from crowdcount.measuring import metrics
 
 _RESAMPLES = 10_000
@@ -125,7 +128,9 @@ def compare_counts(truth: ArrayLike, predicted: ArrayLike, other: ArrayLike) -> 
     for name in MEASURES:
         value, *resampled = np.abs(ours[name]) - np.abs(theirs[name])
         resampled = np.array(resampled)[np.isfinite(resampled)]  # a draw of empty pictures alone has no NAE
-        low, high = np.percentile(resampled, [2.5, 97.5]) if resampled.size else (np.nan, np.nan)
+        # Of one picture all draws are the same, which says nothing of other pictures.
+        told = resampled.size and len(true) > 1
+        low, high = np.percentile(resampled, [2.5, 97.5]) if told else (np.nan, np.nan)
         differences[name] = Difference(float(value), float(low), float(high))
     off, other_off = np.abs(first - true), np.abs(second - true)
     return Comparison(len(true), differences, int((off < other_off).sum()), int((other_off < off).sum()))
@@ -141,9 +146,16 @@ def read_counts(path: str | os.PathLike) -> dict[str, tuple[float, float]]:
         DataError: where the file cannot be read or is another table.
     """
     try:
-        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             rows = list(csv.DictReader(file))
-        return {row["picture"]: (float(row["true"]), float(row["predicted"])) for row in rows}
+        counts = {row["picture"]: (float(row["true"]), float(row["predicted"])) for row in rows}
+        if not rows:
+            raise ValueError("it holds no picture")
+        if len(counts) < len(rows):
+            raise ValueError("it holds a picture twice")
+        if not all(map(math.isfinite, itertools.chain(*counts.values()))):
+            raise ValueError("a count is no number")
+        return counts
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         why = f"it has no column {error}" if isinstance(error, KeyError) else error
         raise DataError(
@@ -162,6 +174,8 @@ def counts_of(rows: Sequence[Mapping], table: Mapping[str, tuple[float, float]],
     Raises:
         DataError: where a picture is missing in the table, or has another true count there.
     """
+    # Tables name pictures so that no spreadsheet takes them for formulas.
+    table = {**table, **{row["picture"]: table[cell] for row in rows if (cell := as_cell(row["picture"])) in table}}
     missing = [row["picture"] for row in rows if row["picture"] not in table]
     if missing:
         raise DataError(

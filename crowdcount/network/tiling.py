@@ -6,7 +6,6 @@ that is compiled for a size is compiled once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crowdcount.grid import STRIDE
@@ -80,7 +79,7 @@ class _Piece:
         return slice(self.cells.start - first, self.cells.stop - first)
 
 
-def _ways(length: int, margin: int) -> list[Sequence[_Piece]]:
+def _ways(length: int, margin: int) -> list[list[_Piece]]:
     """A side in one piece, in two, and so on, each time of the least length that will do."""
     cells, around = length // STRIDE, margin // STRIDE
     ways, pieces = [[_Piece(0, length, slice(0, -(-length // STRIDE)))]], 2

@@ -25,7 +25,10 @@ SUFFIXES = (".pth", ".pt", ".tar", ".npz")
 # What torchvision's models are normalized by, in shares of the full light, RGB.
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 # A checkpoint holds the weights under one of these, beside the optimizer's state.
-_NESTED = ("state_dict", "model_state_dict", "model", "net", "weights", "state_dict_ema", "model_ema")
+_NESTED = (
+    *("state_dict", "model_state_dict", "model", "net", "network", "weights", "params", "module"),
+    *("state_dict_ema", "model_ema", "ema"),
+)
 
 
 def read_state(path: Path) -> dict[str, np.ndarray]:
@@ -58,9 +61,11 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
         raise WeightsError(
             f"{path} is no file of PyTorch's weights that can be read safely: {reason}. Save model.state_dict()."
         ) from None
-    for key in _NESTED:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
+    while isinstance(content, Mapping):
+        inner = next((key for key in _NESTED if isinstance(content.get(key), Mapping)), None)
+        if inner is None:
+            break
+        content = content[inner]
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds no state_dict. Received: {type(content).__name__}. Save model.state_dict().")
     return {name: value.float().numpy() for name, value in content.items() if isinstance(value, torch.Tensor)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 from keras import ops
 
 from crowdcount.data.annotations import Sample
@@ -29,7 +31,7 @@ def new_state(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample
         samples, validation: its pictures.
         source: `dataset` and `root` that the pictures were read from, and the `command`, where they are known.
     """
-    pictures = {"pictures": len(samples), "annotations": _fingerprint(samples, validation)}
+    pictures = _pictures(samples, validation)
     return {
         "format": _FORMAT,
         **plan.settings(),
@@ -45,8 +47,26 @@ def new_state(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample
 
 def check_pictures(state: dict, samples: Sequence[Sample], validation: Sequence[Sample]) -> None:
     """Raise a TrainingError where a run is to be resumed with other pictures than it began with."""
-    now = {"pictures": len(samples), "annotations": _fingerprint(samples, validation)}
-    refuse_changes({key: (state[key], value) for key, value in now.items() if state[key] != value})
+    now = _pictures(samples, validation)
+    # Runs that began before places were kept have none to compare with.
+    refuse_changes({key: (state[key], value) for key, value in now.items() if state.get(key, value) != value})
+
+
+def _pictures(samples: Sequence[Sample], validation: Sequence[Sample]) -> dict:
+    return {
+        "pictures": len(samples),
+        "annotations": _fingerprint(samples, validation),
+        "places": _fingerprint_of_places(samples, validation),
+    }
+
+
+def _fingerprint_of_places(*groups: Sequence[Sample]) -> str:
+    """Digits that change with where heads, boxes to ignore and corners of regions are."""
+    digest = hashlib.sha256()
+    for sample in itertools.chain(*groups):
+        for places in (sample.points, sample.ignore, *(sample.roi.polygons if sample.roi else ())):
+            digest.update(np.asarray(places, np.float64).tobytes() + b"|")
+    return digest.hexdigest()[:12]
 
 
 def _fingerprint(*groups: Sequence[Sample]) -> str:

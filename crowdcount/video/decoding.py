@@ -54,7 +54,10 @@ def _upright(picture: np.ndarray, frame: VideoFrame) -> np.ndarray:
         FFmpeg, libavutil/display.h; ISO/IEC 14496-12, section 6.2.2.
     """
     # By number: what walking over them gives, they or their kinds, differs between PyAV's versions.
-    beside = (frame.side_data[number] for number in range(len(frame.side_data)))
+    try:
+        beside = [frame.side_data[number] for number in range(len(frame.side_data))]
+    except ValueError:  # of a kind that FFmpeg knows and PyAV does not, as EXIF: the turn is told apart from it
+        return np.rot90(picture, round(frame.rotation / 90))
     matrix = next((bytes(item) for item in beside if item.type.name == "DISPLAYMATRIX"), None)
     if matrix is None:
         return picture

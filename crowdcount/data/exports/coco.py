@@ -10,7 +10,8 @@ from crowdcount.data.exports.entries import Entry, Pile, set_split
 from crowdcount.data.exports.shapes import NoHead, middle, numbers, pair
 from crowdcount.data.records import Record, short
 
-# Keypoints of a person's skeleton that lie on the head.
+# So many keypoints has the skeleton of a person in COCO; of these lie on the head:
+_SKELETON = 17
 _ON_HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 
@@ -52,7 +53,8 @@ def read(content: dict, pile: Pile) -> list[Record]:
         entry = entries[key]
         if entry is not None:
             _add(item, categories.get(_id(item.get("category_id")), {}), entry, where, pile)
-    return pile.records()
+    info = content.get("info")
+    return pile.records(sure=isinstance(info, dict) and info.get("unit") == "pixels")
 
 
 def _id(value: object) -> float | str | None:
@@ -94,9 +96,13 @@ def _places(item: Mapping, category: Mapping) -> list[tuple[float, float]]:
     if not isinstance(flat, list) or len(flat) % 3:
         raise NoHead("keypoints should be a list of x, y, visibility")
     points = [(pair(flat[i : i + 2]), flat[i + 2]) for i in range(0, len(flat), 3)]
+    if any(not visible and place != (0, 0) for place, visible in points) and not any(visible for _, visible in points):
+        raise NoHead("its keypoints have places, but all the visibility 0, which says that none is marked: write 2")
     seen = [place for place, visible in points if visible]
     listed = category.get("keypoints")
     names = [str(name) for name in listed] if isinstance(listed, list) else []
+    if len(points) == _SKELETON and len(names) <= 1:
+        raise NoHead(f"{_SKELETON} keypoints without names may be a person's skeleton: categories should name them")
     if len(points) == 1 or len(names) <= 1:  # a dot each
         return seen
     for wanted in (("head",), _ON_HEAD):

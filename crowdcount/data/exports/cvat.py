@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from crowdcount.data.exports.entries import Entry, Pile
+from crowdcount.data.exports.entries import SUBSETS, Entry, Pile
 from crowdcount.data.exports.shapes import NoHead, middle, numbers, pair
 from crowdcount.data.records import Record, short
 
@@ -20,12 +20,12 @@ def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
         if entry is None:
             continue
         subset = image.get("subset", "").lower()
-        if subset in ("train", "val", "test"):
-            entry.split = subset
+        if subset in SUBSETS:
+            entry.split = SUBSETS[subset]
         pile.check_size(entry, image.get("width"), image.get("height"), where)
         for shape in image:
             _add(shape, entry, where, pile)
-    return pile.records()
+    return pile.records(sure=False)
 
 
 def _add(shape: ElementTree.Element, entry: Entry, where: str, pile: Pile) -> None:

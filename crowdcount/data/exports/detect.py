@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 from crowdcount.data.exports import coco, cvat, label_studio, labelme, pictures, via, voc, yolo
-from crowdcount.data.exports.entries import UNITS, Options, Pile, annotation_files
+from crowdcount.data.exports.entries import SUBSETS, UNITS, Options, Pile, annotation_files
 from crowdcount.data.exports.table import decoded, read_table
 from crowdcount.data.records import Record, TellFault, short
 
@@ -50,7 +51,7 @@ def read_any(path: Path, tell: TellFault, options: Options | None = None) -> lis
             return _with_other_subsets(records, path, name, tell, options)
     subsets = [path / name for name in _SUBSETS if (path / name).is_dir()]
     if subsets:
-        return [record for place in subsets for record in yolo.read(place, tell, options)]
+        return _apart([(place.parent.name, yolo.read(place, tell, options)) for place in subsets])
     sheet = next(iter(annotation_files(path, (".xlsx", ".xls", ".ods"))), None)
     hint = f" Save the sheet of {sheet.name} as CSV." if sheet else ""
     tell(path, f"holds no annotations that are known: looked for CSV, JSON, XML and YOLO's text files.{hint}")
@@ -175,7 +176,19 @@ def _with_other_subsets(
     """YOLO's other folders beside `labels/train`."""
     if not name.startswith("labels/"):
         return records
+    read = [(name, records)]
     for other in _FOLDERS[_FOLDERS.index(name) + 1 :]:
         if other.startswith("labels/") and os.path.isdir(path / other):
-            records += _read_folder(path / other, tell, options) or []
-    return records
+            read.append((other, _read_folder(path / other, tell, options) or []))
+    return _apart([(name.rpartition("/")[2], found) for name, found in read])
+
+
+def _apart(subsets: list[tuple[str, list[Record]]]) -> list[Record]:
+    """The pictures of several folders, each with its folder's split, and its folder's name before its own."""
+    if len(subsets) == 1:
+        return subsets[0][1]
+    return [
+        replace(record, name=f"{name}/{record.name}", split=SUBSETS[name])
+        for name, records in subsets
+        for record in records
+    ]

@@ -23,10 +23,13 @@ from crowdcount.errors import AnnotationError, PictureError
 
 UNITS = ("pixels", "fraction", "percent")
 COLUMNS = ("picture", "x", "y", "xmin", "ymin", "xmax", "ymax", "label", "split", "ignore", "-")
+# Names of parts of a data set, by what tools call them.
+SUBSETS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 # That all heads of a data set lie in the first 100 pixels by chance is less likely than this, or it is asked about.
 _CHANCE = 0.01
-# Fractions miss 1 by rounding, or by a dot beside the picture.
-_SHARES_UP_TO = 1.05
+_UPLOADED, _SURELY_UPLOADED = r"^[0-9a-f]{4,8}-", r"^(?=\d*[a-f])[0-9a-f]{8}-"
+# Shares miss 0 and 1 by rounding, or by a dot beside the picture, by so much.
+_BEYOND, _PERCENT_BEYOND = 0.05, 1.0
 
 
 @dataclass(frozen=True)
@@ -180,16 +183,19 @@ class Pile:
         """A finite number, or a text that spells one; None for anything else."""
         return number(value) if isinstance(value, str) else float(value) if is_finite_number(value) else None
 
-    def records(self, *, unit: str | None = "pixels") -> list[Record]:
+    def records(self, *, unit: str | None = "pixels", sure: bool = True) -> list[Record]:
         """What has been gathered.
 
         Args:
             unit: of the points; None where the file does not say it.
+            sure: whether the file says that they are in this unit, or the tool alone, whose files others write too.
         """
         self._choose_labels()
+        if not sure and (self.options.unit or self._all_like_fractions()):
+            unit = None
         unit = unit or self.options.unit or self._plain_unit()
         for entry in self.entries.values():
-            if unit != "pixels" and entry.points:
+            if unit != "pixels" and (entry.points or entry.ignore or entry.roi):
                 self._scale(entry, 1.0 if unit == "fraction" else 100.0)
             self._keep_places(entry)
         return [
@@ -224,10 +230,14 @@ class Pile:
             kept = [(point, label) for point, label in zip(entry.points, entry.labels, strict=True) if label in names]
             entry.points, entry.labels = [point for point, _ in kept], [label for _, label in kept]
 
+    def _all_like_fractions(self) -> bool:
+        every = [point for entry in self.entries.values() for point in entry.points]
+        return len(every) > 1 and _like_fractions(np.array(every))
+
     def _plain_unit(self) -> str:
         """Pixels, unless the numbers look like shares of the picture, which is reported."""
         every = np.array([point for entry in self.entries.values() for point in entry.points]).reshape(-1, 2)
-        if len(every) and every.min() >= 0 and every.max() <= 100:
+        if len(every) and every.min() >= -_PERCENT_BEYOND and every.max() <= 100 + _PERCENT_BEYOND:
             if _like_fractions(every):
                 self._ask(len(every), "0 and 1", "fraction")
             elif self._chance() < _CHANCE:
@@ -259,7 +269,7 @@ class Pile:
                     height, width = entry.size()
                 except PictureError:
                     continue
-                share = min(1.0, 100 / height) * min(1.0, 100 / width)
+                share = min(1.0, (100 + _PERCENT_BEYOND) / height) * min(1.0, (100 + _PERCENT_BEYOND) / width)
                 chance *= share ** len(entry.points)
         return chance
 
@@ -272,7 +282,10 @@ class Pile:
         outside = [point for point in entry.points if not all(0 <= value <= whole for value in point)]
         if outside:
             self.tell(self.file, f"{entry.name!r}: {outside[0]} is no share of its size between 0 and {whole:g}.")
-        entry.points = [(x * width / whole, y * height / whole) for x, y in entry.points]
+        by = (width / whole, height / whole)
+        entry.points = [(x * by[0], y * by[1]) for x, y in entry.points]
+        entry.ignore = [(a * by[0], b * by[1], c * by[0], d * by[1]) for a, b, c, d in entry.ignore]
+        entry.roi = [polygon * by for polygon in entry.roi]
 
     def _keep_places(self, entry: Entry) -> None:
         """Leave out places that became too large for a number as they were reckoned, and report it."""
@@ -294,7 +307,7 @@ def set_split(entry: Entry, value: object, pile: Pile, where: str) -> None:
 
 
 def _like_fractions(points: np.ndarray) -> bool:
-    return bool(points.min() >= 0 and points.max() <= _SHARES_UP_TO and (points != np.round(points)).any())
+    return bool(points.min() >= -_BEYOND and points.max() <= 1 + _BEYOND and (points != np.round(points)).any())
 
 
 def number(text: str) -> float | None:
@@ -344,7 +357,11 @@ def find_picture(file: Path, name: str, images: Path | None, spellings: Spelling
         and len(name) < 200
     ):
         found = [
-            path for folder in folders if folder.is_dir() for path in folder.glob(f"{name}.*") if _is_picture(path)
+            path
+            for folder in folders
+            if folder.is_dir()
+            for path in folder.glob(f"{name}.*")
+            if _is_picture(path) and path.stem == Path(name).name
         ]
         if len(found) == 1:
             return _tidy(found[0]), True
@@ -375,8 +392,8 @@ def _parts_of_names(name: str) -> Iterator[str]:
         last = spelled.replace("\\", "/").rsplit("/", 1)[-1]
         if last not in ("", ".", ".."):
             yield last
-            # Label Studio puts some digits before the name of a file that is uploaded.
-            yield re.sub(r"^[0-9a-f]{4,8}-", "", last)
+            # Label Studio puts some digits before the name of a file that is uploaded; elsewhere they may be a date.
+            yield re.sub(_UPLOADED if "upload/" in spelled else _SURELY_UPLOADED, "", last)
 
 
 def _tidy(path: Path) -> Path:

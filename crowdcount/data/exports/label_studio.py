@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TypeGuard
 
-from crowdcount.data.exports.entries import Entry, Pile
+from crowdcount.data.exports.entries import Entry, Pile, is_finite_number
 from crowdcount.data.exports.shapes import NoHead, middle, numbers
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.records import Record, short
 from crowdcount.errors import PictureError
 
+# What a polygon has, what was painted with the brush, and a box in a video.
+_NO_PLACES = ("points", "rle", "sequence")
 _LABELS = ("keypointlabels", "rectanglelabels", "ellipselabels", "labels")
 
 
@@ -54,13 +57,19 @@ def read_full(content: list[dict], pile: Pile) -> list[Record]:
         if not isinstance(result, list):
             pile.tell(pile.file, f"{where}: result should be a list. Received {short(result)}.")
             continue
-        for item in result:
+        # One region's place, label and notes are items of one id.
+        regions: dict[object, dict] = {}
+        for number, item in enumerate(result):
             value = item.get("value") if isinstance(item, dict) else None
             if isinstance(value, dict) and _is_region(value):
                 if item.get("image_rotation"):
                     pile.tell(pile.file, f"{where}: the picture was turned in the tool. Turn the file itself.")
                     continue
-                _add(value, entry, where, pile)
+                _check_size(item, entry, where, pile)
+                key = item.get("id")
+                regions.setdefault(key if isinstance(key, str) else number, {}).update(value)
+        for value in regions.values():
+            _add(value, entry, where, pile)
     return pile.records()
 
 
@@ -75,6 +84,15 @@ def read_minimal(content: list[dict], pile: Pile) -> list[Record]:
     return pile.records()
 
 
+def _check_size(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
+    """Percent hold for a larger or smaller copy of the picture, not for one that is turned or cut."""
+    wide, high = item.get("original_width"), item.get("original_height")
+    with suppress(PictureError):
+        height, width = entry.size()
+        if is_finite_number(wide) and is_finite_number(high) and abs(wide * height - high * width) > height + width:
+            pile.check_size(entry, wide, high, where)
+
+
 def _regions(task: dict) -> list[dict]:
     lists = [value for value in task.values() if isinstance(value, list)]
     return [item for value in lists for item in value if isinstance(item, dict) and _is_region(item)]
@@ -82,7 +100,7 @@ def _regions(task: dict) -> list[dict]:
 
 def _is_region(value: Mapping) -> bool:
     """Whether a value marks something in the picture: a place, a polygon, or what was painted with the brush."""
-    return "x" in value or "points" in value or "rle" in value
+    return any(key in value for key in ("x", *_NO_PLACES))
 
 
 def _address(data: Mapping) -> str | None:
@@ -105,7 +123,7 @@ def _add(value: Mapping, entry: Entry, where: str, pile: Pile) -> None:
         pile.tell(entry.picture, str(error).removeprefix(f"{str(entry.picture)!r} "))
         return
     try:
-        if "points" in value or "rle" in value:
+        if any(key in value for key in _NO_PLACES):
             raise NoHead("only keypoints, rectangles and ellipses mark a head")
         x, y = numbers(value, "x", "y")
         x, y = x * width / 100, y * height / 100

@@ -72,7 +72,8 @@ def _read_points(item: Mapping, entry: Entry, where: str, pile: Pile) -> None:
         return
     for point in points:
         try:
-            entry.add(*pair(point))
+            label = point.get("label") if isinstance(point, Mapping) else None
+            entry.add(*pair(point), label if isinstance(label, str) else None)
         except NoHead:
             pile.tell(pile.file, f"{where}: a point should be two finite numbers. Received {short(point)}.")
     count = item.get("count", item.get("human_num"))

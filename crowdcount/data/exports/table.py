@@ -34,6 +34,8 @@ _NAMES = {
     "height": ("height", "h", "image_height", "img_height"),
 }
 _BOX = ("xmin", "ymin", "xmax", "ymax")
+# No picture has 100,000 pixels a side.
+_POINT_THOUSANDS = re.compile(r"[1-9]\d?\.\d{3}")
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 # What may stand in brackets behind the name of a column, and the unit that it is.
 _UNITS = {"px": "pixels", "pixel": "pixels", "pixels": "pixels", "%": "percent", "percent": "percent"}
@@ -171,9 +173,9 @@ def _named_columns(header: list[str]) -> dict[str, int]:
             if plain.count(name) > 1:
                 break
     # Pictures may be called labels (ImageJ), but only where nothing else can be the picture: the names are in order.
-    if set(_BOX) <= set(columns):
+    if set(_BOX) <= set(columns) and not {"x", "y"} <= set(columns):
         columns.pop("x", None), columns.pop("y", None)
-    else:
+    else:  # a point that somebody put is the head, whatever box is around it
         for name in _BOX:
             columns.pop(name, None)
     return columns
@@ -210,6 +212,14 @@ def _numbers(lines: list[tuple[int, list[str]]], columns: dict[str, int]) -> Cal
     texts = [row[i].strip() for _, row in lines for i in at if i < len(row)]
     commas = [text for text in texts if _COMMA_NUMBER.fullmatch(text)]
     if not commas:
+        pointed = [text for text in texts if "." in text]
+        whole = [text for text in texts if text.isdecimal()]
+        thousands = len(pointed) > 1 and all(map(_POINT_THOUSANDS.fullmatch, pointed))
+        if thousands and whole and max(map(len, whole)) <= 3:
+            raise _Unclear(
+                f"{pointed[0]!r}: the point may stand before thousands or before a fraction. Write numbers from 1000 "
+                "up without it, or all with fractions."
+            )
         return number
     if all(len(text.rpartition(",")[2]) == 3 for text in commas):
         raise _Unclear(
@@ -296,13 +306,23 @@ class _Table:
         Raises:
             _Unclear: if they are not the picture's.
         """
-        if "x" not in self.columns or not {"width", "height"} <= set(self.columns) or self.pile.options.columns:
+        if not {"width", "height"} <= set(self.columns) or self.pile.options.columns:
             return
         for line, row in rows:
             values = {name: row[at].strip() for name, at in self.columns.items() if at < len(row)}
             sides = [self.number(values.get(name, "")) for name in ("height", "width")]
             picture = self.pile.find(values.get("picture", ""))[0]
-            if picture is not None and sides != [None, None] and sides != list(picture_size(picture)):
+            if picture is None or sides == [None, None] or sides == list(picture_size(picture)):
+                continue
+            if "x" not in self.columns:
+                box = [end for name in _BOX if (end := self.number(values.get(name, ""))) is not None]
+                if len(box) < 4 or [box[3] - box[1], box[2] - box[0]] != sides:  # or else they are the box's
+                    real = picture_size(picture)
+                    raise _Unclear(
+                        f"line {line}: was made for a picture of {values['width']} x {values['height']} pixels, but it "
+                        f"has {real[1]} x {real[0]}. Put the picture there that was annotated, or annotate this one."
+                    )
+            else:
                 raise _Unclear(
                     f"line {line}: x and y with a width and a height may be the middle or a corner of a box. Name the "
                     "columns: --columns with x and y where they are the middle, and - for width and height."

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from crowdcount.data.exports.entries import Entry, Pile
+from crowdcount.data.exports.entries import Entry, Pile, number
 from crowdcount.data.exports.shapes import NoHead, middle, numbers
 from crowdcount.data.records import Record, short
+
+# Names of the attribute that says what a region is.
+_KINDS = ("label", "class", "category", "type", "kind", "object", "name")
 
 
 def is_via(content: object) -> bool:
@@ -37,12 +40,13 @@ def read_json(content: dict, pile: Pile) -> list[Record]:
         for region in listed:
             region = region if isinstance(region, dict) else {}
             _add(region.get("shape_attributes"), region.get("region_attributes"), entry, where, pile)
-    return pile.records()
+    return pile.records(sure=False)
 
 
 def read_rows(lines: list[tuple[int, list[str]]], pile: Pile) -> list[Record]:
     """Read VIA's CSV: a row a region, or a row with `region_count` 0."""
     header = [value.strip().lstrip("#") for value in lines[0][1]]
+    stated: dict[str, list[int]] = {}
     for line, row in lines[1:]:
         where = f"line {line}"
         if len(row) != len(header):
@@ -52,6 +56,9 @@ def read_rows(lines: list[tuple[int, list[str]]], pile: Pile) -> list[Record]:
         entry = pile.entry(values.get("filename"), where)
         if entry is None or values.get("region_count", "").strip() == "0":
             continue
+        count = number(values.get("region_count", ""))
+        if count is not None:
+            stated.setdefault(entry.name, []).append(int(count))
         try:
             shape = json.loads(values["region_shape_attributes"])
             attributes = json.loads(values.get("region_attributes") or "{}")
@@ -59,7 +66,11 @@ def read_rows(lines: list[tuple[int, list[str]]], pile: Pile) -> list[Record]:
             pile.tell(pile.file, f"{where}: its attributes are no JSON: {error}.")
             continue
         _add(shape, attributes, entry, where, pile)
-    return pile.records()
+    for name, counts in stated.items():
+        if max(counts) != len(counts):
+            told = f"should have {max(counts)} regions by its region_count, but has {len(counts)} lines"
+            pile.tell(pile.file, f"{name!r}: {told}.")
+    return pile.records(sure=False)
 
 
 def _add(shape: object, attributes: object, entry: Entry, where: str, pile: Pile) -> None:
@@ -78,6 +89,17 @@ def _add(shape: object, attributes: object, entry: Entry, where: str, pile: Pile
 
 
 def _label(attributes: object) -> str | None:
-    """The one attribute of a region, if there is one and it is a word."""
-    values = list(attributes.values()) if isinstance(attributes, Mapping) else []
-    return values[0] if len(values) == 1 and isinstance(values[0], str) and values[0] else None
+    """What a region's attributes call it: the one that is named as a kind, or all that there are."""
+    given = attributes.items() if isinstance(attributes, Mapping) else ()
+    words = {str(key): word for key, value in given if (word := _word(value))}
+    kinds = [word for key, word in words.items() if key.lower() in _KINDS]
+    if len(kinds) == 1 or len(words) == 1:
+        return (kinds or list(words.values()))[0]
+    return " ".join(f"{key}={word}" for key, word in words.items()) or None
+
+
+def _word(value: object) -> str:
+    """A text, or the boxes that are ticked."""
+    if isinstance(value, Mapping):
+        return "+".join(str(key) for key, ticked in value.items() if ticked)
+    return value if isinstance(value, str) else ""

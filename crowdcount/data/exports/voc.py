@@ -24,7 +24,7 @@ def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
             entry.add(*_middle(item), (item.findtext("name") or "").strip() or None)
         except NoHead as error:
             pile.tell(pile.file, f"object {number}: {error}.")
-    return pile.records()
+    return pile.records(sure=False)
 
 
 def read_boxes(file: Path, tell: TellFault) -> np.ndarray | None:

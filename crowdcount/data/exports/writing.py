@@ -84,7 +84,7 @@ def _write_coco(records: Sequence[Record], out: Path) -> None:
             box = [left, top, right - left, bottom - top]
             add(bbox=box, area=box[2] * box[3], iscrowd=1, keypoints=[0, 0, 0], num_keypoints=0)
     categories = [{"id": 1, "name": "head", "supercategory": "person", "keypoints": ["head"], "skeleton": []}]
-    content = {"images": images, "annotations": annotations, "categories": categories}
+    content = {"info": {"unit": "pixels"}, "images": images, "annotations": annotations, "categories": categories}
     _write_text(out, json.dumps(content, ensure_ascii=False))
 
 
