@@ -17,8 +17,8 @@ class CrowdCountError(Exception):
     A message of more than 2,000 characters leaves out its middle: files name things as long as they like.
 
     Example:
-        >>> str(CrowdCountError(f"There is no {'x' * 5000}. Choose another."))[-60:]
-        'xxxx [... 3,030 characters left out ...] Choose another.'
+        >>> str(CrowdCountError(f"There is no {'x' * 5000}. Choose another."))[990:1040]
+        'xxxxxxxxxx [... 3,029 characters left out ...] xxx'
     """
 
     def __str__(self) -> str:

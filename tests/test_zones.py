@@ -630,7 +630,9 @@ def test_percent_need_not_reach_100(corners):
         read_zones([{"name": "a", "polygon": polygon}], (600, 800))
     for zone in (read_zones([{"name": "a", "polygon": polygon, "unit": "pixels"}])[0], Zone("a", polygon, False)):
         assert zone.pixels((600, 800)).tolist() == polygon
-    assert Zone("a", polygon).pixels((300, 800)).tolist() == polygon
+    with pytest.raises(DataError, match="as percent do"):  # a camera's usual size
+        Zone("a", polygon).pixels((360, 640))
+    assert Zone("a", polygon).pixels((240, 800)).tolist() == polygon
     ring = Zone("ring", [[0, 0], [800, 0], [800, 600], [0, 600]], holes=[polygon])
     assert ring.hole_pixels((600, 800))[0].tolist() == polygon
 
@@ -756,3 +758,10 @@ def test_degrees_of_the_earth_are_refused():
     )
     with pytest.raises(DataError, match="not degrees"):
         Ground.from_points([[*p, *q] for p, q in zip(seen, degrees)])
+
+
+def test_a_name_that_stands_twice_in_a_file_of_zones_is_told(tmp_path):
+    path = tmp_path / "zones.json"
+    path.write_text('[{"name": "a", "polygon": [[0, 0], [9, 0], [9, 9]], "polygon": [[0, 0], [90, 0], [90, 90]]}]')
+    with pytest.raises(DataError, match="'polygon' stands twice .*leave one out"):
+        read_zones(path)

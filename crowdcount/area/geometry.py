@@ -21,7 +21,7 @@ _SMALL = (-1, 2)
 _LEAST_SPAN = 0.05
 # Positions that all lie in 0..100 are percent on a picture that is at least so many pixels a side; on a smaller one if
 # they reach 100.
-_PERCENT_SIDE, _LEAST_PERCENT_SIDE = 400, 200
+_PERCENT_SIDE, _LEAST_PERCENT_SIDE = 300, 200
 # A polygon is a line where it is thinner than this share of its length.
 _THINNEST = 1e-9
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TypeGuard
 
 from crowdcount.area.geometry import Size, finite_numbers, shortened
 from crowdcount.area.zones import Zone
+from crowdcount.data import documents
 from crowdcount.errors import DataError
 
 # In pixels: no format of pictures holds more.
@@ -72,9 +72,11 @@ def read_json(source: ZoneSource, what: str) -> tuple[object, str]:
     place = f"The file of {what} {os.fspath(source)!r}"
     try:
         with open(source, encoding="utf-8-sig") as file:
-            return json.load(file), place
+            return documents.parse(file.read()), place
     except OSError as error:
         raise DataError(f"{place} cannot be read: {error.strerror or error}.") from error
+    except documents.NamedTwice as error:
+        raise DataError(f"{place}: {error}. Only one of the two would be read: leave one out.") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{place} is no JSON in UTF-8: {error}.") from error
 

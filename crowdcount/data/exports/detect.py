@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+from crowdcount.data import documents
 from crowdcount.data.exports import coco, cvat, label_studio, labelme, pictures, via, voc, yolo
 from crowdcount.data.exports.entries import SUBSETS, UNITS, Options, Pile, annotation_files
 from crowdcount.data.exports.table import decoded, read_table
-from crowdcount.data.records import Record, TellFault, short
+from crowdcount.data.records import Record, TellFault
 
 _JSON: tuple[tuple[Callable[[object], bool], Callable[..., list[Record]]], ...] = (
     (via.is_via, via.read_json),
@@ -102,8 +102,8 @@ def read_xml(file: Path, tell: TellFault, options: Options | None = None) -> lis
 def _parsed(text: str) -> object:
     """A JSON document, or a list of the objects that stand on a line each."""
     try:
-        return json.loads(text, object_pairs_hook=_object)
-    except _Twice:
+        return documents.parse(text)
+    except documents.NamedTwice:
         raise
     except ValueError as error:
         lines = [line for line in text.splitlines() if line.strip()]
@@ -112,26 +112,13 @@ def _parsed(text: str) -> object:
         objects = []
         for number, line in enumerate(lines, start=1):
             try:
-                objects.append(json.loads(line, object_pairs_hook=_object))
-            except _Twice:
+                objects.append(documents.parse(line))
+            except documents.NamedTwice:
                 raise
             except ValueError:
                 # Of JSON lines each is an object; anything else is one broken document.
                 raise error if number == 1 else ValueError(f"line {number}: {line[:60]!r}") from None
         return objects
-
-
-class _Twice(ValueError):
-    """A name stands twice in one object, and only one of the values would be read."""
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Twice(f"the name {short(twice)} stands twice in one object")
-    return content
 
 
 def _reader(file: Path) -> Callable[[Path, TellFault, Options], list[Record]]:
