@@ -42,6 +42,7 @@ from crowdcount.counting.results import CountResult
 from crowdcount.drawn.crowds import draw_sample
 from crowdcount.files import atomic_path, data_folder
 from crowdcount.grid import STRIDE
+from crowdcount.network.loading import load_model
 from crowdcount.network.prediction import WHOLE_PIXELS, margin_of
 from crowdcount.network.tiling import windows
 from crowdcount.show.plots import add_caption, overlay
@@ -156,7 +157,7 @@ def tiles(crowd: Crowd) -> Image.Image:
     scale = WIDTH / width
     image = _resized(Image.fromarray(panorama))
     drawing = ImageDraw.Draw(image)
-    for window in windows((height, width), margin=margin_of(crowd.model), most=WHOLE_PIXELS):
+    for window in windows((height, width), margin=margin_of(load_model(crowd.model)), most=WHOLE_PIXELS):
         top, bottom, left, right = (
             edge * STRIDE * scale for cells in window.cells for edge in (cells.start, cells.stop)
         )

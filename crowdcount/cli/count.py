@@ -342,10 +342,11 @@ def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
 
 def _warn_of_newer_pictures(counts: CountsFile) -> None:
     """Warn of pictures that were written after the counts that are gone on with: their counts may be of others."""
-    newer = []
-    for row in counts.earlier():
+    newer, earlier = [], counts.earlier()
+    written = Path(counts.path).stat().st_mtime if earlier else 0.0
+    for row in earlier:
         with suppress(OSError, ValueError):
-            if os.stat(row["picture"]).st_mtime > Path(counts.path).stat().st_mtime:
+            if os.stat(row["picture"]).st_mtime > written:
                 newer.append(row["picture"])
     if newer:
         warn(
