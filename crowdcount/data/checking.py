@@ -154,27 +154,31 @@ def _parse_list(file: Path, tell: TellFault) -> list[Record]:
         return records
     named = {record.picture.resolve() for record in records}
     images = file.parent / "images"
-    for picture in list_pictures(images, recursive=True) if images.is_dir() else list_pictures(file.parent):
-        if picture.resolve() not in named:
-            tell(picture, f"has no annotation in {file.name}; one with nobody in it needs an entry, too.")
+    beside = list_pictures(images, recursive=True) if images.is_dir() else list_pictures(file.parent)
+    _tell_others(beside, named, f"{file.name}; one with nobody in it needs an entry", tell)
     return records
 
 
 def _parse_export(folder: Path, tell: TellFault) -> list[Record]:
     """Parse what a tool exported, and report the pictures beside those that it names that it never names."""
-    told: set[Path] = set()
+    faulty: set[Path] = set()
 
-    def tell_once(file: Path, problem: str) -> None:
-        told.add(file.resolve())
+    def tell_and_keep(file: Path, problem: str) -> None:
+        faulty.add(file.resolve())
         tell(file, problem)
 
-    records = detect.read_any(folder, tell_once)
-    named = {record.picture.resolve() for record in records} | told
+    records = detect.read_any(folder, tell_and_keep)
+    named = {record.picture.resolve() for record in records} | faulty
     for place in sorted({record.picture.parent for record in records}):
-        for picture in list_pictures(place):
-            if picture.resolve() not in named:
-                tell(picture, f"has no annotation in {folder}; one with nobody in it needs a file, too.")
+        _tell_others(list_pictures(place), named, f"{folder}; one with nobody in it needs a file", tell)
     return records
+
+
+def _tell_others(pictures: Iterable[Path], named: set[Path], where: str, tell: TellFault) -> None:
+    """Report the pictures that are not among the named ones."""
+    for picture in pictures:
+        if picture.resolve() not in named:
+            tell(picture, f"has no annotation in {where}, too.")
 
 
 def _check_pictures(records: Iterable[Record], tell: TellFault) -> None:
