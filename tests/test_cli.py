@@ -451,6 +451,20 @@ def test_split_that_is_there_is_taken_where_none_is_named(capsys, crowd, weights
     assert status == 0 and len(lines) == 4 and "the split is all" in err
 
 
+@pytest.mark.parametrize("stride", [1, 8])
+def test_density_is_nothing_where_nothing_is_counted(capsys, tmp_path, stride):
+    """As heads are scored: of four far from each other two lie in the region, and one of these in a box to ignore."""
+    Image.new("RGB", (160, 160)).save(tmp_path / "a.png")
+    item = {"picture": "a.png", "points": [[30, 30], [130, 30], [30, 130], [130, 130]]}
+    item |= {"roi": [[[0, 0], [80, 0], [80, 160], [0, 160]]], "ignore": [[0, 100, 80, 160]]}
+    (tmp_path / "points.json").write_text(json.dumps([item]))
+    argv = ["density", "json", "--root", tmp_path, "--split", "all", "--out", tmp_path / "maps"]
+    status, lines, err = run(capsys, *argv, "--sigma", 4, "--stride", stride)
+    assert (status, err) == (0, "") and lines == [f"{tmp_path / 'maps' / 'a.png.h5'}\t1.000"]
+    density = load_density_map(tmp_path / "maps" / "a.png.h5")
+    assert density[:, 80 // stride :].sum() == density[104 // stride :].sum() == 0
+
+
 def test_density_reports_heads_outside_their_picture(capsys, tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     (tmp_path / "points.csv").write_text("picture,x,y\na.png,80,10\n")

@@ -6,6 +6,7 @@ The network is stood for by the brightness of the pictures, so that only the com
 import csv
 import json
 import os
+import shutil
 import stat
 import threading
 
@@ -415,6 +416,31 @@ def test_usage_errors(run, capsys, argv, part):
     with pytest.raises(SystemExit) as stop:
         run("photos", *argv)
     assert stop.value.code == 2 and part in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_patterns_that_no_shell_has_put_paths_for_are_followed(run, network, photos):
+    """As from the prompt of Windows."""
+    (photos / "photos" / "[1].png").write_bytes((photos / "photos" / "a.png").read_bytes())
+    status, lines, _ = run("photos/*.png")
+    named = [line.split("\t")[0] for line in lines]
+    assert os.path.join("photos", "a.png") in named and os.path.join("photos", "[1].png") in named
+    assert not any("day 2" in name for name in named)
+    _, (line,), err = run("photos/[1].png")  # a name of its own, though it looks like a pattern
+    assert line.startswith("photos/[1].png") and err == ""
+    status, lines, err = run("photos/*.bmp")
+    assert (status, lines) == (1, []) and "photos/*.bmp' does not exist" in err
+
+
+def test_links_to_folders_are_told(run, network, photos):
+    (photos / "elsewhere").mkdir()
+    shutil.copy(photos / "photos" / "a.png", photos / "elsewhere" / "far.png")
+    _, before, err = run("photos")
+    assert "link" not in err
+    (photos / "photos" / "more").symlink_to(photos / "elsewhere", target_is_directory=True)
+    status, lines, err = run("photos")
+    assert lines == before and "1 link to folders, photos/more among them" in err and "name those folders" in err
+    _, lines, err = run("photos/more")
+    assert [line.split("\t")[0] for line in lines] == ["photos/more/far.png"] and "link" not in err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from PIL import Image, features
+from PIL import Image, ImageOps, features
 
 from crowdcount import draw_crowd
 from crowdcount.data.images import PICTURE_SUFFIXES, list_pictures, load_picture, picture_size
@@ -112,6 +112,40 @@ def test_gif_gives_its_first_frame(rng):
     frames = [Image.fromarray(blocks(rng)).quantize(32) for _ in range(3)]
     data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(load_picture(data), np.array(frames[0].convert("RGB")))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_an_animation_says_that_it_is_one(rng, kind):
+    frames = [Image.fromarray(blocks(rng)) for _ in range(3)]
+    moving, still = encode(frames[0], kind, save_all=True, append_images=frames[1:]), encode(frames[0], kind)
+    told, nothing, chosen = [], [], []
+    first = load_picture(moving, notes=told)
+    assert len(told) == 1 and "animation" in told[0] and "first frame" in told[0]
+    np.testing.assert_array_equal(first, load_picture(moving, page=1, notes=chosen))
+    load_picture(still, notes=nothing)
+    assert nothing == chosen == []
+
+
+def test_an_image_made_of_one_with_exif_tells_that_it_is_turned(tmp_path, picture):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture).save(tmp_path / "phone.jpg", exif=exif, quality=95)
+    by_file, by_hand = [], []
+    with Image.open(tmp_path / "phone.jpg") as phone:
+        upright = load_picture(phone, notes=by_file)
+        load_picture(phone.resize((40, 30)), notes=by_hand)
+        assert by_file == [] and len(by_hand) == 1 and "exif_transpose" in by_hand[0]
+        transposed = ImageOps.exif_transpose(phone)
+    np.testing.assert_array_equal(load_picture(transposed, notes=by_file), upright)
+    assert by_file == []
+
+
+def test_masked_values_are_no_pixels(picture):
+    masked = np.ma.array(picture, mask=False)
+    np.testing.assert_array_equal(load_picture(masked), picture)
+    masked[3, 4, 0] = np.ma.masked
+    with pytest.raises(PictureError, match=r"masked values.*filled\(0\)"):
+        load_picture(masked)
 
 
 def test_tiff_gives_its_first_page(picture):

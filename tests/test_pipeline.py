@@ -267,6 +267,20 @@ def test_clutter_lies_over_the_picture_and_the_heads_stay(crowd):
     assert len(covered[True]) > 10
 
 
+def test_the_edge_of_a_picture_is_shown_half_as_often_as_its_middle():
+    places = [RandomCrops(256).place(0, 768, 1024, (1,), epoch) for epoch in range(3000)]
+    rows, columns = np.zeros(768), np.zeros(1024)
+    for place in places:
+        rows[place.top : place.top + 256] += 1 / len(places)
+        columns[place.left : place.left + 256] += 1 / len(places)
+    # A crop of a third of the height shows a row in the middle in every third example, one at the edge in every sixth.
+    for shown, share in ((rows, 256 / 768), (columns, 256 / 1024)):
+        middle = len(shown) // 2
+        assert shown[middle - 64 : middle + 64].mean() == pytest.approx(share, rel=0.1)
+        assert shown[[0, -1]] == pytest.approx(share / 2, rel=0.2)
+        assert shown.min() == pytest.approx(share / 2, rel=0.2)
+
+
 @given(x=st.floats(0, 1), y=st.floats(0, 1), epoch=st.integers(0, 9))
 @settings(max_examples=60, deadline=None)
 def test_a_crop_around_a_point_shows_it(x, y, epoch):

@@ -357,10 +357,16 @@ def _warn_of_newer_pictures(counts: CountsFile) -> None:
 
 def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
     """The pictures, and those of the folders, named as they were given; a failure for a folder without."""
-    from crowdcount.counting.sources import expanded
+    from crowdcount.counting.sources import expanded, linked_folders, matching
     from crowdcount.files import data_folder
 
-    given = list(arguments.pictures)
+    given = [path for text in arguments.pictures for path in matching(text)]
+    links = [link for path in given for link in linked_folders(path)]
+    if links:
+        warn(
+            f"{len(links)} link{'s' * (len(links) > 1)} to folders, {shown(links[0])} among them, lead on and are not "
+            "followed: name those folders too, to count what is in them."
+        )
     if arguments.demo:
         given.append(str(data_folder("datasets") / "sample.jpg"))
     return _each_once(list(expanded(given)))

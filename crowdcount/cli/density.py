@@ -42,7 +42,9 @@ def _density(arguments: argparse.Namespace) -> int:
     from crowdcount.data.annotations import load_dataset
     from crowdcount.data.density import density_map, paper_sigma, save_density_map
     from crowdcount.data.images import picture_size
+    from crowdcount.data.regions import cell_shares
     from crowdcount.errors import DataError
+    from crowdcount.grid import STRIDE
 
     begin()
     settle_split(arguments, learned=False)
@@ -56,16 +58,20 @@ def _density(arguments: argparse.Namespace) -> int:
             )
     for sample in samples:
         path = Path(arguments.out, place_of(sample.name))
+        size = picture_size(sample.picture)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             density = density_map(
                 sample.points,
-                picture_size(sample.picture),
+                size,
                 sigma=paper_sigma(sample) if arguments.sigma is None else arguments.sigma,
                 stride=arguments.stride,
             )
         for warning in caught:
             warn(f"{sample.name}: {warning.message}")
+        counted = sample.counted(size)
+        if counted is not None:
+            density = density * (cell_shares(counted) if arguments.stride == STRIDE else counted)
         with writing(path):
             save_density_map(path, density)
         print(f"{path}\t{density.sum(dtype=float):.3f}", flush=True)

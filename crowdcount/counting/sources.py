@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TypeGuard
 
 from crowdcount.counting.overlay_files import is_overlay
 from crowdcount.counting.results import CountFailure
 from crowdcount.data.images import Source, list_pictures
 from crowdcount.errors import PictureError
+from crowdcount.files import natural
 
 
 def is_one(items: object) -> bool:
@@ -55,6 +58,30 @@ def pictures_in(folder: str | os.PathLike) -> list[str]:
     if not paths:
         raise PictureError(f"The folder {os.fspath(folder)!r} holds no pictures. Name a folder of JPEG or PNG files.")
     return paths
+
+
+def matching(pattern: str) -> list[str]:
+    """The paths that a pattern such as `march/*.jpg` names, sorted; itself where it is a path, or names nothing.
+
+    Shells put the paths in place of a pattern; that of Windows does not, and passes the pattern on.
+
+    Example:
+        >>> matching("no/*.jpg"), matching("march.jpg")
+        (['no/*.jpg'], ['march.jpg'])
+    """
+    if os.path.lexists(pattern):
+        return [pattern]
+    return sorted(glob.glob(pattern, recursive=True), key=lambda path: natural(Path(path))) or [pattern]
+
+
+def linked_folders(path: str) -> list[str]:
+    """The links in a folder and its subfolders that lead to folders, which `pictures_in` does not follow."""
+    return [
+        link
+        for parent, folders, _ in os.walk(path)
+        for name in folders
+        if not name.startswith(".") and os.path.islink(link := os.path.join(parent, name))
+    ]
 
 
 def expanded(sources: Iterable[Source]) -> Iterator[Source | CountFailure]:

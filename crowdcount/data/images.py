@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from crowdcount.data.exif import TURNS, orientation_of
 from crowdcount.data.jpeg import ends_in_nothing, is_cut_off
@@ -89,8 +90,9 @@ def load_picture(
         max_pixels: width times height above which a file or PIL image is refused. Arrays never are: they are
             in memory already.
         page: which page of a TIFF, or frame of an animation, from 1. None: the largest page, or the first frame.
-        notes: gains a sentence for each choice that was made for the caller: a page among several, the light of
-            16-bit samples that use fewer bits, the colors of what is transparent everywhere.
+        notes: gains a sentence for each choice that was made for the caller: a page or frame among several, the light
+            of 16-bit samples that use fewer bits, the colors of what is transparent everywhere, a PIL image that is
+            turned though somebody may have turned it already.
 
     Returns:
         A new, contiguous uint8 array of shape (height, width, 3), RGB.
@@ -134,6 +136,12 @@ def load_picture(
             _check_whole(image, file, name)
         # Only now: Pillow turns a TIFF upright as it loads it, and a PNG may hold its EXIF after the pixels.
         turn = TURNS.get(orientation_of(image))
+        if turn is not None and isinstance(source, Image.Image) and not isinstance(source, ImageFile):
+            # One that a caller made of a file's, as by `rotate` or `resize`, keeps the file's EXIF.
+            notes.append(
+                "The PIL image was turned by the orientation in its EXIF: if it was upright already, take that out "
+                "(PIL.ImageOps.exif_transpose turns and takes it out)."
+            )
         rgb = rgb_image(image if wide is None else wide, name, notes)
         return np.array(rgb if turn is None else rgb.transpose(turn))
 
@@ -313,6 +321,8 @@ def _as_array(source: Any) -> tuple[np.ndarray, str]:
     except Exception as error:  # Whatever another library's `__array__` raises, as for a tensor on a GPU.
         raise PictureError(f"The {type(source).__name__} cannot become a NumPy array: {error}") from error
     name = f"The picture array of shape {array.shape} and dtype {array.dtype}"
+    if np.ma.is_masked(source):
+        raise PictureError(f"{name} has masked values. Say what stands in their place, as by filled(0).")
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (1, 3, 4)):
         if array.ndim == 4:
             advice = "Give the pictures of a batch one at a time."

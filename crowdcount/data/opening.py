@@ -10,7 +10,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -24,6 +24,8 @@ Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.I
 # Only these of Pillow's readers are used: others start Ghostscript (EPS), show a preview or guess without a
 # signature. HEIF is there once `pillow_heif.register_heif_opener()` was called.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM", "HEIF")
+# Of these a file may move. (The second frame of an MPO is the same view again, by another lens or smaller.)
+_ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 # How files begin: signature, format, and where their width and height stand, if at a fixed place.
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG", None, 0),
@@ -82,7 +84,7 @@ def opened(source: Any, page: int | None, notes: list[str]) -> Iterator[tuple[Im
     Args:
         source: see `crowdcount.load_picture`.
         page: which page or frame, from 1; None: the largest page of a TIFF, else the first frame.
-        notes: gains a sentence where the largest of several pages was taken.
+        notes: gains a sentence where the largest of several pages, or the first of several frames, was taken.
     """
     if isinstance(source, Image.Image):
         path = getattr(source, "filename", "")
@@ -205,14 +207,28 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
             f"{name} is not a picture that can be read here: it does not begin like JPEG, PNG, WebP, BMP, "
             "TIFF or GIF. Check that it is the right file, or save it as JPEG or PNG in a picture program."
         ) from error
+    if page is None and _is_animated(image):
+        notes.append("The file is an animation, and its first frame was taken: page (--page) names another.")
+    _refuse_preview(image, name)
+    return _at_page(image, name, page, notes)
+
+
+def _refuse_preview(image: Image.Image, name: str) -> None:
     with decoding(name):
-        tags = getattr(image, "tag_v2", {})
-        if _DNG_TAG in tags or is_reduced(image) and not has_full_page(image):
+        if _DNG_TAG in getattr(image, "tag_v2", {}) or is_reduced(image) and not has_full_page(image):
             raise PictureError(
                 f"{name} is a camera's raw file: what can be read of it is a small preview. Save it as JPEG "
                 "in a picture program."
             )
-    return _at_page(image, name, page, notes)
+
+
+def _is_animated(image: Image.Image) -> bool:
+    animated = False
+    if image.format in _ANIMATED:
+        with suppress(Exception):  # what is wrong with later frames is nothing to the first
+            animated = getattr(image, "is_animated", False)
+            image.seek(0)
+    return animated
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -33,6 +33,10 @@ PADDING_COLOR = (124, 117, 104)
 @dataclass(frozen=True)
 class RandomCrops:
     """Square crops at random places, mirrored half of the time, optionally of other size, light, weather, sharpness.
+
+    A place is drawn from the whole picture and moved inside: in a picture of three crops' height a row at the edge is
+    shown half as often as one in the middle. Drawn from the crops that lie inside, it would be shown hardly ever, and
+    far heads, which stand along the upper edge, would be counted too low.
 
     Attributes:
         size: side in pixels, a multiple of 8.
@@ -62,6 +66,9 @@ class RandomCrops:
     clutter: float = 0.0
     soft: float = 0.0
     turned: bool = False
+
+    # Counts the ways in which places have been drawn: a run that began by an older one is not resumed by this one.
+    drawn_by: ClassVar[int] = 2
 
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
@@ -107,10 +114,12 @@ class RandomCrops:
         return Place(height, width, top, left, side, side, mirrored, blank, gamma, gray, haze, clutter, soft, turns)
 
     def _offset(self, rng: np.random.Generator, side: int, point: float | None) -> int:
-        """Where a crop begins along one side of the picture, in cells; `point` comes to lie in its middle half."""
+        """Where a crop begins along one side of the picture, in cells.
+
+        `point`, or one drawn from the whole side, comes to lie in the crop's middle half, or, near an edge, outside it.
+        """
         last = max(0, side - self.size) // STRIDE
-        if point is None:
-            return int(rng.integers(0, last + 1))
+        point = float(rng.random()) if point is None else point
         first = round((point * side - rng.uniform(0.25, 0.75) * self.size) / STRIDE)
         return min(max(first, 0), last)
 

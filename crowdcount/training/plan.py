@@ -172,8 +172,6 @@ def resumed_plan(
     """
     if recipe is None:
         recipe = state["recipe"]
-    if recipe == "default" and state["recipe"] == "wide" and state.get("formerly_default"):
-        recipe = "wide"  # what the recipe default was when the run began
     if recipe == state["recipe"] and recipe not in RECIPES:
         raise TrainingError(f"The run was trained by a recipe of your own, {recipe!r}: give it again (recipe=).")
     found = find_recipe(recipe) if recipe == state["recipe"] or isinstance(recipe, Recipe) else None
@@ -187,7 +185,7 @@ def resumed_plan(
     }
     was = {**state, "init": Path(state["init"]).name, "teacher": Path(state.get("teacher") or "").name}
     changed = {key: (was[key], value) for key, value in given.items() if value is not None and value != was[key]}
-    if found is not None and state.get("phases") not in (None, found.digest):
+    if found is not None and state["phases"] != found.digest:
         changed["phases of the recipe"] = (state["phases"], found.digest)
     refuse_changes(changed)
     assert found is not None  # another recipe is a change

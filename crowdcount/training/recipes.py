@@ -107,7 +107,8 @@ def _told(crops: RandomCrops | PaperPatches) -> tuple:
     """The settings that are not the usual ones: a setting that is new one day changes no older recipe."""
     usual = type(crops)()
     settings = ((field.name, getattr(crops, field.name)) for field in fields(crops))
-    return (type(crops).__name__, *(each for each in settings if each[1] != getattr(usual, each[0])))
+    drawn_by = (crops.drawn_by,) if isinstance(crops, RandomCrops) else ()
+    return (type(crops).__name__, *drawn_by, *(each for each in settings if each[1] != getattr(usual, each[0])))
 
 
 def _paper_start(model: keras.Model) -> None:

@@ -18,8 +18,7 @@ from crowdcount.data.annotations import Sample, parse_spec
 from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
 from crowdcount.files import held
-from crowdcount.measuring.metrics import log_ratio
-from crowdcount.network.cards import is_thing, model_card
+from crowdcount.network.cards import is_thing
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.locate import SUFFIX
 from crowdcount.network.weight_files import save_weights
@@ -292,10 +291,6 @@ class _Run:
 
     def _best(self) -> float:
         """The lowest mean log ratio so far."""
-        if self.state["best"] is None and self.state["epoch"] and (self.out / BEST).exists():
-            # A run of before kept the best by another measure: its card has the counts.
-            kept = Calibration.from_card(model_card(self.out / BEST).content)
-            self.state["best"] = kept and log_ratio(kept.true, kept.predicted)
         return float("inf") if self.state["best"] is None else self.state["best"]
 
     def _hard_places(self, begun: bool) -> tuple[mining.HardPlaces, float] | None:

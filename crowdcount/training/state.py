@@ -92,22 +92,12 @@ def read_state(out: str | os.PathLike) -> dict:
             f"The checkpoint {path} is damaged ({first_line(error)}). Start another run in another folder; "
             "--init takes the weights that this one kept."
         ) from None
-    return state if state.get("format") == _FORMAT else _upgraded(state, path)
-
-
-def _upgraded(state: dict, path: Path) -> dict:
-    """The state of a run that began before recipes had phases, as such a run's is now."""
-    if state.get("maps"):
+    if state.get("format") != _FORMAT:
         raise TrainingError(
-            f"The run in {path.parent} was trained on prepared maps, which is no longer done. Start another run in "
-            "another folder; --init takes the weights that this one kept."
+            f"The run in {path.parent} began with an earlier version of crowdcount, which showed other examples. Start "
+            "another run in another folder; --init takes the weights that this one kept."
         )
-    state = {key: value for key, value in state.items() if key != "maps"}
-    if state["recipe"] == "default":
-        state |= {"recipe": "wide", "formerly_default": True}
-    # The bias of the crops was a share then, and the best weights were those of the lowest MAE.
-    history = [{**row, "bias": ""} for row in state["history"]]
-    return {**state, "format": _FORMAT, "phases": None, "phase": None, "history": history, "best": None}
+    return state
 
 
 class Checkpoint(keras.callbacks.Callback):
