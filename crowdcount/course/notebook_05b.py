@@ -136,6 +136,16 @@ def _stop_with(what: str) -> Callable:
     return wrong
 
 
+def _later_of_equals(costs: Sequence[float], patience: int) -> tuple[int, int]:
+    best = 0
+    for epoch, cost in enumerate(costs):
+        if cost <= costs[best]:
+            best = epoch
+        if epoch - best == patience:
+            return best, epoch
+    return best, len(costs) - 1
+
+
 def _groups() -> list[tuple]:
     inputs = []
     for seed, many in ((0, 6), (1, 9), (2, 12)):
@@ -159,6 +169,7 @@ _COSTS = [
     ([0.9, 0.7, 0.6, 0.65, 0.64, 0.66, 0.5], 3),
     ([0.8, 0.6, 0.61, 0.55, 0.5, 0.52, 0.53, 0.54, 0.4, 0.3], 2),
     ([0.7, 0.71, 0.6, 0.62, 0.5, 0.45, 0.44], 3),
+    ([0.8, 0.6, 0.6, 0.7, 0.65, 0.64, 0.3], 3),  # two are equal: the earlier one is the best
 ]
 
 EXERCISES = [
@@ -339,6 +350,10 @@ EXERCISES = [
                 (_stop_with("rise"), "it stops at the first rise. Costs wobble: wait `patience` epochs."),
                 (_stop_with("late"), "one epoch too late: stop when the best is `patience` epochs old."),
                 (_stop_with("from one"), "epochs are counted from 0."),
+                (
+                    _later_of_equals,
+                    "of equal costs the earlier one is the best: what is only as good is no gain. `<`, not `<=`.",
+                ),
             ],
         ),
     ),
