@@ -63,6 +63,29 @@ def test_a_function_of_an_earlier_notebook_is_used_again(capsys, progress_of_nob
     assert capsys.readouterr().out.count("from here on yours") == 2
 
 
+_SIGMOID = "def sigmoid(z):\n    return 1 / (1 + np.exp(-z))\n"
+_WITH_IT = """def gradients(w, b, X, Y):
+    dZ = sigmoid(w.T @ X + b) - Y
+    return X @ dZ.T / X.shape[1], dZ.mean()
+"""
+
+
+@pytest.mark.parametrize("beside", [{"02.sigmoid": _SIGMOID}, {"02.sigmoid": _SIGMOID, "02.graph": "check(graph)"}])
+def test_a_kept_function_may_call_one_that_passed_beside_it(beside, capsys, progress_of_nobody):
+    """In notebook 02 the learner's `sigmoid` stands above: `gradients` may use it, and is used in notebook 03."""
+    progress_of_nobody.write_text(json.dumps({"02.gradients": _WITH_IT} | beside))
+    course.use("02.gradients")
+    assert capsys.readouterr().out == "02.gradients: from here on yours.\n"
+
+
+def test_a_kept_function_that_needs_what_is_not_kept_is_told(capsys, progress_of_nobody):
+    progress_of_nobody.write_text(json.dumps({"02.gradients": _WITH_IT}))
+    course.use("02.gradients")
+    said = capsys.readouterr().out
+    assert said.startswith("02.gradients: from here on the reference (yours, as it is kept from notebook 02, ")
+    assert "name 'sigmoid' is not defined" in said and "blank" not in said and said.count("\n") == 1
+
+
 @pytest.mark.parametrize("code", ["", "def other(): pass", "syntax error", "def mean_absolute_error(p, t): return 0"])
 def test_what_was_kept_and_does_not_pass_gives_way(code, capsys, progress_of_nobody):
     progress_of_nobody.write_text(json.dumps({"03.mae": code}))

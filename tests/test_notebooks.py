@@ -172,6 +172,14 @@ def test_what_the_learner_writes_goes_on(path):
         assert f"reference.{answer}(" not in after
 
 
+def test_a_blank_holds_all_that_is_kept_of_it(path):
+    """Later notebooks get the function alone: what is imported above it in its cell would be missing there."""
+    for cell in _cells(path, "code"):
+        if "course.check(" in cell.source and "course.use(" in cell.source:
+            before = ast.parse(cell.source[: cell.source.index("course.check(")]).body
+            assert [type(each) for each in before] == [ast.FunctionDef], cell.source
+
+
 def _read_by(trees):
     """Names that cells take from the cells before them."""
     taken = set()

@@ -76,12 +76,13 @@ def use(name: str, answer: Any = _KEPT) -> Any:
     own = _recalled(exercise) if answer is _KEPT else answer
     try:
         exercise.examine(own)
-    except Wrong:
-        why = (
-            f"none of yours is kept from notebook {name.split('.')[0]}"
-            if own is None
-            else "yours is blank or not right yet"
-        )
+    except Wrong as wrong:
+        if answer is not _KEPT:
+            why = "yours is blank or not right yet"
+        elif own is None:
+            why = f"none of yours is kept from notebook {name.split('.')[0]}"
+        else:
+            why = f"yours, as it is kept from notebook {name.split('.')[0]}, does not pass: {wrong}"
         print(f"{name}: from here on the reference ({why}).")
         return defined(exercise.solution, exercise.answer)
     print(f"{name}: from here on yours.")
@@ -160,11 +161,21 @@ def _code(answer: Any) -> str:
 
 
 def _recalled(exercise: Exercise) -> Any:
-    """The function kept from an earlier notebook; None where there is none, or none that stands on its own."""
-    code = _passed.kept().get(exercise.name)
-    if not code:
-        return None
+    """The function kept from an earlier notebook; None where there is none, or none that can be defined.
+
+    It may call what passed beside it, as `gradients` of notebook 02 calls `sigmoid` where a learner wrote it so.
+    """
+    kept = _passed.kept()
+    own = kept.get(exercise.name, "")
+    notebook = exercise.name.split(".")[0]
+    beside = [find(name) for name in names() if name != exercise.name and name.split(".")[0] == notebook]
+    codes = [kept[each.name] for each in beside if _defined(kept.get(each.name, ""), each.answer) is not None]
+    return _defined("\n\n".join([*codes, own]), exercise.answer) if own else None
+
+
+def _defined(code: str, name: str) -> Any:
+    """What a learner's code defines under a name; None for code that does not run, or defines it not."""
     try:
-        return defined(code, exercise.answer)
+        return defined(code, name)
     except Exception:  # whatever a learner's code raises: the reference goes on
         return None
