@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-_CHANGEABLE = (np.ndarray, list, dict, set)
+_CHANGEABLE = (np.ndarray, list, dict, set, tuple)  # a tuple, too, may hold an array, as the caches of notebook 05 do
 
 
 class Wrong(Exception):
@@ -83,15 +83,19 @@ def examine_function(
     def examine(answer: Any) -> None:
         if not callable(answer):
             raise Wrong(f"a function is wanted, this is {_kind(answer)}.")
+        results = []
         for arguments in inputs:
             expected = reference(*arguments)
             received = call(answer, arguments)
             if _same(received, expected, tolerance):
+                results.append((received, expected))
                 continue
             for mistake, message in mistakes:
                 if all(_same(_quiet(answer, each), _quiet(mistake, each), tolerance) for each in inputs):
                     raise Wrong(message)
             raise Wrong(_difference(arguments, received, expected, tolerance))
+        for received, expected in results:
+            _refuse_other_kinds(received, expected)
         for arguments in inputs:
             _refuse_changes(answer, arguments)
         if not loops and _loops(answer, inputs):
@@ -114,6 +118,32 @@ def call(answer: Callable, arguments: tuple) -> Any:
 
 def _copies(arguments: tuple) -> tuple:
     return tuple(deepcopy(item) if isinstance(item, _CHANGEABLE) else item for item in arguments)
+
+
+def _refuse_other_kinds(received: Any, expected: Any) -> None:
+    """Right numbers of a kind with which the notebook's next cells stop, or go on wrongly without a word."""
+    if isinstance(expected, np.ndarray):
+        if isinstance(received, (list, tuple)):
+            raise Wrong(
+                f"the numbers are right, but in a {type(received).__name__}. An array is wanted: np.array(...) around "
+                "it makes one."
+            )
+        if expected.dtype == bool and np.asarray(received).dtype != bool:
+            raise Wrong(
+                "these are masks of 0 and 1, and as an index those mean places 0 and 1. True and False are wanted: "
+                "`.astype(bool)`."
+            )
+    elif isinstance(expected, dict):
+        for key in expected:
+            _refuse_other_kinds(received[key], expected[key])
+    elif isinstance(expected, (tuple, list)):
+        for one, other in zip(received, expected, strict=True):
+            _refuse_other_kinds(one, other)
+    elif isinstance(expected, (int, np.integer)) and np.asarray(received).dtype.kind == "f":
+        raise Wrong(
+            f"the value is right, but {float(received)!r} is a float, and NumPy wants whole numbers for sizes and places. "
+            "// divides without a fraction; int(...) makes a whole number."
+        )
 
 
 def _refuse_changes(answer: Callable, arguments: tuple) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from inspect import getsource
 
 import numpy as np
@@ -119,15 +118,6 @@ def _steps() -> list[tuple]:
         )
         for rate, frozen in ((0.5, _LAYERS[:2]), (0.1, _LAYERS[:3]), (0.25, _LAYERS[1:2]))
     ]
-
-
-def _on_copies(examine: Callable) -> Callable:
-    """Weights that an answer changes in place must not change what the next answer is examined on."""
-
-    def examine_copies(answer):
-        examine((lambda *arguments: answer(*deepcopy(arguments))) if callable(answer) else answer)
-
-    return examine_copies
 
 
 EXERCISES = [
@@ -267,46 +257,42 @@ EXERCISES = [
         ),
         solution=getsource(train_step),
         praise="freezing is no more than this: the gradient of some layers is not used.",
-        examine=_on_copies(
-            examine_function(
-                train_step,
-                _steps(),
-                [
-                    (
-                        lambda weights, gradients, rate, frozen: train_step(weights, gradients, rate, ()),
-                        "every layer moves. Those in `frozen` must stay as they are.",
+        examine=examine_function(
+            train_step,
+            _steps(),
+            [
+                (
+                    lambda weights, gradients, rate, frozen: train_step(weights, gradients, rate, ()),
+                    "every layer moves. Those in `frozen` must stay as they are.",
+                ),
+                (
+                    lambda weights, gradients, rate, frozen: train_step(
+                        weights, gradients, rate, [name for name in weights if name not in frozen]
                     ),
-                    (
-                        lambda weights, gradients, rate, frozen: train_step(
-                            weights, gradients, rate, [name for name in weights if name not in frozen]
-                        ),
-                        "it is the other way round: the frozen layers move here, and the others stay.",
-                    ),
-                    (
-                        lambda weights, gradients, rate, frozen: train_step(weights, gradients, -rate, frozen),
-                        "this climbs: the loss grows along its gradient, so take the step against it.",
-                    ),
-                    (
-                        lambda weights, gradients, rate, frozen: train_step(weights, gradients, 1, frozen),
-                        "the rate is not used: a step is rate times gradient.",
-                    ),
-                    (
-                        lambda weights, gradients, rate, frozen: {
-                            name: value - rate * gradients[name]
-                            for name, value in weights.items()
-                            if name not in frozen
-                        },
-                        "the frozen layers are gone. They still do their work going forward: return them unchanged.",
-                    ),
-                    (
-                        lambda weights, gradients, rate, frozen: {
-                            name: 0 * value if name in frozen else value - rate * gradients[name]
-                            for name, value in weights.items()
-                        },
-                        "the frozen layers are wiped out. Frozen means unchanged, not zero.",
-                    ),
-                ],
-            )
+                    "it is the other way round: the frozen layers move here, and the others stay.",
+                ),
+                (
+                    lambda weights, gradients, rate, frozen: train_step(weights, gradients, -rate, frozen),
+                    "this climbs: the loss grows along its gradient, so take the step against it.",
+                ),
+                (
+                    lambda weights, gradients, rate, frozen: train_step(weights, gradients, 1, frozen),
+                    "the rate is not used: a step is rate times gradient.",
+                ),
+                (
+                    lambda weights, gradients, rate, frozen: {
+                        name: value - rate * gradients[name] for name, value in weights.items() if name not in frozen
+                    },
+                    "the frozen layers are gone. They still do their work going forward: return them unchanged.",
+                ),
+                (
+                    lambda weights, gradients, rate, frozen: {
+                        name: 0 * value if name in frozen else value - rate * gradients[name]
+                        for name, value in weights.items()
+                    },
+                    "the frozen layers are wiped out. Frozen means unchanged, not zero.",
+                ),
+            ],
         ),
     ),
     Exercise(

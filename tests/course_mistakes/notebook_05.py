@@ -64,6 +64,7 @@ MISTAKES = {
         (_forward(cache="A_prev, W, A"), "taken at Z"),
     ],
     "05.block_backward": [
+        (_backward().replace("m = ", "np.maximum(Z, 0, out=Z); m = "), "changes `cache`"),
         (_backward(dW="dZ @ A_prev.T", db="dZ.sum(1, keepdims=True)"), "m times too large"),
         (_backward(dA="W.T @ dZ / m"), "belongs to single examples"),
         (_backward(db="dZ.mean(1)"), "db lost an axis"),

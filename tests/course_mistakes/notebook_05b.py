@@ -49,6 +49,7 @@ def stop(costs, patience):
 
 MISTAKES = {
     "05b.split": [
+        (_split(learn="1 - v - t", validate="1 * v", last="1 * t"), "masks of 0 and 1"),
         (_split(learn="np.full(len(v), True)"), "validation and test included"),
         (_split(learn="~t"), "the validation crowds are learned from"),
         (_split(learn="~v"), "the test crowds are learned from"),
@@ -80,6 +81,7 @@ MISTAKES = {
         (_adam(squared="slope"), "squared"),
     ],
     "05b.stop": [
+        (_STOP.format(when="patience", kept="best", one=0).replace("cost < ", "cost <= "), "the earlier one"),
         (_STOP.format(when="patience", kept="epoch", one=0), "not the last"),
         (_STOP.format(when="patience + 1", kept="best", one=0), "too late"),
         (_STOP.format(when="patience", kept="best + 1", one=1), "counted from 0"),

@@ -56,6 +56,7 @@ def _pool(cell, result="out"):
 
 MISTAKES = {
     "06.correlate": [
+        (_correlate("np.sum(x[i:i + f, j:j + f] * w)").replace("return out", "return out.tolist()"), "in a list"),
         (_correlate("np.sum(x[i:i + f, j:j + f] * w[::-1, ::-1])"), "turned the filter around"),
         (_correlate("np.sum(x[i:i + f, j:j + f] * w.T)"), "filter is transposed"),
         (

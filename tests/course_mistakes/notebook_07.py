@@ -56,6 +56,7 @@ MISTAKES = {
         ("def mix(x, w, b):\n    return x.mean(0).mean(0) @ w + b", "averages the pixels first"),
     ],
     "07.map_size": [
+        ("def map_size(h, w, n):\n    return np.ceil(h / 2**n), np.ceil(w / 2**n)", "NumPy wants whole numbers"),
         ("def map_size(h, w, n):\n    return h >> n, w >> n", "round up"),
         ("def map_size(h, w, n):\n    return int(np.ceil(h / (2 * n))), int(np.ceil(w / (2 * n)))", "not by 2 x pools"),
         (
@@ -66,6 +67,13 @@ MISTAKES = {
         ("def map_size(h, w, n):\n    return (h + 1) // 2, (w + 1) // 2", "once for each"),
     ],
     "07.train_step": [
+        (
+            "def train_step(weights, gradients, rate, frozen):\n"
+            "    for name in set(weights) - set(frozen):\n"
+            "        weights[name] -= rate * gradients[name]\n"
+            "    return weights",
+            "changes `weights`",
+        ),
         (_STEP.format(names="weights", value="weights[name] - rate * gradients[name]"), "every layer moves"),
         (_STEP.format(names="frozen", value="weights[name] - rate * gradients[name]"), "the other way round"),
         (

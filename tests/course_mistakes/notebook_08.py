@@ -36,6 +36,7 @@ MISTAKES = {
         (_SLIDE + "def dilate(x, w, rate):\n    return plain(x, w)[::rate, ::rate]", "a stride, not a dilation"),
     ],
     "08.padding": [
+        ("def padding(k, rate):\n    return rate * (k - 1) / 2", "NumPy wants whole numbers"),
         ("def padding(k, rate):\n    return k // 2", "padding of a plain convolution"),
         ("def padding(k, rate):\n    return (k - 1) * rate", "both sides need together"),
         ("def padding(k, rate):\n    return rate", "right for k = 3 only"),
