@@ -83,9 +83,9 @@ EXERCISES = [
     Exercise(
         name="08.reach",
         answer="reach",
-        hint="Between two neighboring weights lie rate - 1 gaps. How many pairs of neighbors has a row of k weights?",
+        hint="Between two neighboring weights lie rate - 1 cells. How many pairs of neighbors has a row of k weights?",
         more=(
-            "A kernel of k weights in a row has k - 1 gaps; each is rate - 1 pixels wide. Weights "
+            "A kernel of k weights in a row has k - 1 gaps; each is rate - 1 cells wide. Weights "
             "and gaps together are the reach. (k = 3, rate = 2: 3 weights, 2 gaps of one: 5.)"
         ),
         solution=getsource(reach),

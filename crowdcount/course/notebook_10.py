@@ -289,7 +289,9 @@ EXERCISES = [
         name="10.mirror",
         answer="mirror",
         hint="The left edge, x = 0, becomes the right edge, x = width. What does the right edge become?",
-        more=("x becomes width - x; y stays. Copy the points first, so that the learner's own stay as they were."),
+        more=(
+            "x becomes width - x; y stays. Copy the points first, so that those that you were given stay as they were."
+        ),
         solution=getsource(mirror),
         praise="picture and heads turn together, to the fraction of a pixel.",
         examine=examine_function(
