@@ -141,8 +141,8 @@ def _refuse_other_kinds(received: Any, expected: Any) -> None:
             _refuse_other_kinds(one, other)
     elif isinstance(expected, (int, np.integer)) and np.asarray(received).dtype.kind == "f":
         raise Wrong(
-            f"the value is right, but {float(received)!r} is a float, and NumPy wants whole numbers for sizes and places. "
-            "// divides without a fraction; int(...) makes a whole number."
+            f"the value is right, but {float(received)!r} is a float, and NumPy wants whole numbers for sizes and "
+            "places. // divides without a fraction; int(...) makes a whole number."
         )
 
 
