@@ -15,6 +15,16 @@ def test_links_lead_somewhere(page):
     assert targets and not [each for each in targets if "://" not in each and not (FOLDER / each).exists()]
 
 
+def test_greek_letters_are_on_the_page_of_notation():
+    """Notebook 04 says that all symbols of the course are on it."""
+    nbformat = pytest.importorskip("nbformat", reason="the notebooks need pip install '.[test]'")
+    letters = re.compile(r"\\(alpha|beta|gamma|delta|varepsilon|epsilon|theta|lambda|mu|sigma|tau|phi|ell|rho|eta)\b")
+    told = set(letters.findall((FOLDER / "notation.md").read_text("utf-8")))
+    for path in sorted(FOLDER.glob("*.ipynb")):
+        texts = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+        assert set(letters.findall(" ".join(texts))) <= told, path.stem
+
+
 def test_words_are_found_in_the_notebooks_they_name():
     """In a glossary an entry that its notebook never uses misleads."""
     for line in (FOLDER / "glossary.md").read_text("utf-8").splitlines():
