@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from crowdcount.counting.ranges import Calibration
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PAGES = sorted(FOLDER.glob("*.md"))
@@ -34,3 +37,11 @@ def test_words_are_found_in_the_notebooks_they_name():
         for file in re.findall(r"\]\((\w+\.ipynb)\)", line):
             text = (FOLDER / file).read_text("utf-8").lower()
             assert any(word.lower() in text for word in words), f"{words} in {file}"
+
+
+def test_the_capstone_tells_what_three_validation_pictures_carry():
+    """It asks for a range, and its own network has none of 90 %."""
+    text = " ".join((FOLDER.parent / "docs" / "capstone.md").read_text("utf-8").split())
+    most = Calibration(np.array([10.0, 20, 30]), np.array([12.0, 19, 33])).most
+    assert "3 are for validation" in text and f"three carry {100 * most:.0f} % at most" in text
+    assert f"--coverage {most:g}" in text
