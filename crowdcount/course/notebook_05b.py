@@ -119,6 +119,11 @@ def _quiet_softmax(Z: np.ndarray) -> np.ndarray:
         return np.exp(Z) / np.exp(Z).sum(axis=0)
 
 
+def _softmax_of_one_largest(Z: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return np.exp(Z - Z.max()) / np.exp(Z - Z.max()).sum(axis=0)
+
+
 def _stop_with(what: str) -> Callable:
     def wrong(costs, patience):
         best, last = stop(costs, patience)
@@ -282,6 +287,11 @@ EXERCISES = [
                     _quiet_softmax,
                     "right for small logits, but np.exp(1000) is infinite, and infinity through infinity is nan. "
                     "Subtract each column's largest logit first.",
+                ),
+                (
+                    _softmax_of_one_largest,
+                    "the largest logit of all is subtracted everywhere, and a column far below it becomes 0 through 0. "
+                    "Subtract each column's own: axis=0.",
                 ),
                 (lambda Z: Z / Z.sum(axis=0), "the exponential is missing: logits may be negative, probabilities not."),
                 (lambda Z: 1 / (1 + np.exp(-Z)), "this is the sigmoid of each: the columns do not add up to 1."),

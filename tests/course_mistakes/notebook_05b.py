@@ -67,6 +67,7 @@ MISTAKES = {
         (_error("values.std(ddof=1) / n"), "root of n, not by n"),
     ],
     "05b.softmax": [
+        (_softmax("np.exp(Z - np.max(Z)) / np.exp(Z - np.max(Z)).sum(axis=0)"), "each column's own"),
         (_softmax("np.exp(Z) / np.exp(Z).sum(axis=0)"), "np.exp(1000)"),
         (_softmax("Z / Z.sum(0)"), "exponential is missing"),
         (_softmax("1 / (1 + np.exp(-Z))"), "sigmoid of each"),
