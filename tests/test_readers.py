@@ -362,6 +362,12 @@ def test_splits_of_a_data_set(drawn):
     assert set.union(*split.values()) == {sample.name for sample in every} and split["train"]
 
 
+def test_a_data_set_is_not_taken_for_another(drawn):
+    """UCF-QNRF's pictures were read as UCF_CC_50's where only they were there: both have `*_ann.mat`."""
+    name, root = drawn
+    assert [other for other, each in DATASETS.items() if each.here(root) is not None] == [name]
+
+
 def test_a_sound_data_set_has_no_fault(drawn):
     name, root = drawn
     faults = check_folder(root, name)
