@@ -395,6 +395,23 @@ def test_what_is_not_there_says_where_it_comes_from(tmp_path):
         check_folder(tmp_path, "lost")
 
 
+@pytest.mark.parametrize(
+    ("name", "split", "there"),
+    [
+        *(("brt", "test", "train, val, all"), ("nobody", "test", "train, val, all")),
+        *(("crowdhuman", "test", "train, val, all"), ("ucf_qnrf", "train", "test, all")),
+    ],
+)
+def test_a_split_that_is_not_there_says_which_are(tmp_path, name, split, there):
+    """Of a data set without test pictures the message named as missing what was there."""
+    FIELD[name][0](tmp_path)
+    for place in tmp_path.glob("*/Train"):
+        place.rename(tmp_path / "elsewhere")
+    with pytest.raises(AnnotationError, match=rf"pictures of .* are not here: .* The splits that are here: {there}\.$"):
+        load_dataset(name, tmp_path, split)
+    assert all(load_dataset(name, tmp_path, each) for each in there.split(", "))
+
+
 def heads(name, root, split="all"):
     return {sample.name: sample.points.tolist() for sample in load_dataset(name, root, split)}
 

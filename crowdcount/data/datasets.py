@@ -169,8 +169,13 @@ class DataSet:
     def _missing(self, folder: Path, half: str) -> AnnotationError:
         what = {"train": "training", "val": "validation", "test": "test"}[half]
         turns = f" It is tested in turns: ask for one of {', '.join(self.parts)}, as NAME:1." if self.parts else ""
+        there = [other for other in HALVES if self.read(folder, other, lambda file, problem: None) is not None]
+        if "train" in there and not self.has_val:
+            there.insert(1, "val")
+        splits = f" The splits that are here: {', '.join([*there, 'all'])}." if there else ""
         return AnnotationError(
             f"The {what} pictures of {self.title} are not here: looked in {folder}. Wanted: {self.layout}.{turns}"
+            f"{splits}"
         )
 
 
