@@ -145,6 +145,14 @@ def test_maps_are_compared_with_the_papers_kernel(reader_of_red):
     assert fixed.psnr < result.psnr - 1
 
 
+def test_another_network_counts_the_same_pictures_even_where_names_come_twice(reader_of_red):
+    """Folders of one's own have an IMG_1 each: the other network's count of the last stood for all of them."""
+    groups = {"north": [painted([[2.0]], "IMG_1.jpg", [(1, 1)])], "south": [painted([[0.5]], "IMG_1.jpg", [(1, 1)])]}
+    result = evaluate(reader_of_red, groups, against=reader_of_red)
+    for each in (result, *result.parts.values()):
+        assert {difference.value for difference in each.against.differences.values()} == {0.0}
+
+
 @pytest.mark.parametrize(
     ("name", "kernel"),
     [
