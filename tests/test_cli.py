@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+from test_readers import trancos as draw_trancos
 
 from crowdcount import cli
 from crowdcount.counting.pictures import count
@@ -395,6 +397,18 @@ def test_train_resumed_with_nothing_but_its_folder(capfd, tmp_path, crowd):
     assert (status, lines) == (0, []) and f"the run in {out} was complete already" in err
     refused = run(capfd, "train", "--resume", "--out", out, "--seed", 3, "--design", "B")
     assert_clean_error(*refused, "design was 'A', is 'B', seed was 0, is 3")
+
+
+@pytest.mark.parametrize(("words", "thing"), [([], "vehicles"), (["--thing", "cars"], "cars")])
+def test_train_says_what_the_data_set_marks(capsys, tmp_path, monkeypatch, words, thing):
+    """A network that had learned TRANCOS's vehicles counted people."""
+    draw_trancos(tmp_path)
+    given = {}
+    monkeypatch.setattr(
+        "crowdcount.training.run.train", lambda *samples, **options: given.update(options) or SimpleNamespace(trained=1)
+    )
+    assert run(capsys, "train", "trancos", "--root", tmp_path, "--out", tmp_path / "run", *words)[0] == 0
+    assert given["thing"] == thing
 
 
 def test_train_refuses_an_empty_word_for_what_is_marked(capsys):

@@ -146,6 +146,18 @@ def test_maps_are_the_teachers_made_once_a_picture_and_kept(teacher, tmp_path, m
     assert learn_maps("gone", digest, samples, tmp_path).keys() == maps.keys()
 
 
+def test_two_pictures_of_one_name_are_refused(tmp_path):
+    """Folders of one's own have an IMG_1 each: both were taught the map of the one that came last."""
+    paths = [Path("north/IMG_1.jpg"), Path("south/IMG_1.jpg")]
+    arrays = [np.zeros((64, 64, 3), np.uint8) for _ in range(2)]
+    for pictures in (paths, arrays, [paths[0], arrays[0]], [arrays[0], paths[0]]):
+        samples = [Sample("IMG_1.jpg", picture, []) for picture in pictures]
+        with pytest.raises(TrainingError, match="Two pictures have the name 'IMG_1.jpg'.*a name of its own"):
+            learn_maps("general", "", samples, tmp_path)
+        assert learn_maps("general", "", [samples[0], samples[0]], tmp_path) == {}
+    assert learn_maps("general", "", [Sample("a", Path("a.jpg"), []), Sample("a", Path("a.jpg"), [])], tmp_path) == {}
+
+
 # --- Runs ---------------------------------------------------------------------------------------------------
 
 

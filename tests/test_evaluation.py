@@ -145,10 +145,25 @@ def test_maps_are_compared_with_the_papers_kernel(reader_of_red):
     assert fixed.psnr < result.psnr - 1
 
 
-def test_papers_kernel_is_adaptive_for_part_a_only():
-    blank = np.zeros((8, 8, 3), np.uint8)
-    names = ["part_A/IMG_1", "part_A/test/IMG_1", "part_B/IMG_1", "part_A.jpg"]
-    assert [paper_sigma(Sample(name, blank, [])) for name in names] == ["adaptive", "adaptive", 15.0, 15.0]
+def test_another_network_counts_the_same_pictures_even_where_names_come_twice(reader_of_red):
+    """Folders of one's own have an IMG_1 each: the other network's count of the last stood for all of them."""
+    groups = {"north": [painted([[2.0]], "IMG_1.jpg", [(1, 1)])], "south": [painted([[0.5]], "IMG_1.jpg", [(1, 1)])]}
+    result = evaluate(reader_of_red, groups, against=reader_of_red)
+    for each in (result, *result.parts.values()):
+        assert {difference.value for difference in each.against.differences.values()} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel"),
+    [
+        *(("part_A/IMG_1", "adaptive"), ("part_A/test/IMG_1", "adaptive"), ("part_B/IMG_1", 15.0)),
+        *(("part_A.jpg", 15.0), ("UCF_CC_50/ucf_1", "adaptive"), ("TRANCOS/image-1-000001", 10.0)),
+        *(("WorldExpo/104207_1-04-S20100", 3.0), ("UCSD/vidf1_33_000_f001", 3.0), ("UCF-QNRF/Train/img_0001", 15.0)),
+    ],
+)
+def test_papers_kernel_is_that_of_the_data_set(name, kernel):
+    """Table 2 of the paper."""
+    assert paper_sigma(Sample(name, np.zeros((8, 8, 3), np.uint8), [])) == kernel
 
 
 def test_data_set_without_heads_has_no_relative_error(reader_of_red):

@@ -13,6 +13,9 @@ import crowdcount
 from crowdcount.errors import CrowdCountError, WeightsError
 from crowdcount.network.kinds import kind_of
 from crowdcount.network.torch_weights import read_state
+from crowdcount.network.weight_files import save_weights
+from crowdcount.training.plan import new_plan
+from crowdcount.training.start import build
 
 RATES = (2,) * 6
 FILTERS = (4, 4, "pool", 8, 8, "pool", 16, 16, 16, "pool", 32, 32, 32)
@@ -72,6 +75,21 @@ def test_pytorchs_weights_count_as_in_pytorch(stored, rng, tmp_path):
         np.testing.assert_allclose(model(picture[None]).numpy()[0, ..., 0], theirs, rtol=1e-3, atol=1e-4)
         assert crowdcount.count(picture, model=model).count == pytest.approx(theirs.sum(), rel=1e-3)
         assert crowdcount.count(picture, model=path).count == pytest.approx(theirs.sum(), rel=0.02)  # perhaps bfloat16
+
+
+def test_training_from_pytorchs_weights_counts_nobody_below_zero(stored, rng, tmp_path):
+    """It learned without a ReLU at its end: the loss became NaN, and what was saved counted otherwise than it had."""
+    file, arrays = stored
+    arrays["output_layer.0.bias"] -= 0.5
+    np.savez(file, **arrays)
+    pictures = rng.integers(0, 256, (2, 64, 80, 3), dtype=np.uint8)
+    plan = new_plan([], "clear", width=1 / 16, init=str(file))
+    model = build(plan)
+    found = model(pictures).numpy()
+    assert found.min() == 0 < found.max() and crowdcount.CSRNet(weights=file)(pictures).numpy().min() < 0
+    assert np.isfinite(plan.recipe.loss()(np.zeros_like(found), found))
+    kept = crowdcount.CSRNet(weights=save_weights(model, tmp_path / "kept.weights.h5"))
+    assert kept(pictures).numpy().sum() == pytest.approx(found.sum(), rel=0.05)  # perhaps bfloat16
 
 
 def test_weights_of_another_network_say_what_is_wanted(stored, tmp_path, rng):

@@ -170,9 +170,11 @@ def test_cut_off_file(file):
 
 
 def test_wrong_width_and_design(file):
-    with pytest.raises(WeightsError, match=r"width 0.0625, the model has width 0.125: .*CSRNet\(width=0.0625\)"):
+    with pytest.raises(
+        WeightsError, match=r"width 0.0625, the model has width 0.125: .*\(width=0.0625\), --width 0.0625"
+    ):
         load_weights(CSRNet("C", width=1 / 8), file)
-    with pytest.raises(WeightsError, match=r"design 'C'.*CSRNet\(design='C'\)"):
+    with pytest.raises(WeightsError, match=r"design 'C'.*CSRNet\(design='C'\), --design C\."):
         load_weights(CSRNet("B", width=TINY), file)
 
 

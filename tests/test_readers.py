@@ -362,6 +362,12 @@ def test_splits_of_a_data_set(drawn):
     assert set.union(*split.values()) == {sample.name for sample in every} and split["train"]
 
 
+def test_a_data_set_is_not_taken_for_another(drawn):
+    """UCF-QNRF's pictures were read as UCF_CC_50's where only they were there: both have `*_ann.mat`."""
+    name, root = drawn
+    assert [other for other, each in DATASETS.items() if each.here(root) is not None] == [name]
+
+
 def test_a_sound_data_set_has_no_fault(drawn):
     name, root = drawn
     faults = check_folder(root, name)
@@ -387,6 +393,23 @@ def test_what_is_not_there_says_where_it_comes_from(tmp_path):
         assert found.title in str(caught.value) and "\n" not in str(caught.value)
     with pytest.raises(AnnotationError, match="Unknown dataset 'lost'"):
         check_folder(tmp_path, "lost")
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "there"),
+    [
+        *(("brt", "test", "train, val, all"), ("nobody", "test", "train, val, all")),
+        *(("crowdhuman", "test", "train, val, all"), ("ucf_qnrf", "train", "test, all")),
+    ],
+)
+def test_a_split_that_is_not_there_says_which_are(tmp_path, name, split, there):
+    """Of a data set without test pictures the message named as missing what was there."""
+    FIELD[name][0](tmp_path)
+    for place in tmp_path.glob("*/Train"):
+        place.rename(tmp_path / "elsewhere")
+    with pytest.raises(AnnotationError, match=rf"pictures of .* are not here: .* The splits that are here: {there}\.$"):
+        load_dataset(name, tmp_path, split)
+    assert all(load_dataset(name, tmp_path, each) for each in there.split(", "))
 
 
 def heads(name, root, split="all"):

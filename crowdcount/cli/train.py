@@ -59,8 +59,8 @@ def add(command: Command) -> None:
         "--thing",
         metavar="WORD",
         type=thing,
-        default="people",
-        help="what the annotations mark, in the plural, as cells: counts speak of it (default: people)",
+        help="what the annotations mark, in the plural, as cells: counts speak of it (default: what the data set says, "
+        "vehicles for trancos, or people)",
     )
     parser.add_argument("--seed", metavar="N", type=seed, help="seed of the random numbers (default: 0)")
     parser.add_argument(
@@ -71,7 +71,7 @@ def add(command: Command) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from crowdcount.data.annotations import load_dataset
+    from crowdcount.data.annotations import load_dataset, marked_thing
 
     out = Path(arguments.out)
     check_folder(out)
@@ -98,7 +98,7 @@ def _train(arguments: argparse.Namespace) -> int:
                 dataset=dataset,
                 root=root,
                 command=_command_line(arguments),
-                thing=arguments.thing,
+                thing=arguments.thing or marked_thing(dataset),
                 strategy=arguments.strategy,
                 **settings,
             )

@@ -377,6 +377,18 @@ def parse_spec(spec: str) -> list[tuple[str, str | None, int]]:
     return parsed
 
 
+def marked_thing(spec: str) -> str:
+    """What the points of data sets mark, in the plural: people, unless all of them mark one other thing.
+
+    Example:
+        >>> marked_thing("trancos + nobody"), marked_thing("trancos + csv")
+        ('vehicles', 'people')
+    """
+    found = (DATASETS[name].thing if name in DATASETS else "people" for name, _, _ in parse_spec(spec))
+    things = {thing for thing in found if thing is not None}
+    return things.pop() if len(things) == 1 else "people"
+
+
 def data_root(root: str | os.PathLike | None = None) -> Path:
     """Folder of the data: `root`, or the environment variable `CROWDCOUNT_DATA`, or the package's `datasets`.
 

@@ -55,7 +55,7 @@ class DataSet:
         layout: what has to lie in its folder, as a sentence's part.
         source: where it comes from: paper and address.
         protocol: how the literature scores it, in a few words.
-        thing: what its points mark.
+        thing: what its points mark, in the plural; None where it has no points.
         any_folder: whether a folder that holds pictures is the data set's own where none `is_here`.
         has_val: whether it brings pictures for validation itself.
         val_list: list of the training pictures that are kept for validation, see `crowdcount.data.dividing`.
@@ -72,7 +72,7 @@ class DataSet:
     layout: str
     source: str
     protocol: str = "MAE, RMSE"
-    thing: str = "people"
+    thing: str | None = "people"
     any_folder: bool = False
     has_val: bool = False
     val_list: str | None = None
@@ -169,8 +169,13 @@ class DataSet:
     def _missing(self, folder: Path, half: str) -> AnnotationError:
         what = {"train": "training", "val": "validation", "test": "test"}[half]
         turns = f" It is tested in turns: ask for one of {', '.join(self.parts)}, as NAME:1." if self.parts else ""
+        there = [other for other in HALVES if self.read(folder, other, lambda file, problem: None) is not None]
+        if "train" in there and not self.has_val:
+            there.insert(1, "val")
+        splits = f" The splits that are here: {', '.join([*there, 'all'])}." if there else ""
         return AnnotationError(
             f"The {what} pictures of {self.title} are not here: looked in {folder}. Wanted: {self.layout}.{turns}"
+            f"{splits}"
         )
 
 
@@ -361,6 +366,7 @@ DATASETS: dict[str, DataSet] = {
         read=listed.read_nobody,
         layout="a folder of pictures in which nobody is",
         source="your own pictures; BSDS500 (https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/) has many",
+        thing=None,
         any_folder=True,
         val_list="nobody_val",
     ),

@@ -24,6 +24,14 @@ from crowdcount.grid import STRIDE
 FIXED_SIGMA = 15.0
 """Standard deviation, in pixels, of the paper's fixed kernel (ShanghaiTech part B)."""
 
+# The paper's kernels of other data sets, by what their pictures' names begin with.
+_PAPER_SIGMA: dict[str, float | str] = {
+    "part_A": "adaptive",
+    "UCF_CC_50": "adaptive",
+    "TRANCOS": 10.0,
+    "WorldExpo": 3.0,
+    "UCSD": 3.0,
+}
 # A kernel beyond 6 sigma holds 2e-9 of a head, less than float32 resolves: what lies there is left out.
 _REACH = 6.0
 # Beyond this many times the picture's longer side a kernel is flat over the picture to a part in a million,
@@ -166,7 +174,10 @@ def adaptive_sigma(
 
 
 def paper_sigma(sample: Sample) -> float | str:
-    """The paper's kernel for a sample's density map: adaptive for ShanghaiTech part A, fixed for all others.
+    """The paper's kernel for a sample's density map, by its data set.
+
+    Adaptive for ShanghaiTech part A and UCF_CC_50, 10 pixels for TRANCOS, 3 for WorldExpo'10 and UCSD, 15 for part B
+    and for what the paper does not name.
 
     Reference:
         Li, Zhang, Chen, "CSRNet", CVPR 2018, table 2 (arXiv 1802.10062).
@@ -175,7 +186,7 @@ def paper_sigma(sample: Sample) -> float | str:
         >>> paper_sigma(Sample("part_B/IMG_1", np.zeros((8, 8, 3), np.uint8), []))
         15.0
     """
-    return "adaptive" if sample.name.startswith("part_A/") else FIXED_SIGMA
+    return _PAPER_SIGMA.get(sample.name.partition("/")[0], FIXED_SIGMA)
 
 
 def save_density_map(path: str | os.PathLike, density: np.ndarray) -> None:

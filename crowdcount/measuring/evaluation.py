@@ -147,18 +147,20 @@ def evaluate(
     groups = dict(samples) if isinstance(samples, Mapping) else {"": samples}
     if not groups or not all(groups.values()):
         raise DataError("There are no pictures to evaluate. Received: an empty list of samples")
-    others = None
-    if isinstance(against, (str, os.PathLike)) and os.fspath(against).lower().endswith(".csv"):
-        others = uncertainty.read_counts(against)
+    file = os.fspath(against) if isinstance(against, (str, os.PathLike)) else ""
+    table = uncertainty.read_counts(file) if file.lower().endswith(".csv") else None
     options: dict[str, Any] = {"sigma": sigma, "tta": tta, "progress": progress}
     scored = {name: _score(model, group, maps=maps, coverage=coverage, **options) for name, group in groups.items()}
-    if against is not None and others is None:
-        pictures = [sample for group in groups.values() for sample in group]
-        rows = _score(against, pictures, maps=False, coverage=coverage, **options).rows
-        others = {row["picture"]: (row["true"], row["predicted"]) for row in rows}
-    told = (others, os.fspath(against) if isinstance(against, (str, os.PathLike)) else "The other network")
-    parts = {name: _summary([each], told) for name, each in scored.items()}
-    whole = _summary(list(scored.values()), told)
+    theirs: dict[str, list[float]] = {}
+    if table is not None:
+        theirs = {name: uncertainty.counts_of(each.rows, table, file) for name, each in scored.items()}
+    elif against is not None:  # by their order: pictures of different folders may have one name
+        theirs = {
+            name: [row["predicted"] for row in _score(against, group, maps=False, coverage=coverage, **options).rows]
+            for name, group in groups.items()
+        }
+    parts = {name: _summary([each], theirs.get(name)) for name, each in scored.items()}
+    whole = _summary(list(scored.values()), [count for counts in theirs.values() for count in counts])
     return whole if len(parts) == 1 else replace(whole, parts=parts)
 
 
@@ -226,14 +228,13 @@ def _score(
     return _Scored(samples, rows, games, map_scores, observed, time.perf_counter() - start)
 
 
-def _summary(groups: Sequence[_Scored], against: tuple[Mapping[str, tuple[float, float]] | None, str]) -> Evaluation:
-    """The measures over some groups of pictures together, and beside the counts of another network."""
+def _summary(groups: Sequence[_Scored], others: Sequence[float] | None) -> Evaluation:
+    """The measures over some groups of pictures together, and beside another network's counts of them in order."""
     rows = [row for group in groups for row in group.rows]
     map_scores = [scores for group in groups for scores in group.maps]
     true, predicted = [row["true"] for row in rows], [row["predicted"] for row in rows]
     psnr, ssim = np.mean(map_scores, axis=0).tolist() if map_scores else (None, None)
     ranged = [row for row in rows if row["low"] is not None]
-    others, where = against
     return Evaluation(
         pictures=len(rows),
         mae=metrics.mae(true, predicted),
@@ -250,9 +251,7 @@ def _summary(groups: Sequence[_Scored], against: tuple[Mapping[str, tuple[float,
         observed=[seen for group in groups for seen in group.observed],
         coverage=float(np.mean([row["low"] <= row["true"] <= row["high"] for row in ranged])) if ranged else None,
         mean_width=float(np.mean([row["high"] - row["low"] for row in ranged])) if ranged else None,
-        against=(
-            uncertainty.compare_counts(true, predicted, uncertainty.counts_of(rows, others, where)) if others else None
-        ),
+        against=uncertainty.compare_counts(true, predicted, others) if others else None,
         by_label=_by_label([sample for group in groups for sample in group.samples], rows),
     )
 

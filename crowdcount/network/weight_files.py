@@ -57,14 +57,15 @@ def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
     if card.width is not None and filters_of(64, card.width) != filters:
         raise WeightsError(
             f"{path} holds a network of width {card.width:g}, the model has width {filters / 64:g}: build it "
-            f"with that width, CSRNet(width={card.width:g})."
+            f"with that width, CSRNet(width={card.width:g}), --width {card.width:g}."
         )
     if "rates" in (card.content.get("network") or {}):
         for layer, rate in dilation_rates(card.design).items():
             if model.get_layer(layer).dilation_rate[0] != rate:
                 raise WeightsError(
                     f"{path} was trained with design {card.design!r} ({layer} at rate {rate}), the model has rate "
-                    f"{model.get_layer(layer).dilation_rate[0]}: build it with CSRNet(design={card.design!r})."
+                    f"{model.get_layer(layer).dilation_rate[0]}: build it with CSRNet(design={card.design!r}), "
+                    f"--design {card.design}."
                 )
     try:
         with warnings.catch_warnings():

@@ -29,6 +29,8 @@ def build(plan: Plan, imagenet_file: str | os.PathLike | None = None, samples: S
     """
     weights = None if plan.init in ("none", "teacher") else plan.init
     model = CSRNet(plan.design, plan.width, weights=weights, imagenet_file=imagenet_file)
+    # PyTorch's weights come without it. What a run leaves is read with it, and losses want no negative cell.
+    model.get_layer("density").activation = keras.activations.relu
     if plan.init == "teacher" and plan.teacher is not None:  # the plan sees to that
         narrow(model, load_model(plan.teacher, precision="float32"), samples, plan.seed)
     elif plan.init in ("imagenet", "none"):

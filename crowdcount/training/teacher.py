@@ -114,6 +114,7 @@ def learn_maps(
 
     Raises:
         WeightsError, TrainingError: see `load_teacher`.
+        TrainingError: where two pictures have one name, by which their maps are known.
         PictureError: if a picture cannot be read.
         OSError: if a map cannot be written.
 
@@ -122,6 +123,7 @@ def learn_maps(
         >>> learn_maps("general", "", [nobody], Path("nowhere"))
         {}
     """
+    _refuse_namesakes(samples)
     unique = {sample.name: sample for sample in samples if sample.count}
     files = {name: folder / f"{hashlib.sha256(f'{digest}/{name}'.encode()).hexdigest()[:24]}.npy" for name in unique}
     maps = {name: found for name, file in files.items() if (found := _kept(file)) is not None}
@@ -137,6 +139,18 @@ def learn_maps(
             with atomic_path(files[sample.name]) as temporary, open(temporary, "wb") as file:
                 np.save(file, maps[sample.name])
     return maps
+
+
+def _refuse_namesakes(samples: Sequence[Sample]) -> None:
+    first: dict[str, Sample] = {}
+    for sample in samples:
+        known, picture = first.setdefault(sample.name, sample).picture, sample.picture
+        is_file = isinstance(known, Path) and isinstance(picture, Path)
+        if known != picture if is_file else known is not picture:
+            raise TrainingError(
+                f"Two pictures have the name {sample.name!r}, and the teacher's map of one would be taught for both. "
+                "Give each a name of its own: dataclasses.replace(sample, name=...)."
+            )
 
 
 def _kept(file: Path) -> np.ndarray | None:

@@ -15,11 +15,12 @@ from crowdcount.data.readers.pairs import read_pairs
 from crowdcount.data.records import Record, TellFault
 
 FOLDS = ("1", "2", "3", "4", "5")
+_ANNOTATIONS = "[0-9]*_ann.mat"
 
 
 def is_here(folder: Path) -> bool:
-    """Whether a folder holds the pictures, in one of the two layouts."""
-    return any(folder.glob("*_ann.mat")) or (
+    """Whether a folder holds the pictures, in one of the two layouts. UCF-QNRF has `img_0001_ann.mat`."""
+    return any(folder.glob(_ANNOTATIONS)) or (
         (folder / "points.csv").is_file() and any((folder / "images").glob("ucf_*.jpg"))
     )
 
@@ -28,7 +29,7 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read all pictures, named `UCF_CC_50/ucf_1`."""
     if half != "train":
         return None
-    if any(folder.glob("*_ann.mat")):
+    if any(folder.glob(_ANNOTATIONS)):
         return read_pairs(
             folder,
             folder,
