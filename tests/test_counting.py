@@ -4,6 +4,7 @@ import gc
 import io
 import json
 import weakref
+from dataclasses import replace
 
 import keras
 import matplotlib
@@ -519,6 +520,8 @@ def test_plot_is_titled_with_the_result(rng):
     assert result.plot().get_title() == repr(result)
     _, axes = matplotlib.pyplot.subplots()
     assert result.plot(axes) is axes
+    smaller = replace(result, scale=0.25)  # its heads are spread over more cells, and seen as on its overlay
+    assert np.array_equal(smaller.plot().images[0].get_array(), smaller.overlay())
     matplotlib.pyplot.close("all")
 
 

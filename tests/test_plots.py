@@ -6,7 +6,7 @@ import pytest
 
 from crowdcount.show import plots
 from crowdcount.show.overlays import color_scale, draw_contours, draw_dots
-from crowdcount.show.plots import add_caption, heat_layer, overlay, plot_count, plot_learning
+from crowdcount.show.plots import add_caption, heat_layer, overlay, plot_count, plot_learning, top_density
 
 matplotlib.use("Agg")
 
@@ -169,6 +169,9 @@ def test_heads_of_a_large_picture_are_seen_as_those_of_the_size_that_was_counted
     black = np.zeros((64, 64, 3), np.uint8)
     np.testing.assert_array_equal(overlay(black, large, scale=0.25), overlay(black, large * 16))
     np.testing.assert_array_equal(heat_layer(density, 4.0), heat_layer(density))
+    axes = plot_count(black, large, title="large", scale=0.25)
+    np.testing.assert_array_equal(axes.images[0].get_array(), overlay(black, large, scale=0.25))
+    assert axes.figure.axes[-1].get_ylim()[1] == pytest.approx(top_density(large, 0.25))
 
 
 @pytest.mark.parametrize("width", [40, 200, 1024, 5000])

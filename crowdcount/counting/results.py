@@ -207,7 +207,7 @@ class CountResult:
         """
         from crowdcount.show.plots import plot_count
 
-        return plot_count(self._picture(), self.density, title=repr(self), axes=axes)
+        return plot_count(self._picture(), self.density, title=repr(self), axes=axes, scale=self.scale)
 
     def overlay(
         self, *, style: str = "heat", zones: ZoneSource | None = None, longest_side: int | None = None

@@ -31,6 +31,7 @@ class FrameCount:
         per_m2: zone's name -> people per square meter, of `zones`; empty without a ground.
         zone_ranges: zone's name -> the ends of its range, smoothed as `low` and `high` are, of those zones that have
             one in this frame, see `CountResult.zone_ranges`.
+        scale: this frame was counted at so many times its size, see `CountResult.scale`.
     """
 
     time: float
@@ -46,3 +47,4 @@ class FrameCount:
     warnings: list[str] = field(default_factory=list)
     per_m2: dict[str, float] = field(default_factory=dict)
     zone_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    scale: float = 1.0
