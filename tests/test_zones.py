@@ -673,6 +673,22 @@ def test_ground_points_in_pixels_and_fractions_are_told():
     assert not Ground.from_points(points, fractions=False).fractions
 
 
+def test_ground_points_in_percent_are_told_and_the_way_out_is_one():
+    square = [[10, 40, 0, 0], [90, 40, 10, 0], [90, 90, 10, 10], [10, 90, 0, 10]]
+    whole, size = Zone("all", [[0.1, 0.4], [0.9, 0.4], [0.9, 0.9], [0.1, 0.9]]), (600, 800)
+    with pytest.raises(DataError, match='A ground point .* as percent do, .* 800x600 .*"unit": "percent"'):
+        read_ground({"points": square}, size)
+    assert read_ground({"points": square, "unit": "percent"}, size).area(whole, size) == pytest.approx(100)
+    inch = Zone("inch", [[10, 40], [90, 40], [90, 90], [10, 90]], fractions=False)
+    for ground in (
+        read_ground({"points": square, "unit": "pixels"}, size),
+        Ground.from_points(square, fractions=False),
+    ):
+        assert ground.area(inch, size) == pytest.approx(100)
+    with pytest.raises(DataError, match='"unit" is "pixels", "fractions" or "percent". Received: \'meters\''):
+        read_ground({"points": square, "unit": "meters"})
+
+
 def test_zones_in_fractions_and_in_pixels_may_stand_in_one_file():
     fractions = [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]
     zones = read_zones([{"name": "left", "polygon": LEFT}, {"name": "right", "polygon": fractions}])
