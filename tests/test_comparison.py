@@ -98,6 +98,8 @@ def test_notebook_shows_overlays_and_escapes_names():
 
 def test_a_picture_that_has_gone_leaves_its_row(tmp_path):
     here, gone = result("here.png", 3), result("gone.png", 4, source=str(tmp_path / "gone.png"))
-    page = Comparison([here, gone])._repr_html_()
-    assert page.count("<img") == 1 and page.count("the picture has moved") == 1
+    Image.new("RGB", (80, 160)).save(tmp_path / "other.png")  # lies where a picture of another size was counted
+    replaced = result("replaced.png", 5, source=str(tmp_path / "other.png"))
+    page = Comparison([here, gone, replaced])._repr_html_()
+    assert page.count("<img") == 1 and page.count("the picture has moved") == 2
     assert ">gone.png<" in page and ">4<" in page

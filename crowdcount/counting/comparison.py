@@ -15,7 +15,7 @@ from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
 from crowdcount.counting.words import span, whole
-from crowdcount.data.images import Source, load_picture
+from crowdcount.data.images import Source
 from crowdcount.errors import DataError, PictureError
 from crowdcount.network.loading import Model
 
@@ -146,14 +146,11 @@ def _shown(result: CountResult | CountFailure) -> str:
         return ""
     from PIL import Image
 
-    from crowdcount.show.plots import overlay
-
     try:
-        picture = load_picture(result.source, page=result.page)  # type: ignore[arg-type]  # None is refused there
-    except PictureError:  # moved or removed meanwhile
+        shown = result.overlay(longest_side=_THUMBNAIL)
+    except PictureError:  # moved, removed or replaced meanwhile
         return "the picture has moved"
     buffer = io.BytesIO()
-    shown = overlay(picture, result.density, longest_side=_THUMBNAIL, scale=result.scale)
     Image.fromarray(shown).save(buffer, "JPEG", quality=85)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f'<img alt="" src="data:image/jpeg;base64,{data}">'

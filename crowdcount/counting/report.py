@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from crowdcount import __version__
@@ -28,7 +27,6 @@ from crowdcount.data.exif import taken_at
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
-from crowdcount.show.plots import overlay
 
 if TYPE_CHECKING:
     import jinja2
@@ -129,7 +127,7 @@ def entry_of(
         coverage=result.coverage,
         scale=result.scale,
         taken=taken_at(result.source),
-        thumbnail=_thumbnail(result.source, result.density, result.page, result.scale),
+        thumbnail=_thumbnail(result),
         model=result.model,
         warnings=tuple(result.warnings),
         error=error,
@@ -149,22 +147,27 @@ def entry_of_file(picture: str, count: float | None, *, page: int | None = None,
         page: the page that was asked for, see `load_picture`.
         details: further arguments of `Entry`.
     """
-    thumbnail = _thumbnail(picture, None, page)
+    thumbnail = _plain_thumbnail(picture, page)
     return Entry(picture, count, taken=taken_at(picture), thumbnail=thumbnail, heat=False, **details)
 
 
-def _thumbnail(
-    source: str | np.ndarray | None, density: np.ndarray | None, page: int | None, scale: float = 1.0
-) -> bytes | None:
+def _thumbnail(result: CountResult) -> bytes | None:
     try:
-        picture = load_picture(source, page=page)  # type: ignore[arg-type]  # None is refused there
+        return _jpeg(Image.fromarray(result.overlay(longest_side=_THUMBNAIL)))
+    except PictureError:  # moved, removed or replaced meanwhile
+        return None
+
+
+def _plain_thumbnail(path: str, page: int | None) -> bytes | None:
+    try:
+        image = Image.fromarray(load_picture(path, page=page))
     except PictureError:  # moved or removed meanwhile
         return None
-    if density is None:
-        image = Image.fromarray(picture)
-        image.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    else:
-        image = Image.fromarray(overlay(picture, density, longest_side=_THUMBNAIL, scale=scale))
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return _jpeg(image)
+
+
+def _jpeg(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
     return buffer.getvalue()
