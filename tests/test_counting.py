@@ -275,6 +275,12 @@ def test_zones_have_ranges_of_their_own(rng, tmp_path):
     ranges, counts = result.zone_ranges(HALVES), result.zones(HALVES)
     for name, (low, high) in ranges.items():
         assert 0 <= low < counts[name] < high
+    # Where another size comes to four times as many, they reach there, as the picture's does.
+    farther = replace(result, other=4 * result.count).zone_ranges(HALVES)
+    for name, (low, high) in farther.items():
+        assert low == ranges[name][0] and high > max(ranges[name][1], 4 * counts[name])
+    nobody = replace(result, count=0.0, density=0 * result.density, other=40.0).zone_ranges(HALVES)
+    assert all(high > 20 for _, high in nobody.values())
     speck = [{"name": "speck", "polygon": [[0, 0], [0.1, 0], [0.1, 0.1]]}]
     assert result.zone_ranges(speck) == {"speck": None}
     assert count(picture(rng), model=calibrated(tmp_path)).zone_ranges(HALVES) == {"left": None, "right": None}
