@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
@@ -99,6 +100,17 @@ def expanded(sources: Iterable[Source]) -> Iterator[Source | CountFailure]:
 def is_folder(source: object) -> TypeGuard[str | os.PathLike]:
     """Whether it is the path of a folder."""
     return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)
+
+
+def place_of(path: str | os.PathLike) -> str:
+    """Where a picture lies: one path for all that lead there through linked folders; a link to a picture is its own.
+
+    The current folder has no links in its path, and a path that was typed may.
+    """
+    folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+    with suppress(ValueError):  # a table may hold what is no path
+        folder = os.path.realpath(folder)
+    return os.path.join(folder, name)
 
 
 def name_of(source: Source) -> str:
