@@ -639,7 +639,7 @@ def test_heads_beside_other_pictures_are_gone_on_with(run, network, photos):
     }
 
 
-def test_the_report_tells_of_every_picture(run, photos):
+def test_the_report_tells_of_every_picture(run, photos, monkeypatch):
     status, _, err = run("photos", "--report", "report.html", "--csv", "out.csv", "--resume")
     page = (photos / "report.html").read_text(encoding="utf-8")
     assert status == 1 and "report saved as report.html" in err
@@ -653,6 +653,10 @@ def test_the_report_tells_of_every_picture(run, photos):
     for count in filter(None, counts):
         assert f">{round(float(count))} people<" in page and f">{round(float(count))} people<" in again
     assert "(90 % range)" in page and "(90 % range)" in again
+    monkeypatch.setattr("crowdcount.counting.words.thing_of", lambda model: "cells")
+    run("photos", "--report", "again.html", "--csv", "out.csv", "--resume")
+    again = (photos / "again.html").read_text(encoding="utf-8")
+    assert "<h1>Cells counted</h1>" in again and "people<" not in again
 
 
 def test_a_report_that_has_no_place_is_told_before_the_work(run, network):

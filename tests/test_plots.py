@@ -172,6 +172,9 @@ def test_heads_of_a_large_picture_are_seen_as_those_of_the_size_that_was_counted
     axes = plot_count(black, large, title="large", scale=0.25)
     np.testing.assert_array_equal(axes.images[0].get_array(), overlay(black, large, scale=0.25))
     assert axes.figure.axes[-1].get_ylim()[1] == pytest.approx(top_density(large, 0.25))
+    axes = plot_count(black, large, title="cells", thing="cells")
+    assert axes.figure.axes[-1].get_ylabel() == "cells per cell of 8 x 8 pixels"
+    assert not np.array_equal(color_scale(640, large), color_scale(640, large, thing="cells"))
 
 
 @pytest.mark.parametrize("width", [40, 200, 1024, 5000])

@@ -350,6 +350,13 @@ def test_the_chart_stays_in_its_frame(page):
             assert 4 <= len(places) <= 25
 
 
+def test_the_chart_tells_what_was_counted(page):
+    taken = datetime(2026, 5, 1)
+    found = page(*(Entry(f"{day}.jpg", 5, taken=taken + timedelta(days=day), thing="cells") for day in (0, 1)))
+    assert "Cells by time" in found.text and "eople" not in found.text.partition("Times are")[0]
+    assert found.all("svg")[0]["aria-label"] == "Number of cells by time"
+
+
 def test_without_two_times_there_is_no_chart(page):
     assert not page(Entry("a.jpg", 5, taken=datetime(2026, 5, 1)), Entry("b.jpg", 5)).all("svg")
     failed = Entry("b.jpg", None, taken=datetime(2026, 5, 1), error="broken")

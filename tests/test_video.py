@@ -717,6 +717,19 @@ def test_annotated_frames_show_heads_that_were_counted_smaller(tmp_path, monkeyp
         assert np.abs(shown[:48].astype(int) - overlay(picture, density, scale=scale)).max() <= 3
 
 
+def test_a_video_tells_what_its_network_counts(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    class Cells(ByLevel):
+        def __call__(self, picture, *, upright):
+            return replace(super().__call__(picture, upright=upright), thing="cells")
+
+    monkeypatch.setattr(video, "Counter", Cells)
+    series = CountSeries(count_video(write_video(tmp_path / "v.mp4", frames=1)))
+    assert series.plot(Figure().add_subplot()).get_ylabel() == "cells"
+    assert video_files._people(frame_at(0.0, thing="cells")) == "about 3 cells (1 to 9)"
+
+
 def test_annotated_frames_have_room_for_the_range_that_the_first_lacks():
     film, picture = AnnotatedVideo("v.mp4", [], pytest.fail), np.zeros((240, 320, 3), np.uint8)
     dark = film.drawn(0.0, picture, frame_at(0.0, low=None, high=None))

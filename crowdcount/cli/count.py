@@ -234,7 +234,7 @@ class _Outputs:
         if arguments.heads:
             self._outputs.append(HeadsFile(arguments.heads, resumed))
         if arguments.report:
-            self._outputs.append(ReportFile(arguments.report, resumed))
+            self._outputs.append(ReportFile(arguments.report, resumed, arguments.model))
         if self._counts is not None:
             self._outputs.append(self._counts)  # last: its row says that all else is done with the picture
 

@@ -10,6 +10,7 @@ from crowdcount.counting.report import Entry, entry_of_file
 from crowdcount.counting.results import COLUMNS, CountFailure, rounded_scale
 from crowdcount.counting.sources import name_of, place_of
 from crowdcount.counting.tables import GrowingTable, Table
+from crowdcount.counting.words import PEOPLE
 from crowdcount.data.images import Source
 from crowdcount.errors import DataError
 from crowdcount.files import as_cell
@@ -138,8 +139,13 @@ def _is_done(row: dict[str, str]) -> bool:
     return bool(row["count"]) and not row["error"]
 
 
-def entry_of_row(row: dict[str, str]) -> Entry:
-    """What the report tells of a picture that was counted in an earlier run, from its line of CSV."""
+def entry_of_row(row: dict[str, str], thing: str = PEOPLE) -> Entry:
+    """What the report tells of a picture that was counted in an earlier run, from its line of CSV.
+
+    Args:
+        row: the line.
+        thing: what was counted, in the plural, which it does not tell.
+    """
 
     numbers = {key: float(row[key]) if row[key] else None for key in ("count", "low", "high", "coverage", "scale")}
     zones, low, high, per_m2 = (
@@ -154,5 +160,6 @@ def entry_of_row(row: dict[str, str]) -> Entry:
         zones=zones,
         zone_ranges={name: (low[name], high[name]) for name in low},
         per_m2=per_m2,
+        thing=thing,
         **numbers,
     )

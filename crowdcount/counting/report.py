@@ -290,7 +290,9 @@ def _chart(entries: Sequence[Entry], counted: int) -> dict[str, str] | None:
         note += ", a bar shows the range of its count"
     if len(dots) < counted:
         note += f". {len(dots)} of {_pictures(counted)} tell when they were taken"
-    return {"svg": chart_svg(sorted(dots, key=lambda dot: dot.taken)), "note": f"{note}."}
+    titles = [about(text, entries[0].thing) for text in ("People by time", "Number of people by time")]
+    svg = chart_svg(sorted(dots, key=lambda dot: dot.taken), titles[1])
+    return {"svg": svg, "title": titles[0], "note": f"{note}."}
 
 
 def _dot(entry: Entry) -> str:

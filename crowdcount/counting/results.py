@@ -215,7 +215,9 @@ class CountResult:
         """
         from crowdcount.show.plots import plot_count
 
-        return plot_count(self._picture(), self.density, title=repr(self), axes=axes, scale=self.scale)
+        return plot_count(
+            self._picture(), self.density, title=repr(self), axes=axes, scale=self.scale, thing=self.thing
+        )
 
     def overlay(
         self, *, style: str = "heat", zones: ZoneSource | None = None, longest_side: int | None = None
@@ -324,7 +326,7 @@ class CountResult:
         captioned = add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
         if style == "dots":
             return captioned
-        return np.concatenate([captioned, color_scale(shown.shape[1], self.density, self.scale)])
+        return np.concatenate([captioned, color_scale(shown.shape[1], self.density, self.scale, self.thing)])
 
     def _people(self) -> str:
         text = f"about {amount(whole(self.count, self.low, self.high), self.thing)}"

@@ -149,7 +149,13 @@ def _broken(line: str, size: int, width: int) -> list[str]:
 
 
 def plot_count(
-    picture: np.ndarray, density: np.ndarray, *, title: str, axes: Axes | None = None, scale: float = 1.0
+    picture: np.ndarray,
+    density: np.ndarray,
+    *,
+    title: str,
+    axes: Axes | None = None,
+    scale: float = 1.0,
+    thing: str = "people",
 ) -> Axes:
     """Draw a picture with its density map over it and a color bar in people per cell.
 
@@ -159,6 +165,7 @@ def plot_count(
         title: line above the picture.
         axes: Matplotlib axes to draw on; without it a new figure of pyplot's.
         scale: see `overlay`.
+        thing: what was counted, in the plural.
 
     Returns:
         The axes.
@@ -173,7 +180,7 @@ def plot_count(
     axes.set_title(title, fontsize="medium", wrap=True)
     axes.set_axis_off()
     colors = ScalarMappable(PowerNorm(EXPONENT, 0, top_density(density, scale)), HEAT)
-    axes.figure.colorbar(colors, ax=axes, shrink=0.8, label=f"people per cell of {STRIDE} x {STRIDE} pixels")
+    axes.figure.colorbar(colors, ax=axes, shrink=0.8, label=f"{thing} per cell of {STRIDE} x {STRIDE} pixels")
     return axes
 
 

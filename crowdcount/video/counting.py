@@ -203,6 +203,7 @@ def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], sm
         warnings=result.warnings,
         zone_ranges={name: (zone.low, zone.high) for name, zone in by_zone.items() if ranges.get(name)},
         scale=result.scale,
+        thing=result.thing,
     )
 
 
