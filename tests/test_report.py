@@ -357,6 +357,13 @@ def test_the_chart_tells_what_was_counted(page):
     assert found.all("svg")[0]["aria-label"] == "Number of cells by time"
 
 
+@pytest.mark.parametrize("high, cut", [(9.0, False), (60.0, True)])
+def test_bars_that_the_chart_cuts_off_are_told(page, high, cut):
+    taken = datetime(2026, 5, 1)
+    found = page(*(Entry(f"{day}.jpg", 5, low=0, high=high, taken=taken + timedelta(days=day)) for day in (0, 1)))
+    assert ("cut off: the highest goes up to 60" in found.text) == cut and "shows the range" in found.text
+
+
 def test_without_two_times_there_is_no_chart(page):
     assert not page(Entry("a.jpg", 5, taken=datetime(2026, 5, 1)), Entry("b.jpg", 5)).all("svg")
     failed = Entry("b.jpg", None, taken=datetime(2026, 5, 1), error="broken")

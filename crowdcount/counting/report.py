@@ -22,6 +22,7 @@ from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
 from crowdcount.counting.ranges import sum_range
 from crowdcount.counting.report_chart import Dot, chart_svg
 from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.time_chart import top_of
 from crowdcount.counting.words import PEOPLE, about, amount, dense, span, whole, width_of
 from crowdcount.data.exif import taken_at
 from crowdcount.data.images import load_picture
@@ -286,8 +287,13 @@ def _chart(entries: Sequence[Entry], counted: int) -> dict[str, str] | None:
     if len(dots) < 2:
         return None
     note = "Times are those of the cameras' clocks. A point leads to its picture"
-    if any(dot.low is not None for dot in dots):
+    highs = [dot.high for dot in dots if dot.high is not None]
+    if highs:
         note += ", a bar shows the range of its count"
+        highest = max(highs)
+        if highest > top_of([dot.count for dot in dots], highs):
+            end = whole(highest, 0.0, highest)
+            note += f". Bars that reach above the chart are cut off: the highest goes up to {end}"
     if len(dots) < counted:
         note += f". {len(dots)} of {_pictures(counted)} tell when they were taken"
     titles = [about(text, entries[0].thing) for text in ("People by time", "Number of people by time")]
