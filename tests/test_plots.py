@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 import pytest
+from PIL import ImageDraw
 
 from crowdcount.show import plots
 from crowdcount.show.overlays import color_scale, draw_contours, draw_dots
@@ -175,6 +176,15 @@ def test_heads_of_a_large_picture_are_seen_as_those_of_the_size_that_was_counted
     axes = plot_count(black, large, title="cells", thing="cells")
     assert axes.figure.axes[-1].get_ylabel() == "cells per cell of 8 x 8 pixels"
     assert not np.array_equal(color_scale(640, large), color_scale(640, large, thing="cells"))
+
+
+def test_numbers_of_the_color_scale_have_no_exponents(monkeypatch):
+    written = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, at, text, **how: written.append(text))
+    for people, most in ((2.0, "130"), (0.2, "13"), (0.06, "3.8")):
+        written.clear()
+        color_scale(640, np.full((6, 8), people, np.float32))
+        assert written[-1].strip() == most
 
 
 @pytest.mark.parametrize("width", [40, 200, 1024, 5000])

@@ -142,8 +142,9 @@ class Ground:
         misfit = np.linalg.norm(ground.to_meters(points[:, :2]) - points[:, 2:], axis=1)
         if misfit.max() > _MOST_MISFIT * np.ptp(points[:, 2:], axis=0).max():
             worst = int(misfit.argmax())
+            off = float(format(misfit[worst], ".2g"))
             raise DataError(
-                f"The ground points contradict each other: the best fit is {misfit[worst]:.2g} m off at "
+                f"The ground points contradict each other: the best fit is {off:g} m off at "
                 f"{points[worst].tolist()}. Check the coordinates."
             )
         points.flags.writeable = False

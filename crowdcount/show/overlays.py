@@ -106,13 +106,18 @@ def color_scale(width: int, density: np.ndarray, scale: float = 1.0, thing: str 
     left = float(size // 2)
     bar = max(4, min(8 * size, int(0.3 * (width - letters.getlength(title)))) // 2)
     ramp = np.tile(_colors(np.linspace(0, 1, 2 * bar)), (size, 1, 1)).astype(np.uint8)
-    for text, start in ((f"{title}0 ", 0), (f" {middle:.2g} ", bar), (f" {most:.2g}", None)):
+    for text, start in ((f"{title}0 ", 0), (f" {_short(middle)} ", bar), (f" {_short(most)}", None)):
         drawing.text((left, height / 2), text, fill="white", font=letters, anchor="lm")
         left += letters.getlength(text)
         if start is not None:
             strip.paste(Image.fromarray(ramp[:, start : start + bar]), (round(left), (height - size) // 2))
             left += bar
     return np.asarray(strip)
+
+
+def _short(number: float) -> str:
+    """Two digits, and no exponent, which people take for a large number or none: 1.3e+02 is 130."""
+    return f"{float(format(number, '.2g')):g}"
 
 
 def _colors(levels: np.ndarray) -> np.ndarray:
