@@ -88,6 +88,11 @@ def test_networks_are_named_where_they_differ_and_what_nobody_has_is_left_out():
     assert "range" not in text and "warnings" not in text
 
 
+def test_pictures_that_share_a_name_are_told_with_their_folders():
+    text = repr(Comparison([result("day 1/a.jpg", 5), result("day 2/a.jpg", 7), result("day 2/b.jpg", 7)]))
+    assert [line.split("  ")[0] for line in text.split("\n")[1:]] == ["day 1/a.jpg", "day 2/a.jpg", "b.jpg"]
+
+
 def test_notebook_shows_overlays_and_escapes_names():
     page = Comparison([result("<b>.jpg", 100), result("b&c.jpg", 3, warnings=["<dark>"])])._repr_html_()
     assert page.count('<img alt="" src="data:image/jpeg;base64,') == 2

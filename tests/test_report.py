@@ -189,6 +189,14 @@ def test_it_tells_counts_ranges_warnings_failures_and_the_sum(page):
     assert len(found.all("article")) == 2
 
 
+def test_pictures_that_share_a_name_are_told_with_their_folders(page):
+    taken = datetime(2026, 5, 1)
+    pictures = ("day 1/a.jpg", 5.0), ("day 2/a.jpg", 7.0), ("day 2/b.jpg", 6.0)
+    found = page(*(Entry(name, count, taken=taken + timedelta(hours=count)) for name, count in pictures))
+    assert "Most people in one picture\n7\nday 2/a.jpg" in found.text
+    assert "day 1/a.jpg, 2026-05-01 05:00: 5" in found.text and "\nb.jpg, 2026-05-01 06:00: 6" in found.text
+
+
 def test_zones_are_told(page):
     text = page(Entry("a.jpg", 30, zones={"stage": 12.34, "gate": 17.66}, per_m2={"stage": 1.234})).text
     assert "stage\n12\n1.23 per m²\nFruin: standing C, walking E\ngate\n18" in text

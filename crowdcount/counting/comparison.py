@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from crowdcount.counting.doubts import fullest_block
 from crowdcount.counting.pictures import count_many
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.sources import listed
+from crowdcount.counting.sources import listed, short_names
 from crowdcount.counting.words import span, whole
 from crowdcount.data.images import Source
 from crowdcount.errors import DataError, PictureError
@@ -69,12 +68,13 @@ class Comparison:
     def _cells(self) -> list[list]:
         """A list of cells a line, the names of the columns first; without columns that tell nothing."""
         table, rows = [], self.rows()
+        names = short_names(row["picture"] for row in rows)
         for row in rows:
             counted = row["error"] is None
             ends = (row["low"], row["high"])
             table.append(
                 {
-                    "picture": os.path.basename(row["picture"]) or row["picture"],
+                    "picture": names[row["picture"]],
                     "count": whole(row["count"], *ends) if counted else "",
                     "range": "" if ends[0] is None else span(*ends),
                     "fullest 64x64": f"{row['densest']:.1f}" if counted else "",

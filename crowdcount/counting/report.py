@@ -22,6 +22,7 @@ from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
 from crowdcount.counting.ranges import sum_range
 from crowdcount.counting.report_chart import Dot, chart_svg
 from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.sources import short_names
 from crowdcount.counting.time_chart import top_of
 from crowdcount.counting.words import PEOPLE, about, amount, dense, span, whole, width_of
 from crowdcount.data.exif import taken_at
@@ -209,7 +210,8 @@ def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> list[tuple[str,
     tiles = []
     if counted:
         most = max(counted, key=_people)
-        tiles.append((f"Most {most.thing} in one picture", _count(most), os.path.basename(most.picture)))
+        name = short_names(entry.picture for entry in counted)[most.picture]
+        tiles.append((f"Most {most.thing} in one picture", _count(most), name))
         if len(counted) > 1:
             ends = sum_range((entry.low, entry.high) for entry in counted)
             width = sum(width_of(_people(entry), entry.low, entry.high) for entry in counted)
@@ -279,8 +281,9 @@ def _footer(counted: Sequence[Entry]) -> list[str]:
 
 def _chart(entries: Sequence[Entry], counted: int) -> dict[str, str] | None:
     """The counts by time, if at least two tell when they were taken, and what is to be said of them."""
+    names = short_names(entry.picture for entry in entries)
     dots = [
-        Dot(entry.taken, entry.count, entry.low, entry.high, f"#picture-{number}", _dot(entry))
+        Dot(entry.taken, entry.count, entry.low, entry.high, f"#picture-{number}", _dot(entry, names[entry.picture]))
         for number, entry in enumerate(entries, 1)
         if entry.count is not None and entry.taken
     ]
@@ -301,10 +304,10 @@ def _chart(entries: Sequence[Entry], counted: int) -> dict[str, str] | None:
     return {"svg": svg, "title": titles[0], "note": f"{note}."}
 
 
-def _dot(entry: Entry) -> str:
+def _dot(entry: Entry, name: str) -> str:
     """What a point of the chart tells."""
     assert entry.taken is not None  # asked by whoever calls
-    told = [f"{os.path.basename(entry.picture)}, {_moment(entry.taken)}: {_count(entry)}", _range(entry)]
+    told = [f"{name}, {_moment(entry.taken)}: {_count(entry)}", _range(entry)]
     return ", ".join(filter(None, told))
 
 

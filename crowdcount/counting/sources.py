@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -111,6 +112,20 @@ def place_of(path: str | os.PathLike) -> str:
     with suppress(ValueError):  # a table may hold what is no path
         folder = os.path.realpath(folder)
     return os.path.join(folder, name)
+
+
+def short_names(pictures: Iterable[str]) -> dict[str, str]:
+    """What pictures are called where they stand together: without their folders, if no other one is called so too.
+
+    Cameras begin their numbers again: there is an IMG_0001.jpg of each day.
+
+    Example:
+        >>> short_names(["day 1/a.jpg", "day 2/a.jpg", "day 2/b.jpg"])
+        {'day 1/a.jpg': 'day 1/a.jpg', 'day 2/a.jpg': 'day 2/a.jpg', 'day 2/b.jpg': 'b.jpg'}
+    """
+    short = {picture: os.path.basename(picture) or picture for picture in pictures}
+    often = Counter(short.values())
+    return {picture: name if often[name] == 1 else picture for picture, name in short.items()}
 
 
 def name_of(source: Source) -> str:
