@@ -164,6 +164,32 @@ def test_rows_of_other_pictures_stay(run, network, photos):
     )
 
 
+def test_pictures_that_other_links_lead_to_are_not_counted_again(run, network, photos, tmp_path_factory):
+    away = tmp_path_factory.mktemp("away") / "march"
+    away.symlink_to(photos, target_is_directory=True)
+    run(str(away / "photos"), "--csv", "out.csv", "--resume")
+    status, _, err = run("photos", "--csv", "out.csv", "--resume")
+    assert network.counted == ["photos/b.jpg"] and "3 of 4 pictures are in out.csv already" in err
+    assert len(rows_of("out.csv")) == len(ALL)
+    assert "4 of 8 pictures are named again" in run("photos", str(away / "photos"))[2]
+
+
+def test_a_table_that_was_begun_from_another_folder_is_told(run, network, photos, monkeypatch):
+    argv = ("--csv", str(photos / "out.csv"), "--resume")
+    assert "not found from" not in run("photos/day 2", *argv)[2] + run("photos/day 2", *argv)[2]
+    monkeypatch.chdir(photos / "photos")
+    err = run("day 2", *argv)[2]
+    assert "2 of the pictures in" in err and "photos/day 2/c.png among them, are not found from" in err
+    monkeypatch.chdir(photos)
+    (photos / "other").mkdir()  # a picture that is gone, and one of its name elsewhere: another one
+    shutil.move("photos/day 2/c.png", "other/c.png")
+    assert "not found from" not in run("other", "--csv", "new.csv", "--resume")[2]
+    (photos / "other" / "c.png").rename(photos / "photos" / "day 2" / "c.png")
+    run("photos/day 2", "--csv", "kept.csv", "--resume")
+    shutil.move("photos/day 2/c.png", "other/c.png")
+    assert "not found from" not in run("other", "--csv", "kept.csv", "--resume")[2]
+
+
 def test_each_row_is_in_the_file_before_the_next_picture(run, network):
     seen = []
 
@@ -613,7 +639,7 @@ def test_heads_beside_other_pictures_are_gone_on_with(run, network, photos):
     }
 
 
-def test_the_report_tells_of_every_picture(run, photos):
+def test_the_report_tells_of_every_picture(run, photos, monkeypatch):
     status, _, err = run("photos", "--report", "report.html", "--csv", "out.csv", "--resume")
     page = (photos / "report.html").read_text(encoding="utf-8")
     assert status == 1 and "report saved as report.html" in err
@@ -627,6 +653,10 @@ def test_the_report_tells_of_every_picture(run, photos):
     for count in filter(None, counts):
         assert f">{round(float(count))} people<" in page and f">{round(float(count))} people<" in again
     assert "(90 % range)" in page and "(90 % range)" in again
+    monkeypatch.setattr("crowdcount.counting.words.thing_of", lambda model: "cells")
+    run("photos", "--report", "again.html", "--csv", "out.csv", "--resume")
+    again = (photos / "again.html").read_text(encoding="utf-8")
+    assert "<h1>Cells counted</h1>" in again and "people<" not in again
 
 
 def test_a_report_that_has_no_place_is_told_before_the_work(run, network):

@@ -88,6 +88,11 @@ def test_networks_are_named_where_they_differ_and_what_nobody_has_is_left_out():
     assert "range" not in text and "warnings" not in text
 
 
+def test_pictures_that_share_a_name_are_told_with_their_folders():
+    text = repr(Comparison([result("day 1/a.jpg", 5), result("day 2/a.jpg", 7), result("day 2/b.jpg", 7)]))
+    assert [line.split("  ")[0] for line in text.split("\n")[1:]] == ["day 1/a.jpg", "day 2/a.jpg", "b.jpg"]
+
+
 def test_notebook_shows_overlays_and_escapes_names():
     page = Comparison([result("<b>.jpg", 100), result("b&c.jpg", 3, warnings=["<dark>"])])._repr_html_()
     assert page.count('<img alt="" src="data:image/jpeg;base64,') == 2
@@ -98,6 +103,8 @@ def test_notebook_shows_overlays_and_escapes_names():
 
 def test_a_picture_that_has_gone_leaves_its_row(tmp_path):
     here, gone = result("here.png", 3), result("gone.png", 4, source=str(tmp_path / "gone.png"))
-    page = Comparison([here, gone])._repr_html_()
-    assert page.count("<img") == 1 and page.count("the picture has moved") == 1
+    Image.new("RGB", (80, 160)).save(tmp_path / "other.png")  # lies where a picture of another size was counted
+    replaced = result("replaced.png", 5, source=str(tmp_path / "other.png"))
+    page = Comparison([here, gone, replaced])._repr_html_()
+    assert page.count("<img") == 1 and page.count("the picture has moved") == 2
     assert ">gone.png<" in page and ">4<" in page

@@ -4,6 +4,7 @@ import gc
 import io
 import json
 import weakref
+from dataclasses import replace
 
 import keras
 import matplotlib
@@ -274,6 +275,12 @@ def test_zones_have_ranges_of_their_own(rng, tmp_path):
     ranges, counts = result.zone_ranges(HALVES), result.zones(HALVES)
     for name, (low, high) in ranges.items():
         assert 0 <= low < counts[name] < high
+    # Where another size comes to four times as many, they reach there, as the picture's does.
+    farther = replace(result, other=4 * result.count).zone_ranges(HALVES)
+    for name, (low, high) in farther.items():
+        assert low == ranges[name][0] and high > max(ranges[name][1], 4 * counts[name])
+    nobody = replace(result, count=0.0, density=0 * result.density, other=40.0).zone_ranges(HALVES)
+    assert all(high > 20 for _, high in nobody.values())
     speck = [{"name": "speck", "polygon": [[0, 0], [0.1, 0], [0.1, 0.1]]}]
     assert result.zone_ranges(speck) == {"speck": None}
     assert count(picture(rng), model=calibrated(tmp_path)).zone_ranges(HALVES) == {"left": None, "right": None}
@@ -519,6 +526,8 @@ def test_plot_is_titled_with_the_result(rng):
     assert result.plot().get_title() == repr(result)
     _, axes = matplotlib.pyplot.subplots()
     assert result.plot(axes) is axes
+    smaller = replace(result, scale=0.25)  # its heads are spread over more cells, and seen as on its overlay
+    assert np.array_equal(smaller.plot().images[0].get_array(), smaller.overlay())
     matplotlib.pyplot.close("all")
 
 

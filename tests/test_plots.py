@@ -3,10 +3,11 @@
 import matplotlib
 import numpy as np
 import pytest
+from PIL import ImageDraw
 
 from crowdcount.show import plots
 from crowdcount.show.overlays import color_scale, draw_contours, draw_dots
-from crowdcount.show.plots import add_caption, heat_layer, overlay, plot_count, plot_learning
+from crowdcount.show.plots import add_caption, heat_layer, overlay, plot_count, plot_learning, top_density
 
 matplotlib.use("Agg")
 
@@ -169,6 +170,21 @@ def test_heads_of_a_large_picture_are_seen_as_those_of_the_size_that_was_counted
     black = np.zeros((64, 64, 3), np.uint8)
     np.testing.assert_array_equal(overlay(black, large, scale=0.25), overlay(black, large * 16))
     np.testing.assert_array_equal(heat_layer(density, 4.0), heat_layer(density))
+    axes = plot_count(black, large, title="large", scale=0.25)
+    np.testing.assert_array_equal(axes.images[0].get_array(), overlay(black, large, scale=0.25))
+    assert axes.figure.axes[-1].get_ylim()[1] == pytest.approx(top_density(large, 0.25))
+    axes = plot_count(black, large, title="cells", thing="cells")
+    assert axes.figure.axes[-1].get_ylabel() == "cells per cell of 8 x 8 pixels"
+    assert not np.array_equal(color_scale(640, large), color_scale(640, large, thing="cells"))
+
+
+def test_numbers_of_the_color_scale_have_no_exponents(monkeypatch):
+    written = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, at, text, **how: written.append(text))
+    for people, most in ((2.0, "130"), (0.2, "13"), (0.06, "3.8")):
+        written.clear()
+        color_scale(640, np.full((6, 8), people, np.float32))
+        assert written[-1].strip() == most
 
 
 @pytest.mark.parametrize("width", [40, 200, 1024, 5000])

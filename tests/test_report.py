@@ -189,6 +189,14 @@ def test_it_tells_counts_ranges_warnings_failures_and_the_sum(page):
     assert len(found.all("article")) == 2
 
 
+def test_pictures_that_share_a_name_are_told_with_their_folders(page):
+    taken = datetime(2026, 5, 1)
+    pictures = ("day 1/a.jpg", 5.0), ("day 2/a.jpg", 7.0), ("day 2/b.jpg", 6.0)
+    found = page(*(Entry(name, count, taken=taken + timedelta(hours=count)) for name, count in pictures))
+    assert "Most people in one picture\n7\nday 2/a.jpg" in found.text
+    assert "day 1/a.jpg, 2026-05-01 05:00: 5" in found.text and "\nb.jpg, 2026-05-01 06:00: 6" in found.text
+
+
 def test_zones_are_told(page):
     text = page(Entry("a.jpg", 30, zones={"stage": 12.34, "gate": 17.66}, per_m2={"stage": 1.234})).text
     assert "stage\n12\n1.23 per m²\nFruin: standing C, walking E\ngate\n18" in text
@@ -247,9 +255,10 @@ def test_what_was_counted_earlier_is_shown_without_heat(page, photo):
 def test_a_picture_that_has_gone_is_told_with_its_count(page, photo):
     path = photo()
     result = result_of(path)
+    photo(size=(600, 800))  # another one has taken its place: the map is none of this one
+    replaced = page(result)
     path.unlink()
-    for entry in (result, entry_of_file(str(path), 1)):
-        found = page(entry)
+    for found in (replaced, page(result), page(entry_of_file(str(path), 1))):
         assert not found.all("img") and "the picture has moved\n1 person" in found.text
 
 
@@ -347,6 +356,20 @@ def test_the_chart_stays_in_its_frame(page):
             places = [(float(text["x"]), float(text["y"])) for text in found.all("text")]
             assert all(0 < x < width and 0 < y < height for x, y in [*dots(found), *places])
             assert 4 <= len(places) <= 25
+
+
+def test_the_chart_tells_what_was_counted(page):
+    taken = datetime(2026, 5, 1)
+    found = page(*(Entry(f"{day}.jpg", 5, taken=taken + timedelta(days=day), thing="cells") for day in (0, 1)))
+    assert "Cells by time" in found.text and "eople" not in found.text.partition("Times are")[0]
+    assert found.all("svg")[0]["aria-label"] == "Number of cells by time"
+
+
+@pytest.mark.parametrize("high, cut", [(9.0, False), (60.0, True)])
+def test_bars_that_the_chart_cuts_off_are_told(page, high, cut):
+    taken = datetime(2026, 5, 1)
+    found = page(*(Entry(f"{day}.jpg", 5, low=0, high=high, taken=taken + timedelta(days=day)) for day in (0, 1)))
+    assert ("cut off: the highest goes up to 60" in found.text) == cut and "shows the range" in found.text
 
 
 def test_without_two_times_there_is_no_chart(page):

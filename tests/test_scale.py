@@ -160,6 +160,7 @@ def test_heads_that_stay_too_small_widen_the_range_and_are_told(monkeypatch, siz
     result = count(blank(256, 192), model=sized)
     assert any("larger or smaller" in warning for warning in result.warnings)
     assert result.low < result.count < 120 < result.high
+    assert result.other == pytest.approx(result.count * (result.count + 10) / (result.count / 2 + 10))
     assert any("Take the range" in warning for warning in result.warnings)
 
 

@@ -699,6 +699,44 @@ def test_annotated_frames_look_like_annotated_pictures(rng):
     assert np.abs(drawn[:48, :63].astype(int) - expected).max() <= 3
 
 
+def test_annotated_frames_show_heads_that_were_counted_smaller(tmp_path, monkeypatch):
+    """At a quarter of its size a head is spread over sixteen times as many cells of a large frame."""
+
+    class Smaller(ByLevel):
+        def __call__(self, picture, *, upright):
+            return replace(super().__call__(picture, upright=upright), scale=0.25)
+
+    monkeypatch.setattr(video, "Counter", Smaller)
+    (frame,) = count_video(write_video(tmp_path / "v.mp4", frames=1))
+    assert frame.scale == 0.25
+    picture, density = np.full((48, 64, 3), 90, np.uint8), np.full((6, 8), 0.004, np.float32)
+    for scale in (1.0, 0.25):
+        shown = np.asarray(
+            AnnotatedVideo("v.mp4", [], pytest.fail).drawn(0.0, picture, frame_at(0.0, density, scale=scale))
+        )
+        assert np.abs(shown[:48].astype(int) - overlay(picture, density, scale=scale)).max() <= 3
+
+
+def test_a_video_tells_what_its_network_counts(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    class Cells(ByLevel):
+        def __call__(self, picture, *, upright):
+            return replace(super().__call__(picture, upright=upright), thing="cells")
+
+    monkeypatch.setattr(video, "Counter", Cells)
+    series = CountSeries(count_video(write_video(tmp_path / "v.mp4", frames=1)))
+    assert series.plot(Figure().add_subplot()).get_ylabel() == "cells"
+    assert video_files._people(frame_at(0.0, thing="cells")) == "about 3 cells (1 to 9)"
+
+
+def test_annotated_frames_have_room_for_the_range_that_the_first_lacks():
+    film, picture = AnnotatedVideo("v.mp4", [], pytest.fail), np.zeros((240, 320, 3), np.uint8)
+    dark = film.drawn(0.0, picture, frame_at(0.0, low=None, high=None))
+    light = film.drawn(9.0, picture, frame_at(9.0, count=1200.0, low=1000.0, high=1400.0))
+    assert light.size == dark.size and film._strip.height <= light.height - 240
+
+
 def test_annotated_frames_keep_their_size_whatever_is_counted():
     film = AnnotatedVideo("v.mp4", [], pytest.fail)
     picture = np.zeros((48, 64, 3), np.uint8)

@@ -151,12 +151,16 @@ def test_zones_have_the_ranges_that_the_command_gives(ranged_weights, picture):
     models, data = Models(ranged_weights), jpeg(picture)
     record, counted = count_picture(data, "a.jpg", models, "ranged", 0.9, details=True)
     assert counted
-    range_ = {key: record[key] for key in ("model", "coverage", "scale", "kind")}
+    range_ = {key: record[key] for key in ("model", "coverage", "scale", "kind", "other")}
     asked = {"width": 56, "height": 40, "density": record["density"], "zones": halves, "range": range_}
     answer = count_in_zones(json.loads(json.dumps(asked)), models)
     expected = count(data, model=ranged_weights).zone_ranges(halves)["left"]
     assert answer["zone_ranges"]["left"] == pytest.approx(expected, rel=1e-3)
     assert "zone_ranges" not in count_in_zones({**asked, "range": None}, models)
+    farther = count_in_zones({**asked, "range": {**range_, "other": 4 * record["count"]}}, models)["zone_ranges"][
+        "left"
+    ]
+    assert farther[0] == answer["zone_ranges"]["left"][0] and farther[1] > answer["zone_ranges"]["left"][1]
     page = report({"entries": [{**record, **answer}]})
     assert span(*answer["zone_ranges"]["left"]) in page
     for wrong in (
@@ -164,6 +168,7 @@ def test_zones_have_the_ranges_that_the_command_gives(ranged_weights, picture):
         [],
         {**range_, "kind": {"density": 1.0}},
         {**range_, "kind": {"density": "x"}},
+        {**range_, "other": "many"},
         {**range_, "scale": 0},
     ):
         with pytest.raises(DataError):

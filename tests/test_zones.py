@@ -334,6 +334,10 @@ def test_zone_up_to_the_horizon_has_no_area():
             [[0, 0, 0, 0], [90, 0, 9, 0], [90, 90, 9, 9], [0, 90, 0, 9], [45, 0, 4.5, 0], [45, 45, 4.5, 6.5]],
             "m off at",
         ),
+        (
+            [[0, 0, 0, 0], [90, 0, 900, 0], [90, 90, 900, 900], [0, 90, 0, 900], [45, 0, 450, 0], [45, 45, 450, 650]],
+            r"is \d{2,4} m off at",  # 130, and not 1.3e+02
+        ),
         ([[0, 0, 0, 0], [9, 0, 1, math.nan], [9, 9, 1, 1], [0, 9, 0, 1]], "finite"),
         ([[0, 0, 0, 0], [9, 0, 1], [9, 9, 1, 1], [0, 9, 0, 1]], "4 finite numbers"),
     ],
@@ -671,6 +675,22 @@ def test_ground_points_in_pixels_and_fractions_are_told():
     with pytest.raises(DataError, match="ground points seems to mix.*x=0.25, y=0.75"):
         Ground.from_points(points)
     assert not Ground.from_points(points, fractions=False).fractions
+
+
+def test_ground_points_in_percent_are_told_and_the_way_out_is_one():
+    square = [[10, 40, 0, 0], [90, 40, 10, 0], [90, 90, 10, 10], [10, 90, 0, 10]]
+    whole, size = Zone("all", [[0.1, 0.4], [0.9, 0.4], [0.9, 0.9], [0.1, 0.9]]), (600, 800)
+    with pytest.raises(DataError, match='A ground point .* as percent do, .* 800x600 .*"unit": "percent"'):
+        read_ground({"points": square}, size)
+    assert read_ground({"points": square, "unit": "percent"}, size).area(whole, size) == pytest.approx(100)
+    inch = Zone("inch", [[10, 40], [90, 40], [90, 90], [10, 90]], fractions=False)
+    for ground in (
+        read_ground({"points": square, "unit": "pixels"}, size),
+        Ground.from_points(square, fractions=False),
+    ):
+        assert ground.area(inch, size) == pytest.approx(100)
+    with pytest.raises(DataError, match='"unit" is "pixels", "fractions" or "percent". Received: \'meters\''):
+        read_ground({"points": square, "unit": "meters"})
 
 
 def test_zones_in_fractions_and_in_pixels_may_stand_in_one_file():

@@ -13,6 +13,10 @@ from crowdcount.grid import STRIDE
 Size = tuple[int, int]
 """Height and width of a picture in pixels."""
 
+UNITS = ("pixels", "fractions", "percent")
+"""What the `"unit"` of a file of zones or ground points may say; None where it says nothing."""
+UNITS_TOLD = '"pixels", "fractions" or "percent"'
+
 # Coordinates that other programs wrote may miss the picture's border: fractions by rounding, pixels by up to two.
 _SLACK, _PIXEL_SLACK = 1e-6, 2.0
 # Positions that all lie between these are no zone in pixels: a few pixels hold nobody.
@@ -152,7 +156,7 @@ def check_one_unit(positions: np.ndarray, what: str) -> None:
     odd = f"x={x:g}, y={y:g} lies" if strays.any() else f"every {axis} lies"
     raise DataError(
         f"{what} seems to mix pixels and fractions of the picture's width and height: {odd} within 0 to 1, others do "
-        'not. Give all in pixels, or all as fractions; where all are pixels, "unit": "pixels" in a file of zones says '
+        'not. Give all in pixels, or all as fractions; where all are pixels, "unit": "pixels" in the file says '
         f"so (in Python, fractions=False). Received: {shortened(positions.tolist())}"
     )
 
@@ -182,8 +186,8 @@ def on_picture(positions: np.ndarray, fractions: bool, size: Size, what: str, *,
     if not (fractions or sure) and _like_percent(positions, size):
         raise DataError(
             f"{what} lies within 0 to 100, as percent do, on a picture of {width}x{height} pixels. Divide by 100 for "
-            'fractions of its width and height; in a file of zones "unit": "percent" does that, and "unit": "pixels" '
-            "keeps them (in Python, fractions=False)."
+            'fractions of its width and height; in the file "unit": "percent" does that, and "unit": "pixels" keeps '
+            "them (in Python, fractions=False)."
         )
     outside = ((pixels < -slack) | (pixels > np.array([width, height]) + slack)).any(axis=1)
     if outside.any():

@@ -10,6 +10,8 @@ from numbers import Real
 import numpy as np
 
 from crowdcount.area.geometry import (
+    UNITS,
+    UNITS_TOLD,
     Size,
     are_fractions,
     check_one_unit,
@@ -66,6 +68,7 @@ class Ground:
             third below the horizon.
         points: float64 (N, 4), the [x, y, X, Y] that it comes from.
         fractions: whether x and y are fractions of the picture's width and height rather than pixels.
+        sure: whether somebody said so, rather than their values.
 
     Reference:
         Hartley and Zisserman, Multiple View Geometry in Computer Vision, 2nd edition, 2004, section 4.1 and
@@ -75,6 +78,7 @@ class Ground:
     matrix: np.ndarray
     points: np.ndarray
     fractions: bool
+    sure: bool = False
 
     @classmethod
     def from_points(cls, points: Sequence | np.ndarray, *, fractions: bool | None = None) -> Ground:
@@ -134,12 +138,13 @@ class Ground:
                 "The ground points contradict each other: no camera sees these places in this order. Look "
                 f"for two that are swapped, or for a mistyped one. Received: {points.tolist()}"
             )
-        ground = cls(matrix / depth.mean(), points, fractions)
+        ground = cls(matrix / depth.mean(), points, fractions, sure=not guessed)
         misfit = np.linalg.norm(ground.to_meters(points[:, :2]) - points[:, 2:], axis=1)
         if misfit.max() > _MOST_MISFIT * np.ptp(points[:, 2:], axis=0).max():
             worst = int(misfit.argmax())
+            off = float(format(misfit[worst], ".2g"))
             raise DataError(
-                f"The ground points contradict each other: the best fit is {misfit[worst]:.2g} m off at "
+                f"The ground points contradict each other: the best fit is {off:g} m off at "
                 f"{points[worst].tolist()}. Check the coordinates."
             )
         points.flags.writeable = False
@@ -183,6 +188,17 @@ class Ground:
         seen = self.points[:, :2]
         return Zone("ground", seen[ConvexHull(seen).vertices], fractions=self.fractions)
 
+    def check_on(self, size: Size) -> None:
+        """Find out whether the points lie on a picture.
+
+        Args:
+            size: (height, width) of the picture in pixels.
+
+        Raises:
+            DataError: if one lies outside it, or they look like percent.
+        """
+        on_picture(self.points[:, :2], self.fractions, size, "A ground point", sure=self.sure)
+
     def area(self, zone: Zone, size: Size | None = None) -> float:
         """The ground that a zone covers. Exact: a homography keeps straight lines straight.
 
@@ -200,7 +216,7 @@ class Ground:
         """
         rings = [zone.polygon, *zone.holes]
         if size is not None:
-            on_picture(self.points[:, :2], self.fractions, size, "A ground point")
+            self.check_on(size)
             rings = [zone.pixels(size), *zone.hole_pixels(size)]
             if self.fractions:
                 rings = [ring / (size[1], size[0]) for ring in rings]
@@ -219,7 +235,8 @@ class Ground:
 def read_ground(source: ZoneSource | Ground, size: Size | None = None) -> Ground:
     """Read the ground plane from a JSON file, or from what such a file holds.
 
-    The form is `{"points": [[x, y, X, Y], ...]}` with four points or more, see `Ground.from_points`.
+    The form is `{"points": [[x, y, X, Y], ...]}` with four points or more, see `Ground.from_points`. Beside them
+    `"unit"` says what x and y are: "pixels", "fractions" or "percent"; without it their values tell.
 
     Args:
         source: path of a JSON file, its content, or a `Ground`.
@@ -238,10 +255,22 @@ def read_ground(source: ZoneSource | Ground, size: Size | None = None) -> Ground
                 f'{place} should hold {{"points": [[x, y, X, Y], ...]}}, with X and Y in meters. '
                 f"Received {shortened(content)}"
             )
-        source = Ground.from_points(content["points"])
+        source = _in_unit(content["points"], content.get("unit"), place)
     if size is not None:
-        on_picture(source.points[:, :2], source.fractions, size, "A ground point")
+        source.check_on(size)
     return source
+
+
+def _in_unit(points: list, unit: object, place: str) -> Ground:
+    if unit is None:
+        return Ground.from_points(points)
+    if unit not in UNITS:
+        raise DataError(f'{place}: "unit" is {UNITS_TOLD}. Received: {shortened(unit)}')
+    if unit == "percent":
+        points = [
+            [x / 100, y / 100, *rest] for x, y, *rest in finite_numbers(points, 4, place, "[x, y, X, Y]").tolist()
+        ]
+    return Ground.from_points(points, fractions=unit != "pixels")
 
 
 def people_per_square_meter(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from crowdcount.area.geometry import Size, finite_numbers, shortened
+from crowdcount.area.geometry import UNITS, UNITS_TOLD, Size, finite_numbers, shortened
 from crowdcount.area.zones import Zone
 from crowdcount.data import documents
 from crowdcount.errors import DataError
@@ -247,10 +247,8 @@ def _zone(entry: _Entry, free: Iterator[str]) -> Zone:
     # Whole numbers are names in spreadsheets; anything else that is no text is refused by `Zone`.
     name = str(entry.name) if type(entry.name) is int else entry.name
     name = next(free) if name is None else name
-    if entry.unit not in (None, "pixels", "fractions", "percent"):
-        raise DataError(
-            f'{entry.where}: "unit" is "pixels", "fractions" or "percent". Received: {shortened(entry.unit)}'
-        )
+    if entry.unit is not None and entry.unit not in UNITS:
+        raise DataError(f'{entry.where}: "unit" is {UNITS_TOLD}. Received: {shortened(entry.unit)}')
     try:
         border, holes = entry.polygon, tuple(entry.holes)
         if entry.unit == "percent":

@@ -136,6 +136,7 @@ def _count(arguments: argparse.Namespace) -> int:
         if arguments.resume:
             _warn_of_newer_weights(arguments.model, counts)
             _warn_of_newer_pictures(counts)
+            _warn_of_another_folder(counts, sources)
     to_count = [source for source in sources if isinstance(source, str)]
     if arguments.workers:
         assert counts is not None  # see _check_arguments
@@ -233,7 +234,7 @@ class _Outputs:
         if arguments.heads:
             self._outputs.append(HeadsFile(arguments.heads, resumed))
         if arguments.report:
-            self._outputs.append(ReportFile(arguments.report, resumed))
+            self._outputs.append(ReportFile(arguments.report, resumed, arguments.model))
         if self._counts is not None:
             self._outputs.append(self._counts)  # last: its row says that all else is done with the picture
 
@@ -355,6 +356,32 @@ def _warn_of_newer_pictures(counts: CountsFile) -> None:
         )
 
 
+def _warn_of_another_folder(counts: CountsFile, sources: Sequence[Source | CountFailure]) -> None:
+    """Warn where pictures seem to be in the table by a path that leads nowhere from here: they would count twice."""
+    coming = {_end_of(os.path.abspath(source)) for source in sources if isinstance(source, str)}
+    if not coming:
+        return
+    names = {name for _, name in coming}
+    twice = []
+    for row in counts.earlier():
+        folder, name = _end_of(os.path.normpath(row["picture"]))
+        known = (folder, name) in coming if folder else name in names
+        if known and not os.path.lexists(row["picture"]):
+            twice.append(row["picture"])
+    if twice:
+        warn(
+            f"{len(twice)} of the pictures in {counts.path}, {shown(twice[0])} among them, are not found from "
+            f"{os.getcwd()!r}, and others of their names are counted now. If they are the same, they stand in the "
+            "table twice: go on from the folder where it was begun, or name another file."
+        )
+
+
+def _end_of(path: str) -> tuple[str, str]:
+    """A picture's name and that of its folder, without those around it; the folder first, empty where there is none."""
+    folder, name = os.path.split(path)
+    return os.path.basename(folder), name
+
+
 def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
     """The pictures, and those of the folders, named as they were given; a failure for a folder without."""
     from crowdcount.counting.sources import expanded, linked_folders, matching
@@ -374,9 +401,11 @@ def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
 
 def _each_once(sources: list[Source | CountFailure]) -> list[Source | CountFailure]:
     """What is named twice, as a picture and by its folder, is counted once; tells so."""
+    from crowdcount.counting.sources import place_of
+
     first: dict[str | int, Source | CountFailure] = {}
     for number, source in enumerate(sources):
-        first.setdefault(os.path.abspath(source) if isinstance(source, str) else number, source)
+        first.setdefault(place_of(source) if isinstance(source, str) else number, source)
     kept = list(first.values())
     if len(kept) < len(sources):
         print(

@@ -11,6 +11,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from crowdcount.counting.counts_file import CountsFile
 from crowdcount.counting.head_files import is_json
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.tables import GrowingTable, Table
+from crowdcount.errors import WeightsError
 from crowdcount.files import portable_name, writing
 
 if TYPE_CHECKING:
@@ -125,11 +127,12 @@ class ReportFile(Output):
     Args:
         path: the file.
         counts: the file of `--csv` that is gone on with: what it holds comes first. Or None.
+        model: the network, which tells what was counted.
     """
 
-    def __init__(self, path: str, counts: CountsFile | None):
+    def __init__(self, path: str, counts: CountsFile | None, model: str):
         check_writable(Path(path))
-        self._path = path
+        self._path, self._model = path, model
         self._entries: list[Entry] = []
         self._earlier = [] if counts is None else counts.earlier()
 
@@ -142,9 +145,14 @@ class ReportFile(Output):
     def finish(self) -> None:
         from crowdcount.counting.counts_file import entry_of_row
         from crowdcount.counting.report import write_report
+        from crowdcount.counting.words import PEOPLE, thing_of
 
+        thing = PEOPLE
+        with suppress(WeightsError):  # the weights may be gone where all was counted before
+            thing = thing_of(self._model)
+        earlier = [entry_of_row(row, thing) for row in self._earlier]
         with writing(self._path):
-            write_report(self._path, [*map(entry_of_row, self._earlier), *self._entries])
+            write_report(self._path, [*earlier, *self._entries])
         print(f"crowdcount: report saved as {self._path}", file=sys.stderr)
 
 

@@ -184,9 +184,11 @@ class _Summary:
         self.counts = 0
         self._sum = 0.0
         self._most = self._when = -math.inf
+        self._thing = ""
 
     def add(self, frame: FrameCount) -> None:
         self.counts += 1
+        self._thing = frame.thing
         self._sum += frame.count
         if frame.count > self._most:
             self._most, self._when = frame.count, frame.time
@@ -197,4 +199,4 @@ class _Summary:
         times = "1 count" if self.counts == 1 else f"{self.counts} counts"
         mean = self._sum / self.counts
         most = f"at most about {whole(self._most)} at {self._when:.1f} s"
-        return f"crowdcount: {times}, on average about {whole(mean)} people, {most}"
+        return f"crowdcount: {times}, on average about {whole(mean)} {self._thing}, {most}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,9 +12,9 @@ from crowdcount.counting.doubts import fullest_block
 from crowdcount.counting.pictures import count_many
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.sources import listed
+from crowdcount.counting.sources import listed, short_names
 from crowdcount.counting.words import span, whole
-from crowdcount.data.images import Source, load_picture
+from crowdcount.data.images import Source
 from crowdcount.errors import DataError, PictureError
 from crowdcount.network.loading import Model
 
@@ -69,12 +68,13 @@ class Comparison:
     def _cells(self) -> list[list]:
         """A list of cells a line, the names of the columns first; without columns that tell nothing."""
         table, rows = [], self.rows()
+        names = short_names(row["picture"] for row in rows)
         for row in rows:
             counted = row["error"] is None
             ends = (row["low"], row["high"])
             table.append(
                 {
-                    "picture": os.path.basename(row["picture"]) or row["picture"],
+                    "picture": names[row["picture"]],
                     "count": whole(row["count"], *ends) if counted else "",
                     "range": "" if ends[0] is None else span(*ends),
                     "fullest 64x64": f"{row['densest']:.1f}" if counted else "",
@@ -146,14 +146,11 @@ def _shown(result: CountResult | CountFailure) -> str:
         return ""
     from PIL import Image
 
-    from crowdcount.show.plots import overlay
-
     try:
-        picture = load_picture(result.source, page=result.page)  # type: ignore[arg-type]  # None is refused there
-    except PictureError:  # moved or removed meanwhile
+        shown = result.overlay(longest_side=_THUMBNAIL)
+    except PictureError:  # moved, removed or replaced meanwhile
         return "the picture has moved"
     buffer = io.BytesIO()
-    shown = overlay(picture, result.density, longest_side=_THUMBNAIL, scale=result.scale)
     Image.fromarray(shown).save(buffer, "JPEG", quality=85)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f'<img alt="" src="data:image/jpeg;base64,{data}">'

@@ -8,8 +8,9 @@ from typing import TypeGuard
 
 from crowdcount.counting.report import Entry, entry_of_file
 from crowdcount.counting.results import COLUMNS, CountFailure, rounded_scale
-from crowdcount.counting.sources import name_of
+from crowdcount.counting.sources import name_of, place_of
 from crowdcount.counting.tables import GrowingTable, Table
+from crowdcount.counting.words import PEOPLE
 from crowdcount.data.images import Source
 from crowdcount.errors import DataError
 from crowdcount.files import as_cell
@@ -81,14 +82,10 @@ class CountsFile:
 
     def take_up(self, sources: Sequence[Source | CountFailure]) -> list[Source | CountFailure]:
         """Those of the sources that are to be counted still; their rows of failures give way to new ones."""
-        done = {os.path.abspath(row["picture"]) for row in self.earlier()}
-        left = [source for source in sources if not (_is_path(source) and os.path.abspath(source) in done)]
-        again = {
-            os.path.abspath(source.picture if isinstance(source, CountFailure) else name_of(source)) for source in left
-        }
-        self._table.rows = [
-            row for row in self._table.rows if _is_done(row) or os.path.abspath(row["picture"]) not in again
-        ]
+        done = {place_of(row["picture"]) for row in self.earlier()}
+        left = [source for source in sources if not (_is_path(source) and place_of(source) in done)]
+        again = {place_of(source.picture if isinstance(source, CountFailure) else name_of(source)) for source in left}
+        self._table.rows = [row for row in self._table.rows if _is_done(row) or place_of(row["picture"]) not in again]
         self.pictures = len(self._table.rows)
         return left
 
@@ -142,8 +139,13 @@ def _is_done(row: dict[str, str]) -> bool:
     return bool(row["count"]) and not row["error"]
 
 
-def entry_of_row(row: dict[str, str]) -> Entry:
-    """What the report tells of a picture that was counted in an earlier run, from its line of CSV."""
+def entry_of_row(row: dict[str, str], thing: str = PEOPLE) -> Entry:
+    """What the report tells of a picture that was counted in an earlier run, from its line of CSV.
+
+    Args:
+        row: the line.
+        thing: what was counted, in the plural, which it does not tell.
+    """
 
     numbers = {key: float(row[key]) if row[key] else None for key in ("count", "low", "high", "coverage", "scale")}
     zones, low, high, per_m2 = (
@@ -158,5 +160,6 @@ def entry_of_row(row: dict[str, str]) -> Entry:
         zones=zones,
         zone_ranges={name: (low[name], high[name]) for name in low},
         per_m2=per_m2,
+        thing=thing,
         **numbers,
     )

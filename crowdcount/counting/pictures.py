@@ -292,6 +292,7 @@ class Counter:
             page=self.page,
             calibration=self.calibration if low is not None else None,
             kind=kind,
+            other=other,
         )
 
     def tried(self, source: Source | CountFailure) -> CountResult | CountFailure:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from crowdcount import __version__
@@ -23,12 +22,13 @@ from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
 from crowdcount.counting.ranges import sum_range
 from crowdcount.counting.report_chart import Dot, chart_svg
 from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.sources import short_names
+from crowdcount.counting.time_chart import top_of
 from crowdcount.counting.words import PEOPLE, about, amount, dense, span, whole, width_of
 from crowdcount.data.exif import taken_at
 from crowdcount.data.images import load_picture
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
-from crowdcount.show.plots import overlay
 
 if TYPE_CHECKING:
     import jinja2
@@ -129,7 +129,7 @@ def entry_of(
         coverage=result.coverage,
         scale=result.scale,
         taken=taken_at(result.source),
-        thumbnail=_thumbnail(result.source, result.density, result.page, result.scale),
+        thumbnail=_thumbnail(result),
         model=result.model,
         warnings=tuple(result.warnings),
         error=error,
@@ -149,22 +149,27 @@ def entry_of_file(picture: str, count: float | None, *, page: int | None = None,
         page: the page that was asked for, see `load_picture`.
         details: further arguments of `Entry`.
     """
-    thumbnail = _thumbnail(picture, None, page)
+    thumbnail = _plain_thumbnail(picture, page)
     return Entry(picture, count, taken=taken_at(picture), thumbnail=thumbnail, heat=False, **details)
 
 
-def _thumbnail(
-    source: str | np.ndarray | None, density: np.ndarray | None, page: int | None, scale: float = 1.0
-) -> bytes | None:
+def _thumbnail(result: CountResult) -> bytes | None:
     try:
-        picture = load_picture(source, page=page)  # type: ignore[arg-type]  # None is refused there
+        return _jpeg(Image.fromarray(result.overlay(longest_side=_THUMBNAIL)))
+    except PictureError:  # moved, removed or replaced meanwhile
+        return None
+
+
+def _plain_thumbnail(path: str, page: int | None) -> bytes | None:
+    try:
+        image = Image.fromarray(load_picture(path, page=page))
     except PictureError:  # moved or removed meanwhile
         return None
-    if density is None:
-        image = Image.fromarray(picture)
-        image.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    else:
-        image = Image.fromarray(overlay(picture, density, longest_side=_THUMBNAIL, scale=scale))
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return _jpeg(image)
+
+
+def _jpeg(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
     return buffer.getvalue()
@@ -205,7 +210,8 @@ def _tiles(counted: Sequence[Entry], failed: Sequence[Entry]) -> list[tuple[str,
     tiles = []
     if counted:
         most = max(counted, key=_people)
-        tiles.append((f"Most {most.thing} in one picture", _count(most), os.path.basename(most.picture)))
+        name = short_names(entry.picture for entry in counted)[most.picture]
+        tiles.append((f"Most {most.thing} in one picture", _count(most), name))
         if len(counted) > 1:
             ends = sum_range((entry.low, entry.high) for entry in counted)
             width = sum(width_of(_people(entry), entry.low, entry.high) for entry in counted)
@@ -275,25 +281,33 @@ def _footer(counted: Sequence[Entry]) -> list[str]:
 
 def _chart(entries: Sequence[Entry], counted: int) -> dict[str, str] | None:
     """The counts by time, if at least two tell when they were taken, and what is to be said of them."""
+    names = short_names(entry.picture for entry in entries)
     dots = [
-        Dot(entry.taken, entry.count, entry.low, entry.high, f"#picture-{number}", _dot(entry))
+        Dot(entry.taken, entry.count, entry.low, entry.high, f"#picture-{number}", _dot(entry, names[entry.picture]))
         for number, entry in enumerate(entries, 1)
         if entry.count is not None and entry.taken
     ]
     if len(dots) < 2:
         return None
     note = "Times are those of the cameras' clocks. A point leads to its picture"
-    if any(dot.low is not None for dot in dots):
+    highs = [dot.high for dot in dots if dot.high is not None]
+    if highs:
         note += ", a bar shows the range of its count"
+        highest = max(highs)
+        if highest > top_of([dot.count for dot in dots], highs):
+            end = whole(highest, 0.0, highest)
+            note += f". Bars that reach above the chart are cut off: the highest goes up to {end}"
     if len(dots) < counted:
         note += f". {len(dots)} of {_pictures(counted)} tell when they were taken"
-    return {"svg": chart_svg(sorted(dots, key=lambda dot: dot.taken)), "note": f"{note}."}
+    titles = [about(text, entries[0].thing) for text in ("People by time", "Number of people by time")]
+    svg = chart_svg(sorted(dots, key=lambda dot: dot.taken), titles[1])
+    return {"svg": svg, "title": titles[0], "note": f"{note}."}
 
 
-def _dot(entry: Entry) -> str:
+def _dot(entry: Entry, name: str) -> str:
     """What a point of the chart tells."""
     assert entry.taken is not None  # asked by whoever calls
-    told = [f"{os.path.basename(entry.picture)}, {_moment(entry.taken)}: {_count(entry)}", _range(entry)]
+    told = [f"{name}, {_moment(entry.taken)}: {_count(entry)}", _range(entry)]
     return ", ".join(filter(None, told))
 
 

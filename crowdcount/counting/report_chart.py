@@ -38,11 +38,12 @@ class Dot:
     told: str
 
 
-def chart_svg(dots: Sequence[Dot]) -> str:
+def chart_svg(dots: Sequence[Dot], label: str = "Number of people by time") -> str:
     """The chart, as it stands in the page.
 
     Args:
         dots: the counts, in the order of their times.
+        label: what is told to who cannot see it.
 
     Example:
         >>> dot = Dot(datetime(2026, 5, 1, 14), 400, 300, 500, "#picture-1", "<march>.jpg: 400")
@@ -73,10 +74,10 @@ def chart_svg(dots: Sequence[Dot]) -> str:
         file = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
-    return _of_the_page(file.getvalue(), [dot.told for dot in dots])
+    return _of_the_page(file.getvalue(), [dot.told for dot in dots], label)
 
 
-def _of_the_page(svg: str, told: Sequence[str]) -> str:
+def _of_the_page(svg: str, told: Sequence[str], label: str) -> str:
     """The SVG without what the page has itself, with what each dot tells."""
     for stand_in, color in _COLORS.items():
         svg = svg.replace(stand_in, color)
@@ -86,7 +87,7 @@ def _of_the_page(svg: str, told: Sequence[str]) -> str:
     for attribute in ("width", "height", "version"):
         root.attrib.pop(attribute, None)
     root.set("role", "img")
-    root.set("aria-label", "Number of people by time")
+    root.set("aria-label", label)
     for parent in root.iter():
         for child in [each for each in parent if each.tag == f"{{{_SVG}}}metadata"]:
             parent.remove(child)

@@ -59,6 +59,8 @@ class CountResult:
         page: the page of `source` that was asked for, or None, see `load_picture`.
         calibration: where the range comes from, or None.
         kind: of the picture, where it has a range.
+        other: what the picture comes to at another size, where the sizes disagree (see `scale.other_count`): ranges
+            reach there. Or None.
         doubts: which reasons to doubt the count the warnings tell, for code that goes by them: `"dark" in
             result.doubts`. See `doubts.Doubt`.
     """
@@ -80,6 +82,7 @@ class CountResult:
     page: int | None = None
     calibration: Calibration | None = None
     kind: Kind | None = None
+    other: float | None = None
     doubts: frozenset[Doubt] = frozenset()
 
     def to_dict(self) -> dict:
@@ -152,9 +155,14 @@ class CountResult:
             inside = zone_shares(zone, size)
             share, people = float(np.sum(inside * pixels) / np.sum(pixels)), float(np.sum(inside * self.density))
             density = people / max(share * megapixels, 1e-6)
-            ranges[zone.name] = self.calibration.zone_range(
-                people, share, density, self.coverage or COVERAGE, self.kind
-            )
+            details = (share, density, self.coverage or COVERAGE, self.kind)
+            ends = self.calibration.zone_range(people, *details)
+            if ends is not None and self.other is not None:
+                # As the picture's range does, to as many times the people; where nobody is, to the zone's share.
+                more = people * self.other / self.count if self.count else share * self.other
+                farther = self.calibration.zone_range(more, *details)
+                ends = ends if farther is None else (ends[0], max(ends[1], farther[1]))
+            ranges[zone.name] = ends
         return ranges
 
     def per_square_meter(self, zones: ZoneSource, ground: ZoneSource | Ground) -> dict[str, float]:
@@ -207,7 +215,9 @@ class CountResult:
         """
         from crowdcount.show.plots import plot_count
 
-        return plot_count(self._picture(), self.density, title=repr(self), axes=axes)
+        return plot_count(
+            self._picture(), self.density, title=repr(self), axes=axes, scale=self.scale, thing=self.thing
+        )
 
     def overlay(
         self, *, style: str = "heat", zones: ZoneSource | None = None, longest_side: int | None = None
@@ -316,7 +326,7 @@ class CountResult:
         captioned = add_caption(shown, "\n".join([f"{self._people()} in {self._label()}", *self.warnings]))
         if style == "dots":
             return captioned
-        return np.concatenate([captioned, color_scale(shown.shape[1], self.density, self.scale)])
+        return np.concatenate([captioned, color_scale(shown.shape[1], self.density, self.scale, self.thing)])
 
     def _people(self) -> str:
         text = f"about {amount(whole(self.count, self.low, self.high), self.thing)}"

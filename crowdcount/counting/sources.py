@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
@@ -99,6 +101,31 @@ def expanded(sources: Iterable[Source]) -> Iterator[Source | CountFailure]:
 def is_folder(source: object) -> TypeGuard[str | os.PathLike]:
     """Whether it is the path of a folder."""
     return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)
+
+
+def place_of(path: str | os.PathLike) -> str:
+    """Where a picture lies: one path for all that lead there through linked folders; a link to a picture is its own.
+
+    The current folder has no links in its path, and a path that was typed may.
+    """
+    folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+    with suppress(ValueError):  # a table may hold what is no path
+        folder = os.path.realpath(folder)
+    return os.path.join(folder, name)
+
+
+def short_names(pictures: Iterable[str]) -> dict[str, str]:
+    """What pictures are called where they stand together: without their folders, if no other one is called so too.
+
+    Cameras begin their numbers again: there is an IMG_0001.jpg of each day.
+
+    Example:
+        >>> short_names(["day 1/a.jpg", "day 2/a.jpg", "day 2/b.jpg"])
+        {'day 1/a.jpg': 'day 1/a.jpg', 'day 2/a.jpg': 'day 2/a.jpg', 'day 2/b.jpg': 'b.jpg'}
+    """
+    short = {picture: os.path.basename(picture) or picture for picture in pictures}
+    often = Counter(short.values())
+    return {picture: name if often[name] == 1 else picture for picture, name in short.items()}
 
 
 def name_of(source: Source) -> str:

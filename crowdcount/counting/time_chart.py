@@ -53,9 +53,7 @@ def draw_counts(
     of_a_clock = len(times) > 0 and isinstance(times[0], datetime)
     times = np.asarray(date2num(times) if of_a_clock else times)
     counts, low, high = (np.asarray(values, np.float64) for values in (counts, low, high))
-    most = float(np.nanmax(counts, initial=0.0))
-    # A range of few people reaches so far that it would leave nothing else to be seen.
-    top = 1.05 * max(1.0, most, min(float(np.nanmax(high, initial=most)), _MOST_RANGE * most))
+    top = top_of(counts, high)
     if np.isfinite(low).any():
         widest = int(np.nanargmax(high))
         reach = float(high[widest])
@@ -71,6 +69,21 @@ def draw_counts(
     axes.grid(alpha=0.3)
     if of_a_clock:
         _tell_the_time(axes, times[0], times[-1])
+
+
+def top_of(counts: Sequence[float] | np.ndarray, high: Sequence[float] | np.ndarray) -> float:
+    """How many people a chart reaches up to: ranges that go farther are cut off there.
+
+    Args:
+        counts, high: see `draw_counts`.
+
+    Example:
+        >>> top_of([10, 20, 40], [13, 26, 90])
+        84.0
+    """
+    most = float(np.nanmax(counts, initial=0.0))
+    # A range of few people reaches so far that it would leave nothing else to be seen.
+    return 1.05 * max(1.0, most, min(float(np.nanmax(high, initial=most)), _MOST_RANGE * most))
 
 
 def _tell_the_time(axes: Axes, first: float, last: float) -> None:

@@ -82,7 +82,9 @@ def _histogram(axes: Axes, values: Sequence[float], what: str) -> None:
         axes.set_xscale("log")
     else:
         axes.hist(array, 25, color=_COLOR)
-    axes.axvline(np.median(array), color="black", linestyle="--", label=f"median {np.median(array):.4g}")
+    axes.axvline(
+        np.median(array), color="black", linestyle="--", label=f"median {float(format(np.median(array), '.4g')):g}"
+    )
     axes.legend()
 
 

@@ -78,16 +78,17 @@ def draw_dots(picture: np.ndarray, heads: Iterable) -> np.ndarray:
     return np.asarray(image)
 
 
-def color_scale(width: int, density: np.ndarray, scale: float = 1.0) -> np.ndarray:
+def color_scale(width: int, density: np.ndarray, scale: float = 1.0, thing: str = "people") -> np.ndarray:
     """A strip that tells what the colors of a density map stand for.
 
     Args:
         width: in pixels.
         density: the map that they were laid over with.
         scale: see `plots.overlay`.
+        thing: what was counted, in the plural.
 
     Returns:
-        uint8 RGB (strip, width, 3); as many people as its numbers say are within 64 x 64 pixels.
+        uint8 RGB (strip, width, 3); as many as its numbers say are within 64 x 64 pixels.
 
     Example:
         >>> color_scale(640, np.zeros((60, 80), np.float32)).shape
@@ -96,7 +97,7 @@ def color_scale(width: int, density: np.ndarray, scale: float = 1.0) -> np.ndarr
     size = max(14, min(48, width // 32))
     most = top_density(density, scale) * (_BLOCK // STRIDE) ** 2
     middle = 0.5 ** (1 / EXPONENT) * most
-    title = f"People in {_BLOCK} x {_BLOCK} pixels: "
+    title = f"{thing[:1].upper()}{thing[1:]} in {_BLOCK} x {_BLOCK} pixels: "
     while size > 8 and font(size, title).getlength(title) > 0.6 * width:
         size -= 1
     height = 2 * size
@@ -105,13 +106,18 @@ def color_scale(width: int, density: np.ndarray, scale: float = 1.0) -> np.ndarr
     left = float(size // 2)
     bar = max(4, min(8 * size, int(0.3 * (width - letters.getlength(title)))) // 2)
     ramp = np.tile(_colors(np.linspace(0, 1, 2 * bar)), (size, 1, 1)).astype(np.uint8)
-    for text, start in ((f"{title}0 ", 0), (f" {middle:.2g} ", bar), (f" {most:.2g}", None)):
+    for text, start in ((f"{title}0 ", 0), (f" {_short(middle)} ", bar), (f" {_short(most)}", None)):
         drawing.text((left, height / 2), text, fill="white", font=letters, anchor="lm")
         left += letters.getlength(text)
         if start is not None:
             strip.paste(Image.fromarray(ramp[:, start : start + bar]), (round(left), (height - size) // 2))
             left += bar
     return np.asarray(strip)
+
+
+def _short(number: float) -> str:
+    """Two digits, and no exponent, which people take for a large number or none: 1.3e+02 is 130."""
+    return f"{float(format(number, '.2g')):g}"
 
 
 def _colors(levels: np.ndarray) -> np.ndarray:

@@ -148,7 +148,15 @@ def _broken(line: str, size: int, width: int) -> list[str]:
     return lines
 
 
-def plot_count(picture: np.ndarray, density: np.ndarray, *, title: str, axes: Axes | None = None) -> Axes:
+def plot_count(
+    picture: np.ndarray,
+    density: np.ndarray,
+    *,
+    title: str,
+    axes: Axes | None = None,
+    scale: float = 1.0,
+    thing: str = "people",
+) -> Axes:
     """Draw a picture with its density map over it and a color bar in people per cell.
 
     Args:
@@ -156,6 +164,8 @@ def plot_count(picture: np.ndarray, density: np.ndarray, *, title: str, axes: Ax
         density: people a cell at stride 8, shape (ceil(H / 8), ceil(W / 8)).
         title: line above the picture.
         axes: Matplotlib axes to draw on; without it a new figure of pyplot's.
+        scale: see `overlay`.
+        thing: what was counted, in the plural.
 
     Returns:
         The axes.
@@ -166,11 +176,11 @@ def plot_count(picture: np.ndarray, density: np.ndarray, *, title: str, axes: Ax
 
     if axes is None:
         _, axes = pyplot.subplots(figsize=(8, 6.8 * picture.shape[0] / picture.shape[1] + 0.5), layout="constrained")
-    axes.imshow(overlay(picture, density))
+    axes.imshow(overlay(picture, density, scale=scale))
     axes.set_title(title, fontsize="medium", wrap=True)
     axes.set_axis_off()
-    scale = ScalarMappable(PowerNorm(EXPONENT, 0, top_density(density)), HEAT)
-    axes.figure.colorbar(scale, ax=axes, shrink=0.8, label=f"people per cell of {STRIDE} x {STRIDE} pixels")
+    colors = ScalarMappable(PowerNorm(EXPONENT, 0, top_density(density, scale)), HEAT)
+    axes.figure.colorbar(colors, ax=axes, shrink=0.8, label=f"{thing} per cell of {STRIDE} x {STRIDE} pixels")
     return axes
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crowdcount.counting.time_chart import draw_counts
+from crowdcount.counting.words import PEOPLE
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
 
@@ -40,6 +41,7 @@ class CountSeries:
         self.times, self.counts, self.low, self.high = (array("d") for _ in range(4))
         self.zones: dict[str, array] = {}
         self.start: datetime | None = None
+        self.thing = PEOPLE
         for frame in frames:
             self.add(frame)
 
@@ -49,7 +51,7 @@ class CountSeries:
     def add(self, frame: FrameCount) -> None:
         """Add a count."""
         if not self.times:
-            self.start = frame.clock
+            self.start, self.thing = frame.clock, frame.thing
             self.zones = {name: array("d") for name in frame.zones}
         self.times.append(frame.time)
         self.counts.append(frame.count)
@@ -83,7 +85,7 @@ class CountSeries:
             axes.plot(times, values, marker="." if len(self) <= 60 else None, label=_plain(name))
         start = f" since {self.start:%Y-%m-%d %H:%M:%S %z}" if self.start else ""
         axes.set_xlabel(f"{unit_name}{start}")
-        axes.set_ylabel("people")
+        axes.set_ylabel(self.thing)
         if title is not None:
             axes.set_title(_plain(title), fontsize="medium", wrap=True)
         if len(axes.get_legend_handles_labels()[1]) > 1:

@@ -202,6 +202,8 @@ def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], sm
         clock=moment.clock,
         warnings=result.warnings,
         zone_ranges={name: (zone.low, zone.high) for name, zone in by_zone.items() if ranges.get(name)},
+        scale=result.scale,
+        thing=result.thing,
     )
 
 

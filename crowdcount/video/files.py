@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from crowdcount.area.drawing import draw_zones
-from crowdcount.counting.words import PEOPLE, amount, span, whole
+from crowdcount.counting.words import amount, span, whole
 from crowdcount.errors import DataError, VideoError
 from crowdcount.files import append_whole, as_header, atomic_path, held, is_stream
 from crowdcount.grid import map_shape
@@ -195,9 +195,9 @@ class AnnotatedVideo:
             self._strip_text = text
             self._strip = _strip(text, shown.width)
         if self._room is None:
-            # All frames have one size: the room is for the longest text, whatever is counted later.
-            span = "" if frame.low is None else " (888,888 to 888,888)"
-            self._room = _strip(f"88:88:88: about 888,888 people{span}", shown.width).height
+            # All frames have one size: the room is for the longest text, whatever is counted later. A first frame
+            # that is too dark for a range is followed by others.
+            self._room = _strip(f"88:88:88: about 888,888 {frame.thing} (888,888 to 888,888)", shown.width).height
         # The encoder takes even sides only.
         canvas = Image.new("RGB", (_even(shown.width), _even(shown.height + self._room)))
         canvas.paste(shown)
@@ -213,7 +213,7 @@ class AnnotatedVideo:
         density = frame.density
         if (frame.height, frame.width) != size:  # the camera changed its size since then
             density = np.zeros(map_shape(size), np.float32)
-        black, white = (overlay(np.full((*size, 3), level, np.uint8), density) for level in (0, 255))
+        black, white = (overlay(np.full((*size, 3), level, np.uint8), density, scale=frame.scale) for level in (0, 255))
         if self._zones:
             told = {name: whole(people, *frame.zone_ranges.get(name, ())) for name, people in frame.zones.items()}
             black, white = (draw_zones(shown, self._zones, told) for shown in (black, white))
@@ -274,5 +274,5 @@ def _clock(time: float) -> str:
 
 
 def _people(frame: FrameCount) -> str:
-    text = f"about {amount(whole(frame.count, frame.low, frame.high), PEOPLE)}"
+    text = f"about {amount(whole(frame.count, frame.low, frame.high), frame.thing)}"
     return text if frame.low is None or frame.high is None else f"{text} ({span(frame.low, frame.high)})"

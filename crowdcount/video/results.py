@@ -7,6 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
+from crowdcount.counting.words import PEOPLE
+
 
 @dataclass(eq=False)
 class FrameCount:
@@ -31,6 +33,8 @@ class FrameCount:
         per_m2: zone's name -> people per square meter, of `zones`; empty without a ground.
         zone_ranges: zone's name -> the ends of its range, smoothed as `low` and `high` are, of those zones that have
             one in this frame, see `CountResult.zone_ranges`.
+        scale: this frame was counted at so many times its size, see `CountResult.scale`.
+        thing: what was counted, in the plural.
     """
 
     time: float
@@ -46,3 +50,5 @@ class FrameCount:
     warnings: list[str] = field(default_factory=list)
     per_m2: dict[str, float] = field(default_factory=dict)
     zone_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    scale: float = 1.0
+    thing: str = PEOPLE

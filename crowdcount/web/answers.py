@@ -91,8 +91,8 @@ def count_picture(
         coverage: of the range.
         details: add `density`, the map as base64 of little-endian float32, row by row, with `rows` and `columns`;
             `heat`, a PNG of it to lay over the picture, as base64; `heads`, approximate positions [x, y] in pixels;
-            `taken`, when the picture was taken by its camera's clock; and `kind`, what the ranges of zones go by, or
-            null where the count has no range.
+            `taken`, when the picture was taken by its camera's clock; `kind`, what the ranges of zones go by, or null
+            where the count has no range; and `other`, where they reach, or null, see `CountResult.other`.
 
     Returns:
         The record, as `crowdcount count --json` prints it, and whether the picture was counted.
@@ -121,7 +121,7 @@ def count_in_zones(content: Mapping, models: Models) -> dict:
     Args:
         content: `width` and `height` of the picture, `density` as `count_picture` gives it, `zones` as
             `crowdcount.read_zones` takes them, and `ground`, as for `--ground`, or None. For ranges also `range`: what
-            `count_picture` gave as `model`, `coverage`, `scale` and `kind`.
+            `count_picture` gave as `model`, `coverage`, `scale`, `kind` and `other`.
         models: the networks.
 
     Returns:
@@ -154,6 +154,7 @@ def _with_range(asked: Mapping, density: np.ndarray, size: tuple[int, int], mode
     try:
         kind = Kind(**{key: _finite(value) for key, value in asked["kind"].items()})
         name, coverage, scale = str(asked["model"]), _finite(asked["coverage"]), check_scale(_finite(asked["scale"]))
+        other = _number(asked.get("other"))
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise DataError(f"range needs the model, coverage, scale and kind that were answered ({error}).") from error
     calibration = usable_calibration(models.place(name), coverage)
@@ -163,6 +164,7 @@ def _with_range(asked: Mapping, density: np.ndarray, size: tuple[int, int], mode
         scale=scale,
         calibration=calibration,
         kind=kind,
+        other=other,
     )
 
 
@@ -208,6 +210,7 @@ def _details(result: CountResult, data: bytes) -> dict:
         "heads": np.round(result.heads(), 1).tolist(),
         "taken": taken.isoformat() if taken else None,
         "kind": asdict(result.kind) if result.kind and result.low is not None else None,
+        "other": result.other,
     }
 
 

@@ -30,6 +30,7 @@ _RECORD = {
         "heads": {**_POINTS, "description": "with details: approximate positions [x, y] in pixels"},
         "taken": {"type": ["string", "null"], "description": "with details: when the picture was taken"},
         "kind": {"type": ["object", "null"], "description": "with details: for the ranges of zones, see /api/zones"},
+        "other": {"type": ["number", "null"], "description": "with details: for the ranges of zones, see /api/zones"},
     },
 }
 _REPORT = {
@@ -61,7 +62,7 @@ _ZONES = {
         },
         "range": {
             "type": ["object", "null"],
-            "description": "for ranges: model, coverage, scale and kind, as /api/count gives them with details",
+            "description": "for ranges: model, coverage, scale, kind and other, as /api/count gives them with details",
             "required": ["model", "coverage", "scale", "kind"],
         },
     },

@@ -86,8 +86,8 @@ export class Counts {
       item.zones = null;
       return this.changed(item);
     }
-    const { width, height, density, model, coverage, scale, kind } = item.record;
-    const range = kind && { model, coverage, scale, kind };
+    const { width, height, density, model, coverage, scale, kind, other } = item.record;
+    const range = kind && { model, coverage, scale, kind, other };
     const ask = async (ground) => {
       const drawn = item.shapes.map((shape) => ({ ...shape, unit: "pixels" }));
       const asked = { width, height, density, zones: drawn, ground, range };
