@@ -764,6 +764,23 @@ def test_ground_under_a_zone_of_a_smaller_copy():
         ground.area(zone)
 
 
+def test_ground_measured_on_a_smaller_copy():
+    """One that does not say so, used with the whole picture, made sixteen times the square meters of this one."""
+    points = [[100, 100, 0, 0], [900, 100, 20, 0], [900, 700, 20, 10], [100, 700, 0, 10]]
+    ground, half = read_ground({"points": points, "width": 1000, "height": 750}), [[0.1, 0.1], [0.5, 0.1], [0.5, 0.9]]
+    lower = Zone("half", [*half, [0.1, 0.9]])
+    for size in ((750, 1000), (3000, 4000)):
+        assert ground.area(lower, size) == pytest.approx(100)
+        assert ground.area(ground.measured(), size) == pytest.approx(200)
+        assert ground.area(Zone("p", lower.pixels(size)), size) == pytest.approx(ground.area(lower, size))
+    with pytest.raises(DataError, match="Give the picture's size"):
+        ground.area(ground.measured())
+    with pytest.raises(DataError, match="The ground was drawn on .*1000x750 .*another proportion"):
+        read_ground(ground, (3000, 3000))
+    with pytest.raises(DataError, match="Received: width=0"):
+        read_ground({"points": points, "width": 0, "height": 750})
+
+
 def test_corners_up_to_two_pixels_outside_are_moved_to_the_border():
     zone = read_zones([{"name": "all", "polygon": [[-1, 0], [401, 0], [401, 306], [-1, 306]]}])
     assert count_zones(np.ones((38, 50), np.float32), zone, (304, 400))["all"] == pytest.approx(38 * 50)

@@ -217,7 +217,7 @@ def on_copy(pixels: np.ndarray, drawn_on: Size, size: Size, what: str) -> np.nda
         raise DataError(
             f"{what} was drawn on a picture of {drawn_on[1]}x{drawn_on[0]} pixels, and this one has "
             f"{size[1]}x{size[0]}: its sides are in another proportion, so it is no smaller or larger copy of that "
-            "one. Draw the zones on this picture, or count the one that they were drawn on."
+            "one. Draw anew on this picture, or count the one that was drawn on."
         )
     return pixels * (size[1] / drawn_on[1], size[0] / drawn_on[0])
 

@@ -16,11 +16,12 @@ from crowdcount.area.geometry import (
     are_fractions,
     check_one_unit,
     finite_numbers,
+    on_copy,
     on_picture,
     shortened,
     signed_area,
 )
-from crowdcount.area.zone_files import ZoneSource, read_json
+from crowdcount.area.zone_files import ZoneSource, read_json, stated_size
 from crowdcount.area.zones import Zone
 from crowdcount.errors import DataError
 
@@ -69,6 +70,8 @@ class Ground:
         points: float64 (N, 4), the [x, y, X, Y] that it comes from.
         fractions: whether x and y are fractions of the picture's width and height rather than pixels.
         sure: whether somebody said so, rather than their values.
+        drawn_on: (height, width) of the picture that x and y are pixels of; on a copy of it at another size they lie
+            at the same places. None: they are of whatever picture they are used with.
 
     Reference:
         Hartley and Zisserman, Multiple View Geometry in Computer Vision, 2nd edition, 2004, section 4.1 and
@@ -79,9 +82,12 @@ class Ground:
     points: np.ndarray
     fractions: bool
     sure: bool = False
+    drawn_on: Size | None = None
 
     @classmethod
-    def from_points(cls, points: Sequence | np.ndarray, *, fractions: bool | None = None) -> Ground:
+    def from_points(
+        cls, points: Sequence | np.ndarray, *, fractions: bool | None = None, drawn_on: Size | None = None
+    ) -> Ground:
         """Find the plane from four or more points on the ground with known positions.
 
         Args:
@@ -90,6 +96,7 @@ class Ground:
                 rectangle will do. Of more than four the best fit is taken.
             fractions: whether x and y are fractions of the picture's width and height rather than pixels;
                 `None` means that they are if all lie in 0..1.
+            drawn_on: (height, width) of the picture that x and y are pixels of, for copies at other sizes.
 
         Returns:
             The ground.
@@ -107,6 +114,7 @@ class Ground:
             25.0
         """
         points = finite_numbers(points, 4, "The ground points", "[x, y, X, Y]")
+        fractions = False if drawn_on is not None else fractions
         if len(points) < 4:
             raise DataError(f"The ground needs four points or more, each [x, y, X, Y]. Received: {len(points)} points")
         part, guessed = "The part of the picture with the ground points", fractions is None
@@ -138,7 +146,7 @@ class Ground:
                 "The ground points contradict each other: no camera sees these places in this order. Look "
                 f"for two that are swapped, or for a mistyped one. Received: {points.tolist()}"
             )
-        ground = cls(matrix / depth.mean(), points, fractions, sure=not guessed)
+        ground = cls(matrix / depth.mean(), points, fractions, sure=not guessed, drawn_on=drawn_on)
         misfit = np.linalg.norm(ground.to_meters(points[:, :2]) - points[:, 2:], axis=1)
         if misfit.max() > _MOST_MISFIT * np.ptp(points[:, 2:], axis=0).max():
             worst = int(misfit.argmax())
@@ -186,7 +194,7 @@ class Ground:
         from scipy.spatial import ConvexHull
 
         seen = self.points[:, :2]
-        return Zone("ground", seen[ConvexHull(seen).vertices], fractions=self.fractions)
+        return Zone("ground", seen[ConvexHull(seen).vertices], fractions=self.fractions, drawn_on=self.drawn_on)
 
     def check_on(self, size: Size) -> None:
         """Find out whether the points lie on a picture.
@@ -195,9 +203,11 @@ class Ground:
             size: (height, width) of the picture in pixels.
 
         Raises:
-            DataError: if one lies outside it, or they look like percent.
+            DataError: if one lies outside it, they look like percent, or are those of a picture of another shape.
         """
-        on_picture(self.points[:, :2], self.fractions, size, "A ground point", sure=self.sure)
+        own = self.drawn_on or size
+        on_picture(self.points[:, :2], self.fractions, own, "A ground point", sure=self.sure)
+        on_copy(self.points[:, :2], own, size, "The ground")
 
     def area(self, zone: Zone, size: Size | None = None) -> float:
         """The ground that a zone covers. Exact: a homography keeps straight lines straight.
@@ -205,7 +215,7 @@ class Ground:
         Args:
             zone: the zone.
             size: (height, width) of the picture in pixels; needed only where of zone and ground one is in
-                pixels and the other in fractions, or the zone was drawn on a picture of a known size.
+                pixels and the other in fractions, or one was drawn on a picture of a known size.
 
         Returns:
             Its area in square meters.
@@ -218,9 +228,9 @@ class Ground:
         if size is not None:
             self.check_on(size)
             rings = [zone.pixels(size), *zone.hole_pixels(size)]
-            if self.fractions:
-                rings = [ring / (size[1], size[0]) for ring in rings]
-        elif zone.fractions != self.fractions or zone.drawn_on is not None:
+            height, width = (1, 1) if self.fractions else self.drawn_on or size
+            rings = [ring * (width / size[1], height / size[0]) for ring in rings]
+        elif zone.fractions != self.fractions or zone.drawn_on is not None or self.drawn_on is not None:
             raise DataError(
                 f"The zone {zone.name!r} and the ground are in pixels and in fractions, or may be in pixels of two "
                 "pictures. Give the picture's size, (height, width)."
@@ -236,7 +246,8 @@ def read_ground(source: ZoneSource | Ground, size: Size | None = None) -> Ground
     """Read the ground plane from a JSON file, or from what such a file holds.
 
     The form is `{"points": [[x, y, X, Y], ...]}` with four points or more, see `Ground.from_points`. Beside them
-    `"unit"` says what x and y are: "pixels", "fractions" or "percent"; without it their values tell.
+    `"unit"` says what x and y are: "pixels", "fractions" or "percent"; without it their values tell. `"width"` and
+    `"height"` are those of the picture that they are pixels of, as in a file of zones: then they hold for its copies.
 
     Args:
         source: path of a JSON file, its content, or a `Ground`.
@@ -255,22 +266,23 @@ def read_ground(source: ZoneSource | Ground, size: Size | None = None) -> Ground
                 f'{place} should hold {{"points": [[x, y, X, Y], ...]}}, with X and Y in meters. '
                 f"Received {shortened(content)}"
             )
-        source = _in_unit(content["points"], content.get("unit"), place)
+        source = _in_unit(content["points"], content.get("unit"), stated_size(content, "width", "height", place), place)
     if size is not None:
         source.check_on(size)
     return source
 
 
-def _in_unit(points: list, unit: object, place: str) -> Ground:
-    if unit is None:
+def _in_unit(points: list, unit: object, drawn_on: Size | None, place: str) -> Ground:
+    if unit is None and drawn_on is None:
         return Ground.from_points(points)
+    unit = "pixels" if unit is None else unit
     if unit not in UNITS:
         raise DataError(f'{place}: "unit" is {UNITS_TOLD}. Received: {shortened(unit)}')
     if unit == "percent":
         points = [
             [x / 100, y / 100, *rest] for x, y, *rest in finite_numbers(points, 4, place, "[x, y, X, Y]").tolist()
         ]
-    return Ground.from_points(points, fractions=unit != "pixels")
+    return Ground.from_points(points, fractions=unit != "pixels", drawn_on=drawn_on if unit == "pixels" else None)
 
 
 def people_per_square_meter(

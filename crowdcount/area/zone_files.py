@@ -117,7 +117,7 @@ def _of_object(content: Mapping, place: str) -> Iterator[_Entry]:
     if "polygon" in content:
         yield _own(content, place)
     elif isinstance(content.get("shapes"), list):
-        yield from _of_labelme(content["shapes"], place, _stated_size(content, "imageWidth", "imageHeight", place))
+        yield from _of_labelme(content["shapes"], place, stated_size(content, "imageWidth", "imageHeight", place))
     elif "_via_img_metadata" in content or _is_via(content):
         yield from _of_via(content.get("_via_img_metadata", content), place)
     else:
@@ -126,13 +126,13 @@ def _of_object(content: Mapping, place: str) -> Iterator[_Entry]:
 
 def _own(item: Mapping, where: str) -> _Entry:
     """An entry of our own form. Pixels alone are those of a picture, fractions and percent of each."""
-    size, unit = _stated_size(item, "width", "height", where), item.get("unit")
+    size, unit = stated_size(item, "width", "height", where), item.get("unit")
     unit = "pixels" if size and unit is None else unit
     return _Entry(where, item.get("name"), item["polygon"], unit=unit, drawn_on=size if unit == "pixels" else None)
 
 
-def _stated_size(content: Mapping, width: str, height: str, where: str) -> Size | None:
-    """The size of the picture that zones were drawn on, where a file says it."""
+def stated_size(content: Mapping, width: str, height: str, where: str) -> Size | None:
+    """The size of the picture that corners or points are pixels of, where a file says it."""
     wide, high = content.get(width), content.get(height)
     if wide is None and high is None:
         return None
