@@ -230,6 +230,16 @@ def test_a_table_without_a_row_replaces_nothing(run, folder, small_disk, older):
     assert older is None or (folder / "out.csv").read_bytes() == older
 
 
+def test_a_recordings_table_is_not_gone_on_with(run, folder):
+    status, lines, _ = run("--csv", "out.csv")
+    before = (folder / "out.csv").read_bytes()
+    status, _, err = run("--csv", "out.csv", "--resume")
+    assert status == 1 and "Leave out --resume" in err[-1]
+    assert (folder / "out.csv").read_bytes() == before
+    with pytest.raises(SystemExit):
+        run("--resume")
+
+
 def test_a_count_is_printed_before_it_is_written(run, folder, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt

@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -634,6 +634,28 @@ def test_a_cameras_table_has_its_clock(tmp_path):
         "time,count,low,high,clock,gate,low gate,high gate,per m2 gate",
         "0,3.25,1,9,2026-11-28T09:30:01.250+00:00,1.5,,,0.25",
     ]
+
+
+def test_a_cameras_table_is_gone_on_with(tmp_path):
+    """As by a service that is started again: the rows of before stay, whole, and time runs on by the clock."""
+    path, noon = tmp_path / "t.csv", datetime(2026, 11, 28, 12, tzinfo=timezone.utc)
+    rows = []
+    for start in (0.0, 0.0, 3600.0):  # the first time there is no table yet
+        with CountTable(path, ["gate"], resume=bool(rows) or start == 0) as table:
+            for moment in (0.0, 2.0):
+                clock = noon + timedelta(seconds=start + moment + (10 if rows else 0))
+                table.add(frame_at(moment, clock=clock, zones={"gate": 1.5}))
+        assert path.read_text().splitlines()[: len(rows)] == rows
+        rows = path.read_text().splitlines()
+        with open(path, "ab") as file:
+            file.write(b"4,3.25,1,9,2026-11-28T12:")  # the power failed in the middle of a row
+    assert [float(row.split(",")[0]) for row in rows[1:]] == [0, 2, 10, 12, 3610, 3612]
+    before = path.read_bytes()
+    with CountTable(path, ["door"], resume=True) as table, pytest.raises(DataError, match="other columns"):
+        table.add(frame_at(0.0, clock=noon, zones={"door": 1.5}))
+    with CountTable(path, ["gate"], resume=True) as table, pytest.raises(DataError, match="Only a camera's table"):
+        table.add(frame_at(0.0, zones={"gate": 1.5}))
+    assert path.read_bytes() == before
 
 
 def test_a_zone_may_not_be_called_as_a_column():

@@ -33,6 +33,7 @@ from crowdcount.cli.common import (
 from crowdcount.progress import bar
 
 if TYPE_CHECKING:
+    from crowdcount.video.files import CountTable
     from crowdcount.video.results import FrameCount
 
 
@@ -55,7 +56,10 @@ def add(command: Command) -> None:
         metavar="FILE",
         help="write time, count, low, high and the zones to this file, a row as soon as it is counted",
     )
-    parser.add_argument("--chart", metavar="FILE.png", help="draw the counts over time")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a camera's file of --csv, if it is there: its rows stay"
+    )
+    parser.add_argument("--chart", metavar="FILE.png", help="draw the counts over time, of this run")
     parser.add_argument(
         "--annotated",
         metavar="FILE.mp4",
@@ -78,6 +82,8 @@ def add(command: Command) -> None:
 
 def _check_files(arguments: argparse.Namespace, video: str | None) -> None:
     """Find out before the work that what it writes has a place, and takes none of what it reads."""
+    if arguments.resume and not arguments.csv:
+        arguments.parser.error("--resume needs --csv, the file to go on with")
     outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
     check_outputs(outputs, [video, arguments.zones, arguments.ground, arguments.model])
     for path in filter(None, outputs.values()):
@@ -93,10 +99,8 @@ def _video(arguments: argparse.Namespace) -> int:
     zones, ground = zones_and_ground(arguments)
 
     from crowdcount.video.chart import CountSeries, check_chart_name
-    from crowdcount.video.files import CountTable
 
-    names = [zone.name for zone in zones]
-    table = CountTable(arguments.csv, names, per_m2=ground is not None) if arguments.csv else None
+    table = _table(arguments, [zone.name for zone in zones], per_m2=ground is not None)
     if arguments.chart:
         check_chart_name(arguments.chart)
     import_keras()
@@ -150,6 +154,12 @@ def _video(arguments: argparse.Namespace) -> int:
             with writing(arguments.chart):
                 series.save_chart(arguments.chart, title=_title(arguments.source))
     return FAILED if failed else 0
+
+
+def _table(arguments: argparse.Namespace, names: list[str], *, per_m2: bool) -> CountTable | None:
+    from crowdcount.video.files import CountTable
+
+    return CountTable(arguments.csv, names, per_m2=per_m2, resume=arguments.resume) if arguments.csv else None
 
 
 def _title(source: str) -> str:

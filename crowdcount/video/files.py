@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -35,6 +36,8 @@ and the ends of its range, `low NAME` and `high NAME`, follow."""
 
 _CLOCK, _PER_M2 = "clock", "per m2 "
 _ENDS = ("low ", "high ")
+# Bytes. Of a table that a stopped run has left, so much is looked at from its end for a row that was cut off.
+_LONGEST_ROW = 1 << 20
 
 _SUFFIXES = (".mp4", ".mov", ".mkv")
 # The first that PyAV was built with: H.264 plays everywhere, MPEG-4 is always there.
@@ -50,22 +53,25 @@ class CountTable:
 
     A row is written at once and whole, to the file itself: someone may follow a camera's table, and what was
     counted before a crash is kept. A file of that name is replaced when the first row comes, and only if that
-    row can be written. Where a later one cannot, as on a full disk, the rows before it stay. Until `close` no other
-    run can write it.
+    row can be written; or gone on with. Where a later one cannot, as on a full disk, the rows before it stay. Until
+    `close` no other run can write it.
 
     Args:
         path: the file to write.
         zones: names of the zones, each a column after `time`, `count`, `low` and `high`, and a camera's `clock`; the
             ends of their ranges follow, empty where a zone has none.
         per_m2: whether they get others for the people per square meter, `per m2 NAME`.
+        resume: go on with a camera's file, where there is one: its rows stay, and `time` runs on by the clock.
 
     Raises:
         DataError: if a zone has the name of one of these columns.
         CrowdCountError: if another run is writing the file.
     """
 
-    def __init__(self, path: str | os.PathLike, zones: Iterable[str] = (), *, per_m2: bool = False):
-        self._path = Path(path).absolute()
+    def __init__(
+        self, path: str | os.PathLike, zones: Iterable[str] = (), *, per_m2: bool = False, resume: bool = False
+    ):
+        self._path, self._resume, self._before = Path(path).absolute(), resume, 0.0
         self._zones = list(zones)
         self._dense = [(name, f"{_PER_M2}{name}") for name in self._zones] if per_m2 else []
         self._file: io.FileIO | None = None
@@ -83,7 +89,31 @@ class CountTable:
 
         Raises:
             OSError: if it cannot be written.
+            DataError: if the file that is to be gone on with is no such table, or the video is a recording.
         """
+        if self._file is not None:
+            append_whole(self._file, self._row(frame), self._path)
+            return
+        # A camera has a clock at every frame, a recording at none.
+        columns = [*COLUMNS, *[_CLOCK][: frame.clock is not None], *self._headers, *self._ends]
+        header = _line([*columns, *(column for _, column in self._dense)])
+        if self._resume and frame.clock is None:
+            raise DataError(
+                "Only a camera's table can be gone on with: a recording is counted from its beginning. Leave out "
+                "--resume (resume=)."
+            )
+        resumed = self._resume and not is_stream(self._path) and self._path.exists()
+        if resumed:
+            self._before = _go_on(self._path, header, cast(datetime, frame.clock)) - frame.time
+        data = self._row(frame) if resumed else header + self._row(frame)
+        if not resumed and not is_stream(self._path):
+            with atomic_path(self._path) as temporary:
+                temporary.write_bytes(data)
+            data = b""
+        self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed in `close`
+        append_whole(self._file, data, self._path)
+
+    def _row(self, frame: FrameCount) -> bytes:
         ends = [_cell(end, 3) for end in (frame.low, frame.high)]
         # Of the others digits enough for zones to add up to the count.
         people = [frame.count, *(frame.zones[name] for name in self._zones)]
@@ -92,17 +122,7 @@ class CountTable:
         zone_ends = [_cell(end, 3) for name in self._zones for end in frame.zone_ranges.get(name, none)]
         dense = [_cell(frame.per_m2[name], 6) for name, _ in self._dense]
         clock = [] if frame.clock is None else [frame.clock.isoformat(timespec="milliseconds")]
-        data = _line([_cell(frame.time, 3), count, *ends, *clock, *zones, *zone_ends, *dense])
-        if self._file is None:
-            # A camera has a clock at every frame, a recording at none.
-            columns = [*COLUMNS, *[_CLOCK][: len(clock)], *self._headers, *self._ends]
-            data = _line([*columns, *(column for _, column in self._dense)]) + data
-            if not is_stream(self._path):
-                with atomic_path(self._path) as temporary:
-                    temporary.write_bytes(data)
-                data = b""
-            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed in `close`
-        append_whole(self._file, data, self._path)
+        return _line([_cell(frame.time + self._before, 3), count, *ends, *clock, *zones, *zone_ends, *dense])
 
     def close(self) -> None:
         """End the table; nothing is left to be written."""
@@ -115,6 +135,37 @@ class CountTable:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+def _go_on(path: Path, header: bytes, clock: datetime) -> float:
+    """The seconds from a camera's first row to `clock`, by the clock; a row that was cut off at the end is taken out.
+
+    Args:
+        path: the table.
+        header: its first line, as this run would write it.
+        clock: when the first frame of this run came.
+
+    Raises:
+        DataError: if it has other columns, or its first row no clock.
+    """
+    with open(path, "rb+") as file:
+        if file.readline() != header:
+            raise DataError(
+                f"{path} has other columns than this run, or is no table of a camera. Use the zones that it was begun "
+                "with, or name another file."
+            )
+        end = file.tell()
+        first = file.readline()
+        file.seek(max(end, file.seek(0, os.SEEK_END) - _LONGEST_ROW))
+        tail = file.read()
+        file.truncate(file.tell() - len(tail) + tail.rfind(b"\n") + 1)
+    if not first.endswith(b"\n"):
+        return 0.0
+    time, *rest = first.decode("utf-8", "replace").split(",")
+    try:
+        return float(time) + (clock - datetime.fromisoformat(rest[len(COLUMNS) - 1])).total_seconds()
+    except (ValueError, IndexError, TypeError) as error:
+        raise DataError(f"{path}: the first row has no time and clock ({error}). Name another file.") from error
 
 
 class AnnotatedVideo:
