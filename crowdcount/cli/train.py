@@ -59,7 +59,6 @@ def add(command: Command) -> None:
         "--thing",
         metavar="WORD",
         type=thing,
-        default="people",
         help="what the annotations mark, in the plural, as cells: counts speak of it (default: people)",
     )
     parser.add_argument("--seed", metavar="N", type=seed, help="seed of the random numbers (default: 0)")
