@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
@@ -343,8 +343,6 @@ def test_a_token_is_wanted_on_the_network(guarded_port, picture):
         assert ask(port, "GET", "/static/app.js", None, headers)[0] == 401
     assert ask(port, "GET", "/?token=wrong")[0] == 401
     assert ask(port, "POST", "/api/count", data, {**JPEG, "Authorization": f"Bearer {TOKEN}"})[0] == 200
-    from urllib.parse import quote
-
     status, headers, _ = ask(port, "GET", f"/?token={quote(TOKEN)}")
     assert status == 303 and headers["location"] == "/"
     cookie = headers["set-cookie"]
@@ -354,6 +352,19 @@ def test_a_token_is_wanted_on_the_network(guarded_port, picture):
     # By its addresses it may be called there, by a name of somebody else not.
     assert ask(port, "GET", "/healthz", None, {"Host": f"192.168.1.7:{port}"})[0] == 200
     assert ask(port, "GET", "/healthz", None, {"Host": "evil.example"})[0] == 403
+
+
+def test_behind_a_server_for_https_as_the_page_sets_it_up(weights, picture):
+    """That one sends its own name for ours as Host, and the browser's headers but for the Origin."""
+    with serving(make_app(weights, token=TOKEN)) as port:
+        _, headers, _ = ask(port, "GET", f"/?token={quote(TOKEN)}")
+        sent = {**JPEG, "Cookie": headers["set-cookie"].split(";")[0]}
+        ours, others = ({"Sec-Fetch-Site": site} for site in ("same-origin", "cross-site"))
+        assert ask(port, "POST", "/api/count", jpeg(picture), {**sent, **ours})[0] == 200
+        assert ask(port, "POST", "/api/count", jpeg(picture), {**sent, **others})[0] == 403
+        assert ask(port, "POST", "/api/count", jpeg(picture), {**JPEG, **ours})[0] == 401
+        origin = {"Origin": "https://count.example"}
+        assert ask(port, "POST", "/api/count", jpeg(picture), {**sent, **ours, **origin})[0] == 403
 
 
 def test_tokens_are_made_on_the_network_only_and_short_ones_refused():
