@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote, urlsplit
 
@@ -207,6 +208,18 @@ def test_the_page_and_its_files_come_from_here_alone(port):
     assert text.count("<script") == text.count('<script type="module" src=')
     _, _, languages = ask(port, "GET", "/texts")
     assert {"en", "de", "es", "zh"} <= set(languages)
+
+
+def test_no_answer_names_the_folder_of_the_weights(weights, picture, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "runs" / "mine.weights.h5"
+    file.parent.mkdir()
+    for place in (str(file), "./runs/mine.weights.h5"):
+        file.write_bytes(Path(weights).read_bytes())
+        models = Models(place)
+        file.write_bytes(Path(weights).read_bytes()[:1000])  # as by a training that was stopped
+        record, counted = count_picture(jpeg(picture), "a.jpg", models, "mine", 0.9)
+        assert not counted and record["error"].startswith("mine ") and "runs" not in record["error"]
 
 
 # --- Refusals -----------------------------------------------------------------------------------------------
