@@ -144,6 +144,20 @@ def test_from_a_dropped_picture_to_number_zone_table_and_report(page, app, photo
     assert "square.png" in report and "stage, left" in report and "data:image/jpeg" in report
 
 
+def test_a_report_that_cannot_be_had_is_told(page, app, photo):
+    page.goto(app)
+    drop(page, photo)
+    expect(page.locator("#number")).not_to_have_text("…", timeout=PATIENCE)
+    expect(page.locator("#report")).to_be_enabled(timeout=PATIENCE)
+    page.route("**/api/report", lambda route: route.abort())
+    page.click("#report")
+    expect(page.locator("#progress")).to_contain_text("does not answer", timeout=PATIENCE)
+    page.unroute("**/api/report")
+    page.evaluate("HTMLCanvasElement.prototype.toDataURL = () => `data:image/jpeg;base64,${'A'.repeat(2 ** 25)}`")
+    page.click("#report")
+    expect(page.locator("#progress")).to_contain_text("too many photos for a report", timeout=PATIENCE)
+
+
 def test_zones_have_ranges_and_no_number_is_finer_than_its_range(page, photo, ranged_weights):
     """As the terminal and the report tell them."""
     expected = count(photo, model=ranged_weights)

@@ -235,8 +235,8 @@ class Folder:
                 raise AnnotationError(f"{self.file.name} is no file of head annotations. Mend it, or move it away.")
         if (unit := content.get("unit")) in ("fraction", "percent"):
             raise AnnotationError(
-                f"{self.file.name} has its points in the unit {unit!r}; here they are in pixels. Write them so, and put "
-                f"the new file in its place: crowdcount convert {self.file.name} pixels.json --to json"
+                f"{self.file.name} has its points in the unit {unit!r}; here they are in pixels. Write them so, and "
+                f"put the new file in its place: crowdcount convert {self.file.name} pixels.json --to json"
             )
         return {"unit": "pixels", **content, _DONE: lists[0], _BEGUN: lists[1]}
 
