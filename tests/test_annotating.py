@@ -109,6 +109,50 @@ def test_a_csv_that_is_there_is_taken_over_and_left_as_it_is(photos):
     assert (photos / "points.csv").read_text() == "picture,x,y\na.png,1,2\nb.png,,\n"
 
 
+def test_splits_and_boxes_of_a_csv_come_along_and_go_back(photos):
+    """Without their splits, test pictures would be learned from."""
+    there = "picture,x,y,ignore,split\na.png,1,2,,test\na.png,,,0 0 9.5 8,test\nb.png,,,5 6 12 20,train\n"
+    (photos / "points.csv").write_text(there)
+    folder = Folder(photos)
+    assert folder.entries() == {
+        "a.png": Entry([[1.0, 2.0]], [[[0, 0], [9.5, 0], [9.5, 8], [0, 8]]], done=True),
+        "b.png": Entry([], [[[5, 6], [12, 6], [12, 20], [5, 20]]], done=True),
+    }
+    assert [sample.name for sample in read_json(photos, "test")] == ["a.png"]
+    folder.save("images/c.png", Entry([[3.0, 3.0]], done=True), "")  # which gets one, as the others have
+    assert [sample.name for sample in read_json(photos, "train")] == ["b.png", "images/c.png"]
+    assert Folder(photos).entries() == folder.entries()
+    (photos / "points.csv").write_text(folder.csv(), newline="")
+    from crowdcount.data.annotations import read_csv
+
+    for split in ("train", "test"):
+        as_csv, as_json = (
+            [(sample.name, sample.points.tolist(), sample.ignore.tolist()) for sample in read(photos, split)]
+            for read in (read_csv, read_json)
+        )
+        assert as_csv == as_json
+
+
+def test_boxes_that_convert_writes_are_taken_up(photos):
+    (photos / "points.json").write_text(
+        '{"pictures": [{"picture": "a.png", "points": [], "ignore": [[1, 2, 30, 40]]}]}'
+    )
+    folder = Folder(photos)
+    entry = folder.entries()["a.png"]
+    assert entry.ignore == [[[1, 2], [30, 2], [30, 40], [1, 40]]]
+    folder.save("a.png", Entry([[50.0, 5.0]], entry.ignore, done=True), entry.version)
+    assert [sample.ignore.tolist() for sample in read_json(photos)] == [[[1, 2, 30, 40]]]
+
+
+@pytest.mark.parametrize("unit", ["fraction", "percent"])
+def test_shares_of_the_picture_are_not_taken_for_pixels(photos, unit):
+    text = json.dumps({"unit": unit, "pictures": [{"picture": "a.png", "points": [[0.5, 0.25]]}]})
+    (photos / "points.json").write_text(text)
+    with pytest.raises(AnnotationError, match="convert points.json pixels.json --to json"):
+        Folder(photos)
+    assert (photos / "points.json").read_text() == text
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", '{"pictures": [{"picture": "a.png"}]}', '{"pictures": [], "unfinished": [{"picture": 1}]}'],

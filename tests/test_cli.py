@@ -397,6 +397,8 @@ def test_train_resumed_with_nothing_but_its_folder(capfd, tmp_path, crowd):
     assert (status, lines) == (0, []) and f"the run in {out} was complete already" in err
     refused = run(capfd, "train", "--resume", "--out", out, "--seed", 3, "--design", "B")
     assert_clean_error(*refused, "design was 'A', is 'B', seed was 0, is 3")
+    refused = run(capfd, "train", "--resume", "--out", out, "--thing", "cells")
+    assert_clean_error(*refused, "thing was 'people', is 'cells'")
 
 
 @pytest.mark.parametrize(("words", "thing"), [([], "vehicles"), (["--thing", "cars"], "cars")])

@@ -436,6 +436,7 @@ def test_a_file_that_holds_something_else_is_left_alone(run, network, photos, co
         (["--resume"], "--csv"),
         (["--csv", "o.csv", "--resume", "--heads", "h.json"], "--heads"),
         (["--coverage", "1"], "between 0 and 1"),
+        (["--overlay-style", "dots"], "needs --overlay"),
     ],
 )
 def test_usage_errors(run, capsys, argv, part):

@@ -64,6 +64,12 @@ def test_the_command_describes_and_draws(crowd, capsys):
     assert "would replace" in capsys.readouterr().err
 
 
+def test_what_a_named_data_set_does_not_take_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["convert", "datasets", str(tmp_path / "a.csv"), "--to", "csv", "--dataset", "trancos", "--label", "car"])
+    assert "--label is for files of tools" in capsys.readouterr().err
+
+
 def test_the_command_converts(tmp_path, capsys):
     for shade, name in enumerate("ab"):
         draw_picture(tmp_path / "photos" / f"{name}.jpg", (400, 304), 60 * shade)

@@ -84,6 +84,20 @@ def test_blocks_run(page, page_run):
     page_run(page.stem)
 
 
+@pytest.mark.parametrize(
+    "page", [*PAGES, *(DOCS.parent / name for name in ("README.md", "datasets/README.md"))], ids=lambda page: page.name
+)
+def test_commands_that_are_only_shown_are_understood(page, capsys):
+    for language, _, content in blocks(page):
+        for line in content.replace("\\\n", " ").splitlines() if language in ("bash", "console", "text") else ():
+            if line.startswith("crowdcount ") and "..." not in line:
+                command = re.split(r" [|>&]|;", line)[0]
+                try:
+                    cli._parser().parse_args(shlex.split(command, comments=True)[1:])
+                except SystemExit as end:
+                    pytest.fail(f"{command}: {capsys.readouterr().err}") if end.code else None
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_lead_somewhere(page):
     targets = [target for target in _LINK.findall(page.read_text("utf-8")) if "://" not in target]

@@ -19,7 +19,7 @@ from playwright.sync_api import expect
 
 from crowdcount import count, count_zones, load_dataset, read_zones
 from crowdcount.annotating.desk import Desk
-from crowdcount.annotating.folder import Folder
+from crowdcount.annotating.folder import Entry, Folder
 from crowdcount.annotating.page import make_page
 from crowdcount.counting.doubts import Doubt, find_doubts
 from crowdcount.counting.results import COLUMNS
@@ -142,6 +142,20 @@ def test_from_a_dropped_picture_to_number_zone_table_and_report(page, app, photo
     assert float(table["zone stage, left"]) == pytest.approx(people, rel=0.05)
     report = saved(page, "#report").decode()
     assert "square.png" in report and "stage, left" in report and "data:image/jpeg" in report
+
+
+def test_a_report_that_cannot_be_had_is_told(page, app, photo):
+    page.goto(app)
+    drop(page, photo)
+    expect(page.locator("#number")).not_to_have_text("…", timeout=PATIENCE)
+    expect(page.locator("#report")).to_be_enabled(timeout=PATIENCE)
+    page.route("**/api/report", lambda route: route.abort())
+    page.click("#report")
+    expect(page.locator("#progress")).to_contain_text("does not answer", timeout=PATIENCE)
+    page.unroute("**/api/report")
+    page.evaluate("HTMLCanvasElement.prototype.toDataURL = () => `data:image/jpeg;base64,${'A'.repeat(2 ** 25)}`")
+    page.click("#report")
+    expect(page.locator("#progress")).to_contain_text("too many photos for a report", timeout=PATIENCE)
 
 
 def test_zones_have_ranges_and_no_number_is_finer_than_its_range(page, photo, ranged_weights):
@@ -434,6 +448,67 @@ def test_the_later_of_two_tabs_is_told_and_shown_what_was_saved(browser, annotat
     np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[20, 20], [50, 50]], atol=1.5)
     for tab in (first, second):
         tab.close()
+
+
+def answering(page, ask, answer):
+    """Let a question of the page be answered by `answer(route)`; all others are the server's."""
+
+    def either(route):
+        asked = json.loads(route.request.post_data)["ask"] == ask
+        return answer(route) if asked else route.continue_()
+
+    page.route("**/api/annotate", either)
+
+
+def test_dots_by_hand_stay_and_nothing_is_done_before_the_heads_are_there(page, annotating, photos):
+    held = []
+    answering(page, "heads", held.append)
+    page.goto(annotating)
+    expect(page.locator(".cc-told")).to_contain_text("looks for heads", timeout=PATIENCE)
+    expect(page.locator(".cc-main")).to_be_disabled()
+    page.keyboard.press("Enter")  # would say that nobody is there
+    expect(page.locator(".cc-name")).to_have_text("a.png")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    page.mouse.click(*on_picture(page, 20, 20))
+    expect(page.locator(".cc-heads")).to_have_text("1 head")
+    held[0].continue_()
+    expect(page.locator(".cc-main")).to_be_enabled(timeout=PATIENCE)
+    expect(page.locator(".cc-heads")).to_have_text("1 head")
+    page.wait_for_timeout(600)
+    settled(page)
+    assert json.loads((photos / "points.json").read_text())["pictures"] == []
+    np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[20, 20]], atol=1.5)
+
+
+def test_what_cannot_be_saved_stays_in_sight(page, annotating, photos):
+    begin(page, annotating)
+    page.wait_for_timeout(600)
+    settled(page)
+    full = {"error": "The file cannot be written: the disk is full.", "code": "not_written"}
+    answering(page, "save", lambda route: route.fulfill(status=507, json=full))
+    page.mouse.click(*on_picture(page, 20, 20))
+    page.keyboard.press("n")
+    expect(page.locator(".cc-error")).to_contain_text("full", timeout=PATIENCE)
+    expect(page.locator(".cc-name")).to_have_text("a.png")
+    expect(page.locator(".cc-heads")).to_have_text("1 head")
+    page.unroute("**/api/annotate")
+    page.keyboard.press("n")
+    expect(page.locator(".cc-name")).to_have_text("b.png", timeout=PATIENCE)
+    np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[20, 20]], atol=1.5)
+
+
+def test_who_goes_on_at_once_is_told_of_a_change_elsewhere(page, annotating, photos):
+    begin(page, annotating)
+    page.wait_for_timeout(600)
+    settled(page)
+    elsewhere = Folder(photos)
+    elsewhere.save("a.png", Entry([[5.0, 5.0]]), elsewhere.entries().get("a.png", Entry()).version)
+    page.mouse.click(*on_picture(page, 20, 20))
+    page.keyboard.press("n")
+    expect(page.locator(".cc-error")).to_contain_text("changed elsewhere", timeout=PATIENCE)
+    expect(page.locator(".cc-name")).to_have_text("a.png")
+    page.keyboard.press("n")
+    expect(page.locator(".cc-name")).to_have_text("b.png", timeout=PATIENCE)
 
 
 # --- Texts ----------------------------------------------------------------------------------------------------

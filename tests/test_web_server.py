@@ -1,6 +1,7 @@
 """The server behind the pages: what it answers programs, whom it refuses, and that it stays up."""
 
 import base64
+import errno
 import http.client
 import io
 import json
@@ -12,6 +13,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
@@ -27,7 +31,7 @@ from crowdcount.web.app import make_app
 from crowdcount.web.guard import allowed_names
 from crowdcount.web.line import Line
 from crowdcount.web.refusals import Refusal
-from crowdcount.web.serve import listen, server_of, token_for
+from crowdcount.web.serve import listen, run as run_server, server_of, token_for
 
 TOKEN = "a token that nobody guesses"
 JPEG, JSON = {"Content-Type": "image/jpeg"}, {"Content-Type": "application/json"}
@@ -211,6 +215,18 @@ def test_the_page_and_its_files_come_from_here_alone(port):
     assert {"en", "de", "es", "zh"} <= set(languages)
 
 
+def test_no_answer_names_the_folder_of_the_weights(weights, picture, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "runs" / "mine.weights.h5"
+    file.parent.mkdir()
+    for place in (str(file), "./runs/mine.weights.h5"):
+        file.write_bytes(Path(weights).read_bytes())
+        models = Models(place)
+        file.write_bytes(Path(weights).read_bytes()[:1000])  # as by a training that was stopped
+        record, counted = count_picture(jpeg(picture), "a.jpg", models, "mine", 0.9)
+        assert not counted and record["error"].startswith("mine ") and "runs" not in record["error"]
+
+
 # --- Refusals -----------------------------------------------------------------------------------------------
 
 
@@ -246,6 +262,7 @@ HOSTILE = {
     "another address": ("GET", "/api/models", None, {"Host": "192.168.1.7"}, 403),
     "foreign origin": ("POST", "/api/count", b"x", {**JPEG, "Origin": "https://evil.example"}, 403),
     "origin of a sandboxed page": ("POST", "/api/count", b"x", {**JPEG, "Origin": "null"}, 403),
+    "origin that is no address": ("POST", "/api/count", b"x", {**JPEG, "Origin": "http://[::1"}, 403),
     "origin of another port": ("POST", "/api/count", b"x", {**JPEG, "Origin": "http://127.0.0.1:1"}, 403),
     "picture embedded elsewhere": ("GET", "/example.jpg", None, {"Sec-Fetch-Site": "cross-site"}, 403),
     "form sent from elsewhere": (
@@ -344,8 +361,6 @@ def test_a_token_is_wanted_on_the_network(guarded_port, picture):
         assert ask(port, "GET", "/static/app.js", None, headers)[0] == 401
     assert ask(port, "GET", "/?token=wrong")[0] == 401
     assert ask(port, "POST", "/api/count", data, {**JPEG, "Authorization": f"Bearer {TOKEN}"})[0] == 200
-    from urllib.parse import quote
-
     status, headers, _ = ask(port, "GET", f"/?token={quote(TOKEN)}")
     assert status == 303 and headers["location"] == "/"
     cookie = headers["set-cookie"]
@@ -357,12 +372,46 @@ def test_a_token_is_wanted_on_the_network(guarded_port, picture):
     assert ask(port, "GET", "/healthz", None, {"Host": "evil.example"})[0] == 403
 
 
+def test_behind_a_server_for_https_as_the_page_sets_it_up(weights, picture):
+    """That one sends its own name for ours as Host, and the browser's headers but for the Origin."""
+    with serving(make_app(weights, token=TOKEN)) as port:
+        _, headers, _ = ask(port, "GET", f"/?token={quote(TOKEN)}")
+        sent = {**JPEG, "Cookie": headers["set-cookie"].split(";")[0]}
+        ours, others = ({"Sec-Fetch-Site": site} for site in ("same-origin", "cross-site"))
+        assert ask(port, "POST", "/api/count", jpeg(picture), {**sent, **ours})[0] == 200
+        assert ask(port, "POST", "/api/count", jpeg(picture), {**sent, **others})[0] == 403
+        assert ask(port, "POST", "/api/count", jpeg(picture), {**JPEG, **ours})[0] == 401
+        origin = {"Origin": "https://count.example"}
+        assert ask(port, "POST", "/api/count", jpeg(picture), {**sent, **ours, **origin})[0] == 403
+
+
 def test_tokens_are_made_on_the_network_only_and_short_ones_refused():
     assert token_for("127.0.0.1") is None and token_for("localhost") is None
     assert len(token_for("0.0.0.0")) >= 32 and token_for("0.0.0.0") != token_for("0.0.0.0")
     with pytest.raises(CrowdCountError, match="16 characters"):
         token_for("0.0.0.0", "secret")
     assert "evil.example" not in allowed_names("0.0.0.0")
+
+
+@pytest.mark.parametrize("token", ["abc+def/ghi=jkl&mno#", "100%41 sure, isn't it?"])
+def test_the_address_that_is_printed_opens_the_page_whatever_the_token(weights, token):
+    told = []
+    app = make_app(weights, host="0.0.0.0", token=token_for("0.0.0.0", f" {token}\n"))
+    with listen("127.0.0.1", 0) as listener, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("crowdcount.web.serve.server_of", lambda app: SimpleNamespace(run=lambda sockets: None))
+        run_server(app, listener, token=token, browser=False, say=told.append)
+    query = urlsplit(told[0].split()[-1]).query
+    with serving(app) as port:
+        status, headers, _ = ask(port, "GET", f"/?{query}")
+        assert status == 303
+        assert ask(port, "GET", "/", None, {"Cookie": headers["set-cookie"].split("; ")[0]})[0] == 200
+        assert ask(port, "GET", "/", None, {"Authorization": f"Bearer {token}"})[0] == 200
+
+
+@pytest.mark.parametrize("token", ["schlüssel-zum-rathaus", "a token of\ntwo lines"])
+def test_a_token_that_no_header_can_hold_is_refused(token):
+    with pytest.raises(CrowdCountError, match="ASCII"):
+        token_for("0.0.0.0", token)
 
 
 # --- Many -----------------------------------------------------------------------------------------------------
@@ -446,6 +495,31 @@ def test_a_place_to_listen_that_cannot_be_had_is_told_in_a_line(capsys, tmp_path
 def test_without_a_port_the_next_free_one_is_taken():
     with listen("127.0.0.1") as first, listen("127.0.0.1") as second:
         assert first.getsockname()[1] != second.getsockname()[1]
+
+
+def test_on_windows_a_port_is_one_servers_alone():
+    """There SO_REUSEADDR lets a second server listen beside the first, and who opens the page gets either."""
+    script = (
+        "import socket; socket.SO_EXCLUSIVEADDRUSE = ~socket.SO_REUSEADDR\n"
+        "from crowdcount.web import serve; print(serve._ALONE == ~socket.SO_REUSEADDR)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n"
+
+
+def test_a_port_that_windows_keeps_is_passed_over(monkeypatch):
+    bind, tried = socket.socket.bind, []
+
+    class Kept(socket.socket):
+        def bind(self, place):
+            tried.append(place)
+            if len(tried) == 1:
+                raise PermissionError(errno.EACCES, "kept")
+            bind(self, place)
+
+    monkeypatch.setattr(socket, "socket", Kept)
+    with listen("127.0.0.1") as listener:
+        assert listener.getsockname()[1] >= 8001
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,14 @@ def test_parquet_holds_the_rows_of_the_table(weights, tmp_path):
     assert isinstance(found[0]["count"], float) and found[0]["error"] is None and "no" in found[1]["error"]
 
 
-@pytest.mark.parametrize("options", [["--workers", "2"], ["--csv", "a.csv", "--workers", "2", "--heads", "h.csv"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--workers", "2"],
+        ["--csv", "a.csv", "--workers", "2", "--heads", "h.csv"],
+        ["--csv", "a.csv", "--workers", "2", "--ground", "ground.json"],
+    ],
+)
 def test_what_workers_cannot_do_is_refused(options, capsys):
     with pytest.raises(SystemExit):
         main(["count", "--demo", *options])
@@ -101,6 +108,18 @@ def test_what_is_missing_is_told(monkeypatch, tmp_path, capsys, weights):
     assert main([*command, weights]) == 1 and 'pip install ".[ray]"' in capsys.readouterr().err
     assert main([*command, "nobody"]) == 1 and "nobody" in capsys.readouterr().err
     assert not os.path.exists(table)
+
+
+@pytest.mark.parametrize(("place", "message"), [("no-package.parquet", "pyarrow"), (".", "is a folder")])
+def test_parquet_that_cannot_be_written_is_told_before_the_work(place, message, tmp_path, monkeypatch, capsys):
+    if place == ".":
+        pytest.importorskip("pyarrow", reason="Parquet needs pip install pyarrow")
+    else:
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["count", "--demo", "--csv", "counts.csv", "--parquet", place]) == 1
+    told = capsys.readouterr()
+    assert message in told.err and told.out == "" and list(tmp_path.iterdir()) == []
 
 
 def test_a_picture_called_na_keeps_its_name_in_parquet(tmp_path):

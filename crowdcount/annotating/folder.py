@@ -20,8 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.counting.head_files import CSV_COLUMNS, csv_rows
-from crowdcount.data.annotations import read_csv, read_json
+from crowdcount.data.annotations import read_json
+from crowdcount.data.dividing import hashed_split
+from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import list_pictures, picture_size
+from crowdcount.data.records import raise_fault
 from crowdcount.errors import AnnotationError, CrowdCountError, PictureError
 from crowdcount.files import as_cell, atomic_path, held
 
@@ -128,7 +131,7 @@ class Folder:
         found = {}
         for kind in (_BEGUN, _DONE):
             for item in content[kind]:
-                found[self._name_of(item)] = Entry(item["points"], item.get("ignore", []), done=kind == _DONE)
+                found[self._name_of(item)] = Entry(item["points"], _polygons(item), done=kind == _DONE)
         return {name: entry for name, entry in found.items() if name in self._pictures}
 
     def save(self, name: str, entry: Entry, version: str) -> str:
@@ -154,6 +157,7 @@ class Folder:
             if there.version != version:
                 raise Conflict(there)
             items = [each for kind in (_DONE, _BEGUN) for each in content[kind]]
+            divided = any("split" in each for each in items)
             item: dict = next((each for each in items if self._name_of(each) == name), {})
             for kind in (_DONE, _BEGUN):
                 content[kind] = [each for each in content[kind] if each is not item]
@@ -161,6 +165,8 @@ class Folder:
                 # What else the entry holds, as its split, stays with it.
                 kept = {key: value for key, value in item.items() if key not in ("points", "ignore", "count")}
                 made = {"picture": name, **kept, "points": entry.points}
+                if divided:  # readers want a split of each picture, or of none
+                    made.setdefault("split", hashed_split(name))
                 if entry.ignore:
                     made["ignore"] = entry.ignore
                 content[_DONE if entry.done else _BEGUN].append(made)
@@ -168,13 +174,23 @@ class Folder:
         return entry.version
 
     def csv(self) -> str:
-        """The pictures that are done as CSV, `picture,x,y`. It has no place for what is not to be counted."""
-        lines = [",".join(CSV_COLUMNS)]
-        for name, entry in self.entries().items():
-            if entry.done:
-                rows = csv_rows(as_cell(name), np.array(entry.points).reshape(-1, 2))
-                lines += [",".join(_cell(row[column]) for column in CSV_COLUMNS) for row in rows]
-        return "\r\n".join(lines) + "\r\n"
+        """The pictures that are done as CSV, `picture,x,y`; with columns for boxes and splits where there are any.
+
+        Raises:
+            AnnotationError: if the file cannot be read any more, or a polygon in which nothing is counted is no box.
+        """
+        rows: list[dict] = []
+        for item in self._content()[_DONE]:
+            name = self._name_of(item)
+            if name not in self._pictures:
+                continue
+            boxes = [{"picture": as_cell(name), "ignore": _box(polygon, name)} for polygon in _polygons(item)]
+            heads = csv_rows(as_cell(name), np.array(item["points"]).reshape(-1, 2))
+            more = {"split": item["split"]} if "split" in item else {}
+            rows += [{**row, **more} for row in (boxes if boxes and not item["points"] else heads + boxes)]
+        columns = [*CSV_COLUMNS, *(name for name in ("ignore", "split") if any(name in row for row in rows))]
+        lines = [columns, *([row.get(column, "") for column in columns] for row in rows)]
+        return "".join(f"{','.join(map(_cell, line))}\r\n" for line in lines)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -192,10 +208,15 @@ class Folder:
         if earlier.is_file():  # begun in another program: taken over, and left as it is
             by_picture = {os.path.realpath(picture): name for name, picture in self._pictures.items()}
             done = []
-            for sample in read_csv(earlier):
-                name = by_picture.get(os.path.realpath(str(sample.picture)))
+            for record in read_table(earlier, raise_fault):
+                name = by_picture.get(os.path.realpath(record.picture))
                 if name is not None:
-                    done.append({"picture": name, "points": sample.points.tolist()})
+                    made: dict = {"picture": name, "points": record.points.tolist()}
+                    if record.split is not None:
+                        made["split"] = record.split
+                    if len(record.ignore):
+                        made["ignore"] = [_corners(box) for box in record.ignore.tolist()]
+                    done.append(made)
             with self._alone():
                 if not self.file.is_file():  # nor has another one taken it over
                     self._write({_DONE: done, _BEGUN: []})
@@ -212,6 +233,11 @@ class Folder:
         for entries in lists:
             if not isinstance(entries, list) or not all(map(_is_item, entries)):
                 raise AnnotationError(f"{self.file.name} is no file of head annotations. Mend it, or move it away.")
+        if (unit := content.get("unit")) in ("fraction", "percent"):
+            raise AnnotationError(
+                f"{self.file.name} has its points in the unit {unit!r}; here they are in pixels. Write them so, and "
+                f"put the new file in its place: crowdcount convert {self.file.name} pixels.json --to json"
+            )
         return {"unit": "pixels", **content, _DONE: lists[0], _BEGUN: lists[1]}
 
     def _write(self, content: dict) -> None:
@@ -266,9 +292,32 @@ def _is_item(item: object) -> bool:
         return False
     try:
         points_of(item.get("points"))
-        return all(points_of(polygon) is not None for polygon in item.get("ignore", []))
+        return all(points_of(polygon) is not None for polygon in _polygons(item))
     except (AnnotationError, TypeError):
         return False
+
+
+def _polygons(item: Mapping) -> list[Points]:
+    """What is not counted in an entry's picture, as corners; `crowdcount convert` writes a box by its four sides."""
+    ignore = item.get("ignore") or []
+    return [_corners(each) if isinstance(each, list) and _is_box(each) else each for each in ignore]
+
+
+def _is_box(sides: list) -> bool:
+    return len(sides) == 4 and all(type(side) in (int, float) for side in sides)
+
+
+def _corners(sides: list[float]) -> Points:
+    left, top, right, bottom = sides
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def _box(polygon: Points, name: str) -> str:
+    """Left, top, right and bottom of a box as CSV has them."""
+    (left, top), (right, bottom) = np.min(polygon, axis=0).tolist(), np.max(polygon, axis=0).tolist()
+    if sorted(map(list, polygon)) != sorted(_corners([left, top, right, bottom])):
+        raise AnnotationError(f"{name}: CSV holds boxes alone, and what is not counted there is none. Use points.json.")
+    return " ".join(map(repr, (left, top, right, bottom)))
 
 
 def _cell(value: object) -> str:

@@ -42,6 +42,9 @@ def _convert(arguments: argparse.Namespace) -> int:
     from crowdcount.data.records import raise_fault
 
     begin()
+    unused = [name for name in ("unit", "label", "columns", "images") if getattr(arguments, name)]
+    if arguments.dataset and unused:
+        arguments.parser.error(f"--{unused[0]} is for files of tools: a data set that is named knows its own")
     if arguments.to != "shanghaitech":
         check_writable(Path(arguments.out))
     columns = tuple(name.strip() for name in arguments.columns.split(",")) if arguments.columns else None

@@ -89,7 +89,6 @@ def add(command: Command) -> None:
     parser.add_argument(
         "--overlay-style",
         choices=("heat", "contour", "dots"),
-        default="heat",
         help="colors that cover the crowd, lines around places of equal density, or a dot on each head (default: heat)",
     )
     add_zones(parser)
@@ -106,13 +105,7 @@ def _count(arguments: argparse.Namespace) -> int:
 
     zones, ground = zones_and_ground(arguments)
     sources = _sources(arguments)
-    read = [source for source in sources if isinstance(source, str)]
-    check_outputs(
-        {f"--{name}": getattr(arguments, name) for name in ("csv", "parquet", "heads", "report")},
-        [*read, arguments.zones, arguments.ground, arguments.model],
-    )
-    if arguments.report and Path(arguments.report).suffix.lower() not in ("", ".html", ".htm"):
-        arguments.parser.error(f"--report writes a web page: name it FILE.html. Received: {arguments.report}")
+    _check_files(arguments, [source for source in sources if isinstance(source, str)])
     coverage = coverage_of(arguments)
     counts = None
     if arguments.csv:
@@ -140,7 +133,7 @@ def _count(arguments: argparse.Namespace) -> int:
     to_count = [source for source in sources if isinstance(source, str)]
     if arguments.workers:
         assert counts is not None  # see _check_arguments
-        return _count_by_workers(arguments, counts, sources)
+        return _count_by_workers(arguments, counts, sources, coverage)
     outputs = _Outputs(arguments, counts, zones, to_count)
 
     if to_count:
@@ -175,7 +168,7 @@ def _count(arguments: argparse.Namespace) -> int:
 
 
 def _count_by_workers(
-    arguments: argparse.Namespace, counts: CountsFile, sources: Sequence[Source | CountFailure]
+    arguments: argparse.Namespace, counts: CountsFile, sources: Sequence[Source | CountFailure], coverage: float
 ) -> int:
     """Count over Ray; the rows come in the order in which they are ready, and each is written at once."""
     from crowdcount.counting.cluster import count_by_workers
@@ -191,7 +184,7 @@ def _count_by_workers(
         pictures,
         arguments.model,
         workers=arguments.workers,
-        coverage=coverage_of(arguments),
+        coverage=coverage,
         scale=arguments.scale,
         page=arguments.page,
     )
@@ -230,7 +223,8 @@ class _Outputs:
         resumed = counts if arguments.resume else None
         self._outputs: list[Output] = []
         if arguments.overlay:
-            self._outputs.append(OverlayFolder(arguments.overlay, zones, resumed, pictures, arguments.overlay_style))
+            style = arguments.overlay_style or "heat"
+            self._outputs.append(OverlayFolder(arguments.overlay, zones, resumed, pictures, style))
         if arguments.heads:
             self._outputs.append(HeadsFile(arguments.heads, resumed))
         if arguments.report:
@@ -304,10 +298,28 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         refuse("--resume needs --csv, the file to go on with")
     if (arguments.parquet or arguments.workers) and not arguments.csv:
         refuse("--parquet and --workers need --csv, the table")
-    if arguments.workers and (arguments.heads or arguments.report or arguments.overlay or arguments.zones):
-        refuse("--workers gives counts alone: leave out --heads, --report, --overlay and --zones")
+    more = ("heads", "report", "overlay", "zones", "ground")
+    if arguments.workers and any(getattr(arguments, name) for name in more):
+        refuse("--workers gives counts alone: leave out --heads, --report, --overlay, --zones and --ground")
+    if arguments.overlay_style and not arguments.overlay:
+        refuse("--overlay-style needs --overlay, the folder for the pictures")
     if arguments.resume and arguments.heads and is_json(arguments.heads):
         refuse("--resume goes on with a file of --heads only if it is CSV")
+
+
+def _check_files(arguments: argparse.Namespace, pictures: list[str]) -> None:
+    """Find out before the work that what is written at its end has a place, and takes none of what is read."""
+    check_outputs(
+        {f"--{name}": getattr(arguments, name) for name in ("csv", "parquet", "heads", "report")},
+        [*pictures, arguments.zones, arguments.ground, arguments.model],
+    )
+    if arguments.report and Path(arguments.report).suffix.lower() not in ("", ".html", ".htm"):
+        arguments.parser.error(f"--report writes a web page: name it FILE.html. Received: {arguments.report}")
+    if arguments.parquet:
+        from crowdcount.counting.parquet import require_pyarrow
+
+        require_pyarrow()
+        check_writable(Path(arguments.parquet))
 
 
 def _tell_truth() -> None:

@@ -98,7 +98,7 @@ def _train(arguments: argparse.Namespace) -> int:
                 dataset=dataset,
                 root=root,
                 command=_command_line(arguments),
-                thing=arguments.thing or marked_thing(dataset),
+                thing=arguments.thing or (None if arguments.resume else marked_thing(dataset)),
                 strategy=arguments.strategy,
                 **settings,
             )

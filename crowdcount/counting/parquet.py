@@ -13,6 +13,17 @@ _NUMBERS = {"width": "int64", "height": "int64"}
 _TEXTS = ("picture", "model", "warnings", "error")
 
 
+def require_pyarrow() -> None:
+    """Find out before the work whether a table can be written as Parquet.
+
+    Raises:
+        MissingPackageError: if pyarrow is not installed.
+    """
+    with needing("Parquet needs pyarrow", '".[ray]"'):
+        import pyarrow.csv
+        import pyarrow.parquet  # noqa: F401
+
+
 def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
     """Write a CSV file of counts as Parquet: sizes whole numbers, counts and ranges floats, empty cells null.
 
@@ -20,10 +31,9 @@ def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
         MissingPackageError: if pyarrow is not installed.
         OSError: if the file cannot be written.
     """
-    with needing("Parquet needs pyarrow", '".[ray]"'):
-        import pyarrow
-        import pyarrow.csv
-        import pyarrow.parquet
+    require_pyarrow()
+    import pyarrow.csv
+    import pyarrow.parquet
 
     types = {
         column: pyarrow.string() if column in _TEXTS else getattr(pyarrow, _NUMBERS.get(column, "float64"))()

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from crowdcount.counting.ranges import Calibration
+from crowdcount.counting.words import PEOPLE
 from crowdcount.data.annotations import Sample, parse_spec
 from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
@@ -25,7 +26,7 @@ from crowdcount.network.weight_files import save_weights
 from crowdcount.training import callbacks, feeding, mining, start
 from crowdcount.training.card import run_card
 from crowdcount.training.devices import Devices, find_devices
-from crowdcount.training.plan import Plan, Stretch, new_plan, resumed_plan
+from crowdcount.training.plan import Plan, Stretch, new_plan, refuse_changes, resumed_plan
 from crowdcount.training.recipes import Recipe
 from crowdcount.training.state import NAME, Checkpoint, check_pictures, new_state, read_state, restore_checkpoint
 from crowdcount.training.teacher import FOLDER, Lessons, digest_of, learn_maps
@@ -70,7 +71,7 @@ def train(
     dataset: str | None = None,
     root: str | os.PathLike | None = None,
     command: str | None = None,
-    thing: str = "people",
+    thing: str | None = None,
     strategy: str | None = None,
 ) -> TrainingResult:
     """Train CSRNet on head annotations.
@@ -104,7 +105,7 @@ def train(
             for `crowdcount train --resume`.
         command: the command line, for the card.
         thing: what the annotations mark, in the plural, for the card: captions, warnings and reports of counts speak
-            of it.
+            of it. People where it is not given.
         strategy: `"mirrored"` to train on all GPUs of this machine, `"multiworker"` on several machines, see
             `crowdcount.training.devices`; None for the device that Keras chooses. Batches are shared, and the result
             is that of one device, to rounding.
@@ -126,7 +127,7 @@ def train(
         >>> result.last.name
         'last.weights.h5'
     """
-    if not is_thing(thing):
+    if thing is not None and not is_thing(thing):
         raise TrainingError(f"`thing` must be a word for what is counted. Received: thing={thing!r}")
     out, devices = Path(out), find_devices(strategy)
     asked: dict[str, Any] = {
@@ -143,6 +144,8 @@ def train(
         if resume:
             state = read_state(out)  # while nobody else writes it
             plan = resumed_plan(state, **asked)
+            if thing not in (None, was := state.get("thing", PEOPLE)):
+                refuse_changes({"thing": (was, thing)})
             check_pictures(state, samples, validation)
             state["epochs"] = plan.epochs
         else:
@@ -152,7 +155,7 @@ def train(
                 )
             plan = _begin(samples, asked, dataset, imagenet_file)
             source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
-            source["thing"] = thing
+            source["thing"] = thing or PEOPLE
             source["teacher_sha256"] = None if plan.teacher is None else digest_of(plan.teacher)
             state = new_state(plan, samples, validation, **source)
         return _Run(out, plan, state, samples, validation, imagenet_file, devices)()

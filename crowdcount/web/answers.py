@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -77,6 +78,14 @@ class Models:
             raise WeightsError(f"There is no model {name!r:.80}. Received one of: {', '.join(self._places)}.")
         return self._places[name]
 
+    def by_name(self, text: str) -> str:
+        """A message with the networks by their names in place of their files: a folder here is nobody's business."""
+        for name, place in self._places.items():
+            if name != place:
+                for spelled in (os.path.abspath(place), place, str(Path(place))):
+                    text = text.replace(spelled, name)
+        return text
+
 
 def count_picture(
     data: bytes, name: str, models: Models, model: str, coverage: float, *, details: bool = False
@@ -110,7 +119,7 @@ def count_picture(
     except MemoryError:
         return CountFailure(name, "There is not enough memory for this picture. Make it smaller.").to_dict(), False
     except CrowdCountError as error:
-        return CountFailure(name, str(error)).to_dict(), False
+        return CountFailure(name, models.by_name(str(error))).to_dict(), False
     result.model = model  # by its name: a file's path is nobody's business
     return result.to_dict() | (_details(result, data) if details else {}), True
 

@@ -107,7 +107,7 @@ class _Server:
                 # Not in the line's thread: it is quick, and need not wait for pictures.
                 return await asyncio.to_thread(work, content)
             except CrowdCountError as error:
-                raise Refusal(422, "not_usable", str(error)) from error
+                raise Refusal(422, "not_usable", self._models.by_name(str(error))) from error
 
     async def models(self, request: Request) -> Response:
         return JSONResponse({"models": self._models.cards})

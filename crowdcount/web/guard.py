@@ -137,13 +137,21 @@ def refused(refusal: Refusal) -> Response:
 def _check_origin(scope: Scope, headers: Headers) -> None:
     foreign = Refusal(403, "foreign_origin", "Only this server's own page may ask it from a browser.", close=True)
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers["host"].lower():  # "null" has no netloc
+    if origin is not None and _place_in(origin) != headers["host"].lower():
         raise foreign
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         # A link on another page may lead here; it may not load, or send, anything else.
         link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
         if not (link and scope["method"] == "GET" and scope["path"] == "/"):
             raise foreign
+
+
+def _place_in(origin: str) -> str:
+    """Name and port in an Origin header; empty where it is none, as "null"."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _name_in(host: str) -> str:

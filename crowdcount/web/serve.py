@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
+from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -31,6 +32,11 @@ _PORTS_TRIED = 20
 _MOST_CONNECTIONS = 200
 _MOST_HEADER_BYTES = 16 * 1024
 _SHORTEST_TOKEN = 16
+# A port is to be had again at once after its server's end, and never by two servers. On Unix the one option means that;
+# on Windows the same one lets a second server in beside the first, and another keeps it out.
+_ALONE = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+# What says that the next port may be free: Windows tells of one that it or another program keeps to itself by EACCES.
+_TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
 def guarded(
@@ -57,10 +63,14 @@ def token_for(host: str, given: str | None = None) -> str | None:
     """The token of a server that listens at `host`: what was given, or a new one; None on the loopback.
 
     Raises:
-        CrowdCountError: if the one given is short enough to be guessed.
+        CrowdCountError: if the one given is short enough to be guessed, or holds what a header cannot.
     """
+    given = (given or "").strip()
     if given and len(given) < _SHORTEST_TOKEN:
         raise CrowdCountError(f"A token needs {_SHORTEST_TOKEN} characters or more. Received: {len(given)}")
+    if not (given.isascii() and given.isprintable()):
+        odd = next(letter for letter in given if not (letter.isascii() and letter.isprintable()))
+        raise CrowdCountError(f"A token is made of ASCII's letters, digits and signs. Received one with {odd!r}")
     return given or (None if is_loopback(host) else secrets.token_urlsafe(24))
 
 
@@ -76,7 +86,9 @@ def run(
         browser: whether to open the page in this machine's browser.
         say: called with each line for the person at the terminal.
     """
-    addresses = [f"{place}/?token={token}" if token else f"{place}/" for place in _places(listener)]
+    # A token of the user's own may hold what has a meaning in an address, as + and & have.
+    ending = f"/?token={quote(token, safe='')}" if token else "/"
+    addresses = [place + ending for place in _places(listener)]
     say(f"Open in a browser: {addresses[0]}")
     for address in addresses[1:]:
         say(f"On a phone in the same network: {address}")
@@ -143,14 +155,14 @@ def listen(host: str, port: int | None = None) -> socket.socket:
         except (OSError, UnicodeError) as error:
             raise CrowdCountError(f"There is no place {host!r} to listen at ({error}). Check --host.") from error
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, _ALONE, 1)
             listener.bind(place)
             listener.listen(64)
             return listener
         except OSError as error:
             listener.close()
             reason = error.strerror or str(error)
-            if error.errno != errno.EADDRINUSE:
+            if error.errno not in _TAKEN:
                 break
     ports = str(wanted[0]) if len(wanted) == 1 else f"{wanted[0]} to {wanted[-1]}"
     raise CrowdCountError(f"Cannot listen at {host}, port {ports}: {reason}. Choose another --port or --host.")

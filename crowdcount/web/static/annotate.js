@@ -17,7 +17,7 @@ let annotator = null;
 
 async function begin() {
   const at = annotator?.at;
-  await annotator?.flush();
+  if (annotator && !(await annotator.flush())) return;
   annotator?.element.remove();
   annotator?.stage.destroy();
   texts.fill(document);

@@ -37,7 +37,7 @@ export class Annotator {
   // --- One picture ----------------------------------------------------------------------------------------------
 
   async open(index) {
-    await this.flush();
+    if (!(await this.flush())) return; // what was not saved stays in sight, and is told
     const turn = (this.turn = {});
     const { name } = this.pictures[index];
     this.at = index;
@@ -52,7 +52,7 @@ export class Annotator {
       if (turn !== this.turn) return;
       this.take(entry);
       this.stage.marks.focus({ preventScroll: true });
-      if (!entry.version) await this.findHeads();
+      if (!entry.version) await this.findHeads(true);
     } catch (problem) {
       if (turn === this.turn) this.say(this.t("problem", { problem: problem.error ?? String(problem) }), "error");
     }
@@ -65,27 +65,40 @@ export class Annotator {
     this.show();
   }
 
-  // Put the heads that the model finds in place of the dots.
-  async findHeads() {
-    const turn = this.turn;
+  // Put the heads that the model finds in place of the dots; to begin with, unless there are dots by hand meanwhile.
+  // Nothing is done before they are there: the picture would be one with nobody in it.
+  async findHeads(beginning = false) {
+    const { turn, entry } = this;
     this.say(this.t("finding"));
+    this.finding = turn;
+    this.show();
     try {
       const { heads } = await this.ask({ ask: "heads", name: this.pictures[this.at].name });
       if (turn !== this.turn) return;
+      if (beginning && (entry !== this.entry || this.dots.past.length)) {
+        if (this.parts.said.textContent === this.t("finding")) this.say("");
+        return;
+      }
       this.dots.replace(heads.filter((head) => this.dots.boxAt(head) === null));
       this.say(this.t("found"));
     } catch (problem) {
       if (turn === this.turn) this.say(this.t("problem", { problem: problem.error ?? String(problem) }), "error");
+    } finally {
+      if (this.finding === turn) this.finding = null;
+      this.show();
     }
   }
 
+  isFinding() {
+    return Boolean(this.finding) && this.finding === this.turn;
+  }
+
   async finish() {
-    if (!this.entry) return;
+    if (!this.entry || this.isFinding()) return;
     this.entry.done = !this.entry.done;
     this.changed(true);
     if (!this.entry.done) return;
-    await this.flush();
-    if (!this.entry?.done || this.dirty) return; // it was not saved
+    if (!(await this.flush()) || !this.entry?.done) return;
     const rest = this.pictures.map((_, index) => (this.at + 1 + index) % this.pictures.length);
     const next = rest.find((index) => !this.pictures[index].done);
     if (next === undefined) this.say(this.t("all_done", { file: this.file }));
@@ -108,15 +121,15 @@ export class Annotator {
     this.show();
   }
 
-  // Save what is not saved yet. One save at a time: each needs the version that the one before it gave.
+  // Save what is not saved yet; whether all is. One save at a time: each needs the version that the one before it gave.
   async flush() {
     clearTimeout(this.timer);
-    if (this.saving) await this.saving;
-    if (!this.dirty || !this.entry) return;
+    if (this.saving && (await this.saving, this.failed)) return false;
+    if (!this.dirty || !this.entry) return true;
     this.saving = this.save().finally(() => (this.saving = null));
     await this.saving;
     this.show();
-    if (this.dirty && !this.failed) await this.flush();
+    return !this.failed && (this.dirty ? this.flush() : true);
   }
 
   async save() {
@@ -132,12 +145,13 @@ export class Annotator {
       this.pictures[at].begun = version !== "";
     } catch (problem) {
       if (turn !== this.turn) return;
+      this.failed = true;
       if (problem.code === "conflict") {
         this.pictures[at].done = problem.entry.done;
         this.take({ ...entry, ...problem.entry });
         this.say(this.t("conflict"), "error");
       } else {
-        [this.dirty, this.failed] = [true, true];
+        this.dirty = true;
         this.say(this.t("problem", { problem: problem.error ?? String(problem) }), "error");
       }
     }
@@ -205,7 +219,8 @@ export class Annotator {
     parts.redo.disabled = !dots.future.length;
     parts.remove.disabled = dots.chosen === null;
     parts.clear.disabled = !dots.points.length;
-    parts.model.disabled = parts.finish.disabled = !entry;
+    parts.model.disabled = !entry;
+    parts.finish.disabled = !entry || this.isFinding();
     parts.finish.textContent = this.t(entry?.done ? "reopen" : "finish");
     parts.dot.setAttribute("aria-pressed", String(dots.mode === "dot"));
     parts.box.setAttribute("aria-pressed", String(dots.mode === "box"));

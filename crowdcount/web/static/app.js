@@ -320,7 +320,13 @@ function row(item) {
 }
 
 $("csv").addEventListener("click", () => download("crowdcount.csv", `\ufeff${counts.csv()}`, "text/csv"));
-$("report").addEventListener("click", async () => download("crowdcount.html", await counts.report(), "text/html"));
+$("report").addEventListener("click", async () => {
+  try {
+    download("crowdcount.html", await counts.report(), "text/html");
+  } catch (problem) {
+    $("progress").textContent = told(problem);
+  }
+});
 
 // --- Language and model ---------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 import { cell, named } from "./dom.js";
 
 const THUMBNAIL = 400; // longest side in a report
+// What the server takes as one report, see bodies.py and answers.py; it hangs up on more before it can say so.
+const [MOST_REPORT, MOST_ENTRIES] = [32 * 2 ** 20, 2000];
 const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds", "warnings", "error"];
 const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib|tiff?|gif|avif|jp2|ppm|pgm|hei[cf])$/i;
 
@@ -145,8 +147,10 @@ export class Counts {
         zones: item.zones?.zones, zone_ranges: item.zones?.zone_ranges, per_m2: item.zones?.per_m2,
       })),
     );
-    const { ok, content } = await post("/api/report", JSON.stringify({ entries }), "application/json", "text");
-    if (!ok) throw new Error(content);
+    const asked = JSON.stringify({ entries });
+    if (asked.length > MOST_REPORT || entries.length > MOST_ENTRIES) throw { code: "report_too_large" };
+    const { ok, content } = await post("/api/report", asked, "application/json", "text");
+    if (!ok) throw { code: content.code, text: content.error };
     return content;
   }
 }
