@@ -277,7 +277,7 @@ def test_smoothing_weighs_by_age(tmp_path, by_level):
 
 
 def test_ranges_of_zones_are_smoothed_as_the_counts_are(tmp_path, by_level, monkeypatch):
-    """A zone without ground for a range has none, and one that has none for a frame does not fall to 0 after it."""
+    """A zone without ground for a range has none, and a frame in which one has none makes no later one narrower."""
 
     def ranges(result, zones):
         people = {zone.name: found for zone, found in zip(zones, result.zones(zones).values())}
@@ -291,12 +291,12 @@ def test_ranges_of_zones_are_smoothed_as_the_counts_are(tmp_path, by_level, monk
     assert 2 < known.sum() < 12
     for index, frame in enumerate(frames):
         assert list(frame.zone_ranges) == (["left"] if known[index] else [])
-        weights = np.exp((np.arange(index + 1) - index) * 0.1 / 0.3)
+        weights, so_far = np.exp((np.arange(index + 1) - index) * 0.1 / 0.3), alone[: index + 1]
         for end, factor in enumerate((0.5, 2)):
-            ends = np.where(known, factor, 1)[: index + 1] * alone[: index + 1]
-            assert not known[index] or frame.zone_ranges["left"][end] == pytest.approx(
-                np.average(ends, weights=weights), rel=1e-3
-            )
+            if known[index]:
+                reach = np.average((factor - 1) * so_far, weights=weights * known[: index + 1])
+                expected = np.average(so_far, weights=weights) + reach
+                assert frame.zone_ranges["left"][end] == pytest.approx(expected, rel=1e-3)
 
 
 def test_coverage_reaches_the_counting(tmp_path, by_level):
@@ -334,6 +334,20 @@ def test_share_of_the_newest_count_by_how_far_they_lie_apart(apart, share):
     for number in range(20):
         shown, _ = smoother(5 * apart * number, Estimate.of(float(number == 19), None), {})
     assert shown.people == pytest.approx(share, abs=0.005)
+
+
+def test_a_frame_without_a_range_makes_none_narrower():
+    """As after a dark one: the range reaches as far from the count as those of the frames that have one."""
+    smoother = Smoother(5)
+    steady = [smoother(float(time_), Estimate.of(100.0, (80.0, 130.0)), {})[0] for time_ in range(3)][-1]
+    dark, _ = smoother(3.0, Estimate.of(90.0, None), {})
+    assert (steady.low, steady.high) == pytest.approx((80, 130)) and 90 < dark.people < 100
+    after, _ = smoother(4.0, Estimate.of(100.0, (80.0, 130.0)), {})
+    assert after.low == pytest.approx(after.people - 20) and after.high == pytest.approx(after.people + 30)
+    assert np.isnan(Smoother(5)(0.0, Estimate.of(5.0, None), {})[0].low)
+    emptied = Smoother(5)
+    emptied(0.0, Estimate.of(100.0, (10.0, 200.0)), {})
+    assert emptied(9.0, Estimate.of(0.0, None), {})[0].low == 0  # and not below nobody
 
 
 @settings(deadline=None)

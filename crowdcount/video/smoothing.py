@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Estimate(NamedTuple):
-    """People in the frame or in a zone of it, and the ends of their range."""
+    """People in the frame or in a zone of it, and the ends of their range; these are NaN where there is none."""
 
     people: float
     low: float
@@ -22,16 +22,16 @@ class Estimate(NamedTuple):
 
         Args:
             people: the count.
-            ends: of its range. None: it has none, and both are the count: a dark frame, say, does not draw those of its
-                neighbors to 0.
+            ends: of its range; None: it has none.
         """
-        return cls(people, *(ends or (people, people)))
+        return cls(people, *(ends or (math.nan, math.nan)))
 
 
 class Smoother:
     """The mean of all estimates so far, each weighted by exp(-age / seconds).
 
-    It is linear: what adds up before adds up after. Of the past it keeps two sums.
+    It is linear: what adds up before adds up after. Of the past it keeps four sums. How far a range reaches from its
+    count is a mean of those estimates that have one: a dark frame, which has none, makes no later range narrow.
 
     Args:
         seconds: the time constant; 0 for no smoothing.
@@ -48,8 +48,10 @@ class Smoother:
     def __init__(self, seconds: float):
         self._seconds = seconds
         self._time = 0.0
-        self._sum: np.ndarray | float = 0.0
+        self._people: np.ndarray | float = 0.0
         self._weight = 0.0
+        self._reach: np.ndarray | float = 0.0
+        self._ranged: np.ndarray | float = 0.0
 
     def __call__(
         self, time: float, frame: Estimate, zones: Mapping[str, Estimate]
@@ -62,11 +64,18 @@ class Smoother:
             zones: zone's name -> its estimate; the same zones in the same order each time.
 
         Returns:
-            The same, smoothed.
+            The same, smoothed; an end is NaN as long as there was no range.
         """
         kept = math.exp(-(time - self._time) / self._seconds) if self._seconds else 0.0
         self._time = time
-        self._sum = kept * self._sum + np.array([frame, *zones.values()], np.float64)  # rows: people, low, high
+        people, *ends = np.array([frame, *zones.values()], np.float64).T
+        ranged = np.isfinite(ends)
+        self._people = kept * self._people + people
         self._weight = kept * self._weight + 1.0
-        whole, *parts = (Estimate(*row) for row in (self._sum / self._weight).tolist())
+        self._reach = kept * self._reach + np.where(ranged, ends - people, 0.0)
+        self._ranged = kept * self._ranged + ranged
+        people = self._people / self._weight
+        reach = np.divide(self._reach, self._ranged, out=np.full(ranged.shape, math.nan), where=self._ranged > 0)
+        rows = np.stack([people, *np.maximum(people + reach, 0.0)], axis=1).tolist()
+        whole, *parts = (Estimate(*row) for row in rows)
         return whole, dict(zip(zones, parts, strict=True))
