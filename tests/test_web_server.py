@@ -181,9 +181,10 @@ def test_zones_have_the_ranges_that_the_command_gives(ranged_weights, picture):
 
 def test_a_report_is_made_of_records_and_nothing_in_it_runs(port, picture):
     _, _, record = ask(port, "POST", "/api/count?name=<script>.jpg", jpeg(picture), JPEG)
-    entries = [{**record, "thumbnail": base64.b64encode(jpeg(picture)).decode(), "zones": {"<b>": 1.0}}]
+    entries = [{**record, "thumbnail": base64.b64encode(jpeg(picture)).decode(), "zones": {"<b>": 1.0}, "scale": 0.5}]
     status, headers, page = ask(port, "POST", "/api/report", json.dumps({"entries": entries}), JSON)
     assert status == 200 and headers["content-disposition"].startswith("attachment")
+    assert b"counted at 0.5 times its size" in page  # as in a report of the command line
     assert b"&lt;script&gt;.jpg" in page and b"<script>" not in page and b"<b>" in page.replace(b"&lt;b&gt;", b"<b>")
 
 

@@ -237,6 +237,7 @@ def _entry(item: Mapping) -> Entry:
         low=_number(item.get("low")),
         high=_number(item.get("high")),
         coverage=_number(item.get("coverage")),
+        scale=_number(item.get("scale")),
         taken=datetime.fromisoformat(item["taken"]) if item.get("taken") else None,
         thumbnail=_base64(item["thumbnail"], "thumbnail") if item.get("thumbnail") else None,
         model=text("model"),
