@@ -68,7 +68,7 @@ class RandomCrops:
     turned: bool = False
 
     # Counts the ways in which places have been drawn: a run that began by an older one is not resumed by this one.
-    drawn_by: ClassVar[int] = 2
+    drawn_by: ClassVar[int] = 3
 
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
@@ -117,8 +117,9 @@ class RandomCrops:
         """Where a crop begins along one side of the picture, in cells.
 
         `point`, or one drawn from the whole side, comes to lie in the crop's middle half, or, near an edge, outside it.
+        The last cell of a side that is no multiple of the stride reaches over the edge, in crops as in whole pictures.
         """
-        last = max(0, side - self.size) // STRIDE
+        last = -(-max(0, side - self.size) // STRIDE)
         point = float(rng.random()) if point is None else point
         first = round((point * side - rng.uniform(0.25, 0.75) * self.size) / STRIDE)
         return min(max(first, 0), last)

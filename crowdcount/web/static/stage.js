@@ -34,8 +34,9 @@ export class Stage {
     this.element = h("div", { className: "cc-stage" }, this.picture, this.marks);
     this.levels = [];
     this.layers = []; // functions of a context that draw over the picture, the first lowest
-    this.tool = null; // {tap, grab, cursor}: see `press`
+    this.taken = null;
     this.size = [1, 1];
+    this.there = false; // whether there is a picture, or its size at least
     this.view = { scale: 1, x: 0, y: 0 };
     this.fitted = true;
     this.pointers = new Map();
@@ -54,6 +55,7 @@ export class Stage {
     for (const level of this.levels) level.close();
     this.levels = first ? [first] : [];
     this.size = [width ?? first?.width ?? 1, height ?? first?.height ?? 1];
+    this.there = true;
     this.fit();
     let [wide, high] = first ? [first.width, first.height] : [0, 0];
     while (Math.max(wide, high) > SMALLEST_LEVEL) {
@@ -71,6 +73,16 @@ export class Stage {
     this.watching.disconnect();
     for (const level of this.levels) level.close();
     this.levels = [];
+  }
+
+  // What works on the picture: {tap, grab, key, cursor}, see `listen`. None before there is a picture: a click or a key
+  // that comes too early has no place.
+  get tool() {
+    return this.there ? this.taken : null;
+  }
+
+  set tool(tool) {
+    this.taken = tool;
   }
 
   set brightness(value) {

@@ -74,7 +74,7 @@ function render({ model, el }) {
   }
 
   stage.marks.addEventListener("keydown", (event) => {
-    if (!zones.key(event)) return; // the notebook's
+    if (!(stage.tool ?? stage).key(event)) return; // the notebook's
     event.preventDefault();
     event.stopPropagation();
   });
