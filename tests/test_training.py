@@ -558,8 +558,20 @@ def test_moved_heads_are_another_run():
     def samples(x, ignore=()):
         return [Sample("a", np.zeros((8, 8, 3), np.uint8), [[x, 2.0]], ignore=np.reshape(ignore, (-1, 4)))]
 
-    state = new_state(new_plan(samples(1)), samples(1), [])
-    check_pictures(state, samples(1), [])
+    plan = new_plan(samples(1))
+    state = new_state(plan, samples(1), [])
+    check_pictures(state, plan, samples(1), [])
     for other in (samples(3), samples(1, [0, 0, 4, 4])):
         with pytest.raises(TrainingError, match="places was"):
-            check_pictures(state, other, [])
+            check_pictures(state, plan, other, [])
+
+
+def test_other_kernels_are_another_run(quick):
+    """The recipe's digits say nothing of a function: a run went on with other maps."""
+    samples = crowd(2)
+    state = new_state(new_plan(samples, quick), samples, [])
+    wider = dataclasses.replace(quick, sigma=lambda sample: 12.0)
+    assert wider.digest == quick.digest
+    check_pictures(state, new_plan(samples, quick), samples, [])
+    with pytest.raises(TrainingError, match="kernels was"):
+        check_pictures(state, new_plan(samples, wider), samples, [])

@@ -146,7 +146,7 @@ def train(
             plan = resumed_plan(state, **asked)
             if thing not in (None, was := state.get("thing", PEOPLE)):
                 refuse_changes({"thing": (was, thing)})
-            check_pictures(state, samples, validation)
+            check_pictures(state, plan, samples, validation)
             state["epochs"] = plan.epochs
         else:
             if (out / NAME).exists():

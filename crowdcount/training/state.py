@@ -31,11 +31,10 @@ def new_state(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample
         samples, validation: its pictures.
         source: `dataset` and `root` that the pictures were read from, and the `command`, where they are known.
     """
-    pictures = _pictures(samples, validation)
     return {
         "format": _FORMAT,
         **plan.settings(),
-        **pictures,
+        **_pictures(plan, samples, validation),
         **source,
         "epochs": plan.epochs,
         "epoch": 0,
@@ -45,19 +44,26 @@ def new_state(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample
     }
 
 
-def check_pictures(state: dict, samples: Sequence[Sample], validation: Sequence[Sample]) -> None:
-    """Raise a TrainingError where a run is to be resumed with other pictures than it began with."""
-    now = _pictures(samples, validation)
-    # Runs that began before places were kept have none to compare with.
+def check_pictures(state: dict, plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample]) -> None:
+    """Raise a TrainingError where a run is to be resumed with other pictures, or maps of them, than it began with."""
+    now = _pictures(plan, samples, validation)
+    # Runs that began before one of these was kept have none to compare with.
     refuse_changes({key: (state[key], value) for key, value in now.items() if state.get(key, value) != value})
 
 
-def _pictures(samples: Sequence[Sample], validation: Sequence[Sample]) -> dict:
+def _pictures(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample]) -> dict:
     return {
         "pictures": len(samples),
         "annotations": _fingerprint(samples, validation),
         "places": _fingerprint_of_places(samples, validation),
+        "kernels": _fingerprint_of_kernels(plan, samples),
     }
+
+
+def _fingerprint_of_kernels(plan: Plan, samples: Sequence[Sample]) -> str:
+    """Digits that change with what the recipe's `sigma`, a function that has no digits of its own, gives for these."""
+    kernels = [str(plan.recipe.sigma(sample)) for sample in samples]
+    return hashlib.sha256(json.dumps(kernels).encode()).hexdigest()[:12]
 
 
 def _fingerprint_of_places(*groups: Sequence[Sample]) -> str:
