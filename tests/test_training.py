@@ -566,6 +566,23 @@ def test_moved_heads_are_another_run():
             check_pictures(state, plan, other, [])
 
 
+def test_replaced_pictures_are_another_run(tmp_path):
+    def samples(file):
+        return [Sample("a", tmp_path / file, [[1.0, 2.0]])]
+
+    (tmp_path / "a.jpg").write_bytes(bytes(20))
+    plan = new_plan(samples("a.jpg"))
+    states = [new_state(plan, *pictures) for pictures in ((samples("a.jpg"), []), ([], samples("a.jpg")))]
+    (tmp_path / "moved.jpg").write_bytes(bytes(20))
+    check_pictures(states[0], plan, samples("moved.jpg"), [])
+    (tmp_path / "a.jpg").write_bytes(bytes(21))
+    for state, pictures in zip(states, ((samples("a.jpg"), []), ([], samples("a.jpg")))):
+        with pytest.raises(TrainingError, match="bytes was"):
+            check_pictures(state, plan, *pictures)
+    with pytest.raises(TrainingError, match="bytes was"):
+        check_pictures(states[0], plan, samples("gone.jpg"), [])
+
+
 def test_other_kernels_are_another_run(quick):
     """The recipe's digits say nothing of a function: a run went on with other maps."""
     samples = crowd(2)

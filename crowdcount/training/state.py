@@ -57,6 +57,7 @@ def _pictures(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample
         "annotations": _fingerprint(samples, validation),
         "places": _fingerprint_of_places(samples, validation),
         "kernels": _fingerprint_of_kernels(plan, samples),
+        "bytes": _fingerprint_of_bytes(samples, validation),
     }
 
 
@@ -64,6 +65,20 @@ def _fingerprint_of_kernels(plan: Plan, samples: Sequence[Sample]) -> str:
     """Digits that change with what the recipe's `sigma`, a function that has no digits of its own, gives for these."""
     kernels = [str(plan.recipe.sigma(sample)) for sample in samples]
     return hashlib.sha256(json.dumps(kernels).encode()).hexdigest()[:12]
+
+
+def _fingerprint_of_bytes(*groups: Sequence[Sample]) -> str:
+    """Digits that change with the pictures' sizes in bytes, which hardly any other picture has: none is read for it."""
+    pictures = [sample.picture for sample in itertools.chain(*groups)]
+    sizes = [_size_of_file(each) if isinstance(each, Path) else np.asarray(each).nbytes for each in pictures]
+    return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:12]
+
+
+def _size_of_file(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:  # which is told when it is read
+        return None
 
 
 def _fingerprint_of_places(*groups: Sequence[Sample]) -> str:
