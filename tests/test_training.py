@@ -156,6 +156,14 @@ def test_resume_refuses_another_run(run, quick):
         train(crowd(2), out=out / "broken", recipe=quick, resume=True)
 
 
+def test_imagenets_file_is_refused_where_nothing_is_taken_from_it(run, quick, tmp_path):
+    with pytest.raises(TrainingError, match="from init='none' takes nothing.*imagenet_file='vgg.h5'"):
+        train(crowd(24), crowd(6, 99), out=run[0], recipe=quick, resume=True, imagenet_file="vgg.h5")
+    with pytest.raises(TrainingError, match="from init='none' takes nothing"):
+        train(crowd(2), out=tmp_path / "new", width=1 / 64, init="none", imagenet_file="vgg.h5")
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_state_is_read_once_while_nobody_else_can_write_it(run, quick, monkeypatch):
     out, whole = run
     held = []

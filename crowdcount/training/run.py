@@ -97,7 +97,8 @@ def train(
             `crowdcount.training.narrowing`), or the name or file of weights to start from. Not given: `"teacher"` where
             there is one; else as `"imagenet"`, but `"general"` where these cannot be had and `dataset` says that the
             pictures are your own.
-        imagenet_file: see `crowdcount.CSRNet`.
+        imagenet_file: see `crowdcount.CSRNet`; for a run from ImageNet's weights alone. On resuming it is not read: the
+            run's weights are in its checkpoint.
         seed: of the first weights, the crops and their order; 0 where it is not given.
         teacher: name or file of the network whose maps are a part of the targets, for a recipe that has one, see
             `crowdcount.training.teacher`. Its maps are kept in `out`.
@@ -158,6 +159,11 @@ def train(
             source["thing"] = thing or PEOPLE
             source["teacher_sha256"] = None if plan.teacher is None else digest_of(plan.teacher)
             state = new_state(plan, samples, validation, **source)
+        if imagenet_file is not None and plan.init != "imagenet":
+            raise TrainingError(
+                f"A run from init={plan.init!r} takes nothing from ImageNet's weights. Received: imagenet_file="
+                f"{os.fspath(imagenet_file)!r}. Leave it out (--imagenet-file), or begin a run with init='imagenet'."
+            )
         return _Run(out, plan, state, samples, validation, imagenet_file, devices)()
 
 
