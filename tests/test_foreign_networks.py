@@ -92,6 +92,21 @@ def test_training_from_pytorchs_weights_counts_nobody_below_zero(stored, rng, tm
     assert kept(pictures).numpy().sum() == pytest.approx(found.sum(), rel=0.05)  # perhaps bfloat16
 
 
+def test_pytorchs_network_is_saved_whole(stored, rng, tmp_path):
+    """A weight file does not hold its linear end: opened again it had a ReLU there, and counted otherwise."""
+    file, arrays = stored
+    arrays["output_layer.0.bias"] -= 0.5
+    np.savez(file, **arrays)
+    pictures = rng.integers(0, 256, (1, 64, 80, 3), dtype=np.uint8)
+    model = crowdcount.load_model(file, precision="float32")
+    with pytest.raises(WeightsError, match=r"linear end.*model.save\('kept.keras'\)"):
+        save_weights(model, tmp_path / "kept.weights.h5")
+    model.save(tmp_path / "kept.keras")
+    found = model(pictures).numpy()
+    assert found.min() < 0
+    np.testing.assert_allclose(crowdcount.load_model(tmp_path / "kept.keras")(pictures).numpy(), found, rtol=1e-4)
+
+
 def test_weights_of_another_network_say_what_is_wanted(stored, tmp_path, rng):
     file, arrays = stored
     with pytest.raises(WeightsError, match=r"its layer for block1_conv1 has the shape \(3, 3, 3, 4\)"):

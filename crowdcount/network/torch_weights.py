@@ -88,8 +88,8 @@ def stored_width(state: Mapping[str, np.ndarray], path: Path) -> float:
 def load_state(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> None:
     """Put the arrays into a CSRNet, in place: the same counts as in PyTorch, for sides that are multiples of 8.
 
-    Its last layer loses its ReLU, since PyTorch's has none. At the border the two normalizations differ by less than
-    half a level of 255 in what is padded.
+    Its last layer loses its ReLU, since PyTorch's has none: a model that is saved whole keeps that, a weight file does
+    not. At the border the two normalizations differ by less than half a level of 255 in what is padded.
 
     Args:
         model: a CSRNet of the state's width.
@@ -121,6 +121,13 @@ def load_state(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) 
             )
         layer.set_weights([kernel, bias])
     model.get_layer("density").activation = keras.activations.linear
+
+
+def has_linear_end(model: keras.Model) -> bool:
+    """Whether it is a CSRNet as `load_state` leaves it."""
+    import keras
+
+    return any(layer.name == "density" and layer.activation is keras.activations.linear for layer in model.layers)
 
 
 def _layers(state: Mapping[str, np.ndarray], path: Path) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -20,7 +20,7 @@ from crowdcount.network.cards import model_card
 from crowdcount.network.designs import dilation_rates, filters_of
 from crowdcount.network.kinds import kind_of
 from crowdcount.network.locate import SUFFIX, find_weights
-from crowdcount.network.torch_weights import load_state, read_state, stored_width as torch_width
+from crowdcount.network.torch_weights import has_linear_end, load_state, read_state, stored_width as torch_width
 
 if TYPE_CHECKING:
     import h5py
@@ -124,13 +124,18 @@ def save_weights(model: keras.Model, path: str | os.PathLike, card: dict | None 
         The path.
 
     Raises:
-        WeightsError: for another ending.
+        WeightsError: for another ending, or a CSRNet of PyTorch's, whose end a weight file does not hold.
     """
     import h5py
 
     path = Path(path)
     if not path.name.endswith(SUFFIX):
         raise WeightsError(f"A weight file's name ends in {SUFFIX}. Received: {path}")
+    if has_linear_end(model):
+        raise WeightsError(
+            f"The network {model.name!r} has PyTorch's linear end. A weight file holds numbers alone, and opened again "
+            f"it would count otherwise. Save it whole: model.save({path.name.removesuffix(SUFFIX) + '.keras'!r})."
+        )
     with atomic_path(path) as temporary:
         # Keras knows the format by the double ending, which the temporary name must keep.
         whole = temporary.with_name(temporary.name.removesuffix(".h5") + SUFFIX)
