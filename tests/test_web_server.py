@@ -323,6 +323,20 @@ def test_hostile_requests_are_refused_in_one_sentence_without_a_path(port, case)
     assert ask(port, "GET", "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize(
+    "what, many",
+    [
+        ("zones", [[[0, 0], [8, 0], [8, 8]]] * 2000),
+        ("ground", {"points": [[x, y, x, y] for x in range(50) for y in range(60)]}),
+    ],
+)
+def test_zones_and_ground_have_a_bound(what, many):
+    """A few megabytes of them kept a thread busy for hours, or took all memory."""
+    content = json.loads(zones_body(**{what: many}))
+    with pytest.raises(DataError, match=f"{what} may hold 10,000 numbers. Received: 12,000"):
+        count_in_zones(content, None)
+
+
 def test_endless_requests_are_cut(port):
     def sent(head, endless, most):
         with socket.create_connection(("127.0.0.1", port), timeout=30) as stream:

@@ -40,6 +40,9 @@ MOST_PIXELS = 100_000_000
 """Width times height of a picture: 100 megapixels take about 1 GB while they are counted."""
 
 _MOST_ENTRIES = 2000
+# Numbers in zones, and in ground points: 5000 corners. Zones of 100 megapixels take half a minute then, a polygon or a
+# ground of all of them seconds; the time of the last two grows by the square.
+_MOST_NUMBERS = 10_000
 # Of a model's card, what says where it comes from; nothing that names files or machines.
 _TOLD = ("dataset", "recipe", "pictures", "thing", "license")
 
@@ -150,12 +153,25 @@ def count_in_zones(content: Mapping, models: Models) -> dict:
     ground = content.get("ground")
     if not isinstance(content.get("zones"), (list, dict)) or not isinstance(ground, (list, dict, type(None))):
         raise DataError("zones and ground must be lists or objects.")  # a text would be the path of a file
+    for what, given in (("zones", content["zones"]), ("ground", ground)):
+        if (numbers := _numbers_in(given)) > _MOST_NUMBERS:
+            raise DataError(f"{what} may hold {_MOST_NUMBERS:,} numbers. Received: {numbers:,}. Leave some out.")
     zones = read_zones(content["zones"], size)
     columns = zone_columns(density, zones, None if ground is None else read_ground(ground, size), size)
     asked = content.get("range")
     if asked is None or "error" in columns:
         return columns
     return columns | range_columns(_with_range(asked, density, size, models), zones)
+
+
+def _numbers_in(content: object) -> int:
+    """How many numbers lists and objects hold, however deep they nest."""
+    numbers, waiting = 0, [content]
+    while waiting:
+        value = waiting.pop()
+        numbers += isinstance(value, (int, float))
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return numbers
 
 
 def _with_range(asked: Mapping, density: np.ndarray, size: tuple[int, int], models: Models) -> CountResult:
