@@ -216,6 +216,16 @@ def test_the_page_and_its_files_come_from_here_alone(port):
     assert {"en", "de", "es", "zh"} <= set(languages)
 
 
+def test_a_file_that_is_named_as_a_network_replaces_none(weights, tmp_path):
+    file = tmp_path / "general.weights.h5"
+    file.write_bytes(Path(weights).read_bytes())
+    models = Models(str(file))
+    assert models.default == file.name and models.place(file.name) == str(file) and models.place("general") == "general"
+    (own,) = (card for card in models.cards if card["default"])
+    (packaged,) = (card for card in models.cards if card["name"] == "general")
+    assert own["name"] == file.name and "license" in packaged
+
+
 def test_no_answer_names_the_folder_of_the_weights(weights, picture, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "runs" / "mine.weights.h5"

@@ -52,7 +52,7 @@ class Models:
 
     Args:
         default: name or file of the one that counts where none is asked for. A file goes by its name, without its
-            folder and ending.
+            folder and, where no other network is called so, its ending.
 
     Raises:
         WeightsError: if there is no such network.
@@ -63,8 +63,10 @@ class Models:
         self._places: dict[str, str] = {name: name for name in cards}
         self.default = default
         if default not in cards:
-            self.default = Path(default).name.removesuffix(SUFFIX).removesuffix(".keras")
-            self._places[self.default] = default
+            file = Path(default).name
+            name = file.removesuffix(SUFFIX).removesuffix(".keras")
+            self.default = file if name in cards else name
+            self._places[self.default] = os.path.abspath(default)
             cards[self.default] = {} if default.endswith(".keras") else model_card(default).content
         self.cards = [
             {**{key: card[key] for key in _TOLD if key in card}, "name": name, "default": name == self.default}
@@ -85,8 +87,7 @@ class Models:
         """A message with the networks by their names in place of their files: a folder here is nobody's business."""
         for name, place in self._places.items():
             if name != place:
-                for spelled in (os.path.abspath(place), place, str(Path(place))):
-                    text = text.replace(spelled, name)
+                text = text.replace(place, name)
         return text
 
 
