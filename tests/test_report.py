@@ -343,6 +343,19 @@ def test_the_chart_shows_counts_in_the_order_of_time(page):
     assert set(targets) <= {card["id"] for card in found.all("article")}
 
 
+@pytest.mark.parametrize(
+    "hours, parts",
+    [([9, 10, 11, 12, 33, 34, 35], 2), ([9, 10, 11, 12, 14.5, 15], 1), ([9, 33, 57, 81], 1), ([9, 33], 1)],
+)
+def test_no_line_of_the_chart_leads_over_a_night(page, hours, parts):
+    """As long as most pictures are apart it does: of one picture a day the line leads from day to day."""
+    taken = [datetime(2026, 5, 1) + timedelta(hours=hour) for hour in hours]
+    found = page(*(Entry(f"{moment}.jpg", 5, low=1, high=9, taken=moment) for moment in taken))
+    line = next(path for path in found.all("path") if "stroke: var(--accent)" in path.get("style", ""))
+    assert (line["d"].count("M"), line["d"].count("L")) == (parts, len(hours) - parts)
+    assert len(dots(found)) == len(lines(found, "range")) == len(hours)
+
+
 def test_the_chart_stays_in_its_frame(page):
     start = datetime(2026, 12, 31, 23, 59, 58)
     for seconds in (0, 1, 59, 5 * 3600, 10 * 86400, 9000 * 86400):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from xml.etree import ElementTree
 
 from crowdcount.counting.time_chart import draw_counts
@@ -16,6 +18,9 @@ _SIZE = (8.4, 3.2)  # inches of 72 units
 # Matplotlib wants colors and not names of the page's: each of these stands for one.
 _COLORS = {"#010203": "var(--accent)", "#040506": "var(--soft)", "#070809": "var(--line)", "#0a0b0c": "var(--range)"}
 _ACCENT, _SOFT, _LINE, _SHADE = _COLORS
+# A line over a night would tell of a crowd that nobody counted: it breaks where pictures are so long apart, and so many
+# times as long as most.
+_LEAST_GAP, _GAP = 3 * 3600.0, 6  # seconds, times
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,11 @@ def chart_svg(dots: Sequence[Dot], label: str = "Number of people by time") -> s
 
     moments = [dot.taken for dot in dots]
     counts = [dot.count for dot in dots]
-    low = [math.nan if dot.low is None else dot.low for dot in dots]
-    high = [math.nan if dot.high is None else dot.high for dot in dots]
+    times, *course = zip(*_course(dots))
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "crowdcount", "font.size": 9}):
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot()
-        draw_counts(axes, moments, counts, low, high, single=True, color=_ACCENT, shade=_SHADE)
+        draw_counts(axes, times, *course, single=True, color=_ACCENT, shade=_SHADE)
         points = axes.scatter(moments, counts, s=36, color=_ACCENT, zorder=3, clip_on=False)  # type: ignore[arg-type]
         points.set_urls([dot.link for dot in dots])
         axes.grid(color=_LINE, alpha=1)
@@ -75,6 +79,17 @@ def chart_svg(dots: Sequence[Dot], label: str = "Number of people by time") -> s
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     return _of_the_page(file.getvalue(), [dot.told for dot in dots], label)
+
+
+def _course(dots: Sequence[Dot]) -> Iterator[tuple[datetime, float, float, float]]:
+    """Time, count and range of each dot, and between those that are far apart a count that is none."""
+    apart = [0.0, *((after.taken - before.taken).total_seconds() for before, after in pairwise(dots))]
+    longest = max(_LEAST_GAP, _GAP * statistics.median(apart[1:]))
+    for seconds, dot in zip(apart, dots):
+        if seconds > longest:
+            yield dot.taken, math.nan, math.nan, math.nan
+        low, high = (math.nan if end is None else end for end in (dot.low, dot.high))
+        yield dot.taken, dot.count, low, high
 
 
 def _of_the_page(svg: str, told: Sequence[str], label: str) -> str:

@@ -54,12 +54,13 @@ def draw_counts(
     times = np.asarray(date2num(times) if of_a_clock else times)
     counts, low, high = (np.asarray(values, np.float64) for values in (counts, low, high))
     top = top_of(counts, high)
-    if np.isfinite(low).any():
+    known = np.isfinite(low)
+    if known.any():
         widest = int(np.nanargmax(high))
         reach = float(high[widest])
         told = f"range (up to {whole(reach, low[widest], reach)})" if reach > top else "range"
         if single:
-            axes.vlines(times, low, high, color=shade, linewidth=4, capstyle="round", label=told)
+            axes.vlines(times[known], low[known], high[known], color=shade, linewidth=4, capstyle="round", label=told)
         else:
             axes.fill_between(times, low, high, color=shade, label=told)
     marker = "." if len(counts) <= 60 and not single else None
