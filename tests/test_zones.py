@@ -605,6 +605,22 @@ def test_what_annotation_tools_save_is_the_same_zone(content):
     assert name in ("left", "7", "zone 1") and people == pytest.approx(950)
 
 
+@pytest.mark.parametrize(
+    "attributes, names",
+    [
+        ([{"name": "stage", "type": "zone"}, {"name": "gate", "type": "zone"}], ["stage", "gate"]),
+        ([{"zone": "stage"}, {"name": "", "Label": "gate", "seen": {"day": True}}], ["stage", "gate"]),
+        ([{"kind": "crowd"}, {"kind": "crowd"}, {"kind": "stage"}], ["zone 1", "zone 2", "stage"]),
+        ([{"name": ""}, {}, 3], ["zone 1", "zone 2", "zone 3"]),
+    ],
+)
+def test_regions_of_the_vgg_image_annotator_have_their_names(attributes, names):
+    content = via({"name": "rect", "x": 0, "y": 0, "width": 200, "height": 304})
+    (region,) = content["a.jpg1"]["regions"]
+    content["a.jpg1"]["regions"] = [{**region, "region_attributes": each} for each in attributes]
+    assert [zone.name for zone in read_zones(content)] == names
+
+
 def test_a_hole_belongs_to_no_one_and_covers_no_ground():
     hole = [[80, 80], [160, 80], [160, 160], [80, 160]]
     (ring,) = read_zones(collection(feature(geometry={"type": "Polygon", "coordinates": [LEFT, hole]})))

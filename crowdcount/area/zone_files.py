@@ -11,6 +11,7 @@ from typing import TypeGuard
 from crowdcount.area.geometry import UNITS, UNITS_TOLD, Size, finite_numbers, shortened
 from crowdcount.area.zones import Zone
 from crowdcount.data import documents
+from crowdcount.data.exports.via import label_of
 from crowdcount.errors import DataError
 
 # In pixels: no format of pictures holds more.
@@ -180,13 +181,16 @@ def _of_via(pictures: object, place: str) -> Iterator[_Entry]:
             f"{place} has zones on {len(drawn)} pictures ({names}). Save those of one camera's picture alone."
         )
     for item in drawn:
-        regions = item["regions"]
-        for number, region in enumerate(regions.values() if isinstance(regions, Mapping) else regions, start=1):
+        listed = item["regions"].values() if isinstance(item["regions"], Mapping) else item["regions"]
+        regions = [region if isinstance(region, Mapping) else {} for region in listed]
+        # Whoever draws chooses what attributes are called. What several regions have is their kind and no name.
+        labels = [label_of(region.get("region_attributes")) for region in regions]
+        for number, (region, label) in enumerate(zip(regions, labels), start=1):
             where = f"{place}, region {number}"
-            region = region if isinstance(region, Mapping) else {}
             shape, attributes = region.get("shape_attributes"), region.get("region_attributes")
             shape = shape if isinstance(shape, Mapping) else {}
             name = attributes.get("name") if isinstance(attributes, Mapping) else None
+            name = name or (label if labels.count(label) == 1 else None)
             if shape.get("name") in ("polygon", "polyline") and isinstance(shape.get("all_points_x"), list):
                 polygon = _paired(shape["all_points_x"], shape.get("all_points_y"), where)
             elif shape.get("name") == "rect":

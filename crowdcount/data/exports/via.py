@@ -85,10 +85,10 @@ def _add(shape: object, attributes: object, entry: Entry, where: str, pile: Pile
     except NoHead as error:
         pile.tell(pile.file, f"{where} ({entry.name!r}): {error}. Received {short(dict(shape))}.")
         return
-    entry.add(x, y, _label(attributes))
+    entry.add(x, y, label_of(attributes))
 
 
-def _label(attributes: object) -> str | None:
+def label_of(attributes: object) -> str | None:
     """What a region's attributes call it: the one that is named as a kind, or all that there are."""
     given = attributes.items() if isinstance(attributes, Mapping) else ()
     words = {str(key): word for key, value in given if (word := _word(value))}
