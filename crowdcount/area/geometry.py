@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,8 @@ from crowdcount.grid import STRIDE
 Size = tuple[int, int]
 """Height and width of a picture in pixels."""
 
-UNITS = ("pixels", "fractions", "percent")
-"""What the `"unit"` of a file of zones or ground points may say; None where it says nothing."""
-UNITS_TOLD = '"pixels", "fractions" or "percent"'
-
+# What the `"unit"` of a file of zones or ground points may say; None where it says nothing.
+_UNITS = ("pixels", "fractions", "percent")
 # Coordinates that other programs wrote may miss the picture's border: fractions by rounding, pixels by up to two.
 _SLACK, _PIXEL_SLACK = 1e-6, 2.0
 # Positions that all lie between these are no zone in pixels: a few pixels hold nobody.
@@ -50,6 +49,34 @@ def _is_finite(value: object) -> bool:
         return math.isfinite(value)
     except OverflowError:  # an integer beyond the range of floating point
         return False
+
+
+def in_unit(points: object, unit: object, columns: int, what: str, form: str) -> tuple[Any, bool | None]:
+    """The points of a file, and whether they are fractions of the picture's width and height.
+
+    Args:
+        points: rows [x, y, ...].
+        unit: what the file says of x and y. Percent become fractions.
+        columns, what, form: see `finite_numbers`.
+
+    Returns:
+        The points, not checked unless they are percent, and None where the file says no unit.
+
+    Raises:
+        DataError: if there is no such unit, or percent are no finite numbers.
+
+    Example:
+        >>> points, fractions = in_unit([[50, 100, 2.5, 0]], "percent", 4, "The ground points", "[x, y, X, Y]")
+        >>> points.tolist(), fractions
+        ([[0.5, 1.0, 2.5, 0.0]], True)
+    """
+    if unit is None:
+        return points, None
+    if unit not in _UNITS:
+        raise DataError(f'{what}: "unit" is "pixels", "fractions" or "percent". Received: {shortened(unit)}')
+    if unit == "percent":
+        points = finite_numbers(points, columns, what, form) / [100, 100, *[1] * (columns - 2)]
+    return points, unit != "pixels"
 
 
 def shortened(value: object) -> str:

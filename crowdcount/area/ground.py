@@ -10,12 +10,11 @@ from numbers import Real
 import numpy as np
 
 from crowdcount.area.geometry import (
-    UNITS,
-    UNITS_TOLD,
     Size,
     are_fractions,
     check_one_unit,
     finite_numbers,
+    in_unit,
     on_copy,
     on_picture,
     shortened,
@@ -266,23 +265,18 @@ def read_ground(source: ZoneSource | Ground, size: Size | None = None) -> Ground
                 f'{place} should hold {{"points": [[x, y, X, Y], ...]}}, with X and Y in meters. '
                 f"Received {shortened(content)}"
             )
-        source = _in_unit(content["points"], content.get("unit"), stated_size(content, "width", "height", place), place)
+        source = _ground_of(
+            content["points"], content.get("unit"), stated_size(content, "width", "height", place), place
+        )
     if size is not None:
         source.check_on(size)
     return source
 
 
-def _in_unit(points: list, unit: object, drawn_on: Size | None, place: str) -> Ground:
-    if unit is None and drawn_on is None:
-        return Ground.from_points(points)
-    unit = "pixels" if unit is None else unit
-    if unit not in UNITS:
-        raise DataError(f'{place}: "unit" is {UNITS_TOLD}. Received: {shortened(unit)}')
-    if unit == "percent":
-        points = [
-            [x / 100, y / 100, *rest] for x, y, *rest in finite_numbers(points, 4, place, "[x, y, X, Y]").tolist()
-        ]
-    return Ground.from_points(points, fractions=unit != "pixels", drawn_on=drawn_on if unit == "pixels" else None)
+def _ground_of(points: list, unit: object, drawn_on: Size | None, place: str) -> Ground:
+    unit = "pixels" if drawn_on is not None and unit is None else unit
+    points, fractions = in_unit(points, unit, 4, place, "[x, y, X, Y]")
+    return Ground.from_points(points, fractions=fractions, drawn_on=drawn_on if unit == "pixels" else None)
 
 
 def people_per_square_meter(

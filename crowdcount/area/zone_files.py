@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from crowdcount.area.geometry import UNITS, UNITS_TOLD, Size, finite_numbers, shortened
+from crowdcount.area.geometry import Size, finite_numbers, in_unit, shortened
 from crowdcount.area.zones import Zone
 from crowdcount.data import documents
 from crowdcount.data.exports.via import label_of
@@ -251,14 +251,9 @@ def _zone(entry: _Entry, free: Iterator[str]) -> Zone:
     # Whole numbers are names in spreadsheets; anything else that is no text is refused by `Zone`.
     name = str(entry.name) if type(entry.name) is int else entry.name
     name = next(free) if name is None else name
-    if entry.unit is not None and entry.unit not in UNITS:
-        raise DataError(f'{entry.where}: "unit" is {UNITS_TOLD}. Received: {shortened(entry.unit)}')
     try:
-        border, holes = entry.polygon, tuple(entry.holes)
-        if entry.unit == "percent":
-            border, *rest = (finite_numbers(ring, 2, f"The zone {name!r}", "[x, y]") / 100 for ring in (border, *holes))
-            holes = tuple(rest)
-        fractions = None if entry.unit is None else entry.unit != "pixels"
-        return Zone(name, border, fractions, holes, entry.drawn_on)  # type: ignore[arg-type]  # checked there
+        rings = [in_unit(ring, entry.unit, 2, f"The zone {name!r}", "[x, y]") for ring in (entry.polygon, *entry.holes)]
+        (border, fractions), *holes = rings
+        return Zone(name, border, fractions, [hole for hole, _ in holes], entry.drawn_on)  # type: ignore[arg-type]  # checked there
     except DataError as error:
         raise DataError(f"{entry.where}: {error}") from error
