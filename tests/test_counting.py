@@ -3,8 +3,10 @@
 import gc
 import io
 import json
+import os
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import matplotlib
@@ -630,3 +632,18 @@ def test_what_goes_on_counts_as_it_began(rng, quick_ways, tmp_path):
     assert first
     list(count_many(tmp_path, CSRNet(width=1 / 16, precision="float32"), csv=tmp_path / "counts.csv", resume=True))
     assert len(quick_ways) == 2 * first
+
+
+def test_what_goes_on_tells_what_the_command_tells(rng, tmp_path, monkeypatch):
+    network, table = CSRNet(width=1 / 16, precision="float32"), tmp_path / "counts.csv"
+    monkeypatch.chdir(tmp_path)
+    Path("march").mkdir()
+    for name in ("march/a.png", "march/b.png"):
+        Image.fromarray(picture(rng, 16, 16)).save(name)
+    list(count_many(["march/a.png"], network, csv=table, resume=True))
+    os.utime("march/a.png", (2e9, 2e9))
+    with pytest.warns(UserWarning, match="1 of the pictures in .*counts.csv were written after it, march/a.png among"):
+        list(count_many(["march/b.png"], network, csv=table, resume=True))
+    monkeypatch.chdir("march")
+    with pytest.warns(UserWarning, match="march/a.png among them, are not found from"):
+        list(count_many([Path("a.png")], network, csv=table, resume=True))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +28,7 @@ from crowdcount.cli.common import (
     warn,
     zones_and_ground,
 )
-from crowdcount.errors import CrowdCountError, PictureError, WeightsError
+from crowdcount.errors import CrowdCountError, PictureError
 
 if TYPE_CHECKING:
     from crowdcount.area.zones import Zone
@@ -101,6 +99,7 @@ def _count(arguments: argparse.Namespace) -> int:
     from crowdcount.counting.parquet import write_parquet
     from crowdcount.counting.pictures import count_many
     from crowdcount.counting.results import CountFailure, CountResult
+    from crowdcount.counting.resuming import doubts_of
     from crowdcount.counting.zone_records import range_columns, zone_columns
 
     zones, ground = zones_and_ground(arguments)
@@ -127,9 +126,8 @@ def _count(arguments: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
         if arguments.resume:
-            _warn_of_newer_weights(arguments.model, counts)
-            _warn_of_newer_pictures(counts)
-            _warn_of_another_folder(counts, sources)
+            for doubt in doubts_of(counts, arguments.model, sources):
+                warn(shown(doubt))
     to_count = [source for source in sources if isinstance(source, str)]
     if arguments.workers:
         assert counts is not None  # see _check_arguments
@@ -338,60 +336,6 @@ def _fingerprint(*paths: str | None) -> str:
     for path in paths:
         digest.update(hashlib.sha256(Path(path).read_bytes() if path else b"").digest())
     return digest.hexdigest()[:12]
-
-
-def _warn_of_newer_weights(model: str, counts: CountsFile) -> None:
-    """Warn where the weights are newer than the counts that are gone on with: their name alone is compared."""
-    from crowdcount.network.locate import find_weights
-
-    with suppress(WeightsError):  # which is told when it is loaded, if it is
-        weights = find_weights(model)
-        if counts.earlier() and weights.stat().st_mtime > Path(counts.path).stat().st_mtime:
-            warn(
-                f"the weights {weights} were written after {counts.path}: if they are others than before, counts of "
-                "two networks come together in it. Name another file to keep them apart."
-            )
-
-
-def _warn_of_newer_pictures(counts: CountsFile) -> None:
-    """Warn of pictures that were written after the counts that are gone on with: their counts may be of others."""
-    newer, earlier = [], counts.earlier()
-    written = Path(counts.path).stat().st_mtime if earlier else 0.0
-    for row in earlier:
-        with suppress(OSError, ValueError):
-            if os.stat(row["picture"]).st_mtime > written:
-                newer.append(row["picture"])
-    if newer:
-        warn(
-            f"{len(newer)} of the pictures in {counts.path} were written after it, {shown(newer[0])} among them: if "
-            "they are others than before, take out their rows, and they are counted again."
-        )
-
-
-def _warn_of_another_folder(counts: CountsFile, sources: Sequence[Source | CountFailure]) -> None:
-    """Warn where pictures seem to be in the table by a path that leads nowhere from here: they would count twice."""
-    coming = {_end_of(os.path.abspath(source)) for source in sources if isinstance(source, str)}
-    if not coming:
-        return
-    names = {name for _, name in coming}
-    twice = []
-    for row in counts.earlier():
-        folder, name = _end_of(os.path.normpath(row["picture"]))
-        known = (folder, name) in coming if folder else name in names
-        if known and not os.path.lexists(row["picture"]):
-            twice.append(row["picture"])
-    if twice:
-        warn(
-            f"{len(twice)} of the pictures in {counts.path}, {shown(twice[0])} among them, are not found from "
-            f"{os.getcwd()!r}, and others of their names are counted now. If they are the same, they stand in the "
-            "table twice: go on from the folder where it was begun, or name another file."
-        )
-
-
-def _end_of(path: str) -> tuple[str, str]:
-    """A picture's name and that of its folder, without those around it; the folder first, empty where there is none."""
-    folder, name = os.path.split(path)
-    return os.path.basename(folder), name
 
 
 def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import closing
 from typing import TypeVar, overload
@@ -18,6 +19,7 @@ from crowdcount.counting.kinds import kind_of
 from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
 from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.resuming import doubts_of
 from crowdcount.counting.scale import (
     Look,
     check_scale,
@@ -159,6 +161,10 @@ def count_many(
             gone on with and is no such table, or holds counts by another model; for `resume` without `csv`.
         CrowdCountError: if the file of `csv` cannot be written.
 
+    Warns:
+        UserWarning: where what the file holds may not belong with what is counted now, as with
+            `crowdcount count --resume`.
+
     Example:
         >>> import crowdcount
         >>> model = crowdcount.CSRNet(width=1 / 16)
@@ -180,6 +186,8 @@ def count_many(
         pictures = list(expanded(listed(sources)))
         counter.repeats = Repeats(pictures)  # with those that are counted already: what goes on counts as it began
         left = counts.take_up(pictures)
+        for doubt in doubts_of(counts, model, left) if resume else ():
+            warnings.warn(doubt, stacklevel=2)
         for source in bar(left, "picture", wanted=progress and len(left) > 1):
             result = counter.tried(source)
             counts.add(result.to_dict())
