@@ -370,6 +370,27 @@ def test_a_jpeg_whose_end_is_marked_too_early_is_refused(tmp_path, mode, kept):
             load_picture(source)
 
 
+def test_a_jpeg_that_is_damaged_in_the_middle_is_told(tmp_path):
+    """libjpeg goes on behind a bad block of a disk, shifted and in other colors, and says nothing."""
+    path = tmp_path / "a.jpg"
+    scene = draw_crowd(40, size=(240, 320), seed=3).picture
+    for options in ({}, {"quality": 95, "subsampling": 0}, {"optimize": True}):
+        Image.fromarray(scene).save(path, **options)
+        data = path.read_bytes()
+        for filled_up in (data, data[:-2] + b"\xff\xff\xd9", data[:-2] + bytes(20) + data[-2:], data + b"more"):
+            notes = []
+            load_picture(filled_up, notes=notes)
+            assert notes == []
+        told = 0
+        for start in range(2000, 8000, 1000):
+            path.write_bytes(data[:start] + bytes(512) + data[start + 512 :])
+            for source in (path, path.read_bytes(), Image.open(path)):
+                notes = []
+                load_picture(source, notes=notes)
+                told += any("seems damaged" in note for note in notes)
+        assert told >= 9  # of 18: data can be as long as its picture by chance
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_gray_jpeg_is_whole(mode, options):

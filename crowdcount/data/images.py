@@ -17,7 +17,7 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from crowdcount.data.exif import TURNS, orientation_of
-from crowdcount.data.jpeg import ends_in_nothing, is_cut_off
+from crowdcount.data.jpeg import ends_in_nothing, is_cut_off, is_off
 from crowdcount.data.opening import (
     AVIF_BRANDS,
     HEIC_BRANDS,
@@ -133,7 +133,7 @@ def load_picture(
             wide = wide_light(image, notes) if is_wide(image) else None
             image.load()
         if image.format in ("JPEG", "MPO") and file is not None:
-            _check_whole(image, file, name)
+            _check_whole(image, file, name, notes)
         # Only now: Pillow turns a TIFF upright as it loads it, and a PNG may hold its EXIF after the pixels.
         turn = TURNS.get(orientation_of(image))
         if turn is not None and isinstance(source, Image.Image) and not isinstance(source, ImageFile):
@@ -275,11 +275,9 @@ def rgb_image(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
             raise PictureError(f"{name} has colors of mode {image.mode}: {error}. Save it as RGB.") from error
 
 
-def _check_whole(image: Image.Image, file: Any, name: str) -> None:
-    """Refuse a JPEG in which gray stands for what is missing, which Pillow decodes in silence."""
+def _check_whole(image: Image.Image, file: Any, name: str, notes: list[str]) -> None:
+    """Refuse a JPEG in which gray stands for what is missing, and tell damage: Pillow decodes both in silence."""
     width, height = image.size
-    if not ends_in_nothing(np.asarray(image.crop((0, max(0, height - 8), width, height)))):
-        return
     with decoding(name):
         if not file.closed:
             file.seek(0)
@@ -288,10 +286,15 @@ def _check_whole(image: Image.Image, file: Any, name: str) -> None:
             data = Path(path).read_bytes()
         else:
             return
-        if is_cut_off(data):
+        if ends_in_nothing(np.asarray(image.crop((0, max(0, height - 8), width, height)))) and is_cut_off(data):
             raise PictureError(
                 f"{name} is cut off or damaged: where its end should be there is nothing but gray. Copy or download it "
                 "again."
+            )
+        if is_off(data):  # some cameras write a few bytes too many: no reason to refuse all that they take
+            notes.append(
+                "The file seems damaged: its data is not as long as its picture. Parts may be shifted or of other "
+                "colors: look at it, and copy or download it again."
             )
 
 
