@@ -374,6 +374,20 @@ def test_a_coco_image_without_an_id_is_told(folder):
         heads_of(folder)
 
 
+def test_flags_of_coco_may_be_text(folder):
+    """Taken for true, "0" made every head a crowd in which nothing is counted."""
+    boxes = [{"id": at, "image_id": 1, "bbox": [at, 15, 10, 10], "iscrowd": flag} for at, flag in enumerate("001")]
+    boxes += [{"id": 3, "image_id": 1, "keypoints": ["3", "4", "2", "5", "6", "0"]}]
+    coco = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": boxes}
+    (folder / "points.json").write_text(json.dumps(coco))
+    (record,) = detect.read_any(folder, raise_fault)
+    assert record.points.tolist() == [[5, 20], [6, 20], [3, 4]] and record.ignore.tolist() == [[2, 15, 12, 25]]
+    boxes[0]["iscrowd"] = "no"
+    (folder / "points.json").write_text(json.dumps(coco))
+    with pytest.raises(AnnotationError, match="iscrowd should be a finite number, received 'no'"):
+        heads_of(folder)
+
+
 def test_a_picture_that_stands_twice_in_an_object_is_refused(folder):
     """Readers of JSON keep the last and say nothing."""
     twice = '{"a.jpg": [[101.5, 88.25]], "a.jpg": [[55, 60]]}'
@@ -736,3 +750,30 @@ def test_a_picture_without_its_file_is_told(tmp_path):
     assert [(fault.file.name, "has no annotation" in fault.problem) for fault in check_folder(tmp_path)] == [
         ("c.jpg", True)
     ]
+
+
+@pytest.mark.parametrize("tool", ["YOLO", "YOLO in parts", "LabelMe", "Pascal VOC"])
+def test_labels_are_chosen_among_those_of_all_files(tmp_path, tool):
+    """Each file of a picture has one label alone: the cars of one were heads, and files without heads were refused."""
+    heads, cars = ("0", "1") if "YOLO" in tool else ("head", "car")
+    for name, label in (("a", heads), ("b", cars)):
+        part = {"a": "train/", "b": "val/"}[name] if tool == "YOLO in parts" else ""
+        draw_picture(tmp_path / f"images/{part}{name}.jpg", SIZE, 90)
+        box = "<xmin>90</xmin><ymin>60</ymin><xmax>110</xmax><ymax>80</ymax>"
+        point = {"label": label, "points": [[100, 70]], "shape_type": "point"}
+        file, content = {
+            "LabelMe": (f"images/{name}.json", json.dumps({"imagePath": f"{name}.jpg", "shapes": [point]})),
+            "Pascal VOC": (
+                f"Annotations/{name}.xml",
+                f"<annotation><filename>{name}.jpg</filename><object><name>{label}</name><bndbox>{box}</bndbox>"
+                "</object></annotation>",
+            ),
+        }.get(tool, (f"labels/{part}{name}.txt", f"{label} 0.25 0.25 0.1 0.1\n"))
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(content)
+    with pytest.raises(AnnotationError, match=rf"several labels: {heads} \(1\), {cars} \(1\).*--label"):
+        heads_of(tmp_path)
+    with pytest.raises(AnnotationError, match=rf"no label 'cat', only: {heads} \(1\), {cars} \(1\)"):
+        heads_of(tmp_path, label="cat")
+    found = heads_of(tmp_path, label=heads)
+    assert len(found["a.jpg"]) == 1 and found["b.jpg"] == []

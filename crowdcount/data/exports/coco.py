@@ -78,7 +78,7 @@ def _describe(image: Mapping, entry: Entry, where: str, pile: Pile) -> None:
 def _add(item: Mapping, category: Mapping, entry: Entry, where: str, pile: Pile) -> None:
     label = category.get("name")
     try:
-        if item.get("iscrowd"):
+        if _is_set(item, "iscrowd"):
             left, top, width, height = _box(item)
             entry.ignore.append((left, top, left + width, top + height))
             return
@@ -95,7 +95,9 @@ def _places(item: Mapping, category: Mapping) -> list[tuple[float, float]]:
         return [middle(*_box(item))]
     if not isinstance(flat, list) or len(flat) % 3:
         raise NoHead("keypoints should be a list of x, y, visibility")
-    points = [(pair(flat[i : i + 2]), flat[i + 2]) for i in range(0, len(flat), 3)]
+    points = [
+        (pair(flat[i : i + 2]), _is_set({"visibility": flat[i + 2]}, "visibility")) for i in range(0, len(flat), 3)
+    ]
     if any(not visible and place != (0, 0) for place, visible in points) and not any(visible for _, visible in points):
         raise NoHead("its keypoints have places, but all the visibility 0, which says that none is marked: write 2")
     seen = [place for place, visible in points if visible]
@@ -112,6 +114,12 @@ def _places(item: Mapping, category: Mapping) -> list[tuple[float, float]]:
     if set(names) & {"head", *_ON_HEAD}:
         raise NoHead("none of the keypoints on the head is visible")
     raise NoHead("it is not clear which of its keypoints is the head")
+
+
+def _is_set(item: Mapping, name: str) -> bool:
+    """Whether a flag is not 0, which some programs write as text; where it is missing, it is."""
+    value = item.get(name)
+    return bool(value) if value is None or isinstance(value, bool) else numbers(item, name) != [0]
 
 
 def _box(item: Mapping) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from xml.etree import ElementTree
 
 from crowdcount.data import documents
 from crowdcount.data.exports import coco, cvat, label_studio, labelme, pictures, via, voc, yolo
-from crowdcount.data.exports.entries import SUBSETS, UNITS, Options, Pile, annotation_files
+from crowdcount.data.exports.entries import SUBSETS, UNITS, Options, Pile, annotation_files, check_labels
 from crowdcount.data.exports.table import decoded, read_table
 from crowdcount.data.records import Record, TellFault
 
@@ -42,6 +43,16 @@ def read_any(path: Path, tell: TellFault, options: Options | None = None) -> lis
     options = options or Options()
     if path.is_file():
         return _reader(path)(path, tell, options)
+    # A file may have one label, and its neighbour another: cars are no heads.
+    gathered: dict[Path, Counter[str | None]] = {}
+    records = _read_all(path, tell, replace(options, gathered=gathered))
+    place = next(iter(gathered)) if len(gathered) == 1 else path
+    check_labels(place, sum(gathered.values(), Counter()), options.label, tell)
+    return records
+
+
+def _read_all(path: Path, tell: TellFault, options: Options) -> list[Record]:
+    """What a tool exported into a folder."""
     if not path.is_dir():
         tell(path, "is no file or folder. Name the annotation file, or the folder with the annotations.")
         return []

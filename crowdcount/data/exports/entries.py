@@ -41,12 +41,15 @@ class Options:
         label: the label that is counted, or several with commas between, or `"*"` for all; None where there is one.
         columns: what each column of a CSV file holds, names of `COLUMNS`; None where its header says it.
         images: folder of the pictures; None to look beside the file.
+        gathered: gains the labels of each file and how often they are there, where several files are read together:
+            whoever reads them looks at all (`check_labels`). None where a file is read alone.
     """
 
     unit: str | None = None
     label: str | None = None
     columns: tuple[str, ...] | None = None
     images: Path | None = None
+    gathered: dict[Path, Counter[str | None]] | None = None
 
     def __post_init__(self):
         if self.unit not in (None, *UNITS):
@@ -215,18 +218,12 @@ class Pile:
     def _choose_labels(self) -> None:
         """Keep the points of the label that is asked for, and ask where there are several and none is."""
         counted = Counter(label for entry in self.entries.values() for label in entry.labels)
-        wanted = self.options.label
-        if wanted == "*":
-            return
-        shown = ", ".join(f"{label or 'no label'} ({times})" for label, times in counted.most_common(8))
-        if wanted is None:
-            if len(counted) > 1:
-                self.tell(self.file, f"has several labels: {shown}. Say which one is counted: --label NAME.")
-            return
-        names = {name.strip() for name in wanted.split(",")}
-        if lost := sorted(names - set(counted)):
-            self.tell(self.file, f"has no label {lost[0]!r}, only: {shown or 'none'}.")
-        for entry in self.entries.values():
+        if self.options.gathered is None:
+            check_labels(self.file, counted, self.options.label, self.tell)
+        else:
+            self.options.gathered[self.file] = counted
+        names = _names_in(self.options.label)
+        for entry in self.entries.values() if names else ():
             kept = [(point, label) for point, label in zip(entry.points, entry.labels, strict=True) if label in names]
             entry.points, entry.labels = [point for point, _ in kept], [label for _, label in kept]
 
@@ -293,6 +290,27 @@ class Pile:
         if lost := len(entry.points) - len(kept):
             self.tell(self.file, f"{entry.name!r}: {lost} of {len(entry.points)} heads lie beyond all numbers.")
         entry.points = kept
+
+
+def check_labels(place: Path, counted: Counter[str | None], wanted: str | None, tell: TellFault) -> None:
+    """Report it if there are several labels and none is asked for, or not the one that is.
+
+    Args:
+        place: the file, or the folder of files that belong together.
+        counted: the labels, and how often each is there.
+        wanted: see `Options.label`.
+        tell: called with place and problem.
+    """
+    shown = ", ".join(f"{label or 'no label'} ({times})" for label, times in counted.most_common(8))
+    if wanted is None and len(counted) > 1:
+        tell(place, f"has several labels: {shown}. Say which one is counted: --label NAME.")
+    if lost := sorted(_names_in(wanted) - set(counted)):
+        tell(place, f"has no label {lost[0]!r}, only: {shown or 'none'}.")
+
+
+def _names_in(label: str | None) -> set[str]:
+    """The labels that are asked for by name: none where there is one, or all are counted."""
+    return set() if label in (None, "*") else {name.strip() for name in label.split(",")}
 
 
 def set_split(entry: Entry, value: object, pile: Pile, where: str) -> None:

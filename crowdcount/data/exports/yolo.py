@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from crowdcount.data.exports.entries import Options, Pile
@@ -43,7 +44,7 @@ def read(folder: Path, tell: TellFault, options: Options) -> list[Record]:
     names = _class_names(folder)
     records, done = [], set()
     for file in label_files(folder, images):
-        pile = Pile(file, tell, Options("fraction", options.label, None, images))
+        pile = Pile(file, tell, replace(options, unit="fraction", columns=None, images=images))
         entry = pile.entry(file.stem, "the picture")
         if entry is None:
             continue
