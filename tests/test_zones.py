@@ -584,6 +584,7 @@ RIGHT = [[200, 0], [400, 0], [400, 304], [200, 304]]
         [{"name": "left", "unit": "percent", "polygon": [[0, 0], [50, 0], [50, 100], [0, 100]]}],
         {"shapes": [{"label": "left", "points": [[0, 0], [200, 304]], "shape_type": "rectangle"}], "version": "5"},
         {"shapes": [{"label": "left", "points": LEFT, "shape_type": "polygon"}]},
+        {"shapes": [{"label": "left", "points": LEFT, "shape_type": "rectangle"}]},
         {
             "_via_img_metadata": {
                 "a.jpg1": {
@@ -624,6 +625,10 @@ def test_regions_of_the_vgg_image_annotator_have_their_names(attributes, names):
 def test_a_hole_belongs_to_no_one_and_covers_no_ground():
     hole = [[80, 80], [160, 80], [160, 160], [80, 160]]
     (ring,) = read_zones(collection(feature(geometry={"type": "Polygon", "coordinates": [LEFT, hole]})))
+    (own,) = read_zones([{"name": "a", "polygon": LEFT, "holes": [hole]}])
+    assert np.array_equal(own.holes, ring.holes)
+    with pytest.raises(DataError, match="holes should be a list of polygons. Received 5"):
+        read_zones([{"name": "a", "polygon": LEFT, "holes": 5}])
     density = np.ones((38, 50), np.float32)
     assert count_zones(density, [ring], (304, 400))["a"] == pytest.approx(950 - 100)
     mask = zone_mask([ring], (304, 400))
@@ -809,7 +814,7 @@ def test_degrees_of_the_earth_are_refused():
         [[0, 0], [99, 0], [99, 99], [0, 99]],
         [[13.1, 52.1], [13.101, 52.1], [13.101, 52.101], [13.1, 52.101]],
     )
-    with pytest.raises(DataError, match="not degrees"):
+    with pytest.raises(DataError, match="not kilometers or degrees"):
         Ground.from_points([[*p, *q] for p, q in zip(seen, degrees)])
 
 
@@ -818,3 +823,18 @@ def test_a_name_that_stands_twice_in_a_file_of_zones_is_told(tmp_path):
     path.write_text('[{"name": "a", "polygon": [[0, 0], [9, 0], [9, 9]], "polygon": [[0, 0], [90, 0], [90, 90]]}]')
     with pytest.raises(DataError, match="'polygon' stands twice .*leave one out"):
         read_zones(path)
+
+
+def test_ground_whose_pixels_would_be_meters_wide_is_refused():
+    """Points with the meters first, or in centimeters, made a crowd of thousandths of a person a square meter."""
+    seen, meters = [[0, 0], [400, 0], [400, 304], [0, 304]], [[0, 0], [20, 0], [20, 15], [0, 15]]
+    good = [[*p, *q] for p, q in zip(seen, meters)]
+    exchanged = [[*q, *p] for p, q in zip(seen, meters)]
+    centimeters = [[x, y, X * 100, Y * 100] for x, y, X, Y in good]
+    fractions = [[x / 400, y / 304, X, Y] for x, y, X, Y in centimeters]
+    read_ground({"points": good}, (304, 400))
+    for points, unit in ((exchanged, "pixels"), (centimeters, None), (fractions, None)):
+        with pytest.raises(DataError, match="square meters into each pixel.*first its place in the picture"):
+            read_ground({"points": points, "unit": unit}, (304, 400))
+    with pytest.raises(DataError, match=r"span 0.02 m at most. Give meters, not kilometers"):
+        read_ground({"points": [[x, y, X / 1000, Y / 1000] for x, y, X, Y in good]})

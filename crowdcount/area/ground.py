@@ -26,8 +26,10 @@ from crowdcount.errors import DataError
 
 # Four points whose homography is worse conditioned than this turn a click one pixel beside into a wrong area.
 _LEAST_SPREAD = 2e-3
-# In meters. Places in degrees of the earth span less, unless they are kilometers apart.
-_LEAST_EXTENT = 0.05
+# In meters, less than one person stands on: places in degrees of the earth span less, or in kilometers.
+_LEAST_EXTENT = 0.5
+# Square meters a pixel, on average between the points. Where heads are seen it is a fifth at most, in a flat view.
+_MOST_A_PIXEL = 1.0
 # More than four points never agree exactly; apart by more than this share of their extent, one is mistyped.
 _MOST_MISFIT = 0.05
 
@@ -130,8 +132,8 @@ class Ground:
         extent = np.ptp(points[:, 2:], axis=0).max()
         if extent < _LEAST_EXTENT:
             raise DataError(
-                f"The ground points span {extent:.2g} m at most. Give meters, not degrees of longitude and latitude. "
-                f"Received: {points[:, 2:].tolist()}"
+                f"The ground points span {extent:.2g} m at most. Give meters, not kilometers or degrees of longitude "
+                f"and latitude. Received: {points[:, 2:].tolist()}"
             )
         matrix, spread = _homography(points[:, :2], points[:, 2:])
         if not spread > _LEAST_SPREAD:
@@ -202,11 +204,20 @@ class Ground:
             size: (height, width) of the picture in pixels.
 
         Raises:
-            DataError: if one lies outside it, they look like percent, or are those of a picture of another shape.
+            DataError: if one lies outside it, they look like percent, are those of a picture of another shape, or put
+                so many meters into a pixel that nobody could be seen.
         """
         own = self.drawn_on or size
         on_picture(self.points[:, :2], self.fractions, own, "A ground point", sure=self.sure)
         on_copy(self.points[:, :2], own, size, "The ground")
+        zone = self.measured()
+        area, pixels = abs(signed_area(self.to_meters(zone.polygon))), abs(signed_area(zone.pixels(size)))
+        if area > _MOST_A_PIXEL * pixels:
+            raise DataError(
+                f"The ground points put {area / pixels:.2g} square meters into each pixel: no head could be seen. Each "
+                "is [x, y, X, Y]: first its place in the picture, then that on the ground in meters, no smaller unit. "
+                f"Received: {self.points.tolist()}"
+            )
 
     def area(self, zone: Zone, size: Size | None = None) -> float:
         """The ground that a zone covers. Exact: a homography keeps straight lines straight.

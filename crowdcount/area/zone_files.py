@@ -29,7 +29,7 @@ def read_zones(source: ZoneSource, size: Size | None = None) -> list[Zone]:
     zone without a name is called "zone 1", "zone 2" and so on; a third coordinate, the height, is left out. The
     coordinates are those of the picture (x to the right, y down), never of the earth: pixels, or fractions of the
     picture's width and height where all of a polygon's lie in 0..1. An entry's `"unit"` says it instead: "pixels",
-    "fractions" or "percent". Zones may overlap.
+    "fractions" or "percent"; its `"holes"` are polygons that do not belong to the zone. Zones may overlap.
 
     LabelMe's files and those of `select_zones` say the size of the picture that the zones were drawn on (in an entry
     `"width"` and `"height"`). They are then moved to the same places of a smaller or larger copy; a picture whose
@@ -129,7 +129,10 @@ def _own(item: Mapping, where: str) -> _Entry:
     """An entry of our own form. Pixels alone are those of a picture, fractions and percent of each."""
     size, unit = stated_size(item, "width", "height", where), item.get("unit")
     unit = "pixels" if size and unit is None else unit
-    return _Entry(where, item.get("name"), item["polygon"], unit=unit, drawn_on=size if unit == "pixels" else None)
+    holes = item.get("holes") or ()
+    if not isinstance(holes, Sequence) or isinstance(holes, str):
+        raise DataError(f"{where}: holes should be a list of polygons. Received {shortened(holes)}")
+    return _Entry(where, item.get("name"), item["polygon"], holes, unit, size if unit == "pixels" else None)
 
 
 def stated_size(content: Mapping, width: str, height: str, where: str) -> Size | None:
@@ -153,7 +156,7 @@ def _of_labelme(shapes: list, place: str, size: Size | None) -> Iterator[_Entry]
         kind, points = shape.get("shape_type", "polygon"), shape.get("points")
         if kind == "rectangle" and isinstance(points, list) and len(points) == 2:
             points = _rectangle(*finite_numbers(points, 2, where, "[x, y]").ravel().tolist())
-        elif kind != "polygon":
+        elif kind not in ("polygon", "rectangle"):  # of a rectangle some programs write all four corners
             raise DataError(f"{where}: a zone is a polygon or a rectangle. Received: shape_type={shortened(kind)}")
         yield _Entry(where, shape.get("label"), points, unit="pixels", drawn_on=size)
 
