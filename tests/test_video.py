@@ -241,6 +241,25 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path):
     assert next(read_frames(path, notify=pytest.fail)).picture().shape == (64, 64, 3)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".flv"])
+def test_a_container_that_alone_knows_its_length_is_told_to_end_early(tmp_path, rng, suffix):
+    """Half of a downloaded file was the whole recording."""
+    path = tmp_path / f"v{suffix}"
+    codec = {".mkv": "mpeg4", ".webm": "libvpx", ".flv": "flv"}[suffix]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=5, options={"g": "5"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(60):
+            picture = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    assert len(list(read_frames(path, notify=pytest.fail))) == 60
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    messages = []
+    assert 20 < len(list(read_frames(path, notify=messages.append))) < 40
+    assert re.search(r"ends early, after \d\.\d s of 1\d\.\d s", messages[-1])
+
+
 # --- What is made of them -----------------------------------------------------------------------------------
 
 

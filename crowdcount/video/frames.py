@@ -38,6 +38,9 @@ VideoSource = str | os.PathLike | int
 
 # What a recording may lack at its end, in seconds, before it counts as cut off: its length is often an estimate.
 _LACKING = 2.0
+# Containers that know how long they are, from 0, where their streams do not; and how Matroska's streams may tell it.
+_UNTIMED = ("matroska,webm", "flv")
+_TAGGED_LENGTH = re.compile(r"(\d+):(\d+):(\d+(?:\.\d*)?)$")
 # How long the reader sleeps at most while it waits for a camera: on some systems a wait holds Ctrl-C back.
 _NAP = 0.2
 
@@ -290,8 +293,7 @@ def _recording(container: InputContainer, name: str, notify: Notify) -> Iterator
         )
     if stream.frames and seen >= stream.frames and not reason:
         return  # all of them: the last one may be shown for long
-    # Where the stream does not say when it begins its length counts from 0.
-    whole = _declared_length(container, stream) - (clock.start if stream.start_time is None else 0.0)
+    whole = _declared_length(container, stream, clock.start)
     # The last frame lasts as long as others do: of a time-lapse, seconds.
     lacking = max(_LACKING, 0.05 * whole, 1.5 * longest)
     if seen < stream.frames:
@@ -302,11 +304,19 @@ def _recording(container: InputContainer, name: str, notify: Notify) -> Iterator
         notify(f"{name}: ends early, after {now:.1f} s{told}: it is cut off or damaged.")
 
 
-def _declared_length(container: InputContainer, stream: VideoStream) -> float:
-    """How many seconds the header says that the video lasts, 0 where it does not."""
+def _declared_length(container: InputContainer, stream: VideoStream, start: float) -> float:
+    """How many seconds from its first frame, at `start`, the header says that the video lasts; 0 where it does not."""
+    of_container = (container.duration or 0) / import_av().time_base
     if container.format.name in _DESCRIPTIONS:  # it knows of the whole, its streams do not
-        return (container.duration or 0) / import_av().time_base
+        return of_container
+    if stream.start_time is not None and not stream.duration and container.format.name in _UNTIMED:
+        tag = _TAGGED_LENGTH.match(stream.metadata.get("DURATION", ""))
+        # The container's counts sound, too, which may go on for longer.
+        hours, minutes, seconds = map(float, tag.groups()) if tag else (0.0, 0.0, of_container)
+        return 3600 * hours + 60 * minutes + seconds - start
     # Of an AVI that is cut off FFmpeg shortens the duration with the file. Its frames are the header's own, and last
     # a tick of its clock each.
     ticks = stream.frames if container.format.name == "avi" else 0
-    return float((ticks or stream.duration or 0) * (stream.time_base or 0))
+    length = float((ticks or stream.duration or 0) * (stream.time_base or 0))
+    # Where the stream does not say when it begins its length counts from 0.
+    return length - (start if stream.start_time is None else 0.0)
