@@ -213,6 +213,13 @@ def test_folder_and_wrong_ending(tmp_path, model):
         load_weights(model, tmp_path / "x.bin")
 
 
+def test_a_card_that_was_edited_on_windows(file):
+    card_file = file.with_name("own.json")
+    card = json.loads(card_file.read_text())
+    card_file.write_text(json.dumps({**card, "sha256": f" {card['sha256'].upper()}\n"}), "utf-8-sig")
+    load_model(file)
+
+
 def test_damaged_card(file):
     file.with_name("own.json").write_text("{")
     with pytest.raises(WeightsError, match="own.json cannot be read"):

@@ -73,7 +73,7 @@ class ModelCard:
         thing = content.get("thing", "people")
         if not is_thing(thing):
             raise refuse("'thing'", "a word for what is counted", thing)
-        return cls(design, width, digest, thing, content)
+        return cls(design, width, digest.strip().lower() if digest else digest, thing, content)
 
 
 def is_thing(value: object) -> bool:
@@ -114,7 +114,7 @@ def model_card(name_or_file: str | os.PathLike) -> ModelCard:
     if card_path is None:
         return ModelCard()
     try:
-        content = json.loads(card_path.read_text("utf-8"))
+        content = json.loads(card_path.read_text("utf-8-sig"))  # some editors of Windows put a mark before it
     except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"The model card {card_path} cannot be read: {first_line(error)}") from None
     return ModelCard.parse(content, card_path)
