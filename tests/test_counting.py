@@ -399,6 +399,14 @@ def test_count_many_is_public_and_takes_a_folder_or_a_picture_alone(model, rng, 
         count(tmp_path, model=model)
 
 
+def test_a_variable_of_tensorflow_is_one_picture(model, rng):
+    """It has no `ndim`, and can be gone through by its rows, which were pictures."""
+    tf = pytest.importorskip("tensorflow", exc_type=ImportError)
+    variable = tf.Variable(picture(rng, 16, 24))
+    assert count(variable, model=model).count == count(variable.numpy(), model=model).count
+    assert len(count(tf.Variable(np.stack([variable.numpy()] * 2)), model=model)) == 2
+
+
 def result_of(density, array, **changes):
     fields = dict(
         count=float(density.sum()),

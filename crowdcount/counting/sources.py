@@ -27,7 +27,7 @@ def is_one(items: object) -> bool:
     # These can be gone through as well: by letters, bytes, lines and rows.
     single = isinstance(items, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(items, "read")
     # Of arrays and tensors: a column of paths has one axis, a batch of pictures four.
-    single |= getattr(items, "ndim", 1) not in (1, 4)
+    single |= getattr(items, "ndim", len(getattr(items, "shape", (0,)))) not in (1, 4)  # a tf.Variable has no ndim
     return single or not isinstance(items, Iterable)
 
 
