@@ -185,6 +185,35 @@ def test_count_refuses_a_folder_as_csv_file(capsys, photos, weights):
     assert_clean_error(*run(capsys, "count", photos, "--model", weights, "--csv", photos), photos, "is a folder")
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["count", "a.jpg", "--zones", ""],
+        ["count", "a.jpg", "--csv", ""],
+        ["video", "a.mp4", "--annotated", ""],
+        ["evaluate", "csv", "--against", ""],
+        ["check", ""],
+    ],
+)
+def test_what_is_empty_is_not_taken_for_left_out(capsys, argv):
+    """As by a variable of the shell that is not set: hours of counting would leave nothing."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main(argv)
+    name = argv[-2].removeprefix("--") if len(argv) > 2 else "folder"
+    assert stop.value.code == 2 and f"{name} is empty: name a value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["counts.xlsx", "counts.JSON", "points.csv", "boxes.csv"])
+def test_count_refuses_tables_of_other_kinds_and_those_of_annotations(capsys, photos, weights, name):
+    """They were replaced, and a text named as a workbook opens nowhere."""
+    (photos / "points.csv").write_text("Picture;X;Y\ngood.jpg;1,5;2\n")
+    (photos / "boxes.csv").write_text("filename,xmin,ymin,xmax,ymax\ngood.jpg,1,2,3,4\n")
+    before = {path: path.read_bytes() for path in photos.iterdir()}
+    reason = "holds annotations" if name in ("points.csv", "boxes.csv") else "name it FILE.csv"
+    assert_clean_error(*run(capsys, "count", photos, "--model", weights, "--csv", photos / name), name, reason)
+    assert {path: path.read_bytes() for path in photos.iterdir()} == before
+
+
 def test_full_disk_is_one_clear_error(capsys, photos, weights, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")

@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             arguments = _parser().parse_args(argv)
+            _refuse_empty(arguments)
             with suppress(AttributeError):  # a stand-in for the standard output need not have it
                 # File names may hold what a terminal cannot show.
                 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # of text files
@@ -80,6 +81,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             drop_output()
         place = f"{error.filename}: " if error.filename else ""
         return fail(f"{place}{reason(error)}")
+
+
+def _refuse_empty(arguments: argparse.Namespace) -> None:
+    """End with a usage error where an option is empty, as by a variable of the shell that is not set: it would be taken
+    for left out."""
+    for name, value in vars(arguments).items():
+        if value == "":
+            arguments.parser.error(f"{name.replace('_', '-')} is empty: name a value, or leave it out")
 
 
 def _parser() -> argparse.ArgumentParser:

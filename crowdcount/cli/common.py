@@ -221,8 +221,8 @@ def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None
         inputs: what the work reads; of these only files that are there can be replaced.
 
     Raises:
-        CrowdCountError: if a file that is written is read, or written by another option, too, or if a table
-            would replace a picture.
+        CrowdCountError: if a file that is written is read, or written by another option, too, if a table would
+            replace a picture or annotations, or has the name of another kind of file.
     """
     from crowdcount.data.images import PICTURE_SUFFIXES  # not for --help: it needs NumPy
 
@@ -237,7 +237,21 @@ def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None
         if option not in _PICTURES and Path(path).suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(path):
             # As `--csv *.jpg` means it, where a shell puts the first picture in its place.
             raise CrowdCountError(f"{option} would replace the picture {path}. Name a file of its own.")
+        if option == "--csv":
+            _check_table(path)
         used.add(os.path.realpath(path))
+
+
+def _check_table(path: str) -> None:
+    """Refuse a table that no program would open, and one in the place of annotations made by hand."""
+    from crowdcount.data.exports.table import names_heads
+
+    if Path(path).suffix.lower() in (".xlsx", ".xls", ".ods", ".json", ".html", ".parquet"):
+        raise CrowdCountError(
+            f"--csv writes a table as text, with commas, which spreadsheets open: name it FILE.csv. Received: {path}"
+        )
+    if names_heads(Path(path)):
+        raise CrowdCountError(f"--csv would replace {path}, which holds annotations. Choose another file.")
 
 
 def check_writable(path: Path) -> None:

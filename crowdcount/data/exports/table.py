@@ -85,6 +85,16 @@ def read_table(file: Path, tell: TellFault, options: Options | None = None) -> l
     return pile.records(unit=unit)
 
 
+def names_heads(file: Path) -> bool:
+    """Whether a file is there whose first line names the columns of heads."""
+    try:
+        with open(file, "rb") as lines:
+            ((_, header), *_) = _rows(decoded(lines.readline(2000)))
+    except (OSError, UnicodeError, csv.Error, ValueError):  # ValueError: it is empty
+        return False
+    return _has_heads(_named_columns([value.strip() for value in header]))
+
+
 def decoded(data: bytes) -> str:
     """Text in UTF-8, UTF-16 or, where neither fits, in Windows' Western European letters.
 
@@ -153,12 +163,16 @@ def _columns(
             f"Received {short(values)}."
         )
     columns = _named_columns(values)
-    if not ({"picture", "x", "y"} <= set(columns) or {"picture", *_BOX} <= set(columns)):
+    if not _has_heads(columns):
         raise _Unclear(
             f"line {first}: should name the columns picture, x, y once, or say what they hold: --columns picture,x,y. "
             f"Received {short(values)}."
         )
     return columns, lines[1:]
+
+
+def _has_heads(columns: dict[str, int]) -> bool:
+    return {"picture", "x", "y"} <= set(columns) or {"picture", *_BOX} <= set(columns)
 
 
 def _named_columns(header: list[str]) -> dict[str, int]:
