@@ -162,6 +162,14 @@ def test_the_answer_to_what_is_unclear(folder, text, options, expected):
     assert heads_of(folder, **options)["a.jpg"] == expected
 
 
+@pytest.mark.parametrize("columns", [("picture", "x", "x"), ("x", "y", "-"), ("picture", "x", "-"), ("-", "-", "-")])
+def test_columns_that_tell_no_heads_are_refused(columns):
+    with pytest.raises(
+        AnnotationError, match=f"x and y or the sides of a box, each once. Received: {', '.join(columns)}"
+    ):
+        Options(columns=columns)
+
+
 def test_what_we_write_says_that_it_is_pixels(folder):
     """Heads in the corner of a picture, as while somebody dots it, are no question then."""
     (folder / "points.csv").write_text(CSV_REFUSED["shares"][0])

@@ -32,6 +32,11 @@ _UPLOADED, _SURELY_UPLOADED = r"^[0-9a-f]{4,8}-", r"^(?=\d*[a-f])[0-9a-f]{8}-"
 _BEYOND, _PERCENT_BEYOND = 0.05, 1.0
 
 
+def has_heads(columns: Collection[str]) -> bool:
+    """Whether these columns of a table, names of `COLUMNS`, tell where heads are."""
+    return "picture" in columns and any(set(place) <= set(columns) for place in (COLUMNS[1:3], COLUMNS[3:7]))
+
+
 @dataclass(frozen=True)
 class Options:
     """The answers to what a file itself leaves unclear.
@@ -57,6 +62,12 @@ class Options:
         unknown = [name for name in self.columns or () if name not in COLUMNS]
         if unknown:
             raise AnnotationError(f"columns must be of {', '.join(COLUMNS)}. Received: {unknown[0]!r}")
+        named = Counter(name for name in self.columns or () if name != "-")
+        if self.columns and (max(named.values(), default=0) > 1 or not has_heads(named)):
+            raise AnnotationError(
+                "columns must name the picture, and x and y or the sides of a box, each once. Received: "
+                f"{', '.join(self.columns)}"
+            )
 
 
 @dataclass

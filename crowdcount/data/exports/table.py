@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crowdcount.data.exports import via
-from crowdcount.data.exports.entries import Entry, Options, Pile, number, set_split
+from crowdcount.data.exports.entries import Entry, Options, Pile, has_heads, number, set_split
 from crowdcount.data.images import picture_size
 from crowdcount.data.records import Record, TellFault, short
 
@@ -92,7 +92,7 @@ def names_heads(file: Path) -> bool:
             ((_, header), *_) = _rows(decoded(lines.readline(2000)))
     except (OSError, UnicodeError, csv.Error, ValueError):  # ValueError: it is empty
         return False
-    return _has_heads(_named_columns([value.strip() for value in header]))
+    return has_heads(_named_columns([value.strip() for value in header]))
 
 
 def decoded(data: bytes) -> str:
@@ -163,16 +163,12 @@ def _columns(
             f"Received {short(values)}."
         )
     columns = _named_columns(values)
-    if not _has_heads(columns):
+    if not has_heads(columns):
         raise _Unclear(
             f"line {first}: should name the columns picture, x, y once, or say what they hold: --columns picture,x,y. "
             f"Received {short(values)}."
         )
     return columns, lines[1:]
-
-
-def _has_heads(columns: dict[str, int]) -> bool:
-    return {"picture", "x", "y"} <= set(columns) or {"picture", *_BOX} <= set(columns)
 
 
 def _named_columns(header: list[str]) -> dict[str, int]:
