@@ -389,6 +389,13 @@ def test_a_jpeg_that_is_damaged_in_the_middle_is_told(tmp_path):
                 load_picture(source, notes=notes)
                 told += any("seems damaged" in note for note in notes)
         assert told >= 9  # of 18: data can be as long as its picture by chance
+    Image.fromarray(scene).save(path, restart_marker_rows=1)
+    data = path.read_bytes()
+    at = len(data) // 2
+    for damaged in (data, data[:at] + bytes(2000) + data[at + 2000 :]):  # some rows, and the marks between them
+        notes = []
+        load_picture(damaged, notes=notes)
+        assert bool(notes) == (damaged is not data)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
@@ -823,7 +830,14 @@ def test_list_pictures_finds_pictures_only_and_sorted(tmp_path):
     wanted = ["B.JPG", "a.jpeg", "c.png", "d.webp", "e.bmp", "f.TIFF", "g.tif", "h.gif", "i.heic"]
     for name in [*wanted, "notes.txt", "points.csv", "jpg", "._a.jpeg", ".hidden.png", "map.h5"]:
         (tmp_path / name).touch()
-    for folder in ("sub", "folder.jpg", ".cache"):
+    for folder in (
+        "sub",
+        "folder.jpg",
+        ".cache",
+        "@eaDir",
+        "$RECYCLE.BIN",
+        "__MACOSX",
+    ):  # the last: small copies, trash
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "z.png").touch()
     flat = list_pictures(tmp_path)

@@ -44,8 +44,8 @@ MAX_PIXELS = 250_000_000
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".mpo", ".insp", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif"}
     | {".tiff", ".gif", ".avif", ".avifs", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".pbm", ".ppm", ".pgm", ".pnm"}
-    | {".tga", ".heic", ".heics", ".heif", ".hif", ".jxl", ".psd"}
-    | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
+    | {".pfm", ".tga", ".heic", ".heics", ".heif", ".hif", ".jxl", ".psd", ".exr"}
+    | {".dng", ".crw", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".x3f", ".mrw"}
 )
 # Signatures that no text and no other kind of file begins with; and suffixes of what lies beside pictures.
 _CERTAIN: tuple[bytes, ...] = (
@@ -59,6 +59,8 @@ _CERTAIN: tuple[bytes, ...] = (
     b"MM\0+",
 )
 _CERTAIN += (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"8BPS\0\1")
+# Folders that a store on the network, a Mac or Windows makes beside pictures: small copies, and what was thrown away.
+_NOT_MEANT = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX"})
 # The lengths of a BMP file's second header.
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _OTHERS = frozenset(
@@ -180,8 +182,9 @@ def picture_size(source: Source) -> tuple[int, int]:
 def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Path]:
     """The pictures in a folder, by their suffix, sorted by path; numbers in names by their size.
 
-    Hidden files and folders (names that start with a dot, among them macOS's `._` companions) are left out. A
-    link that leads nowhere is listed, so that reading it reports it; links to folders are not followed.
+    Hidden files and folders (names that start with a dot, among them macOS's `._` companions) are left out, and so are
+    folders of small copies and of what was thrown away, as `@eaDir` and `$RECYCLE.BIN`. A link that leads nowhere is
+    listed, so that reading it reports it; links to folders are not followed.
 
     Args:
         folder: the folder to look in.
@@ -215,7 +218,7 @@ def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Pa
 
     found = []
     for parent, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        folders[:] = [name for name in folders if recursive and not name.startswith(".") and name not in _NOT_MEANT]
         found += [Path(parent, name) for name in files if not name.startswith(".") and _is_picture(parent, name)]
     return sorted(found, key=natural)
 

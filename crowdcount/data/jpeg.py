@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 from PIL import Image
@@ -10,6 +11,7 @@ from PIL import Image
 # What cells are that nothing was stored of, inverted, too, as CMYK is; and the rows of the least cell.
 _NOTHING, _ROWS = (127, 128), 8
 _SCAN, _END = 0xDA, b"\xff\xd9"
+_SCAN_MARK, _RESTART = b"\xff\xda", re.compile(b"\xff[\xd0-\xd7]")
 _PROGRESSIVE = (0xC2, 0xCA)
 # Bytes that no whole picture can do without.
 _SPARE = 4
@@ -39,14 +41,22 @@ def is_cut_off(data: bytes) -> bool:
 def is_off(data: bytes) -> bool:
     """Whether a JPEG file holds less or more than its picture: where bytes are damaged, the decoder takes others.
 
-    What follows is shifted, and often of other colors. It has more if it is decoded without its last bytes, too.
+    What follows is shifted, and often of other colors. It has more if it is decoded without its last bytes, too. Where
+    the decoder can begin anew there are marks, counted from 0 to 7.
 
     Args:
         data: the file.
     """
     end = _end_of(data)
+    if end is None:
+        return False
+    marks = [mark[0][1] & 7 for mark in _RESTART.finditer(data, data.rfind(_SCAN_MARK, 0, end), end)]
     # A camera may fill up what it wrote with zeros and ones.
-    return end is not None and (is_cut_off(data) or _decodes(data[:end].rstrip(b"\0\xff")[:-_SPARE]))
+    return (
+        marks != [number % 8 for number in range(len(marks))]
+        or is_cut_off(data)
+        or _decodes(data[:end].rstrip(b"\0\xff")[:-_SPARE])
+    )
 
 
 def _end_of(data: bytes) -> int | None:
