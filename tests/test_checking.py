@@ -1,7 +1,9 @@
 """The checker: each fault is planted once in a sound folder, and has to be the one that is found."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 from PIL import Image
 from test_annotations import draw_picture, write_mat
@@ -269,3 +271,24 @@ def test_tables_of_counts_are_no_annotations(crowd, tmp_path, header):
         named.rename(tmp_path / "heads.csv")
         assert check_folder(tmp_path) == []
         assert len(read_csv(tmp_path, "all")) == 3
+
+
+def test_points_of_smaller_copies_and_damaged_pictures_are_named(tmp_path):
+    """Both trained on heads where there are none, without a word."""
+    for name in "ab":
+        pixels = np.random.default_rng(ord(name)).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.jpg", quality=95)
+    places = [(name, 7 * at % 300, 11 * at % 200) for name in "ab" for at in range(60)]
+
+    def written(scale):
+        rows = [f"{name}.jpg,{x * scale},{y * scale}" for name, x, y in places]
+        (tmp_path / "points.csv").write_text("\n".join(["picture,x,y", *rows]))
+        return [str(fault) for fault in check_folder(tmp_path)]
+
+    assert written(1) == []
+    (fault,) = written(0.5)
+    assert re.search(r"all 120 points of all pictures lie within 4\d % of the width and [45]\d % of the height", fault)
+    data = (tmp_path / "b.jpg").read_bytes()
+    (tmp_path / "b.jpg").write_bytes(data[:20000] + data[21000:])
+    (fault,) = written(1)
+    assert "b.jpg: the file seems damaged" in fault

@@ -18,10 +18,13 @@ import numpy as np
 from crowdcount.data.datasets import DATASETS, HALVES, DataSet, named
 from crowdcount.data.exports import detect
 from crowdcount.data.exports.entries import annotation_files
-from crowdcount.data.images import list_pictures, load_picture
+from crowdcount.data.images import DAMAGED, list_pictures, load_picture
 from crowdcount.data.readers import shanghaitech
 from crowdcount.data.records import Record, TellFault
 from crowdcount.errors import AnnotationError, PictureError
+
+# So many points do not all lie within this share of both sides by chance.
+_ENOUGH, _MOST_REACH = 30, 0.7
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,9 @@ def check_folder(folder: str | os.PathLike, dataset: str | None = None) -> list[
     holds them, or one of ShanghaiTech's halves `train_data` and `test_data`), a CSV file, a JSON file, what an
     annotation tool exported, or several of these at once. Found are: annotation files and pictures that cannot be read,
     pictures without annotation and annotations without picture, malformed entries, points that are not finite, outside
-    their picture or there twice, x and y in each other's place, coordinates that look like shares of the picture's
-    size, counts that contradict the points, the same picture under two names, and folders with nothing to check.
+    their picture or there twice, or of smaller copies, x and y in each other's place, coordinates that look like shares
+    of the picture's size, counts that contradict the points, the same picture under two names, and folders with nothing
+    to check.
     Every picture is decoded: 700 take some seconds.
 
     Args:
@@ -185,13 +189,14 @@ def _check_pictures(records: Iterable[Record], tell: TellFault) -> None:
     """Report what shows only when the pictures are open; a picture in two annotation files is opened once."""
     sizes: dict[Path, tuple[int, int] | None] = {}
     first_with: dict[bytes, Path] = {}
-    swapped = _Swapped()
+    swapped, smaller = _Swapped(), _Smaller()
     for record in records:
         picture = record.picture
         if picture not in sizes:
             sizes[picture] = None
+            notes: list[str] = []
             try:
-                pixels = load_picture(picture)
+                pixels = load_picture(picture, notes=notes)
             except PictureError as error:
                 tell(picture, str(error).removeprefix(f"{str(picture)!r} "))
             else:
@@ -200,11 +205,15 @@ def _check_pictures(records: Iterable[Record], tell: TellFault) -> None:
                 twin = first_with.setdefault(digest, picture)
                 if twin != picture:
                     tell(picture, f"is the same picture, pixel by pixel, as {twin}.")
+            if DAMAGED in notes:
+                tell(picture, f"{DAMAGED[0].lower()}{DAMAGED[1:]}")
         _check_points(record, sizes[picture], tell)
         if (size := sizes[picture]) is not None:
             swapped.look(record, size)
+            smaller.look(record, size)
             _check_region(record, size, tell)
     swapped.tell(tell)
+    smaller.tell(tell)
 
 
 def _check_region(record: Record, size: tuple[int, int], tell: TellFault) -> None:
@@ -240,6 +249,31 @@ class _Swapped:
                 self.source,
                 f"x and y seem to be in each other's place: of {self.points} points in all pictures {self.outside} lie "
                 "outside, with x and y exchanged none.",
+            )
+
+
+class _Smaller:
+    """Notices that the points are of smaller copies: in all pictures they lie towards the left upper corner."""
+
+    def __init__(self):
+        self.points = 0
+        self.reach = np.zeros(2)
+        self.source: Path | None = None
+
+    def look(self, record: Record, size: tuple[int, int]) -> None:
+        if len(record.points):
+            self.points += len(record.points)
+            self.reach = np.maximum(self.reach, record.points.max(axis=0) / size[::-1])
+            self.source = self.source or record.source
+
+    def tell(self, tell: TellFault) -> None:
+        if self.source is not None and self.points >= _ENOUGH and 0 < self.reach.max() < _MOST_REACH:
+            across, down = 100 * self.reach
+            tell(
+                self.source,
+                f"all {self.points} points of all pictures lie within {across:.0f} % of the width and {down:.0f} % of "
+                "the height, from the left upper corner: they may be of smaller copies. Put the pictures there that "
+                "were annotated.",
             )
 
 

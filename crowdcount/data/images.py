@@ -39,6 +39,12 @@ from crowdcount.files import natural
 #: megapixels; a picture of this size needs about 2 GB while it is read.
 MAX_PIXELS = 250_000_000
 
+#: What is noted of a JPEG in whose middle bytes are others than they were.
+DAMAGED = (
+    "The file seems damaged: its data is not as long as its picture. Parts may be shifted or of other colors: look at "
+    "it, and copy or download it again."
+)
+
 #: Names that `list_pictures` takes for pictures. Those that cannot be read (HEIC, JPEG XL, raw files of cameras) are
 #: among them, so that a folder gives an error for each, and not a total that silently lacks them.
 PICTURE_SUFFIXES = frozenset(
@@ -295,10 +301,7 @@ def _check_whole(image: Image.Image, file: Any, name: str, notes: list[str]) -> 
                 "again."
             )
         if is_off(data):  # some cameras write a few bytes too many: no reason to refuse all that they take
-            notes.append(
-                "The file seems damaged: its data is not as long as its picture. Parts may be shifted or of other "
-                "colors: look at it, and copy or download it again."
-            )
+            notes.append(DAMAGED)
 
 
 def _on_white(rgba: Image.Image, notes: list[str]) -> Image.Image:
