@@ -398,6 +398,22 @@ def test_a_jpeg_that_is_damaged_in_the_middle_is_told(tmp_path):
         assert bool(notes) == (damaged is not data)
 
 
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+def test_a_file_that_was_written_in_part_is_refused(tmp_path, kind):
+    """A copy that was stopped has its length already, and zeros to its end; what lies behind the data is nothing."""
+    path = tmp_path / "a.picture"
+    Image.fromarray(draw_crowd(40, size=(240, 320), seed=3).picture).save(path, kind, quality=90)
+    data = path.read_bytes()
+    whole = load_picture(path)
+    assert (load_picture(data + bytes(4096)) == whole).all()
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    for source in (path, path.read_bytes(), Image.open(path)):
+        with pytest.raises(PictureError, match="cut off: it ends in zeros"):
+            load_picture(source)
+    blank = encode(np.zeros((800, 1200, 3), np.uint8), kind)
+    assert not load_picture(blank).any()
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_gray_jpeg_is_whole(mode, options):

@@ -32,6 +32,7 @@ from crowdcount.data.png import is_wide, wide_light
 from crowdcount.data.samples import scaled, to_uint8
 from crowdcount.data.tiff import RareTiff, check_page
 from crowdcount.data.tiff_colors import MOST_TAGS, stated_most
+from crowdcount.data.unwritten import is_unwritten
 from crowdcount.errors import PictureError
 from crowdcount.files import natural
 
@@ -137,6 +138,10 @@ def load_picture(
             rgb, turn = Image.fromarray(_rgb_from_array(image.array(notes), notes)), TURNS.get(image.orientation)
             return np.array(rgb if turn is None else rgb.transpose(turn))
         file = getattr(image, "fp", None)  # which Pillow lets go of as it loads the pixels
+        if file is not None and is_unwritten(file, image.format):
+            raise PictureError(
+                f"{name} is cut off: it ends in zeros, where its data should be. Copy or download it again."
+            )
         with decoding(name):
             wide = wide_light(image, notes) if is_wide(image) else None
             image.load()
