@@ -162,6 +162,15 @@ def test_the_answer_to_what_is_unclear(folder, text, options, expected):
     assert heads_of(folder, **options)["a.jpg"] == expected
 
 
+@pytest.mark.parametrize("column", ["Type", "LabelName", "class_id", "Category Name", "tag"])
+def test_a_column_of_labels_has_many_names(folder, column):
+    """Of Fiji's counters, Open Images and others: what is no head was counted as one."""
+    (folder / "points.csv").write_text(f"picture,x,y,{column}\na.jpg,101.5,88.25,1\na.jpg,55,60,2\n")
+    with pytest.raises(AnnotationError, match=r"several labels: 1 \(1\), 2 \(1\)"):
+        heads_of(folder)
+    assert heads_of(folder, label="1")["a.jpg"] == HEADS[:1]
+
+
 @pytest.mark.parametrize("columns", [("picture", "x", "x"), ("x", "y", "-"), ("picture", "x", "-"), ("-", "-", "-")])
 def test_columns_that_tell_no_heads_are_refused(columns):
     with pytest.raises(

@@ -894,7 +894,7 @@ def test_every_listed_suffix_is_one_that_pillow_reads_or_heic():
     known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     # Told one by one rather than left out of a total: see PICTURE_SUFFIXES.
     optional = {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
-    optional |= {".insp", ".mpo", ".pjpeg", ".avifs", ".heics", ".psd"} | (
+    optional |= {".insp", ".mpo", ".pjpeg", ".avifs", ".heics", ".psd", ".exr", ".crw", ".x3f", ".mrw"} | (
         set() if features.check("avif") else {".avif"}
     )
     assert PICTURE_SUFFIXES - optional <= known
