@@ -620,7 +620,7 @@ def test_what_is_no_picture_is_refused_by_name_and_reason(tmp_path, read):
     files = {
         "empty.jpg": (b"", "is empty"),
         "text.png": (b"not a picture at all, only text", "is not a picture"),
-        "page.html": (b"<!DOCTYPE html><html></html>", "is not a picture"),
+        "page.html": (b"<!DOCTYPE html><html></html>", "is a web page"),
         "zeros.bmp": (bytes(1000), "is not a picture"),
         "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50), "Save it as JPEG"),
         "stub.jpg": (b"\xff\xd8\xff\xe0", "cut off"),
@@ -639,6 +639,28 @@ def test_what_is_no_picture_is_refused_by_name_and_reason(tmp_path, read):
         refused(Unseekable(data), "Unseekable", words, read=read)
     with open(tmp_path / "new.jpg", "wb") as file:  # for writing alone
         refused(file, "new.jpg", "cut off or damaged", read=read)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "a pointer of Git LFS.*git lfs pull"),
+        (b"<!DOCTYPE html><title>404</title>", "a web page.*Download"),
+        (b"<html lang='de'>", "a web page"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"PK\3\4\x14\0", "an archive"),
+        (b"\x1f\x8b\x08\0", "a compressed file"),
+        (b"\x1aE\xdf\xa3\x9fB\x86", "a video.*crowdcount video"),
+        (b"RIFF\0\0\1\0AVI LIST", "a video"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2", "a video"),
+        (b"\0\0\0\x14ftypqt  \0\0\2\0", "a video"),
+    ],
+)
+def test_what_people_take_for_a_picture_is_named(tmp_path, data, kind):
+    (tmp_path / "a.jpg").write_bytes(data + bytes(40))
+    for source in (tmp_path / "a.jpg", data + bytes(40)):
+        with pytest.raises(PictureError, match=f"{kind}"):
+            load_picture(source)
 
 
 @pytest.mark.parametrize("read", [load_picture, picture_size])

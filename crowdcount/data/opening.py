@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -41,6 +41,22 @@ _SIGNATURES = (
 # How files of ISO's format of boxes call themselves, behind "ftyp".
 AVIF_BRANDS = (b"avif", b"avis")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+# How files begin, from the place that is named, that people take for a picture: what they are, and what to do.
+_VIDEO = ("a video", "Count it with: crowdcount video FILE.")
+_NO_PICTURES = (
+    (0, b"version https://git-lfs", "a pointer of Git LFS", "Fetch the file itself: git lfs pull."),
+    (0, b"<!doctype html", "a web page", "Download the picture itself."),
+    (0, b"<html", "a web page", "Download the picture itself."),
+    (0, b"%pdf-", "a PDF document", "Save its page, or the picture in it, as JPEG or PNG."),
+    (0, b"pk\3\4", "an archive, or a document that is one", "Unpack it, and name the pictures in it."),
+    (0, b"\x1f\x8b", "a compressed file", "Unpack it, and name the pictures in it."),
+    (0, b"\x1ae\xdf\xa3", *_VIDEO),
+    (8, b"avi ", *_VIDEO),
+    *(
+        (4, b"ftyp" + brand, *_VIDEO)
+        for brand in (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp4", b"avc1", b"qt  ")
+    ),
+)
 _AGAIN = "Copy or download it again, or open it in a picture program and save it as JPEG or PNG."
 
 # Of two letters or more: one is a drive of Windows.
@@ -180,37 +196,51 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
         with decoding(name):  # a file object may be open for writing alone
             file.seek(0)
             start = file.read(32)
-        if not start:
-            raise PictureError(f"{name} is empty (0 bytes). Copy or download it again.") from error
-        if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
-            raise PictureError(
-                f"{name} is a HEIC picture, as iPhones take them. Save it as JPEG; or, in Python, install "
-                "pillow-heif and call pillow_heif.register_heif_opener() first."
-            ) from error
-        if not isinstance(error.__cause__, UnidentifiedImageError):
-            raise
-        if start[4:8] == b"ftyp" and start[8:12] in AVIF_BRANDS:
-            raise PictureError(
-                f"{name} begins like an AVIF file, but is cut off, damaged or of a rare kind. {_AGAIN}"
-            ) from error
-        for signature, kind, layout, offset in _SIGNATURES:
-            if start.startswith(signature):
-                if kind == "TIFF":
-                    return RareTiff(file, name, page, notes)
-                if layout and len(start) >= offset + struct.calcsize(layout):
-                    width, height = struct.unpack_from(layout, start, offset)
-                    check_size(width, height, name)
-                raise PictureError(
-                    f"{name} begins like a {kind} file, but is cut off, damaged or of a rare kind. {_AGAIN}"
-                ) from error
-        raise PictureError(
-            f"{name} is not a picture that can be read here: it does not begin like JPEG, PNG, WebP, BMP, "
-            "TIFF or GIF. Check that it is the right file, or save it as JPEG or PNG in a picture program."
-        ) from error
+        if _seems_tiff(start, error):
+            return RareTiff(file, name, page, notes)
+        _refuse(start, name, error)
     if page is None and _is_animated(image):
         notes.append("The file is an animation, and its first frame was taken: page (--page) names another.")
     _refuse_preview(image, name)
     return _at_page(image, name, page, notes)
+
+
+def _seems_tiff(start: bytes, error: PictureError) -> bool:
+    """Whether what Pillow does not know begins like a TIFF file."""
+    kind = next((kind for signature, kind, *_ in _SIGNATURES if start.startswith(signature)), None)
+    return kind == "TIFF" and isinstance(error.__cause__, UnidentifiedImageError)
+
+
+def _refuse(start: bytes, name: str, error: PictureError) -> NoReturn:
+    """Say what a file that Pillow does not open is, by its first bytes."""
+    if not start:
+        raise PictureError(f"{name} is empty (0 bytes). Copy or download it again.") from error
+    if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
+        raise PictureError(
+            f"{name} is a HEIC picture, as iPhones take them. Save it as JPEG; or, in Python, install "
+            "pillow-heif and call pillow_heif.register_heif_opener() first."
+        ) from error
+    if not isinstance(error.__cause__, UnidentifiedImageError):
+        raise error
+    if start[4:8] == b"ftyp" and start[8:12] in AVIF_BRANDS:
+        raise PictureError(
+            f"{name} begins like an AVIF file, but is cut off, damaged or of a rare kind. {_AGAIN}"
+        ) from error
+    for at, beginning, kind, advice in _NO_PICTURES:
+        if start.lower().startswith(beginning, at):
+            raise PictureError(f"{name} is {kind}, no picture. {advice}") from error
+    for signature, kind, layout, offset in _SIGNATURES:
+        if start.startswith(signature):
+            if layout and len(start) >= offset + struct.calcsize(layout):
+                width, height = struct.unpack_from(layout, start, offset)
+                check_size(width, height, name)
+            raise PictureError(
+                f"{name} begins like a {kind} file, but is cut off, damaged or of a rare kind. {_AGAIN}"
+            ) from error
+    raise PictureError(
+        f"{name} is not a picture that can be read here: it does not begin like JPEG, PNG, WebP, BMP, "
+        "TIFF or GIF. Check that it is the right file, or save it as JPEG or PNG in a picture program."
+    ) from error
 
 
 def _refuse_preview(image: Image.Image, name: str) -> None:
