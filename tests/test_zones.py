@@ -838,3 +838,13 @@ def test_ground_whose_pixels_would_be_meters_wide_is_refused():
             read_ground({"points": points, "unit": unit}, (304, 400))
     with pytest.raises(DataError, match=r"span 0.02 m at most. Give meters, not kilometers"):
         read_ground({"points": [[x, y, X / 1000, Y / 1000] for x, y, X, Y in good]})
+
+
+@pytest.mark.parametrize("key", ["units", "Unit", "ground_unit"])
+def test_a_unit_under_another_name_is_told(key):
+    """Left out, it made feet meters, and people a tenth as dense."""
+    points = [[0, 0, 0, 0], [400, 0, 20, 0], [400, 304, 20, 15], [0, 304, 0, 15]]
+    with pytest.raises(DataError, match=f"'{key}' is not read.*on the ground are in meters. Received: 'feet'"):
+        read_ground({"points": points, key: "feet"})
+    with pytest.raises(DataError, match=f"'{key}' is not read"):
+        read_zones([{"name": "a", "polygon": LEFT, key: "percent"}])

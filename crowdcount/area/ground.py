@@ -20,7 +20,7 @@ from crowdcount.area.geometry import (
     shortened,
     signed_area,
 )
-from crowdcount.area.zone_files import ZoneSource, read_json, stated_size
+from crowdcount.area.zone_files import ZoneSource, read_json, stated_size, stated_unit
 from crowdcount.area.zones import Zone
 from crowdcount.errors import DataError
 
@@ -276,9 +276,8 @@ def read_ground(source: ZoneSource | Ground, size: Size | None = None) -> Ground
                 f'{place} should hold {{"points": [[x, y, X, Y], ...]}}, with X and Y in meters. '
                 f"Received {shortened(content)}"
             )
-        source = _ground_of(
-            content["points"], content.get("unit"), stated_size(content, "width", "height", place), place
-        )
+        size_drawn_on = stated_size(content, "width", "height", place)
+        source = _ground_of(content["points"], stated_unit(content, place), size_drawn_on, place)
     if size is not None:
         source.check_on(size)
     return source

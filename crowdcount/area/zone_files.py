@@ -127,12 +127,23 @@ def _of_object(content: Mapping, place: str) -> Iterator[_Entry]:
 
 def _own(item: Mapping, where: str) -> _Entry:
     """An entry of our own form. Pixels alone are those of a picture, fractions and percent of each."""
-    size, unit = stated_size(item, "width", "height", where), item.get("unit")
+    size, unit = stated_size(item, "width", "height", where), stated_unit(item, where)
     unit = "pixels" if size and unit is None else unit
     holes = item.get("holes") or ()
     if not isinstance(holes, Sequence) or isinstance(holes, str):
         raise DataError(f"{where}: holes should be a list of polygons. Received {shortened(holes)}")
     return _Entry(where, item.get("name"), item["polygon"], holes, unit, size if unit == "pixels" else None)
+
+
+def stated_unit(content: Mapping, where: str) -> object:
+    """The unit of the places in a picture, where a file says it; another key that seems to say one is refused."""
+    other = next((key for key in content if isinstance(key, str) and key != "unit" and "unit" in key.lower()), None)
+    if other is not None:
+        raise DataError(
+            f'{where}: {other!r} is not read. "unit" tells what places in the picture are in ("pixels", "fractions" or '
+            f'"percent"); those on the ground are in meters. Received: {shortened(content[other])}'
+        )
+    return content.get("unit")
 
 
 def stated_size(content: Mapping, width: str, height: str, where: str) -> Size | None:
