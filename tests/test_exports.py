@@ -293,6 +293,11 @@ JSON_REFUSED = {
     "unknown": ({"shapes": 3}, "of no other kind"),
     "a number": (3, "of no other kind"),
     "shares": ({"pictures": [{"picture": "a.jpg", "points": [[0.25, 0.5], [0.5, 0.5]]}]}, "--unit fraction"),
+    # Of few heads the places alone do not tell it.
+    "another unit": (
+        {"unit": "%", "pictures": [{"picture": "a.jpg", "points": [[10, 20]]}]},
+        "\"unit\" should be one of pixels, fraction, percent. Received '%'",
+    ),
     "COCO, no image": (changed(COCO, "annotations", 1, "image_id", value=9), "annotation 2: there is no image"),
     "COCO, two images of one number": (changed(COCO, "images", 1, "id", value=7), "image 2: .*same id"),
     "COCO, half a box": (changed(COCO, "annotations", 1, "bbox", value=[1, 2, 3]), "annotation 2 .'a.jpg'.: bbox"),

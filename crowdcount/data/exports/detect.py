@@ -13,7 +13,7 @@ from crowdcount.data import documents
 from crowdcount.data.exports import coco, cvat, label_studio, labelme, pictures, via, voc, yolo
 from crowdcount.data.exports.entries import SUBSETS, UNITS, Options, Pile, annotation_files, check_labels
 from crowdcount.data.exports.table import decoded, read_table
-from crowdcount.data.records import Record, TellFault
+from crowdcount.data.records import Record, TellFault, short
 
 _JSON: tuple[tuple[Callable[[object], bool], Callable[..., list[Record]]], ...] = (
     (via.is_via, via.read_json),
@@ -83,7 +83,10 @@ def read_json(file: Path, tell: TellFault, options: Options | None = None) -> li
     items = pictures.listed(content)
     if items is not None:
         stated = content.get("unit") if isinstance(content, dict) else None
-        return pictures.read(items, pile, stated if stated in UNITS else None)
+        if stated is not None and stated not in UNITS:
+            tell(file, f'"unit" should be one of {", ".join(UNITS)}. Received {short(stated)}.')
+            return []
+        return pictures.read(items, pile, stated)
     tell(
         file,
         f'has no list "pictures": {{"pictures": [{{"picture": "a.jpg", "points": [[x, y], ...]}}]}}, and is of no '
