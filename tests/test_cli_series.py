@@ -388,6 +388,27 @@ def test_without_resume_a_file_is_replaced_and_only_at_the_end(run, network):
 
 
 @pytest.mark.parametrize(
+    ("column", "cell"),
+    [("count", "about 12"), ("count", "-5"), ("count", "nan"), ("high", "1e400"), ("scale", "x"), ("low left", "-")],
+)
+def test_a_row_that_was_edited_so_that_it_tells_no_count_is_refused(run, network, photos, column, cell):
+    """A report that was gone on with ended with a trace."""
+    (photos / "zones.json").write_text(json.dumps([{"name": "left", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}]))
+    options = ("photos", "--csv", "out.csv", "--zones", "zones.json", "--resume", "--report", "out.html")
+    run(*options)
+    rows = rows_of("out.csv")
+    name = next(row["picture"] for row in rows if row["count"])
+    edited = [{**row, column: cell} if row["picture"] == name else row for row in rows]
+    with open("out.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(edited)
+    status, _, err = run(*options)
+    assert status == 1 and not network.counted
+    assert f"of {name!r} {column!r} should be a number, as it was written. Received {cell!r}" in err
+
+
+@pytest.mark.parametrize(
     "options, part",
     [
         (["--model", "other"], "the model"),

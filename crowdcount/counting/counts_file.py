@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
@@ -20,6 +21,8 @@ _ZONE, _LOW, _HIGH, _PER_M2, _LEVEL = "zone ", "low ", "high ", "per m2 ", "leve
 # before a scale that was set had a column of its own, `scale` alone tells it.
 _BY_HAND = "scale by hand"
 _ADDED = {"scale": "1.0", _BY_HAND: ""}
+# Columns of numbers, beside the count.
+_NUMBERS = ("low", "high", "coverage", "width", "height", "scale", "page")
 
 
 class CountsFile:
@@ -62,14 +65,12 @@ class CountsFile:
         columns += self._constants
         added = {column: value for column, value in _ADDED.items() if column in columns} | dict.fromkeys(ranges, "")
         self._table = GrowingTable(path, columns, added) if resume else Table(path, columns)
-        for row in self._table.rows:
-            for column, value in settings.items():
-                if row[column] not in ("", value):
-                    self.close()
-                    raise DataError(
-                        f"{path} holds counts with the {column} {row[column]}; this run has {value}. Name "
-                        f"another file, or the same {column}."
-                    )
+        try:
+            for row in self._table.rows:
+                _check(row, settings, path)
+        except DataError:
+            self.close()
+            raise
         self.pictures = len(self._table.rows)
 
     def earlier(self) -> list[dict[str, str]]:
@@ -128,6 +129,28 @@ def settings_of(model: str, coverage: float, scale: float | None, page: int | No
         # In a column of its own, too: the sizes that a run without a scale finds are the pictures', not the table's.
         settings["scale"] = settings[_BY_HAND] = str(rounded_scale(scale))
     return settings if page is None else {**settings, "page": str(page)}
+
+
+def _check(row: Mapping[str, str], settings: Mapping[str, str], path: str | os.PathLike) -> None:
+    """Raise a DataError where a row has other settings, or was edited so that it no longer tells a count."""
+    for column, value in settings.items():
+        if row[column] not in ("", value):
+            raise DataError(
+                f"{path} holds counts with the {column} {row[column]}; this run has {value}. Name another file, or the "
+                f"same {column}."
+            )
+    for column, cell in row.items():
+        people = column == "count" or column.startswith((_ZONE, _PER_M2))
+        if cell and (people or column in _NUMBERS or column.startswith((_LOW, _HIGH))):
+            try:
+                number = float(cell)
+            except ValueError:
+                number = math.nan
+            if not math.isfinite(number) or people and number < 0:
+                raise DataError(
+                    f"{path}: of {row['picture']!r} {column!r} should be a number, as it was written. Received "
+                    f"{cell!r}. Correct it, take the row out, or name another file."
+                )
 
 
 def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
