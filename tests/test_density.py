@@ -305,7 +305,9 @@ def test_points_that_are_no_numbers_are_refused(value, function):
         function([[1, 2], [value, 3], [4, value]])
 
 
-@pytest.mark.parametrize("points", [[1.0, 2.0], [[1, 2, 3]], np.zeros((0, 3)), [["a", "b"]], [[1, 2], [3]], 5])
+@pytest.mark.parametrize(
+    "points", [[1.0, 2.0], [[1, 2, 3]], np.zeros((0, 3)), [["a", "b"]], [[1, 2], [3]], 5, [[1 + 2j, 3]]]
+)
 def test_points_of_a_wrong_shape_are_refused(points):
     with pytest.raises(DataError, match=r"points must .*shape \(N, 2\)"):
         density_map(points, (20, 20))

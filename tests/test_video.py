@@ -387,6 +387,9 @@ def test_frame_and_zones_are_smoothed_each_as_if_alone(rows, seconds):
     [
         ({"every": 0}, "every=0"),
         ({"every": float("nan")}, "every=nan"),
+        ({"every": "4"}, "every='4'"),
+        ({"every": None}, "every=None"),
+        ({"seconds": True}, "seconds=True"),
         ({"seconds": -1}, "seconds=-1"),
         ({"scale": 20}, "scale=20"),
         ({"smooth": -0.1}, "smooth=-0.1"),

@@ -364,6 +364,8 @@ def _check_integer(name: str, value: int) -> int:
 
 def _check_points(points: np.ndarray) -> np.ndarray:
     try:
+        if np.iscomplexobj(points):  # NumPy would leave out the imaginary part
+            raise TypeError("they are complex")
         array = np.asarray(points, np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"points must be an array of numbers of shape (N, 2): {error}.") from error

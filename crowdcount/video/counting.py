@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Generator
 from contextlib import closing, nullcontext
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from crowdcount.area.ground import people_per_square_meter, read_ground
@@ -116,9 +117,11 @@ def count_video(
         ("seconds", seconds, "above 0"),
         ("smooth", smooth, "0 or more"),
     ):
-        allowed = value is None or value > 0 or value == 0 and least == "0 or more"
-        if not allowed or value is not None and not math.isfinite(value):
-            raise DataError(f"{name} must be a number of seconds {least}. Received: {name}={value}")
+        if value is None and name != "every":
+            continue
+        number = value if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+        if not math.isfinite(number) or number < 0 or number == 0 and least == "above 0":
+            raise DataError(f"{name} must be a number of seconds {least}. Received: {name}={value!r}")
     if scale is not None:
         check_scale(scale)
     require_av()
