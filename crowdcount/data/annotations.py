@@ -30,7 +30,7 @@ from crowdcount.data.exports import detect
 from crowdcount.data.exports.entries import find_annotation_file
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import load_picture
-from crowdcount.data.records import Record, TellFault, raise_fault
+from crowdcount.data.records import Record, TellFault, raise_fault, short
 from crowdcount.data.regions import Region, boxes_mask
 from crowdcount.errors import AnnotationError
 from crowdcount.files import data_folder
@@ -52,7 +52,7 @@ class Sample:
         labels: what else the data set says of the picture, such as `{"weather": "fog"}`.
 
     Raises:
-        AnnotationError: if the points are not N pairs of finite numbers.
+        AnnotationError: if the points are not N pairs of finite numbers, or `ignore` is not boxes.
 
     Example:
         >>> sample = Sample("square", np.zeros((8, 8, 3), np.uint8), [[1.5, 2.0], [4.0, 4.0]])
@@ -73,6 +73,8 @@ class Sample:
         if isinstance(self.picture, str):
             object.__setattr__(self, "picture", Path(self.picture))
         try:
+            if np.iscomplexobj(self.points):  # NumPy would leave out the imaginary part
+                raise TypeError("they are complex")
             points = np.array(self.points, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise AnnotationError(
@@ -86,6 +88,20 @@ class Sample:
             raise AnnotationError(f"{self.name}: points must be finite numbers. Received NaN or infinity.")
         points.flags.writeable = False
         object.__setattr__(self, "points", points)
+        object.__setattr__(self, "ignore", self._checked_boxes())
+
+    def _checked_boxes(self) -> np.ndarray:
+        try:
+            boxes = np.asarray(self.ignore, np.float64).reshape(-1, 4)
+        except (TypeError, ValueError):
+            boxes = np.full((1, 4), np.nan)
+        if not np.isfinite(boxes).all() or (boxes[:, 2:] < boxes[:, :2]).any():
+            received = self.ignore.tolist() if isinstance(self.ignore, np.ndarray) else self.ignore
+            raise AnnotationError(
+                f"{self.name}: ignore should be boxes of left, top, right and bottom in pixels, shape (M, 4). Received "
+                f"{short(received)}."
+            )
+        return boxes
 
     @property
     def count(self) -> int:
