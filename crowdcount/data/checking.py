@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from crowdcount.data.datasets import DATASETS, HALVES, DataSet, named
 from crowdcount.data.exports import detect
 from crowdcount.data.exports.entries import annotation_files
-from crowdcount.data.images import DAMAGED, list_pictures, load_picture
+from crowdcount.data.images import DAMAGED, list_pictures, load_picture, picture_size
 from crowdcount.data.readers import shanghaitech
 from crowdcount.data.records import Record, TellFault
 from crowdcount.errors import AnnotationError, PictureError
@@ -160,6 +161,7 @@ def _parse_list(file: Path, tell: TellFault) -> list[Record]:
     images = file.parent / "images"
     beside = list_pictures(images, recursive=True) if images.is_dir() else list_pictures(file.parent)
     _tell_others(beside, named, f"{file.name}; one with nobody in it needs an entry", tell)
+    _tell_smaller(records, file, tell)
     return records
 
 
@@ -175,7 +177,26 @@ def _parse_export(folder: Path, tell: TellFault) -> list[Record]:
     named = {record.picture.resolve() for record in records} | faulty
     for place in sorted({record.picture.parent for record in records}):
         _tell_others(list_pictures(place), named, f"{folder}; one with nobody in it needs a file", tell)
+    _tell_smaller(records, folder, tell)
     return records
+
+
+def _tell_smaller(records: Iterable[Record], source: Path, tell: TellFault) -> None:
+    """Report it if the points seem to be of smaller copies: in all pictures they lie towards the left upper corner."""
+    points, reach = 0, np.zeros(2)
+    for record in records:
+        with suppress(PictureError):  # which is told where the picture is opened
+            if len(record.points):
+                reach = np.maximum(reach, record.points.max(axis=0) / picture_size(record.picture)[::-1])
+                points += len(record.points)
+    if points >= _ENOUGH and 0 < reach.max() < _MOST_REACH:
+        across, down = 100 * reach
+        tell(
+            source,
+            f"all {points} points of all pictures lie within {across:.0f} % of the width and {down:.0f} % of the "
+            "height, from the left upper corner: they may be of smaller copies. Put the pictures there that were "
+            "annotated.",
+        )
 
 
 def _tell_others(pictures: Iterable[Path], named: set[Path], where: str, tell: TellFault) -> None:
@@ -189,7 +210,7 @@ def _check_pictures(records: Iterable[Record], tell: TellFault) -> None:
     """Report what shows only when the pictures are open; a picture in two annotation files is opened once."""
     sizes: dict[Path, tuple[int, int] | None] = {}
     first_with: dict[bytes, Path] = {}
-    swapped, smaller = _Swapped(), _Smaller()
+    swapped = _Swapped()
     for record in records:
         picture = record.picture
         if picture not in sizes:
@@ -210,10 +231,8 @@ def _check_pictures(records: Iterable[Record], tell: TellFault) -> None:
         _check_points(record, sizes[picture], tell)
         if (size := sizes[picture]) is not None:
             swapped.look(record, size)
-            smaller.look(record, size)
             _check_region(record, size, tell)
     swapped.tell(tell)
-    smaller.tell(tell)
 
 
 def _check_region(record: Record, size: tuple[int, int], tell: TellFault) -> None:
@@ -249,31 +268,6 @@ class _Swapped:
                 self.source,
                 f"x and y seem to be in each other's place: of {self.points} points in all pictures {self.outside} lie "
                 "outside, with x and y exchanged none.",
-            )
-
-
-class _Smaller:
-    """Notices that the points are of smaller copies: in all pictures they lie towards the left upper corner."""
-
-    def __init__(self):
-        self.points = 0
-        self.reach = np.zeros(2)
-        self.source: Path | None = None
-
-    def look(self, record: Record, size: tuple[int, int]) -> None:
-        if len(record.points):
-            self.points += len(record.points)
-            self.reach = np.maximum(self.reach, record.points.max(axis=0) / size[::-1])
-            self.source = self.source or record.source
-
-    def tell(self, tell: TellFault) -> None:
-        if self.source is not None and self.points >= _ENOUGH and 0 < self.reach.max() < _MOST_REACH:
-            across, down = 100 * self.reach
-            tell(
-                self.source,
-                f"all {self.points} points of all pictures lie within {across:.0f} % of the width and {down:.0f} % of "
-                "the height, from the left upper corner: they may be of smaller copies. Put the pictures there that "
-                "were annotated.",
             )
 
 
