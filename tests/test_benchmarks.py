@@ -440,6 +440,20 @@ def test_a_mean_has_its_shares_of_each_network(tmp_path):
         assert (out / "history.csv").is_file()
 
 
+def test_a_network_gets_a_share_of_what_another_learned(tmp_path):
+    for name, value in (("last", 1), ("after", 6), ("before", 2)):
+        network = CSRNet(width=1 / 64)
+        network.set_weights([np.full_like(weight, value) for weight in network.get_weights()])
+        save_weights(network, tmp_path / f"{name}.weights.h5", {"command": "crowdcount train csv"})
+    (tmp_path / "history.csv").write_text("epoch\n1\n")
+    difference = [str(tmp_path / f"{name}.weights.h5") for name in ("after", "before")]
+    program("mean_weights").main([str(tmp_path), "--add", "0.5", *difference, "--out", str(tmp_path / "out")])
+    file = tmp_path / "out" / "last.weights.h5"
+    assert all(np.allclose(weight, 3, rtol=1e-2) for weight in load_network(str(file))[0].get_weights())
+    told = "50% of what after.weights.h5 has learned since before.weights.h5"
+    assert model_card(file).content["remarks"] == told
+
+
 def test_precise_measures_each_mean_against_the_plain_count(monkeypatch, capsys, rng):
     module = program("precise")
     samples = [Sample(str(n), rng.integers(0, 256, (64, 64, 3), np.uint8), rng.uniform(0, 64, (10, 2))) for n in "ab"]

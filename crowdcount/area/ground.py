@@ -28,8 +28,9 @@ from crowdcount.errors import DataError
 _LEAST_SPREAD = 2e-3
 # In meters, less than one person stands on: places in degrees of the earth span less, or in kilometers.
 _LEAST_EXTENT = 0.5
-# Square meters a pixel, on average between the points. Where heads are seen it is a fifth at most, in a flat view.
-_MOST_A_PIXEL = 1.0
+# Square meters a pixel, on average between the points. Where heads are seen it is a fifth at most, in a flat view; a
+# wide margin, since centimeters for meters make it ten thousand times as much.
+_MOST_A_PIXEL = 4.0
 # More than four points never agree exactly; apart by more than this share of their extent, one is mistyped.
 _MOST_MISFIT = 0.05
 
