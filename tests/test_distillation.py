@@ -86,6 +86,11 @@ def test_a_teacher_of_other_layers_gives_no_first_weights():
         narrow(CSRNet(width=1 / 64), other, crowd(1))
 
 
+def test_a_narrower_teacher_gives_no_first_weights():
+    with pytest.raises(TrainingError, match="narrower than the network that learns from it.*--width.*--init"):
+        narrow(CSRNet(width=1 / 32), CSRNet(width=1 / 64), crowd(1))
+
+
 # --- Targets ------------------------------------------------------------------------------------------------
 
 
