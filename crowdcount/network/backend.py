@@ -60,6 +60,15 @@ with _quiet():
 _worked_in: int | None = None
 
 
+def set_seed(seed: int) -> None:
+    """Seed the random numbers of Python, NumPy and Keras.
+
+    On another backend Keras loads TensorFlow for it, where that is installed: as quietly as at the start.
+    """
+    with _quiet():
+        keras.utils.set_random_seed(seed)
+
+
 def claim() -> None:
     """Say that this process builds networks and counts with them.
 

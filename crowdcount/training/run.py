@@ -19,6 +19,7 @@ from crowdcount.data.annotations import Sample, parse_spec
 from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
 from crowdcount.files import held
+from crowdcount.network.backend import set_seed
 from crowdcount.network.cards import is_thing
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.locate import SUFFIX
@@ -205,7 +206,7 @@ class _Run:
     def __call__(self) -> TrainingResult:
         plan, first_epoch = self.plan, self.state["epoch"]
         begun = first_epoch > 0
-        keras.utils.set_random_seed(plan.seed)
+        set_seed(plan.seed)
         with self.devices.scope():
             # Of a run that is resumed the weights are in the checkpoint.
             first = None if begun else start.build(plan, self.imagenet_file, self.samples)
