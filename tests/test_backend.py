@@ -64,6 +64,14 @@ def test_tensorflow_is_quiet_where_another_backend_loads_it_for_its_seed(weights
     assert script(program, weights, KERAS_BACKEND=backend) == ("True\n", "")
 
 
+def test_a_backend_that_is_not_there_is_told_in_one_line(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, "-m", "crowdcount", "count", "--demo"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment | {"KERAS_BACKEND": "pytorch"})
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "KERAS_BACKEND=pytorch" in done.stderr and "torch or jax" in done.stderr
+
+
 def test_what_others_print_while_keras_is_imported_goes_on(tmp_path):
     """Also where the import fails, with all that TensorFlow had to say."""
     (tmp_path / "keras.py").write_text(
