@@ -208,6 +208,10 @@ def test_a_stopped_run_goes_on_to_the_same_weights_without_its_teacher(arguments
     try:
         with pytest.raises(TrainingError, match="teacher was 'large.weights.h5', is 'other'"):
             train(**arguments, teacher="other", out=tmp_path, resume=True)
+        namesake = tmp_path / "other" / large.name
+        save_weights(CSRNet(width=1 / 64), namesake)
+        with pytest.raises(TrainingError, match="is not the network that the run began with"):
+            train(**arguments, teacher=namesake, out=tmp_path, resume=True)
         stopped = train(**arguments, out=tmp_path, resume=True)
     finally:
         large.with_name("gone").rename(large)

@@ -201,7 +201,7 @@ def resumed_plan(
         state["width"],
         state["init"],
         state["seed"],
-        state.get("teacher"),
+        state.get("teacher") if teacher is None else teacher,
     )
 
 

@@ -30,7 +30,7 @@ from crowdcount.training.devices import Devices, find_devices
 from crowdcount.training.plan import Plan, Stretch, new_plan, refuse_changes, resumed_plan
 from crowdcount.training.recipes import Recipe
 from crowdcount.training.state import NAME, Checkpoint, check_pictures, new_state, read_state, restore_checkpoint
-from crowdcount.training.teacher import FOLDER, Lessons, digest_of, learn_maps
+from crowdcount.training.teacher import FOLDER, Lessons, check_teacher, digest_of, learn_maps
 
 BEST, LAST = f"best{SUFFIX}", f"last{SUFFIX}"
 
@@ -148,6 +148,9 @@ def train(
             plan = resumed_plan(state, **asked)
             if thing not in (None, was := state.get("thing", PEOPLE)):
                 refuse_changes({"thing": (was, thing)})
+            if asked["teacher"] is not None:  # its place may be another, its name alone is compared
+                check_teacher(asked["teacher"], state["teacher_sha256"])
+                state["teacher"] = plan.teacher
             check_pictures(state, plan, samples, validation)
             state["epochs"] = plan.epochs
         else:
