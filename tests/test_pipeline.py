@@ -352,6 +352,10 @@ def test_bad_settings(crowd):
         RandomCrops(16, haze=1)
     with pytest.raises(DataError, match="clutter=-0.1"):
         RandomCrops(16, clutter=-0.1)
+    with pytest.raises(DataError, match="per_picture=0"):
+        RandomCrops(16, per_picture=0)
+    with pytest.raises(DataError, match="one example or more. Received: batch=0"):
+        training_dataset(crowd, RandomCrops(16), batch=0)
     with pytest.raises(DataError, match="batches of one. Received: batch=2"):
         training_dataset(crowd, PaperPatches(), batch=2)
     with pytest.raises(DataError, match="empty"):

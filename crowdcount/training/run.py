@@ -27,6 +27,7 @@ from crowdcount.network.weight_files import save_weights
 from crowdcount.training import callbacks, feeding, mining, start
 from crowdcount.training.card import run_card
 from crowdcount.training.devices import Devices, find_devices
+from crowdcount.training.pipeline import check_samples
 from crowdcount.training.plan import Plan, Stretch, new_plan, refuse_changes, resumed_plan
 from crowdcount.training.recipes import Recipe
 from crowdcount.training.state import NAME, Checkpoint, check_pictures, new_state, read_state, restore_checkpoint
@@ -175,6 +176,7 @@ def _begin(
     samples: Sequence[Sample], asked: dict, dataset: str | None, imagenet_file: str | os.PathLike | None
 ) -> Plan:
     """The plan of a new run, with first weights that can be had."""
+    check_samples(samples)
     plan = new_plan(samples, **asked)
     if asked["init"] is not None or plan.init == "teacher":
         return plan
