@@ -419,7 +419,22 @@ def test_full_size_maps_are_refused_with_the_right_call():
         network.compile("sgd", loss, jit_compile=False)
         with pytest.raises(TrainingError, match="64 x 96 cells, the network's 8 x 12.*stride=8"):
             network.fit(np.zeros((2, 64, 96, 3), "uint8"), np.zeros((2, 64, 96, 1), "float32"), verbose=0)
+        network.compile("sgd", loss, jit_compile=False)
+        with pytest.raises(TrainingError, match="64 x 96 cells, the network's 8 x 12.*stride=8"):
+            # As numpy.stack puts the maps of density_map together.
+            network.fit(np.zeros((2, 64, 96, 3), "uint8"), np.zeros((2, 64, 96), "float32"), verbose=0)
+        network.compile("sgd", loss, jit_compile=False)
         network.fit(np.zeros((2, 64, 96, 3), "uint8"), np.zeros((2, 8, 12, 1), "float32"), verbose=0)
+
+
+def test_maps_of_another_number_of_axes_than_before_are_told():
+    network, pictures = model.CSRNet(width=1 / 64), np.zeros((2, 64, 96, 3), "uint8")
+    network.compile("sgd", "mse", jit_compile=False)
+    network.fit(pictures, np.zeros((2, 8, 12, 1), "float32"), verbose=0)
+    with pytest.raises(TrainingError, match="another number of axes.*compile the network anew"):
+        network.fit(pictures, np.zeros((2, 8, 12), "float32"), verbose=0)
+    network.compile("sgd", "mse", jit_compile=False)
+    network.fit(pictures, np.zeros((2, 8, 12), "float32"), verbose=0)
 
 
 def test_without_validation_pictures(tmp_path, quick):
