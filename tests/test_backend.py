@@ -56,6 +56,22 @@ def test_ones_own_level_of_tensorflows_log_wins(weights):
     assert script(program, weights, TF_CPP_MIN_LOG_LEVEL="1")[0] == "1\n"
 
 
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_tensorflow_is_quiet_where_another_backend_loads_it_for_its_seed(weights, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    program = "import sys, crowdcount.network.backend as b; b.set_seed(1); print('tensorflow' in sys.modules)"
+    assert script(program, weights, KERAS_BACKEND=backend) == ("True\n", "")
+
+
+def test_a_backend_that_is_not_there_is_told_in_one_line(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, "-m", "crowdcount", "count", "--demo"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment | {"KERAS_BACKEND": "pytorch"})
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "KERAS_BACKEND=pytorch" in done.stderr and "torch or jax" in done.stderr
+
+
 def test_what_others_print_while_keras_is_imported_goes_on(tmp_path):
     """Also where the import fails, with all that TensorFlow had to say."""
     (tmp_path / "keras.py").write_text(

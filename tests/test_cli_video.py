@@ -231,11 +231,13 @@ def test_a_table_without_a_row_replaces_nothing(run, folder, small_disk, older):
 
 
 def test_a_recordings_table_is_not_gone_on_with(run, folder):
-    status, lines, _ = run("--csv", "out.csv")
-    before = (folder / "out.csv").read_bytes()
-    status, _, err = run("--csv", "out.csv", "--resume")
-    assert status == 1 and "Leave out --resume" in err[-1]
-    assert (folder / "out.csv").read_bytes() == before
+    """Told before the work: the chart and the video of before stay, too."""
+    files = ["--csv", "out.csv", "--chart", "out.png", "--annotated", "out.mkv"]
+    run(*files)
+    before = [(folder / name).read_bytes() for name in files[1::2]]
+    status, lines, err = run(*files, "--resume")
+    assert status == 1 and not lines and "Leave out --resume" in err[-1]
+    assert [(folder / name).read_bytes() for name in files[1::2]] == before
     with pytest.raises(SystemExit):
         run("--resume")
 

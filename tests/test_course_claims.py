@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crowdcount.course.notebook_08 import field
+from crowdcount.network.cards import model_card
 
 nbformat = pytest.importorskip("nbformat", reason="the notebooks need pip install '.[test]'")
 
@@ -192,6 +193,15 @@ def _row(name, text):
     found = re.search(rf"^\| {re.escape(name)} \|(.*)$", text, flags=re.MULTILINE)
     assert found, name
     return [float(value) for value in re.findall(r"-?\d+\.\d+", found.group(1))]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_general_has_never_seen_is_what_its_card_says(number):
+    """One of the networks in its mean learned from drawn crowds: no notebook may say that it knows photos alone."""
+    assert "drawn crowds" in model_card("general").content["dataset"]
+    assert "drawn" not in model_card("shanghaitech_b").content["dataset"]
+    text = _prose(number).replace("`shanghaitech_b`, a network for streets that has never seen a drawing", "")
+    assert not re.search("seen a drawing|not on drawings|photos only", text)
 
 
 def test_00_most_of_what_edges_tell_is_the_ground():

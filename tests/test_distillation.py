@@ -86,6 +86,11 @@ def test_a_teacher_of_other_layers_gives_no_first_weights():
         narrow(CSRNet(width=1 / 64), other, crowd(1))
 
 
+def test_a_narrower_teacher_gives_no_first_weights():
+    with pytest.raises(TrainingError, match="narrower than the network that learns from it.*--width.*--init"):
+        narrow(CSRNet(width=1 / 32), CSRNet(width=1 / 64), crowd(1))
+
+
 # --- Targets ------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +208,10 @@ def test_a_stopped_run_goes_on_to_the_same_weights_without_its_teacher(arguments
     try:
         with pytest.raises(TrainingError, match="teacher was 'large.weights.h5', is 'other'"):
             train(**arguments, teacher="other", out=tmp_path, resume=True)
+        namesake = tmp_path / "other" / large.name
+        save_weights(CSRNet(width=1 / 64), namesake)
+        with pytest.raises(TrainingError, match="is not the network that the run began with"):
+            train(**arguments, teacher=namesake, out=tmp_path, resume=True)
         stopped = train(**arguments, out=tmp_path, resume=True)
     finally:
         large.with_name("gone").rename(large)

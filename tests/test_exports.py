@@ -187,6 +187,17 @@ def test_what_we_write_says_that_it_is_pixels(folder):
     assert read_json(folder)[0].points.tolist() == [[0.25, 0.4], [0.5, 0.41]]
 
 
+def test_of_two_files_of_points_none_is_chosen_silently(folder):
+    """As the page of dots leaves them, which goes on from points.csv in points.json."""
+    (folder / "points.csv").write_text("picture,x,y\na.jpg,101.5,88.25\n")
+    (folder / "guesses.csv").write_text("picture,x,y\na.jpg,1,2\n")
+    assert heads_of(folder) == {"a.jpg": HEADS[:1]}
+    (folder / "points.json").write_text(json.dumps({"pictures": [{"picture": "a.jpg", "points": HEADS}]}))
+    with pytest.raises(AnnotationError, match="several annotation files: points.csv, points.json. Name the one"):
+        heads_of(folder)
+    assert heads_of(folder / "points.json") == {"a.jpg": HEADS}
+
+
 def test_a_share_beyond_the_picture_is_refused(folder):
     (folder / "points.csv").write_text("picture,x,y\na.jpg,0.5,1.5\n")
     with pytest.raises(AnnotationError, match="no share of its size"):

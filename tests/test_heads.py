@@ -117,6 +117,9 @@ def test_matching_pairs_each_head_once_and_as_many_as_possible():
     assert match_heads([[0, 0]], [[3, 4]], within=4.9) == 0
     assert match_heads(np.empty((0, 2)), [[3, 4]], within=5) == 0
     assert match_heads([[3, 4]], [], within=5) == 0
+    for within in (-5, float("nan")):
+        with pytest.raises(DataError, match="within must be a distance"):
+            match_heads([[0, 0]], [[3, 4]], within)
 
 
 @pytest.mark.parametrize("suffix, read", [("csv", read_csv), ("json", read_json)])

@@ -235,8 +235,8 @@ def test_light_and_colors_change_and_the_heads_stay():
 
 def test_haze_moves_every_pixel_toward_a_light_gray_and_the_heads_stay(crowd):
     rng = np.random.default_rng(0)
-    picture, points = rng.integers(0, 256, (60, 90, 3), np.uint8), rng.uniform(0, 60, (9, 2))
-    crops = RandomCrops(32, haze=0.5)
+    picture, points = rng.integers(0, 256, (64, 96, 3), np.uint8), rng.uniform(0, 60, (9, 2))
+    crops = RandomCrops(32, haze=0.5)  # no crop reaches over the edge, where padding keeps its color
     places = [crops.place(0, *picture.shape[:2], (0, 0), epoch) for epoch in range(200)]
     shares, grays = np.transpose([place.haze for place in places])
     assert shares.min() >= 0 and 0.4 < shares.max() < 0.5 and np.median(shares) < 0.2  # mostly clear air
@@ -352,6 +352,10 @@ def test_bad_settings(crowd):
         RandomCrops(16, haze=1)
     with pytest.raises(DataError, match="clutter=-0.1"):
         RandomCrops(16, clutter=-0.1)
+    with pytest.raises(DataError, match="per_picture=0"):
+        RandomCrops(16, per_picture=0)
+    with pytest.raises(DataError, match="one example or more. Received: batch=0"):
+        training_dataset(crowd, RandomCrops(16), batch=0)
     with pytest.raises(DataError, match="batches of one. Received: batch=2"):
         training_dataset(crowd, PaperPatches(), batch=2)
     with pytest.raises(DataError, match="empty"):

@@ -178,6 +178,39 @@ def test_the_state_is_read_once_while_nobody_else_can_write_it(run, quick, monke
     assert (whole.trained, resumed.trained) == (12, 0)
 
 
+@pytest.mark.parametrize(
+    "wrong, told",
+    [
+        ({"epochs": 1.5}, "whole number of epochs.*epochs=1.5"),
+        ({"epochs": 0}, "whole number of epochs.*epochs=0"),
+        ({"seed": 1.5}, "seed=1.5"),
+        ({"seed": -1}, "seed=-1"),
+    ],
+)
+def test_numbers_of_a_run_are_whole(wrong, told, tmp_path):
+    with pytest.raises(TrainingError, match=told):
+        train(crowd(1), out=tmp_path / "run", init="none", width=WIDTH, **wrong)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_pictures_are_told_before_weights_are_looked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("crowdcount.training.start.first_weights", None)
+    with pytest.raises(DataError, match="the list of samples is empty"):
+        train([], out=tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [{"taught": 2}, {"hard": -0.1}, {"phases": ()}, {"validate_every": 0}])
+def test_a_recipe_of_ones_own_is_checked(wrong):
+    with pytest.raises(TrainingError, match=next(iter(wrong))):
+        dataclasses.replace(recipes.RECIPES["light"], **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"batch": 0}, {"epochs": 0}, {"epochs": 2.5}])
+def test_a_phase_of_ones_own_is_checked(wrong):
+    with pytest.raises(TrainingError, match=next(iter(wrong))):
+        dataclasses.replace(recipes.RECIPES["light"].phases[0], **wrong)
+
+
 def test_hard_recipe_goes_on_from_trained_weights(run, quick, tmp_path, monkeypatch):
     """It looks for hard places once; stopped and resumed it ends as if never stopped."""
     hard = dataclasses.replace(quick, name="quick-hard", goes_on=True, hard=0.5)
@@ -386,7 +419,22 @@ def test_full_size_maps_are_refused_with_the_right_call():
         network.compile("sgd", loss, jit_compile=False)
         with pytest.raises(TrainingError, match="64 x 96 cells, the network's 8 x 12.*stride=8"):
             network.fit(np.zeros((2, 64, 96, 3), "uint8"), np.zeros((2, 64, 96, 1), "float32"), verbose=0)
+        network.compile("sgd", loss, jit_compile=False)
+        with pytest.raises(TrainingError, match="64 x 96 cells, the network's 8 x 12.*stride=8"):
+            # As numpy.stack puts the maps of density_map together.
+            network.fit(np.zeros((2, 64, 96, 3), "uint8"), np.zeros((2, 64, 96), "float32"), verbose=0)
+        network.compile("sgd", loss, jit_compile=False)
         network.fit(np.zeros((2, 64, 96, 3), "uint8"), np.zeros((2, 8, 12, 1), "float32"), verbose=0)
+
+
+def test_maps_of_another_number_of_axes_than_before_are_told():
+    network, pictures = model.CSRNet(width=1 / 64), np.zeros((2, 64, 96, 3), "uint8")
+    network.compile("sgd", "mse", jit_compile=False)
+    network.fit(pictures, np.zeros((2, 8, 12, 1), "float32"), verbose=0)
+    with pytest.raises(TrainingError, match="another number of axes.*compile the network anew"):
+        network.fit(pictures, np.zeros((2, 8, 12), "float32"), verbose=0)
+    network.compile("sgd", "mse", jit_compile=False)
+    network.fit(pictures, np.zeros((2, 8, 12), "float32"), verbose=0)
 
 
 def test_without_validation_pictures(tmp_path, quick):

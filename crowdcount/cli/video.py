@@ -30,6 +30,7 @@ from crowdcount.cli.common import (
     writing,
     zones_and_ground,
 )
+from crowdcount.errors import DataError
 from crowdcount.progress import bar
 
 if TYPE_CHECKING:
@@ -82,8 +83,12 @@ def add(command: Command) -> None:
 
 def _check_files(arguments: argparse.Namespace, video: str | None) -> None:
     """Find out before the work that what it writes has a place, and takes none of what it reads."""
+    from crowdcount.video.files import NO_CAMERA
+
     if arguments.resume and not arguments.csv:
         arguments.parser.error("--resume needs --csv, the file to go on with")
+    if arguments.resume and video is not None:
+        raise DataError(NO_CAMERA)
     outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
     check_outputs(outputs, [video, arguments.zones, arguments.ground, arguments.model])
     for path in filter(None, outputs.values()):

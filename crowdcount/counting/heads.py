@@ -8,7 +8,6 @@ a picture by hand; they are no detector's output, and one of them alone says lit
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -17,9 +16,6 @@ from scipy.spatial import cKDTree
 
 from crowdcount.errors import DataError
 from crowdcount.grid import check_map, middles
-
-if TYPE_CHECKING:
-    pass
 
 # A head is taken out of the map as a Gaussian, out to so many standard deviations and at most so many cells.
 _REACH = 3.0
@@ -90,10 +86,15 @@ def match_heads(found: np.ndarray, true: np.ndarray, within: float) -> int:
     Returns:
         The number of pairs: divided by N the precision, by M the recall.
 
+    Raises:
+        DataError: if `within` is no distance.
+
     Example:
         >>> match_heads([[10, 10], [12, 10]], [[11, 10], [40, 40]], within=8)
         1
     """
+    if not within >= 0:
+        raise DataError(f"within must be a distance in pixels, 0 or more. Received: within={within}")
     found, true = (np.asarray(points, float).reshape(-1, 2) for points in (found, true))
     if not len(found) or not len(true):
         return 0

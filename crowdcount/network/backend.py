@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from crowdcount.errors import CrowdCountError
+from crowdcount.errors import CrowdCountError, MissingPackageError, first_line
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 # Lines of absl's log ("E0000 00:00:1795872231.80 ..."), what it says before it is set up, and the older form.
@@ -49,7 +49,21 @@ def _quiet() -> Iterator[None]:
             os.close(standard_error)
 
 
-with _quiet():
+@contextmanager
+def _chosen() -> Iterator[None]:
+    """Say which backend it is that Keras cannot be imported with, where somebody has chosen one."""
+    try:
+        yield
+    except (ImportError, ValueError) as error:
+        if not (chosen := os.environ.get("KERAS_BACKEND")):
+            raise
+        raise MissingPackageError(
+            f"Keras cannot run on KERAS_BACKEND={chosen} ({first_line(error)}). Set it to tensorflow, torch or jax, "
+            "one that is installed."
+        ) from error
+
+
+with _quiet(), _chosen():
     import keras as keras
 
     if keras.backend.backend() == "tensorflow":
@@ -58,6 +72,15 @@ with _quiet():
         tf.config.list_physical_devices()  # the other moment when it speaks
 
 _worked_in: int | None = None
+
+
+def set_seed(seed: int) -> None:
+    """Seed the random numbers of Python, NumPy and Keras.
+
+    On another backend Keras loads TensorFlow for it, where that is installed: as quietly as at the start.
+    """
+    with _quiet():
+        keras.utils.set_random_seed(seed)
 
 
 def claim() -> None:

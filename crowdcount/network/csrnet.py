@@ -146,10 +146,19 @@ def _refuse_other_maps(model: keras.Model) -> None:
     network = weakref.ref(model)
 
     def compute_loss(x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        true, predicted = (tuple(getattr(each, "shape", ())) for each in (y, y_pred))
-        sides = list(zip(true[1:3], predicted[1:3], strict=True)) if len(true) in (3, 4) and len(predicted) == 4 else []
-        # (batch, N, 3) are head annotations, for losses that take these.
-        if len(true) == 4 and any(None not in side and side[0] != side[1] for side in sides):
+        shapes = [getattr(each, "shape", ()) for each in (x, y, y_pred)]
+        if any(getattr(shape, "rank", 0) is None for shape in shapes):
+            # What TensorFlow makes of it, and Keras then fails at.
+            raise TrainingError(
+                "The density maps to learn from have another number of axes than those of an earlier fit. Give all as "
+                "(batch, rows, columns) or all as (batch, rows, columns, 1), or compile the network anew."
+            )
+        pictures, true, predicted = map(tuple, shapes)
+        # Of three axes others may be points, for losses that take these: (batch, N, 3).
+        full_size = len(true) == 3 and true[1:] == pictures[1:3]
+        maps = len(predicted) == 4 and (len(true) == 4 or full_size)
+        sides = zip(true[1:3], predicted[1:3], strict=True) if maps else ()
+        if any(None not in side and side[0] != side[1] for side in sides):
             raise TrainingError(
                 f"The density maps to learn from have {true[1]} x {true[2]} cells, the network's {predicted[1]} x "
                 f"{predicted[2]}: an eighth of the picture's size. Make them with "

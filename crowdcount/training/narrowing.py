@@ -37,7 +37,7 @@ def narrow(student: keras.Model, teacher: keras.Model, samples: Sequence[Sample]
         seed: of the crops and of the places at which layers are fitted.
 
     Raises:
-        TrainingError: where the teacher has other layers.
+        TrainingError: where the teacher has other layers, or fewer filters than the student.
         PictureError: if a picture cannot be read.
 
     Example:
@@ -50,6 +50,13 @@ def narrow(student: keras.Model, teacher: keras.Model, samples: Sequence[Sample]
         raise TrainingError(
             f"The teacher {teacher.name!r} has other layers than CSRNet: it can teach, but its weights are no start. "
             "Give another one (init=, --init)."
+        )
+    fewer = [layer.name for mine, layer in pairs if getattr(layer, "filters", 0) < getattr(mine, "filters", 0)]
+    if fewer:
+        raise TrainingError(
+            f"The teacher {teacher.name!r} is narrower than the network that learns from it: it can teach, but has too "
+            f"few filters for a start ({fewer[0]}). Train a narrower network (width=, --width) or begin otherwise "
+            "(init=, --init)."
         )
     rng = np.random.default_rng([seed, 2])
     seen = known = ops.convert_to_tensor(_crops(samples, rng))

@@ -73,6 +73,8 @@ class RandomCrops:
     def __post_init__(self):
         if self.size < STRIDE or self.size % STRIDE:
             raise DataError(f"A crop's side must be a positive multiple of {STRIDE}. Received: size={self.size}")
+        if self.per_picture < 1:
+            raise DataError(f"A picture gives one crop or more. Received: per_picture={self.per_picture}")
         for name, (low, high) in {"scale": self.scale, "gamma": self.gamma}.items():
             if not 0 < low <= high:
                 raise DataError(f"`{name}` must be (smallest, largest), both positive. Received: {name}={(low, high)}")
@@ -336,8 +338,7 @@ class Examples:
         hard: tuple[HardPlaces, float] | None = None,
         lessons: Lessons | None = None,
     ):
-        if not samples:
-            raise DataError("There is nothing to train on: the list of samples is empty.")
+        check_samples(samples)
         if hard is not None and not isinstance(crops, RandomCrops):
             raise DataError(
                 f"Hard places are shown by RandomCrops. Received: crops={crops}, hard with a share of {hard[1]}"
@@ -348,7 +349,9 @@ class Examples:
         self._orders: dict[int, np.ndarray] = {}
 
     def check_batch(self, batch: int) -> None:
-        """Raise a DataError where examples differ in size and are to be put together."""
+        """Raise a DataError where a batch holds nothing, or examples that differ in size are to be put together."""
+        if batch < 1:
+            raise DataError(f"A batch holds one example or more. Received: batch={batch}")
         if batch > 1 and isinstance(self.crops, PaperPatches):
             raise DataError(f"The paper's patches differ in size and train in batches of one. Received: batch={batch}")
 
@@ -439,6 +442,12 @@ def training_dataset(
     loaded = positions.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     batches = loaded.batch(part) if target == "map" else loaded.padded_batch(part)
     return batches.prefetch(4)
+
+
+def check_samples(samples: Sequence[Sample]) -> None:
+    """Raise a DataError where there are none."""
+    if not samples:
+        raise DataError("There is nothing to train on: the list of samples is empty.")
 
 
 def epoch_steps(samples: Sequence[Sample], crops: RandomCrops | PaperPatches, batch: int) -> int:

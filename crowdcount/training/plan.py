@@ -59,8 +59,10 @@ class Plan:
     teacher: str | None = None
 
     def __post_init__(self):
-        if self.epochs < 1:
-            raise TrainingError(f"At least one epoch is needed. Received: epochs={self.epochs}")
+        if not isinstance(self.epochs, int) or self.epochs < 1:
+            raise TrainingError(f"A run has a whole number of epochs, 1 or more. Received: epochs={self.epochs}")
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise TrainingError(f"A seed is a whole number from 0 to {2**32 - 1}. Received: seed={self.seed}")
         if self.design not in DESIGNS:
             raise TrainingError(f"`design` must be one of {', '.join(DESIGNS)}. Received: design={self.design!r}")
         if self.recipe.goes_on and self.init in ("imagenet", "none"):
@@ -201,7 +203,7 @@ def resumed_plan(
         state["width"],
         state["init"],
         state["seed"],
-        state.get("teacher"),
+        state.get("teacher") if teacher is None else teacher,
     )
 
 

@@ -41,6 +41,11 @@ class Phase:
     frozen: tuple[str, ...]
     optimizer: Callable[[int, int, int], keras.optimizers.Optimizer]
 
+    def __post_init__(self):
+        for name, number in {"batch": self.batch, "epochs": self.epochs}.items():
+            if not isinstance(number, int) or number < 1:
+                raise TrainingError(f"`{name}` of a phase is a whole number, 1 or more. Received: {name}={number}")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -78,6 +83,16 @@ class Recipe:
     taught: float = 0.0
     width: float = 1.0
     least_steps: int = 0
+
+    def __post_init__(self):
+        if not self.phases or self.validate_every < 1:
+            raise TrainingError(
+                "A recipe has a phase or more, and validates every epoch or more rarely. Received: "
+                f"phases={self.phases}, validate_every={self.validate_every}"
+            )
+        for name, share in {"hard": self.hard, "taught": self.taught}.items():
+            if not 0 <= share <= 1:
+                raise TrainingError(f"`{name}` of a recipe is a share, from 0 to 1. Received: {name}={share}")
 
     @property
     def epochs(self) -> int:

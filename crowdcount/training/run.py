@@ -19,6 +19,7 @@ from crowdcount.data.annotations import Sample, parse_spec
 from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
 from crowdcount.files import held
+from crowdcount.network.backend import set_seed
 from crowdcount.network.cards import is_thing
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.locate import SUFFIX
@@ -26,10 +27,11 @@ from crowdcount.network.weight_files import save_weights
 from crowdcount.training import callbacks, feeding, mining, start
 from crowdcount.training.card import run_card
 from crowdcount.training.devices import Devices, find_devices
+from crowdcount.training.pipeline import check_samples
 from crowdcount.training.plan import Plan, Stretch, new_plan, refuse_changes, resumed_plan
 from crowdcount.training.recipes import Recipe
 from crowdcount.training.state import NAME, Checkpoint, check_pictures, new_state, read_state, restore_checkpoint
-from crowdcount.training.teacher import FOLDER, Lessons, digest_of, learn_maps
+from crowdcount.training.teacher import FOLDER, Lessons, check_teacher, digest_of, learn_maps
 
 BEST, LAST = f"best{SUFFIX}", f"last{SUFFIX}"
 
@@ -147,6 +149,9 @@ def train(
             plan = resumed_plan(state, **asked)
             if thing not in (None, was := state.get("thing", PEOPLE)):
                 refuse_changes({"thing": (was, thing)})
+            if asked["teacher"] is not None:  # its place may be another, its name alone is compared
+                check_teacher(asked["teacher"], state["teacher_sha256"])
+                state["teacher"] = plan.teacher
             check_pictures(state, plan, samples, validation)
             state["epochs"] = plan.epochs
         else:
@@ -171,6 +176,7 @@ def _begin(
     samples: Sequence[Sample], asked: dict, dataset: str | None, imagenet_file: str | os.PathLike | None
 ) -> Plan:
     """The plan of a new run, with first weights that can be had."""
+    check_samples(samples)
     plan = new_plan(samples, **asked)
     if asked["init"] is not None or plan.init == "teacher":
         return plan
@@ -205,7 +211,7 @@ class _Run:
     def __call__(self) -> TrainingResult:
         plan, first_epoch = self.plan, self.state["epoch"]
         begun = first_epoch > 0
-        keras.utils.set_random_seed(plan.seed)
+        set_seed(plan.seed)
         with self.devices.scope():
             # Of a run that is resumed the weights are in the checkpoint.
             first = None if begun else start.build(plan, self.imagenet_file, self.samples)

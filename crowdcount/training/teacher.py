@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from crowdcount.counting.scale import on_grid
@@ -80,11 +79,11 @@ def digest_of(teacher: str) -> str:
     return checksum(find_weights(teacher))
 
 
-def load_teacher(teacher: str, digest: str) -> keras.Model:
-    """The teacher, if it is the one that the run began with.
+def check_teacher(teacher: str, digest: str) -> None:
+    """Find out whether a teacher is the one that the run began with.
 
     Raises:
-        WeightsError: where it is not there or damaged.
+        WeightsError: where it is not there.
         TrainingError: where it is another one.
     """
     if digest_of(teacher) != digest:
@@ -92,7 +91,6 @@ def load_teacher(teacher: str, digest: str) -> keras.Model:
             f"The teacher {os.fspath(teacher)!r} is not the network that the run began with: its weights have changed. "
             "Begin another run, in another folder."
         )
-    return shared_model(teacher)
 
 
 def learn_maps(
@@ -113,7 +111,7 @@ def learn_maps(
         See `Lessons`.
 
     Raises:
-        WeightsError, TrainingError: see `load_teacher`.
+        WeightsError, TrainingError: see `check_teacher`.
         TrainingError: where two pictures have one name, by which their maps are known.
         PictureError: if a picture cannot be read.
         OSError: if a map cannot be written.
@@ -130,7 +128,8 @@ def learn_maps(
     missing = [sample for name, sample in unique.items() if name not in maps]
     if not missing:
         return maps
-    network = load_teacher(teacher, digest)
+    check_teacher(teacher, digest)
+    network = shared_model(teacher)
     if keep:
         folder.mkdir(parents=True, exist_ok=True)
     for sample in bar(missing, "picture", "teacher's maps", log=True):

@@ -34,6 +34,12 @@ COLUMNS = ("time", "count", "low", "high")
 """The first columns of a table; a camera's `clock`, a column for each zone, called by its name (see `files.as_header`),
 and the ends of its range, `low NAME` and `high NAME`, follow."""
 
+NO_CAMERA = (
+    "Only a camera's table can be gone on with: a recording is counted from its beginning. Leave out --resume "
+    "(resume=)."
+)
+"""Why a recording's table is refused where it is to be gone on with."""
+
 _CLOCK, _PER_M2 = "clock", "per m2 "
 _ENDS = ("low ", "high ")
 # Bytes. Of a table that a stopped run has left, so much is looked at from its end for a row that was cut off.
@@ -64,7 +70,8 @@ class CountTable:
         resume: go on with a camera's file, where there is one: its rows stay, and `time` runs on by the clock.
 
     Raises:
-        DataError: if a zone has the name of one of these columns.
+        DataError: if a zone has the name of one of these columns, or the file that is to be gone on with is no such
+            table: known before the work, and before other files of the run are replaced.
         CrowdCountError: if another run is writing the file.
     """
 
@@ -81,31 +88,33 @@ class CountTable:
         for name, header in zip(self._zones, self._headers):
             if columns.count(header) > 1:
                 raise DataError(f"The table has a column {name!r} of its own. Give the zone another name.")
-        self._held = ExitStack()
-        self._held.enter_context(held(path))
+        with ExitStack() as stack:
+            stack.enter_context(held(path))
+            if resume and not is_stream(self._path) and self._path.exists():
+                _check_header(self._path, self._header(clock=True))
+            self._held = stack.pop_all()
+
+    def _header(self, *, clock: bool) -> bytes:
+        """The first line: of a camera, which has a clock at every frame, or of a recording, which has one at none."""
+        columns = [*COLUMNS, *[_CLOCK][:clock], *self._headers, *self._ends]
+        return _line([*columns, *(column for _, column in self._dense)])
 
     def add(self, frame: FrameCount) -> None:
         """Write a row.
 
         Raises:
             OSError: if it cannot be written.
-            DataError: if the file that is to be gone on with is no such table, or the video is a recording.
+            DataError: if a table is to be gone on with and the video is a recording, or the first row has no clock.
         """
         if self._file is not None:
             append_whole(self._file, self._row(frame), self._path)
             return
-        # A camera has a clock at every frame, a recording at none.
-        columns = [*COLUMNS, *[_CLOCK][: frame.clock is not None], *self._headers, *self._ends]
-        header = _line([*columns, *(column for _, column in self._dense)])
         if self._resume and frame.clock is None:
-            raise DataError(
-                "Only a camera's table can be gone on with: a recording is counted from its beginning. Leave out "
-                "--resume (resume=)."
-            )
+            raise DataError(NO_CAMERA)
         resumed = self._resume and not is_stream(self._path) and self._path.exists()
         if resumed:
-            self._before = _go_on(self._path, header, cast(datetime, frame.clock)) - frame.time
-        data = self._row(frame) if resumed else header + self._row(frame)
+            self._before = _go_on(self._path, cast(datetime, frame.clock)) - frame.time
+        data = self._row(frame) if resumed else self._header(clock=frame.clock is not None) + self._row(frame)
         if not resumed and not is_stream(self._path):
             with atomic_path(self._path) as temporary:
                 temporary.write_bytes(data)
@@ -137,23 +146,28 @@ class CountTable:
         self.close()
 
 
-def _go_on(path: Path, header: bytes, clock: datetime) -> float:
-    """The seconds from a camera's first row to `clock`, by the clock; a row that was cut off at the end is taken out.
-
-    Args:
-        path: the table.
-        header: its first line, as this run would write it.
-        clock: when the first frame of this run came.
-
-    Raises:
-        DataError: if it has other columns, or its first row no clock.
-    """
-    with open(path, "rb+") as file:
+def _check_header(path: Path, header: bytes) -> None:
+    """Raise a DataError where a table does not begin with this line."""
+    with open(path, "rb") as file:
         if file.readline() != header:
             raise DataError(
                 f"{path} has other columns than this run, or is no table of a camera. Use the zones that it was begun "
                 "with, or name another file."
             )
+
+
+def _go_on(path: Path, clock: datetime) -> float:
+    """The seconds from a camera's first row to `clock`, by the clock; a row that was cut off at the end is taken out.
+
+    Args:
+        path: the table.
+        clock: when the first frame of this run came.
+
+    Raises:
+        DataError: if its first row has no clock.
+    """
+    with open(path, "rb+") as file:
+        file.readline()
         end = file.tell()
         first = file.readline()
         file.seek(max(end, file.seek(0, os.SEEK_END) - _LONGEST_ROW))

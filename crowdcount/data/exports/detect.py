@@ -145,13 +145,15 @@ def _read_folder(folder: Path, tell: TellFault, options: Options) -> list[Record
     """The annotations right in a folder, or None where there are none: one file for all pictures, or one for each."""
     documents = annotation_files(folder, _DOCUMENTS)
     tables = annotation_files(folder, (".csv", ".tsv"))
-    for file in (*tables, *documents):
-        if file.stem == "points" or len(tables) + len(documents) == 1:
-            return _reader(file)(file, tell, options)
-    if documents and len({file.suffix.lower() for file in documents}) == 1 and not tables:
+    files = [*tables, *documents]
+    # Both points.csv and points.json: the page of dots takes the first over into the second, and goes on there.
+    preferred = [file for file in files if file.stem == "points"] or files
+    if len(preferred) == 1:
+        return _reader(preferred[0])(preferred[0], tell, options)
+    if preferred is files and documents and len({file.suffix.lower() for file in documents}) == 1 and not tables:
         return _read_many(documents, tell, options)
-    if tables or documents:
-        names = ", ".join(file.name for file in (*tables, *documents)[:5])
+    if files:
+        names = ", ".join(file.name for file in preferred[:5])
         tell(folder, f"holds several annotation files: {names}. Name the one to read.")
         return []
     return yolo.read(folder, tell, options) if yolo.label_files(folder) else None
