@@ -112,7 +112,7 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Digits that change with the examples of its phases, their batches, the layers that they train and the loss."""
+        """Digits that change with the examples of its phases, their batches, the layers they train, and the loss."""
         told = [(phase.name, _told(phase.crops), phase.batch, phase.frozen) for phase in self.phases]
         loss = sorted(self.loss().get_config().items())
         return hashlib.sha256(repr((told, self.goes_on, self.hard, self.taught, loss)).encode()).hexdigest()[:12]
