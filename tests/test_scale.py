@@ -97,13 +97,22 @@ def test_enlarged_picture_that_shows_fewer_is_counted_at_half_its_size(monkeypat
     assert len(search(None, picture, Sizes(**SIZES), scale=1)) == 2  # set by hand it is kept
 
 
-def test_large_picture_in_which_nobody_is_seen_is_looked_at_to_its_own_size(monkeypatch):
+@pytest.mark.parametrize("enlarged, scales", [(True, [0.125, 0.25]), (False, [0.125, 0.25, 0.5, 1])])
+def test_large_picture_in_which_nobody_is_seen_is_looked_at_to_its_own_size(monkeypatch, rng, enlarged, scales):
+    """Where it was enlarged a larger look shows no more, whatever the network makes of it."""
+    people = {512: 200.0} if enlarged else {}
+    picture = rng.integers(0, 256, (384, 512, 3), dtype=np.uint8)
+    if enlarged:
+        small = Image.fromarray(picture).resize((64, 48))
+        picture = np.asarray(small.resize((512, 384), Image.Resampling.LANCZOS))
     monkeypatch.setattr(
         sizing,
         "predict_density",
-        lambda network, picture, progress: np.full((12, 16), 0.1 / picture.shape[1], np.float32),  # less and less
+        lambda network, picture, progress: np.full(
+            (12, 16), people.get(picture.shape[1], 20 / picture.shape[1]) / 192, np.float32
+        ),
     )
-    assert [each.scale for each in search(None, blank(512, 384), Sizes(**SIZES))] == [0.125, 0.25, 0.5, 1]
+    assert [each.scale for each in search(None, picture, Sizes(**SIZES))] == scales
 
 
 def test_picture_of_the_training_pictures_size_is_counted_as_it_is(monkeypatch):

@@ -213,6 +213,7 @@ def search(
     it does where nobody is seen, for heads may be too small for even that. A look that sees fewer than the one before
     is one too many, and does not count. Where the second look is soft and sees fewer than the first, by more than in
     validation pictures, the file was enlarged or is out of focus: it shows no more than the first look, which counts.
+    Nor does a further look count that is soft, where nobody was seen: what it adds is nobody either.
 
     Args:
         network: a network as `CSRNet` makes it.
@@ -233,8 +234,10 @@ def search(
     if scale is None and growth(looks) < sizes.shrinks and _is_soft(looks[-1]):
         return looks[:1]
     while scale is None and looks[-1].scale < 1 and _too_small(looks, sizes):
+        grew = growth(looks) > sizes.grows
         looks.append(look(network, picture, _whole(2 * looks[-1].scale), progress=progress))
-        if growth(looks) < 1 and not _empty(looks[-2]):
+        fewer = growth(looks) < 1 and not _empty(looks[-2])
+        if fewer or not grew and _is_soft(looks[-1]):
             return looks[:-1]
     return looks
 
