@@ -133,7 +133,10 @@ def calibrated(parts: dict[str, Evaluation], root: str, split: str | None) -> tu
         for row, seen in zip(part.rows, part.observed, strict=True):
             if wanted is None or row["picture"] in wanted:
                 kept.append((name, seen))
-    return Calibration.of(seen for _, seen in kept), [name for name, _ in kept]
+    # Tried as the card will hold it, with rounded numbers: whoever tries it there comes to the same.
+    calibration = Calibration.from_card({"calibration": Calibration.of(seen for _, seen in kept).card()})
+    assert calibration is not None
+    return calibration, [name for name, _ in kept]
 
 
 def tried(calibration: Calibration, names: Sequence[str]) -> dict[str, dict]:
