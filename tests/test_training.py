@@ -193,6 +193,12 @@ def test_numbers_of_a_run_are_whole(wrong, told, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_numbers_of_numpy_are_whole_numbers_too(tmp_path, quick):
+    train(crowd(4), out=tmp_path / "run", recipe=quick, width=WIDTH, init="none", epochs=np.int64(1), seed=np.uint8(3))
+    resumed = train(crowd(4), out=tmp_path / "run", recipe=quick, resume=True, epochs=np.int32(1), seed=np.int64(3))
+    assert (resumed.trained, read_state(tmp_path / "run")["seed"]) == (0, 3)
+
+
 def test_no_pictures_are_told_before_weights_are_looked_for(tmp_path, monkeypatch):
     monkeypatch.setattr("crowdcount.training.start.first_weights", None)
     with pytest.raises(DataError, match="the list of samples is empty"):

@@ -303,6 +303,8 @@ HOSTILE = {
     "a script as SVG": ("POST", "/api/count", b"<svg onload='x()'/>", {"Content-Type": "image/svg+xml"}, 422),
     "a file as model": ("POST", "/api/count?model=/etc/passwd", b"x", JPEG, 422),
     "a coverage of infinity": ("POST", "/api/count?coverage=inf", b"x", JPEG, 422),
+    "a parameter that there is not": ("POST", "/api/count?coverge=0.8", b"x", JPEG, 422),
+    "details of another kind": ("POST", "/api/count?details=yes", b"x", JPEG, 422),
     "JSON that nests for ever": ("POST", "/api/zones", b"[" * 200_000, JSON, 400),
     "JSON of another kind": ("POST", "/api/zones", b"[]", JSON, 400),
     "a file as zones": ("POST", "/api/zones", zones_body(zones="/etc/passwd"), JSON, 422),

@@ -99,6 +99,12 @@ def test_what_workers_cannot_do_is_refused(options, capsys):
     assert "--workers" in capsys.readouterr().err
 
 
+def test_the_demo_tells_how_many_people_are_in_it_with_workers_too(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("crowdcount.counting.cluster.count_by_workers", lambda *_, **__: iter(()))
+    assert main(["count", "--demo", "--workers", "2", "--csv", str(tmp_path / "counts.csv")]) == 0
+    assert "is drawn; 200 people are in it" in capsys.readouterr().err
+
+
 def test_what_is_missing_is_told(monkeypatch, tmp_path, capsys, weights):
     table = str(tmp_path / "counts.csv")
     picture = str(tmp_path / "a.png")

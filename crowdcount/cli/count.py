@@ -198,6 +198,8 @@ def _count_by_workers(
         if counts.pictures:
             counts.finish()
         counts.close()
+    if arguments.demo:
+        _tell_truth()
     if arguments.parquet:
         write_parquet(arguments.csv, arguments.parquet)
     return FAILED if failed else 0

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +136,11 @@ def train(
     out, devices = Path(out), find_devices(strategy)
     asked: dict[str, Any] = {
         "recipe": recipe,
-        "epochs": epochs,
+        "epochs": _whole(epochs),
         "design": design,
         "width": width,
         "init": init,
-        "seed": seed,
+        "seed": _whole(seed),
         "teacher": None if teacher is None else os.fspath(teacher),
     }
     # Of several processes that train together the first one holds the folder.
@@ -184,6 +185,11 @@ def _begin(
     if init != plan.init:
         print(f"ImageNet's weights cannot be had: training goes on from {init!r}.", file=sys.stderr)
     return new_plan(samples, **{**asked, "init": init})
+
+
+def _whole(number: Any) -> Any:
+    """Python's whole number for one of NumPy's, which no checkpoint's state can hold; all else as it is."""
+    return int(number) if isinstance(number, Integral) else number
 
 
 def _is_own(dataset: str | None) -> bool:

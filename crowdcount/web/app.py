@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -25,6 +25,8 @@ from crowdcount.web.openapi import description
 from crowdcount.web.pages import page_routes
 from crowdcount.web.refusals import Refusal
 from crowdcount.web.serve import guarded
+
+_PARAMETERS = {"name", "model", "coverage", "details"}
 
 
 def make_app(
@@ -79,6 +81,7 @@ class _Server:
 
     async def count(self, request: Request) -> Response:
         query = request.query_params
+        _check_parameters(query)
         name = answers.tidy_name(query.get("name", ""))
         model = query.get("model") or self._models.default
         coverage = _share(query.get("coverage", ""))
@@ -121,6 +124,16 @@ class _Server:
 
 def _is_picture(kind: str) -> bool:
     return kind.startswith("image/") or kind == "application/octet-stream"
+
+
+def _check_parameters(query: Mapping[str, str]) -> None:
+    # One that is misspelled would be left out, and the answer would look as if it had been heeded.
+    for name in query.keys() - _PARAMETERS:
+        raise Refusal(
+            422, "not_usable", f"There is no parameter {name[:40]!r}. There are {', '.join(sorted(_PARAMETERS))}."
+        )
+    if query.get("details", "0") not in ("", "0", "1"):
+        raise Refusal(422, "not_usable", f"details must be 0 or 1. Received: {query['details'][:40]!r}")
 
 
 def _share(text: str) -> float:
