@@ -75,6 +75,11 @@ def crops_of(side: int) -> Callable[[Recipe], Recipe]:
     return of_phases(change)
 
 
+def halved_at(heads: float | None) -> Callable[[Recipe], Recipe]:
+    """Other weights for dense crops, see `PoissonLoss`."""
+    return lambda recipe: replace(recipe, loss=lambda: PoissonLoss(halved_at=heads))
+
+
 CHANGES: dict[str, Callable[[Recipe], Recipe]] = {
     PLAIN: lambda recipe: recipe,
     "batches of 2": batches_of(2),
@@ -82,6 +87,8 @@ CHANGES: dict[str, Callable[[Recipe], Recipe]] = {
     "block 3 frozen, too": of_phases(lambda phase: replace(phase, frozen=("block1", "block2", "block3"))),
     "nothing frozen": of_phases(lambda phase: replace(phase, frozen=())),
     "crops of 384": crops_of(384),
+    "dense crops weigh less": halved_at(20),
+    "all crops weigh alike": halved_at(None),
     "a term on the count": lambda recipe: replace(recipe, loss=lambda: WithCount(halved_at=recipe.loss().halved_at)),
     "weight decay of 0.01": with_adam(decay=0.01),
     "average of 0.9": with_adam(average=0.9),
