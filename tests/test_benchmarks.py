@@ -395,7 +395,9 @@ def test_changes_of_a_recipe_have_its_budget(tmp_path, monkeypatch, capsys):
     assert [changed[f"batches of {size}"].phases[0].batch for size in (2, 1)] == [2, 1]
     single = changed["batches of 1"].phases[0].optimizer
     assert (single.peak, single.average**4) == pytest.approx((1e-5, 0.99))
-    losses = [changed[name].loss().halved_at for name in ("as it is", "dense crops weigh less", "all crops weigh alike")]
+    losses = [
+        changed[name].loss().halved_at for name in ("as it is", "dense crops weigh less", "all crops weigh alike")
+    ]
     assert losses == [100, 20, None]
     assert changed["weight decay of 0.01"].phases[0].optimizer(9, 0, 9).weight_decay == 0.01
     true, predicted = np.zeros((1, 2, 2, 1)), np.full((1, 2, 2, 1), 0.5)
