@@ -10,7 +10,9 @@ from PIL import Image
 import crowdcount
 from crowdcount.annotating.desk import Desk
 from crowdcount.annotating.folder import Conflict, Entry, Folder
+from crowdcount.data import overlay_files
 from crowdcount.data.annotations import read_json
+from crowdcount.data.checking import check_folder
 from crowdcount.errors import AnnotationError, PictureError
 
 BOX = [[2.0, 2.0], [20.0, 2.0], [20.0, 10.0], [2.0, 10.0]]
@@ -40,6 +42,15 @@ def test_what_is_done_is_what_train_reads_and_what_is_begun_is_not(photos):
     }
     assert json.loads((photos / "points.json").read_text())["pictures"][1]["ignore"] == [BOX]
     assert sorted(path.name for path in photos.iterdir()) == ["a.png", "b.png", "images", "points.json"]
+
+
+def test_overlays_that_a_count_has_left_there_are_no_pictures(photos):
+    Folder(photos).save("a.png", Entry(done=True), "")
+    Folder(photos).save("b.png", Entry(done=True), "")
+    overlay_files.save(Image.new("RGB", (64, 48)), photos / "a_overlay.png")
+    overlay_files.save(Image.new("RGB", (64, 48)), photos / "images" / "c_overlay.png")
+    assert Folder(photos).names == ["a.png", "b.png", "images/c.png"]
+    assert [fault.file.name for fault in check_folder(photos)] == ["c.png"]
 
 
 def test_the_csv_is_what_train_reads_too(photos):

@@ -1,4 +1,4 @@
-"""Overlays as files: PNGs say that they are no photos, so that a later count of their folder leaves them out."""
+"""Overlays as files: PNGs say that they are no photos, so that their folder is listed without them."""
 
 from __future__ import annotations
 
