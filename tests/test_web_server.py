@@ -165,7 +165,7 @@ def test_zones_have_the_ranges_that_the_command_gives(ranged_weights, picture):
         "left"
     ]
     assert farther[0] == answer["zone_ranges"]["left"][0] and farther[1] > answer["zone_ranges"]["left"][1]
-    page = report({"entries": [{**record, **answer}]})
+    page = report({"entries": [{**record, **answer}]}, models)
     assert span(*answer["zone_ranges"]["left"]) in page
     for wrong in (
         {},
@@ -186,6 +186,17 @@ def test_a_report_is_made_of_records_and_nothing_in_it_runs(port, picture):
     assert status == 200 and headers["content-disposition"].startswith("attachment")
     assert b"counted at 0.5 times its size" in page  # as in a report of the command line
     assert b"&lt;script&gt;.jpg" in page and b"<script>" not in page and b"<b>" in page.replace(b"&lt;b&gt;", b"<b>")
+
+
+def test_a_report_has_the_word_of_what_the_network_counts(tmp_path, weights):
+    file = tmp_path / "cells.weights.h5"
+    file.write_bytes(Path(weights).read_bytes())
+    (tmp_path / "cells.json").write_text('{"thing": "cells"}')
+    models = Models(str(file))
+    page = report({"entries": [{"picture": "a.jpg", "count": 12.0, "model": "cells"}]}, models)
+    assert "<h1>Cells counted</h1>" in page and "12 cells" in page and "people" not in page.lower()
+    page = report({"entries": [{"picture": "a.jpg", "count": 12.0, "model": "general"}], "title": "March"}, models)
+    assert "<h1>March</h1>" in page and "12 people" in page
 
 
 def test_models_health_and_description(port):

@@ -26,6 +26,7 @@ from crowdcount.counting.ranges import usable_calibration
 from crowdcount.counting.report import Entry, report_page
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.scale import check_scale
+from crowdcount.counting.words import PEOPLE, about
 from crowdcount.counting.zone_records import range_columns, zone_columns
 from crowdcount.data.exif import taken_at
 from crowdcount.data.images import picture_size
@@ -82,6 +83,10 @@ class Models:
         if name not in self._places:
             raise WeightsError(f"There is no model {name!r:.80}. Received one of: {', '.join(self._places)}.")
         return self._places[name]
+
+    def thing(self, name: str | None) -> str:
+        """What the network of this name counts, in the plural; people where there is none."""
+        return next((card.get("thing", PEOPLE) for card in self.cards if card["name"] == name), PEOPLE)
 
     def by_name(self, text: str) -> str:
         """A message with the networks by their names in place of their files: a folder here is nobody's business."""
@@ -194,20 +199,24 @@ def _with_range(asked: Mapping, density: np.ndarray, size: tuple[int, int], mode
     )
 
 
-def report(content: Mapping) -> str:
+def report(content: Mapping, models: Models) -> str:
     """A report, as `--report` writes it, on pictures that were counted before.
 
     Args:
         content: `title`, and `entries`: records with, where there is one, `thumbnail`, a JPEG in base64.
+        models: the networks, which tell what was counted.
 
     Raises:
         DataError: if something is missing or not what it should be.
     """
-    entries, title = content.get("entries"), content.get("title", "People counted")
-    if not isinstance(title, str) or not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
+    entries, title = content.get("entries"), content.get("title")
+    if not isinstance(title, (str, type(None))) or not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
         raise DataError(f"A report needs a title and entries, {_MOST_ENTRIES} at most.")
     try:
-        return "".join(report_page([_entry(item) for item in entries], title[:200]))
+        told = [_entry(item, models) for item in entries]
+        if title is None:
+            title = about("People counted", told[0].thing if told else PEOPLE)
+        return "".join(report_page(told, title[:200]))
     except (TypeError, ValueError, AttributeError) as error:
         raise DataError(f"The entries of a report are records of counted pictures ({error}).") from error
 
@@ -240,7 +249,7 @@ def _details(result: CountResult, data: bytes) -> dict:
     }
 
 
-def _entry(item: Mapping) -> Entry:
+def _entry(item: Mapping, models: Models) -> Entry:
     def by_zone(key: str) -> dict[str, float]:
         return {str(name): float(people) for name, people in (item.get(key) or {}).items()}
 
@@ -263,6 +272,7 @@ def _entry(item: Mapping) -> Entry:
         zones=by_zone("zones"),
         zone_ranges={str(name): (_finite(low), _finite(high)) for name, (low, high) in ranges.items()},
         per_m2=by_zone("per_m2"),
+        thing=models.thing(text("model")),
     )
 
 

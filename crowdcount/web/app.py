@@ -99,7 +99,7 @@ class _Server:
         return JSONResponse(await self._from_json(request, partial(answers.count_in_zones, models=self._models)))
 
     async def report(self, request: Request) -> Response:
-        page = await self._from_json(request, answers.report)
+        page = await self._from_json(request, partial(answers.report, models=self._models))
         headers = {"content-disposition": 'attachment; filename="crowdcount.html"'}
         return Response(page.encode("utf-8", "backslashreplace"), media_type="text/html", headers=headers)
 
