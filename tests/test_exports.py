@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,22 @@ def test_letters_put_together_of_two_are_the_same_letter(folder):
 def test_csv_with_western_letters(folder):
     (folder / "points.csv").write_bytes("picture,x,y\nStraße.jpg,101.5,88.25\n".encode("cp1252"))
     assert heads_of(folder) == {"Straße.jpg": HEADS[:1]}
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="such names cannot be there")
+def test_a_name_whose_bytes_are_no_utf8(folder):
+    draw_picture(folder / "images" / "Fu\udcdf.jpg", SIZE, 40)
+    points = folder / "points.csv"
+    for text in ("Fuß.jpg".encode("cp1252"), "Fuß.jpg".encode()):  # as it is there, and as another system has it
+        points.write_bytes(b"picture,x,y\n%b,101.5,88.25\n" % text)
+        assert list(heads_of(folder).values()) == [HEADS[:1]]
+    for kind in ("json", "coco"):
+        out = folder / f"{kind}.json"
+        convert(detect.read_any(points, raise_fault), kind, out)
+        (record,) = detect.read_any(out, raise_fault)
+        assert record.picture.name == "Fu\udcdf.jpg" and record.points.tolist() == HEADS[:1]
+    with pytest.raises(AnnotationError, match="CSV cannot hold the name"):
+        convert(detect.read_any(folder / "json.json", raise_fault), "csv", folder / "again.csv")
 
 
 CSV_REFUSED = {

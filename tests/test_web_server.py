@@ -24,7 +24,11 @@ from PIL import Image
 pytest.importorskip("uvicorn", reason="the pages need pip install '.[app]'")
 
 from crowdcount import cli, count
+from crowdcount.annotating.desk import Desk
+from crowdcount.annotating.folder import Folder
+from crowdcount.annotating.page import make_page
 from crowdcount.counting.words import span
+from crowdcount.data.annotations import read_json
 from crowdcount.errors import CrowdCountError, DataError
 from crowdcount.web.answers import Models, count_in_zones, count_picture, report
 from crowdcount.web.app import make_app
@@ -247,6 +251,24 @@ def test_no_answer_names_the_folder_of_the_weights(weights, picture, tmp_path, m
         file.write_bytes(Path(weights).read_bytes()[:1000])  # as by a training that was stopped
         record, counted = count_picture(jpeg(picture), "a.jpg", models, "mine", 0.9)
         assert not counted and record["error"].startswith("mine ") and "runs" not in record["error"]
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="such names cannot be there")
+def test_a_picture_whose_name_is_no_utf8_is_annotated(picture, weights, tmp_path):
+    Image.fromarray(picture).save(tmp_path / "Fu\udcdf.png")
+    with serving(make_page(Desk(Folder(tmp_path), weights))) as port:
+
+        def answer(question):
+            return ask(port, "POST", "/api/annotate", json.dumps(question), JSON)
+
+        _, _, told = answer({"ask": "folder"})
+        name = told["pictures"][0]["name"]
+        save = {"ask": "save", "name": name, "version": "", "points": [[1, 2]], "done": True}
+        assert answer({**save, "points": [[999, 2]]})[2]["error"].startswith(r"Fu\udcdf.png: (999, 2) lies outside")
+        assert answer(save)[0] == 200 and answer(save)[0] == 409
+        assert answer({"ask": "csv"})[2]["csv"].endswith(f"{name},1.0,2.0\r\n")
+    (sample,) = read_json(tmp_path)
+    assert sample.points.tolist() == [[1, 2]] and sample.read().shape == picture.shape
 
 
 # --- Refusals -----------------------------------------------------------------------------------------------

@@ -247,7 +247,8 @@ class Folder:
         text = io.StringIO()
         json.dump(content, text, ensure_ascii=False, allow_nan=False)
         with atomic_path(self.file) as temporary:
-            temporary.write_text(text.getvalue() + "\n", encoding="utf-8")
+            # Bytes of names that are no UTF-8 as JSON's own escapes, which give them back.
+            temporary.write_text(text.getvalue() + "\n", encoding="utf-8", errors="backslashreplace")
 
     def _name_of(self, item: Mapping) -> str:
         """The name that we give an entry's picture; the file may spell it as Windows does, or without `images`."""

@@ -95,7 +95,7 @@ class Entry:
 
 
 class Spellings:
-    """Pictures by spellings that other file systems take for the same: capitals, and letters put together of two.
+    """Pictures by spellings that other systems take for the same: capitals, letters put together of two, other bytes.
 
     Each folder is listed once: a file may name thousands of pictures that are spelled otherwise there.
     """
@@ -114,6 +114,11 @@ class Spellings:
 
     @staticmethod
     def _plain(name: str) -> str:
+        try:
+            name.encode()
+        except UnicodeEncodeError:  # bytes that are no UTF-8, as archives from elsewhere leave them
+            with suppress(UnicodeError):
+                name = name.encode("utf-8", "surrogateescape").decode("cp1252")
         return unicodedata.normalize("NFC", name).casefold()
 
 
