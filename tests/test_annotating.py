@@ -113,6 +113,17 @@ def test_what_else_the_file_holds_stays(photos):
     assert [sample.count for sample in read_json(photos, "val")] == [2]
 
 
+@pytest.mark.parametrize("spelled", ["./a.png", ".\\a.png", " a.png", "A.PNG", "C:/elsewhere/a.png", "a"])
+def test_a_picture_is_known_by_whatever_its_readers_understand(photos, spelled):
+    (photos / "points.json").write_text(json.dumps({"pictures": [{"picture": spelled, "points": [[1, 2]]}]}))
+    folder = Folder(photos)
+    entry = folder.entries()["a.png"]
+    assert entry.points == [[1, 2]] and "a.png,1" in folder.csv()
+    folder.save("a.png", Entry([[3.0, 4.0]], done=True), entry.version)  # no second entry, which readers refuse
+    assert [sample.points.tolist() for sample in read_json(photos)] == [[[3, 4]]]
+    assert Folder(photos).entries()["a.png"].points == [[3, 4]]
+
+
 def test_a_csv_that_is_there_is_taken_over_and_left_as_it_is(photos):
     (photos / "points.csv").write_text("picture,x,y\na.png,1,2\nb.png,,\n")
     entries = Folder(photos).entries()
