@@ -11,7 +11,7 @@ import crowdcount
 from crowdcount.annotating.desk import Desk
 from crowdcount.annotating.folder import Conflict, Entry, Folder
 from crowdcount.data import overlay_files
-from crowdcount.data.annotations import read_json
+from crowdcount.data.annotations import read_csv, read_json
 from crowdcount.data.checking import check_folder
 from crowdcount.errors import AnnotationError, PictureError
 
@@ -122,6 +122,16 @@ def test_a_picture_is_known_by_whatever_its_readers_understand(photos, spelled):
     folder.save("a.png", Entry([[3.0, 4.0]], done=True), entry.version)  # no second entry, which readers refuse
     assert [sample.points.tolist() for sample in read_json(photos)] == [[[3, 4]]]
     assert Folder(photos).entries()["a.png"].points == [[3, 4]]
+
+
+def test_a_name_with_a_space_in_front_is_read_again(photos):
+    (photos / "b.png").rename(photos / " b.png")
+    Folder(photos).save(" b.png", Entry([[3.0, 4.0]], done=True), "")
+    folder = Folder(photos)
+    (photos / "points.csv").write_text(folder.csv())
+    assert list(folder.entries()) == [" b.png"] and "./ b.png,3" in folder.csv()
+    for read in (read_json, read_csv):
+        assert [sample.picture.name for sample in read(photos)] == [" b.png"]
 
 
 def test_a_csv_that_is_there_is_taken_over_and_left_as_it_is(photos):

@@ -119,6 +119,14 @@ def test_a_name_whose_bytes_are_no_utf8(folder):
         convert(detect.read_any(folder / "json.json", raise_fault), "csv", folder / "again.csv")
 
 
+@pytest.mark.parametrize("kind", ["csv", "json", "coco"])
+def test_a_name_with_a_space_in_front(folder, kind):
+    draw_picture(folder / " b.jpg", SIZE, 40)
+    out = folder / f"points.{'csv' if kind == 'csv' else 'json'}"
+    convert([Record("b", folder / " b.jpg", np.array(HEADS), folder)], kind, out)
+    assert heads_of(out) == {" b.jpg": HEADS}
+
+
 CSV_REFUSED = {
     "shares": ("picture,x,y\na.jpg,0.25,0.4\na.jpg,0.5,0.41\nb.jpg,,\n", "--unit fraction"),
     "percent": ("picture,x,y\na.jpg,25.1,40.2\na.jpg,50.3,41.1\nb.jpg,,\n", "--unit percent"),

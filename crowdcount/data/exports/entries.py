@@ -143,7 +143,7 @@ class Pile:
         if not isinstance(name, str) or not name.strip():
             self.tell(self.file, f"{where}: the name of the picture is missing. Received {short(name)}.")
             return None
-        name = name.strip()
+        name = name if self._is_exact(name) else name.strip()
         if name not in self._places:
             picture, guessed = self.find(name)
             self._places[name] = picture
@@ -159,6 +159,13 @@ class Pile:
             self.tell(self.file, f"{where} ({name!r}): an earlier entry has the same picture.")
             return None
         return self.entries.setdefault(picture, Entry(name, picture))
+
+    def _is_exact(self, name: str) -> bool:
+        """Whether space around a name is part of it: a picture is called so."""
+        if name == name.strip():
+            return True
+        picture, guessed = self.find(name)
+        return picture is not None and not guessed and picture.name == name.replace("\\", "/").rpartition("/")[2]
 
     def find(self, name: str) -> tuple[Path | None, bool]:
         """The picture that the file names, see `find_picture`."""
