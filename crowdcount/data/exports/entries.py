@@ -454,8 +454,9 @@ def _is_table_of_counts(file: Path) -> bool:
     if file.suffix.lower() != ".csv":
         return False
     names: list[str] = []
-    with suppress(OSError), open(file, encoding="utf-8", errors="replace") as lines:  # whoever reads it tells why not
-        names = lines.readline(2000).rstrip("\r\n").split(",")
+    # With the mark that the page's table begins with, and as spreadsheets save them; whoever reads it tells why not.
+    with suppress(OSError), open(file, encoding="utf-8-sig", errors="replace") as lines:
+        names = re.split("[,;\t]", lines.readline(2000).rstrip("\r\n"))
     return names[:2] in (["picture", "count"], ["time", "count"]) or names[:3] == ["picture", "true", "predicted"]
 
 
