@@ -345,6 +345,16 @@ HOSTILE = {
     "a map of another size": ("POST", "/api/zones", zones_body(width=80_000_000), JSON, 422),
     "a map of NaN": ("POST", "/api/zones", zones_body(density="AADAfw=="), JSON, 422),
     "entries of another kind": ("POST", "/api/report", b'{"entries": [1]}', JSON, 422),
+    "a count beyond all numbers": ("POST", "/api/report", b'{"entries": [{"count": 1%s}]}' % (400 * b"0"), JSON, 422),
+    "people beyond all": ("POST", "/api/report", b'{"entries": [{"zones": {"a": 1%s}}]}' % (400 * b"0"), JSON, 422),
+    "a range beyond all numbers": (
+        *("POST", "/api/zones"),
+        zones_body(
+            range={"kind": dict.fromkeys(("density", "fineness", "brightness"), 1), "model": "tiny", "scale": 1}
+            | {"coverage": 10**400}
+        ),
+        *(JSON, 422),
+    ),
 }
 
 

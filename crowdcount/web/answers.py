@@ -251,7 +251,7 @@ def _details(result: CountResult, data: bytes) -> dict:
 
 def _entry(item: Mapping, models: Models) -> Entry:
     def by_zone(key: str) -> dict[str, float]:
-        return {str(name): float(people) for name, people in (item.get(key) or {}).items()}
+        return {str(name): _finite(people) for name, people in (item.get(key) or {}).items()}
 
     def text(key: str) -> str | None:
         return None if item.get(key) is None else str(item[key])
@@ -281,7 +281,10 @@ def _number(value: object) -> float | None:
 
 
 def _finite(value: object) -> float:
-    number = float(value)  # type: ignore[arg-type]
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except OverflowError:  # a whole number of hundreds of digits
+        number = np.inf
     if not np.isfinite(number):
         raise ValueError("a number is not finite")
     return number
