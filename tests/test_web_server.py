@@ -178,6 +178,7 @@ def test_zones_have_the_ranges_that_the_command_gives(ranged_weights, picture):
         {**range_, "kind": {"density": "x"}},
         {**range_, "other": "many"},
         {**range_, "scale": 0},
+        {**range_, "kind": {**range_["kind"], "fineness": 1e308}},
     ):
         with pytest.raises(DataError):
             count_in_zones({**asked, "range": wrong}, models)

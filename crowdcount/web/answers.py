@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +168,10 @@ def count_in_zones(content: Mapping, models: Models) -> dict:
     asked = content.get("range")
     if asked is None or "error" in columns:
         return columns
-    return columns | range_columns(_with_range(asked, density, size, models), zones)
+    ranges = range_columns(_with_range(asked, density, size, models), zones)
+    if not all(map(np.isfinite, chain(*ranges.get("zone_ranges", {}).values()))):
+        raise DataError("range needs the kind that was answered: with this one the ranges have no end.")
+    return columns | ranges
 
 
 def _numbers_in(content: object) -> int:
