@@ -211,6 +211,7 @@ def test_a_failed_write_leaves_what_was_there(photos, small_disk):
     [
         ({"ask": "nothing"}, AnnotationError),
         ({}, AnnotationError),
+        ({"ask": []}, AnnotationError),
         ({"ask": "picture", "name": "../conftest.py"}, PictureError),
         ({"ask": "picture", "name": "/etc/passwd"}, PictureError),
         ({"ask": "entry"}, PictureError),
