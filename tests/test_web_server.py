@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -182,6 +183,23 @@ def test_zones_have_the_ranges_that_the_command_gives(ranged_weights, picture):
     ):
         with pytest.raises(DataError):
             count_in_zones({**asked, "range": wrong}, models)
+
+
+def test_a_page_in_any_language_knows_why_a_picture_is_not_counted(weights, picture, monkeypatch):
+    """In others than English it would tell who sends a panorama to save it as JPEG."""
+    models = Models(weights)
+
+    def code(data, model="tiny"):
+        record, counted = count_picture(data, "a.jpg", models, model, 0.9)
+        assert not counted and record["error"]
+        return record["code"]
+
+    assert code(b"no picture") == "not_counted" and code(jpeg(picture), "none") == "not_usable"
+    monkeypatch.setattr("crowdcount.web.answers.MOST_PIXELS", 1000)
+    assert code(jpeg(picture)) == "too_many_pixels"
+    monkeypatch.undo()
+    monkeypatch.setattr("crowdcount.web.answers.count", Mock(side_effect=MemoryError))
+    assert code(jpeg(picture)) == "memory"
 
 
 def test_a_report_is_made_of_records_and_nothing_in_it_runs(port, picture):

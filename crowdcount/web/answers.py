@@ -114,22 +114,30 @@ def count_picture(
             where the count has no range; and `other`, where they reach, or null, see `CountResult.other`.
 
     Returns:
-        The record, as `crowdcount count --json` prints it, and whether the picture was counted.
+        The record, as `crowdcount count --json` prints it, and whether the picture was counted. If not, it has a
+        `code` beside the `error`: a page in another language than English knows the reason by it.
     """
+
+    def failed(code: str, error: str) -> tuple[dict, bool]:
+        return {**CountFailure(name, models.by_name(error)).to_dict(), "code": code}, False
+
     file = io.BytesIO(data)
     file.name = name  # which messages call it by
     try:
         height, width = picture_size(file)
         if height * width > MOST_PIXELS:
-            raise PictureError(
+            return failed(
+                "too_many_pixels",
                 f"{name!r} has {width} x {height} pixels, more than {MOST_PIXELS:,}. Shrink it, or count it with the "
-                "command crowdcount count."
+                "command crowdcount count.",
             )
         result = count(file, model=models.place(model), coverage=coverage, progress=False)
     except MemoryError:
-        return CountFailure(name, "There is not enough memory for this picture. Make it smaller.").to_dict(), False
-    except CrowdCountError as error:
-        return CountFailure(name, models.by_name(str(error))).to_dict(), False
+        return failed("memory", "There is not enough memory for this picture. Make it smaller.")
+    except PictureError as error:
+        return failed("not_counted", str(error))
+    except CrowdCountError as error:  # the network's
+        return failed("not_usable", str(error))
     result.model = model  # by its name: a file's path is nobody's business
     return result.to_dict() | (_details(result, data) if details else {}), True
 

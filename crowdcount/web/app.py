@@ -91,8 +91,6 @@ class _Server:
                 answers.count_picture, data, name, self._models, model, coverage, details=query.get("details") == "1"
             )
             record, counted = await self._line.run(request, work)
-        if not counted:
-            record["code"] = "not_counted"
         return JSONResponse(record, 200 if counted else 422)
 
     async def zones(self, request: Request) -> Response:
