@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from PIL import Image
 from test_annotations import draw_picture
 
+from crowdcount.data import overlay_files
 from crowdcount.data.annotations import load_dataset, read_csv, read_export, read_json
 from crowdcount.data.checking import check_folder
 from crowdcount.data.exports import detect
@@ -584,6 +586,7 @@ def test_yolo(folder):
     lines = [f"0 {x / 400} {y / 304} 0.05 0.05" for x, y in HEADS]
     (labels / "a.txt").write_text("\n".join(lines))
     (labels / "b.txt").write_text("")
+    overlay_files.save(Image.new("RGB", SIZE), folder / "images" / "a_overlay.png")  # which a count has left there
     assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
     (labels / "b.txt").write_text("0 0.5 0.5 0.1 0.1\n0 150 0.5 0.1 0.1\n")
     assert any(fault.file == labels / "b.txt" and "line 2" in fault.problem for fault in check_folder(folder))
