@@ -357,6 +357,8 @@ def portable_name(stem: str, ending: str = "") -> str:
 def as_cell(path: str) -> str:
     """A picture's path as a table holds it: one that a spreadsheet would take for a formula begins with `./`.
 
+    So does one with a space in front, which readers leave out.
+
     It leads to the same file. Formulas of strangers' file names could open addresses, or start programs.
 
     Reference:
@@ -366,7 +368,7 @@ def as_cell(path: str) -> str:
         >>> as_cell("=1+1.jpg"), as_cell("photos/=1+1.jpg")
         ('./=1+1.jpg', 'photos/=1+1.jpg')
     """
-    return f"./{path}" if path.startswith(_FORMULA) else path
+    return f"./{path}" if path.startswith(_FORMULA) or path[:1].isspace() else path
 
 
 def as_header(name: str) -> str:

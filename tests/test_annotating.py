@@ -10,7 +10,9 @@ from PIL import Image
 import crowdcount
 from crowdcount.annotating.desk import Desk
 from crowdcount.annotating.folder import Conflict, Entry, Folder
-from crowdcount.data.annotations import read_json
+from crowdcount.data import overlay_files
+from crowdcount.data.annotations import read_csv, read_json
+from crowdcount.data.checking import check_folder
 from crowdcount.errors import AnnotationError, PictureError
 
 BOX = [[2.0, 2.0], [20.0, 2.0], [20.0, 10.0], [2.0, 10.0]]
@@ -40,6 +42,15 @@ def test_what_is_done_is_what_train_reads_and_what_is_begun_is_not(photos):
     }
     assert json.loads((photos / "points.json").read_text())["pictures"][1]["ignore"] == [BOX]
     assert sorted(path.name for path in photos.iterdir()) == ["a.png", "b.png", "images", "points.json"]
+
+
+def test_overlays_that_a_count_has_left_there_are_no_pictures(photos):
+    Folder(photos).save("a.png", Entry(done=True), "")
+    Folder(photos).save("b.png", Entry(done=True), "")
+    overlay_files.save(Image.new("RGB", (64, 48)), photos / "a_overlay.png")
+    overlay_files.save(Image.new("RGB", (64, 48)), photos / "images" / "c_overlay.png")
+    assert Folder(photos).names == ["a.png", "b.png", "images/c.png"]
+    assert [fault.file.name for fault in check_folder(photos)] == ["c.png"]
 
 
 def test_the_csv_is_what_train_reads_too(photos):
@@ -100,6 +111,27 @@ def test_what_else_the_file_holds_stays(photos):
     assert content["source"] == "a camera"
     assert content["pictures"][1] == {"picture": "c.png", "split": "val", "by": "Ana", "points": [[3, 3], [4, 4]]}
     assert [sample.count for sample in read_json(photos, "val")] == [2]
+
+
+@pytest.mark.parametrize("spelled", ["./a.png", ".\\a.png", " a.png", "A.PNG", "C:/elsewhere/a.png", "a"])
+def test_a_picture_is_known_by_whatever_its_readers_understand(photos, spelled):
+    (photos / "points.json").write_text(json.dumps({"pictures": [{"picture": spelled, "points": [[1, 2]]}]}))
+    folder = Folder(photos)
+    entry = folder.entries()["a.png"]
+    assert entry.points == [[1, 2]] and "a.png,1" in folder.csv()
+    folder.save("a.png", Entry([[3.0, 4.0]], done=True), entry.version)  # no second entry, which readers refuse
+    assert [sample.points.tolist() for sample in read_json(photos)] == [[[3, 4]]]
+    assert Folder(photos).entries()["a.png"].points == [[3, 4]]
+
+
+def test_a_name_with_a_space_in_front_is_read_again(photos):
+    (photos / "b.png").rename(photos / " b.png")
+    Folder(photos).save(" b.png", Entry([[3.0, 4.0]], done=True), "")
+    folder = Folder(photos)
+    (photos / "points.csv").write_text(folder.csv())
+    assert list(folder.entries()) == [" b.png"] and "./ b.png,3" in folder.csv()
+    for read in (read_json, read_csv):
+        assert [sample.picture.name for sample in read(photos)] == [" b.png"]
 
 
 def test_a_csv_that_is_there_is_taken_over_and_left_as_it_is(photos):
@@ -179,6 +211,7 @@ def test_a_failed_write_leaves_what_was_there(photos, small_disk):
     [
         ({"ask": "nothing"}, AnnotationError),
         ({}, AnnotationError),
+        ({"ask": []}, AnnotationError),
         ({"ask": "picture", "name": "../conftest.py"}, PictureError),
         ({"ask": "picture", "name": "/etc/passwd"}, PictureError),
         ({"ask": "entry"}, PictureError),

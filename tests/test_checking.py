@@ -260,11 +260,17 @@ def test_real_shanghaitech_has_only_repeated_points(shanghaitech_root):
     assert repeated == {"part_A": 63, "part_B": 38}
 
 
-@pytest.mark.parametrize("header", ["picture,count,low,high", "picture,true,predicted,error", "time,count,low,high"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("picture,count,low,high", "picture,true,predicted,error", "time,count,low,high"),
+        *("\ufeffpicture,count,low,high", "picture;count;low;high"),  # as the page writes it, and a spreadsheet
+    ],
+)
 def test_tables_of_counts_are_no_annotations(crowd, tmp_path, header):
     """What `count --csv`, `evaluate --csv` and `video --csv` leave beside the pictures."""
     crowd(POINTS)
-    (tmp_path / "errors.csv").write_text(f"{header}\na.png,3,2.5,0.5\n")
+    (tmp_path / "errors.csv").write_text(f"{header}\na.png,3,2.5,0.5\n", "utf-8")
     assert check_folder(tmp_path) == []
     named = tmp_path / "points.csv"
     if named.exists():

@@ -137,15 +137,17 @@ def test_count_csv_holds_results_and_failures(capsys, photos, tmp_path, weights)
 def test_count_overlays_never_replace_each_other_or_a_picture(capsys, photos, tmp_path, weights):
     (photos / "sub").mkdir()
     Image.new("RGB", (64, 64)).save(photos / "sub" / "a.png")
-    before = (photos / "a.png").read_bytes()
-    status, _, err = run(
-        capsys, "count", photos / "a.png", photos / "sub" / "a.png", "--model", weights, "--overlay", photos
-    )
-    assert status == 0
-    assert (photos / "a.png").read_bytes() == before
+    Image.new("RGB", (80, 80)).save(photos / "a_overlay_2.png")  # a photo that is called so
+    before = [(photos / name).read_bytes() for name in ("a.png", "a_overlay_2.png")]
+    for _ in range(2):
+        status, _, err = run(
+            capsys, "count", photos / "a.png", photos / "sub" / "a.png", "--model", weights, "--overlay", photos
+        )
+        assert status == 0
+    assert [(photos / name).read_bytes() for name in ("a.png", "a_overlay_2.png")] == before
     assert Image.open(photos / "a_overlay.png").width == 165
-    assert Image.open(photos / "a_overlay_2.png").width == 64
-    assert str(photos / "a_overlay.png") in err
+    assert Image.open(photos / "a_overlay_3.png").width == 64
+    assert str(photos / "a_overlay.png") in err and not (photos / "a_overlay_4.png").exists()
 
 
 def test_count_demo_counts_the_bundled_picture(capsys, tmp_path, weights):

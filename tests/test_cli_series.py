@@ -115,6 +115,14 @@ def test_overlays_of_an_earlier_run_are_no_pictures(run, network, photos):
     assert os.path.join("photos", "day 2", "c_overlay.png") in network.counted
 
 
+def test_a_pipe_among_the_pictures_is_not_waited_for(run, network, photos):
+    os.mkfifo(photos / "photos" / "pipe.png")
+    counting = threading.Thread(target=run, args=["photos"], daemon=True)
+    counting.start()
+    counting.join(10)
+    assert not counting.is_alive() and os.path.join("photos", "pipe.png") in network.counted
+
+
 def test_ranges_are_told_where_there_are_any(run, network):
     _, (line,), _ = run("photos/a.png", "--json", "--coverage", "0.8")
     found = json.loads(line)

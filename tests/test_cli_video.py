@@ -56,8 +56,9 @@ def network(monkeypatch):
             density = np.full((-(-height // 8), -(-width // 8)), 10 * number, np.float32)
             density /= density.size
             people = 10.0 * number
+            told = [f"It comes to about {number * 1000:,} people instead of {number}."]
             return CountResult(
-                people, density, "picture", width, height, "fake", 0.0, ["The picture is dark."],
+                people, density, "picture", width, height, "fake", 0.0, told,
                 low=people / 2, high=people * 2, coverage=0.9,
             )  # fmt: skip
 
@@ -113,7 +114,7 @@ def test_everything_that_it_writes(run, folder):
     assert (folder / "chart.png").read_bytes().startswith(b"\x89PNG")
     np.testing.assert_allclose(frames_in("film.mp4"), np.arange(40) / 5)
     assert err == [
-        "crowdcount: warning: 0.0 s: The picture is dark.",  # once, not once a frame
+        "crowdcount: warning: 0.0 s: It comes to about 1,000 people instead of 1.",  # once, not once a frame
         "crowdcount: 4 counts, on average about 25 people, at most about 40 at 6.0 s",
     ]
 

@@ -541,6 +541,17 @@ def test_plot_is_titled_with_the_result(rng):
     matplotlib.pyplot.close("all")
 
 
+@pytest.mark.parametrize("name", ["cost$_$.jpg", "one $.jpg", "Fu\udcdf.jpg"])
+def test_plot_draws_the_pictures_name_whatever_is_in_it(rng, name):
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    named = replace(result_of(np.full((9, 13), 0.1, np.float32), picture(rng)), picture=name)
+    title = named.plot(figure.add_subplot()).get_title()
+    figure.savefig(io.BytesIO())
+    assert title.replace("\\$", "$") == repr(named).replace("\udcdf", "\\udcdf")
+
+
 @pytest.mark.parametrize("planes", [3, 4])
 def test_colors_in_opencvs_order(model, rng, planes):
     array = rng.integers(0, 256, (64, 96, planes), dtype=np.uint8)

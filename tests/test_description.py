@@ -1,5 +1,6 @@
 """What `describe` says of a data set, in Python and by the command; and `convert` by the command."""
 
+import io
 import json
 from pathlib import Path
 
@@ -48,6 +49,13 @@ def test_samples_are_described_too():
     assert description.outliers == [] and description.figure().axes
     with pytest.raises(DataError, match="no pictures to describe"):
         crowdcount.describe([])
+
+
+def test_names_are_drawn_whatever_is_in_them():
+    outside = Sample("Fu\udcdf $_$.jpg", np.zeros((50, 60, 3), np.uint8), [[700, 1]])
+    description = crowdcount.describe([outside], title="cost $_$")
+    assert [name for name, _ in description.outliers] == [outside.name]
+    description.figure().savefig(io.BytesIO())
 
 
 def test_the_command_describes_and_draws(crowd, capsys):

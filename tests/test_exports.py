@@ -2,13 +2,16 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from PIL import Image
 from test_annotations import draw_picture
 
+from crowdcount.data import overlay_files
 from crowdcount.data.annotations import load_dataset, read_csv, read_export, read_json
 from crowdcount.data.checking import check_folder
 from crowdcount.data.exports import detect
@@ -100,6 +103,30 @@ def test_letters_put_together_of_two_are_the_same_letter(folder):
 def test_csv_with_western_letters(folder):
     (folder / "points.csv").write_bytes("picture,x,y\nStraße.jpg,101.5,88.25\n".encode("cp1252"))
     assert heads_of(folder) == {"Straße.jpg": HEADS[:1]}
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="such names cannot be there")
+def test_a_name_whose_bytes_are_no_utf8(folder):
+    draw_picture(folder / "images" / "Fu\udcdf.jpg", SIZE, 40)
+    points = folder / "points.csv"
+    for text in ("Fuß.jpg".encode("cp1252"), "Fuß.jpg".encode()):  # as it is there, and as another system has it
+        points.write_bytes(b"picture,x,y\n%b,101.5,88.25\n" % text)
+        assert list(heads_of(folder).values()) == [HEADS[:1]]
+    for kind in ("json", "coco"):
+        out = folder / f"{kind}.json"
+        convert(detect.read_any(points, raise_fault), kind, out)
+        (record,) = detect.read_any(out, raise_fault)
+        assert record.picture.name == "Fu\udcdf.jpg" and record.points.tolist() == HEADS[:1]
+    with pytest.raises(AnnotationError, match="CSV cannot hold the name"):
+        convert(detect.read_any(folder / "json.json", raise_fault), "csv", folder / "again.csv")
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "coco"])
+def test_a_name_with_a_space_in_front(folder, kind):
+    draw_picture(folder / " b.jpg", SIZE, 40)
+    out = folder / f"points.{'csv' if kind == 'csv' else 'json'}"
+    convert([Record("b", folder / " b.jpg", np.array(HEADS), folder)], kind, out)
+    assert heads_of(out) == {" b.jpg": HEADS}
 
 
 CSV_REFUSED = {
@@ -559,6 +586,7 @@ def test_yolo(folder):
     lines = [f"0 {x / 400} {y / 304} 0.05 0.05" for x, y in HEADS]
     (labels / "a.txt").write_text("\n".join(lines))
     (labels / "b.txt").write_text("")
+    overlay_files.save(Image.new("RGB", SIZE), folder / "images" / "a_overlay.png")  # which a count has left there
     assert heads_of(folder) == {"a.jpg": HEADS, "b.jpg": []}
     (labels / "b.txt").write_text("0 0.5 0.5 0.1 0.1\n0 150 0.5 0.1 0.1\n")
     assert any(fault.file == labels / "b.txt" and "line 2" in fault.problem for fault in check_folder(folder))

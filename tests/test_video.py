@@ -875,7 +875,7 @@ def test_chart_draws_counts_range_and_zones(tmp_path):
     band = axes.collections[0].get_paths()[0].vertices
     assert band[:, 1].max() >= 60
     assert axes.get_ylim()[1] == pytest.approx(1.05 * 80)
-    series.save_chart(tmp_path / "chart.png", "the square")
+    series.save_chart(tmp_path / "chart.png", "Fu\udcdf, $_$")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="chart.mp4"):
         series.save_chart(tmp_path / "chart.mp4")

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -24,7 +25,11 @@ from PIL import Image
 pytest.importorskip("uvicorn", reason="the pages need pip install '.[app]'")
 
 from crowdcount import cli, count
+from crowdcount.annotating.desk import Desk
+from crowdcount.annotating.folder import Folder
+from crowdcount.annotating.page import make_page
 from crowdcount.counting.words import span
+from crowdcount.data.annotations import read_json
 from crowdcount.errors import CrowdCountError, DataError
 from crowdcount.web.answers import Models, count_in_zones, count_picture, report
 from crowdcount.web.app import make_app
@@ -165,7 +170,7 @@ def test_zones_have_the_ranges_that_the_command_gives(ranged_weights, picture):
         "left"
     ]
     assert farther[0] == answer["zone_ranges"]["left"][0] and farther[1] > answer["zone_ranges"]["left"][1]
-    page = report({"entries": [{**record, **answer}]})
+    page = report({"entries": [{**record, **answer}]}, models)
     assert span(*answer["zone_ranges"]["left"]) in page
     for wrong in (
         {},
@@ -174,9 +179,27 @@ def test_zones_have_the_ranges_that_the_command_gives(ranged_weights, picture):
         {**range_, "kind": {"density": "x"}},
         {**range_, "other": "many"},
         {**range_, "scale": 0},
+        {**range_, "kind": {**range_["kind"], "fineness": 1e308}},
     ):
         with pytest.raises(DataError):
             count_in_zones({**asked, "range": wrong}, models)
+
+
+def test_a_page_in_any_language_knows_why_a_picture_is_not_counted(weights, picture, monkeypatch):
+    """In others than English it would tell who sends a panorama to save it as JPEG."""
+    models = Models(weights)
+
+    def code(data, model="tiny"):
+        record, counted = count_picture(data, "a.jpg", models, model, 0.9)
+        assert not counted and record["error"]
+        return record["code"]
+
+    assert code(b"no picture") == "not_counted" and code(jpeg(picture), "none") == "not_usable"
+    monkeypatch.setattr("crowdcount.web.answers.MOST_PIXELS", 1000)
+    assert code(jpeg(picture)) == "too_many_pixels"
+    monkeypatch.undo()
+    monkeypatch.setattr("crowdcount.web.answers.count", Mock(side_effect=MemoryError))
+    assert code(jpeg(picture)) == "memory"
 
 
 def test_a_report_is_made_of_records_and_nothing_in_it_runs(port, picture):
@@ -186,6 +209,17 @@ def test_a_report_is_made_of_records_and_nothing_in_it_runs(port, picture):
     assert status == 200 and headers["content-disposition"].startswith("attachment")
     assert b"counted at 0.5 times its size" in page  # as in a report of the command line
     assert b"&lt;script&gt;.jpg" in page and b"<script>" not in page and b"<b>" in page.replace(b"&lt;b&gt;", b"<b>")
+
+
+def test_a_report_has_the_word_of_what_the_network_counts(tmp_path, weights):
+    file = tmp_path / "cells.weights.h5"
+    file.write_bytes(Path(weights).read_bytes())
+    (tmp_path / "cells.json").write_text('{"thing": "cells"}')
+    models = Models(str(file))
+    page = report({"entries": [{"picture": "a.jpg", "count": 12.0, "model": "cells"}]}, models)
+    assert "<h1>Cells counted</h1>" in page and "12 cells" in page and "people" not in page.lower()
+    page = report({"entries": [{"picture": "a.jpg", "count": 12.0, "model": "general"}], "title": "March"}, models)
+    assert "<h1>March</h1>" in page and "12 people" in page
 
 
 def test_models_health_and_description(port):
@@ -236,6 +270,24 @@ def test_no_answer_names_the_folder_of_the_weights(weights, picture, tmp_path, m
         file.write_bytes(Path(weights).read_bytes()[:1000])  # as by a training that was stopped
         record, counted = count_picture(jpeg(picture), "a.jpg", models, "mine", 0.9)
         assert not counted and record["error"].startswith("mine ") and "runs" not in record["error"]
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="such names cannot be there")
+def test_a_picture_whose_name_is_no_utf8_is_annotated(picture, weights, tmp_path):
+    Image.fromarray(picture).save(tmp_path / "Fu\udcdf.png")
+    with serving(make_page(Desk(Folder(tmp_path), weights))) as port:
+
+        def answer(question):
+            return ask(port, "POST", "/api/annotate", json.dumps(question), JSON)
+
+        _, _, told = answer({"ask": "folder"})
+        name = told["pictures"][0]["name"]
+        save = {"ask": "save", "name": name, "version": "", "points": [[1, 2]], "done": True}
+        assert answer({**save, "points": [[999, 2]]})[2]["error"].startswith(r"Fu\udcdf.png: (999, 2) lies outside")
+        assert answer(save)[0] == 200 and answer(save)[0] == 409
+        assert answer({"ask": "csv"})[2]["csv"].endswith(f"{name},1.0,2.0\r\n")
+    (sample,) = read_json(tmp_path)
+    assert sample.points.tolist() == [[1, 2]] and sample.read().shape == picture.shape
 
 
 # --- Refusals -----------------------------------------------------------------------------------------------
@@ -312,6 +364,16 @@ HOSTILE = {
     "a map of another size": ("POST", "/api/zones", zones_body(width=80_000_000), JSON, 422),
     "a map of NaN": ("POST", "/api/zones", zones_body(density="AADAfw=="), JSON, 422),
     "entries of another kind": ("POST", "/api/report", b'{"entries": [1]}', JSON, 422),
+    "a count beyond all numbers": ("POST", "/api/report", b'{"entries": [{"count": 1%s}]}' % (400 * b"0"), JSON, 422),
+    "people beyond all": ("POST", "/api/report", b'{"entries": [{"zones": {"a": 1%s}}]}' % (400 * b"0"), JSON, 422),
+    "a range beyond all numbers": (
+        *("POST", "/api/zones"),
+        zones_body(
+            range={"kind": dict.fromkeys(("density", "fineness", "brightness"), 1), "model": "tiny", "scale": 1}
+            | {"coverage": 10**400}
+        ),
+        *(JSON, 422),
+    ),
 }
 
 

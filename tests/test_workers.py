@@ -2,17 +2,21 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from crowdcount.cli import main
+from crowdcount.counting.cluster import count_by_workers
 from crowdcount.counting.counts_file import CountsFile, settings_of
 from crowdcount.counting.parquet import write_parquet
 from crowdcount.counting.pictures import count_many
@@ -103,6 +107,39 @@ def test_the_demo_tells_how_many_people_are_in_it_with_workers_too(monkeypatch, 
     monkeypatch.setattr("crowdcount.counting.cluster.count_by_workers", lambda *_, **__: iter(()))
     assert main(["count", "--demo", "--workers", "2", "--csv", str(tmp_path / "counts.csv")]) == 0
     assert "is drawn; 200 people are in it" in capsys.readouterr().err
+
+
+def test_workers_in_another_folder_find_the_weights(monkeypatch, tmp_path, weights):
+    """Ray's part is played here: a cluster's workers are where it was started, and not where the command is."""
+    tensorflow = pytest.importorskip("tensorflow")
+    monkeypatch.setattr(tensorflow.config.threading, "set_intra_op_parallelism_threads", lambda number: None)
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    shutil.copy(weights, here / "own.weights.h5")
+    Image.new("RGB", (64, 64)).save(here / "a.png")
+
+    class Data:
+        ActorPoolStrategy = DataContext = MagicMock()
+
+        def from_items(self, items, **_):
+            self.items = items
+            return self
+
+        def map_batches(self, worker, fn_constructor_args, **_):
+            monkeypatch.chdir(there)
+            answered = worker(*fn_constructor_args)({key: [item[key] for item in self.items] for key in self.items[0]})
+            self.rows = [{"result": each} for each in answered["result"]]
+            return self
+
+        def iter_rows(self):
+            return iter(self.rows)
+
+    ray = SimpleNamespace(cluster_resources=lambda: {"CPU": 2.0}, data=Data())
+    monkeypatch.setattr("crowdcount.counting.cluster._connect", lambda: ray)
+    monkeypatch.chdir(here)
+    (row,) = count_by_workers(["a.png"], "own.weights.h5", workers=1)
+    assert row["picture"] == "a.png" and row["model"] == "own.weights.h5" and "count" in row
 
 
 def test_what_is_missing_is_told(monkeypatch, tmp_path, capsys, weights):

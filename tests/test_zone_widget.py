@@ -68,6 +68,18 @@ def test_begins_with_zones_in_pixels_or_fractions(picture):
         select_zones(picture, [Zone("far", [[0, 0], [90, 0], [90, 9]])])
 
 
+def test_holes_of_zones_to_begin_with_stay(picture, tmp_path):
+    hole = [[16, 16], [24, 16], [24, 24], [16, 24]]
+    selector = select_zones(picture, [{"name": "ring", "polygon": SQUARE, "holes": [hole]}])
+    (shape,) = selector.widget.shapes
+    assert shape["holes"] == [hole]
+    selector.save(tmp_path / "zones.json")
+    for zones in (selector.zones, read_zones(tmp_path / "zones.json")):
+        assert count_zones(np.ones((6, 8), np.float32), zones, selector.size) == {"ring": 11.0}
+    selector.widget.shapes = [{**shape, "polygon": [[30, 8], [40, 8], [40, 32]]}]  # a corner was moved past it
+    assert "hole that lies outside" in selector.widget.problem
+
+
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [

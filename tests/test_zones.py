@@ -802,6 +802,16 @@ def test_ground_measured_on_a_smaller_copy():
         read_ground({"points": points, "width": 0, "height": 750})
 
 
+def test_a_zone_of_which_nothing_is_left_in_the_picture_is_refused():
+    above = Zone("above", [[0, 0], [400, 0], [200, -1.5]])
+    for use in (
+        lambda: count_zones(np.ones((38, 50), np.float32), [above], (304, 400)),
+        lambda: draw_zones(np.zeros((304, 400, 3), np.uint8), [above]),
+    ):
+        with pytest.raises(DataError, match="'above' lies at the border of the picture, of 400x304 pixels"):
+            use()
+
+
 def test_corners_up_to_two_pixels_outside_are_moved_to_the_border():
     zone = read_zones([{"name": "all", "polygon": [[-1, 0], [401, 0], [401, 306], [-1, 306]]}])
     assert count_zones(np.ones((38, 50), np.float32), zone, (304, 400))["all"] == pytest.approx(38 * 50)

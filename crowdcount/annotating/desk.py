@@ -48,7 +48,7 @@ class Desk:
             Conflict: for `save`, if the picture was changed elsewhere.
             CrowdCountError: for anything else that is not as it should be.
         """
-        asks: dict[object, Callable[[Mapping], dict | bytes]] = {
+        asks: dict[str, Callable[[Mapping], dict | bytes]] = {
             "folder": self._pictures,
             "picture": self._picture,
             "entry": self._entry,
@@ -57,7 +57,7 @@ class Desk:
             "csv": self._csv,
         }
         ask = question.get("ask")
-        if ask not in asks:
+        if not isinstance(ask, str) or ask not in asks:
             raise AnnotationError(f"There is nothing to answer to {ask!r:.40}.")
         return asks[ask](question)
 

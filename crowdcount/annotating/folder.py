@@ -22,6 +22,7 @@ import numpy as np
 from crowdcount.counting.head_files import CSV_COLUMNS, csv_rows
 from crowdcount.data.annotations import read_json
 from crowdcount.data.dividing import hashed_split
+from crowdcount.data.exports.entries import Spellings, find_picture
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import list_pictures, picture_size
 from crowdcount.data.records import raise_fault
@@ -92,6 +93,9 @@ class Folder:
             raise PictureError(f"The folder {os.fspath(path)!r} holds no pictures. Name a folder of JPEG or PNG files.")
         self.file = self.path / FILE
         self._pictures = {picture.relative_to(self.path).as_posix(): picture for picture in pictures}
+        self._by_place = {os.path.realpath(picture): name for name, picture in self._pictures.items()}
+        self._spelled: dict[str, str] = {}
+        self._spellings = Spellings()
         self._sizes: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
         self._check()
@@ -206,10 +210,9 @@ class Folder:
             return
         earlier = self.path / "points.csv"
         if earlier.is_file():  # begun in another program: taken over, and left as it is
-            by_picture = {os.path.realpath(picture): name for name, picture in self._pictures.items()}
             done = []
             for record in read_table(earlier, raise_fault):
-                name = by_picture.get(os.path.realpath(record.picture))
+                name = self._by_place.get(os.path.realpath(record.picture))
                 if name is not None:
                     made: dict = {"picture": name, "points": record.points.tolist()}
                     if record.split is not None:
@@ -247,13 +250,19 @@ class Folder:
         text = io.StringIO()
         json.dump(content, text, ensure_ascii=False, allow_nan=False)
         with atomic_path(self.file) as temporary:
-            temporary.write_text(text.getvalue() + "\n", encoding="utf-8")
+            # Bytes of names that are no UTF-8 as JSON's own escapes, which give them back.
+            temporary.write_text(text.getvalue() + "\n", encoding="utf-8", errors="backslashreplace")
 
     def _name_of(self, item: Mapping) -> str:
-        """The name that we give an entry's picture; the file may spell it as Windows does, or without `images`."""
-        spelled = item["picture"].strip().replace("\\", "/")
-        names = (spelled, f"images/{spelled}")
-        return next((name for name in names if name in self._pictures), item["picture"])
+        """The name that we give an entry's picture; the file may spell it in any way that its readers understand."""
+        spelled = item["picture"]
+        if spelled in self._pictures:
+            return spelled
+        if spelled not in self._spelled:
+            picture, _ = find_picture(self.file, spelled.strip(), None, self._spellings)
+            place = None if picture is None else os.path.realpath(picture)
+            self._spelled[spelled] = self._by_place.get(place or "", spelled)
+        return self._spelled[spelled]
 
     def _check_places(self, name: str, entry: Entry) -> None:
         height, width = self.size(name)

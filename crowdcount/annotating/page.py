@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from functools import partial
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from crowdcount.annotating.desk import Desk, entry_content
@@ -40,12 +41,18 @@ def make_page(desk: Desk, *, host: str = "127.0.0.1", token: str | None = None) 
                 answer = await (line.run(request, work) if heads else asyncio.to_thread(work))
             except Conflict as conflict:
                 body = {"error": str(conflict), "code": "conflict", "entry": entry_content(conflict.entry)}
-                return JSONResponse(body, 409)
+                return _json(body, 409)
             except CrowdCountError as error:
-                raise Refusal(422, "not_usable", str(error)) from error
+                told = str(error).encode("utf-8", "backslashreplace").decode()  # names, see `_json`
+                raise Refusal(422, "not_usable", told) from error
             except OSError as error:
                 raise Refusal(507, "not_written", f"The file cannot be written: {error.strerror or error}.") from error
-        return Response(answer, media_type="image/jpeg") if isinstance(answer, bytes) else JSONResponse(answer)
+        return Response(answer, media_type="image/jpeg") if isinstance(answer, bytes) else _json(answer)
 
     routes = [*page_routes("annotate.html"), Route("/api/annotate", ask, methods=["POST"])]
     return guarded(routes, host=host, token=token)
+
+
+def _json(content: dict, status: int = 200) -> Response:
+    """In ASCII: names of files may hold bytes that are no UTF-8, and come back as they went."""
+    return Response(json.dumps(content, allow_nan=False), status, media_type="application/json")

@@ -88,7 +88,7 @@ class ZoneSelector:
             texts=texts(),
             picture=_jpeg(self._picture),
             size=[self.size[1], self.size[0]],
-            shapes=[{"name": zone.name, "polygon": zone.pixels(self.size).tolist()} for zone in begun],
+            shapes=[_content(zone, self.size) for zone in begun],
         )
         self.widget.observe(self._tell_problem, "shapes")
 
@@ -118,10 +118,7 @@ class ZoneSelector:
         if not zones:
             raise DataError("There is no zone to save yet. Draw one on the picture and close it.")
         height, width = self.size
-        content = [
-            {"name": zone.name, "unit": "pixels", "width": width, "height": height, "polygon": zone.polygon.tolist()}
-            for zone in zones
-        ]
+        content = [{"unit": "pixels", "width": width, "height": height, **_content(zone, self.size)} for zone in zones]
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -147,7 +144,8 @@ class ZoneSelector:
         if not isinstance(shape, dict) or "name" not in shape or "polygon" not in shape:
             raise DataError(f"The page sent something that is no zone: {shape!r:.80}. Run the cell again.")
         # Never fractions: a zone of a pixel or two at the upper left is just that, and refused as one.
-        return Zone(shape["name"], shape["polygon"], fractions=False, drawn_on=self.size)
+        holes = shape.get("holes", ())
+        return Zone(shape["name"], shape["polygon"], fractions=False, holes=holes, drawn_on=self.size)
 
     def _tell_problem(self, change: Any = None) -> None:
         try:
@@ -156,6 +154,12 @@ class ZoneSelector:
             self.widget.problem = str(error)
         else:
             self.widget.problem = ""
+
+
+def _content(zone: Zone, size: tuple[int, int]) -> dict:
+    """A zone as the page and a file of zones have it, in pixels; its holes cannot be changed on the page."""
+    content: dict = {"name": zone.name, "polygon": zone.pixels(size).tolist()}
+    return {**content, "holes": [hole.tolist() for hole in zone.hole_pixels(size)]} if zone.holes else content
 
 
 def _jpeg(picture: np.ndarray, longest_side: int = _LONGEST_SIDE) -> bytes:

@@ -88,9 +88,16 @@ class Zone:
             float64 (N, 2), [x, y] in pixels.
 
         Raises:
-            DataError: if a corner lies outside the picture, or it is no copy of the one that the zone was drawn on.
+            DataError: if a corner lies outside the picture, nothing of the zone lies in it, or it is no copy of the one
+                that the zone was drawn on.
         """
-        return self._on_picture(self.polygon, size, self._sure)
+        corners = self._on_picture(self.polygon, size, self._sure)
+        if not signed_area(corners):  # those a little outside were moved to the border
+            raise DataError(
+                f"The zone {self.name!r} lies at the border of the picture, of {size[1]}x{size[0]} pixels, and has no "
+                "area in it. Draw it farther inside."
+            )
+        return corners
 
     def hole_pixels(self, size: Size) -> list[np.ndarray]:
         """The corners of its holes on a picture, as `pixels`."""

@@ -20,6 +20,7 @@ from crowdcount.counting.counts_file import CountsFile
 from crowdcount.counting.head_files import is_json
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.tables import GrowingTable, Table
+from crowdcount.data.overlay_files import is_overlay
 from crowdcount.errors import WeightsError
 from crowdcount.files import portable_name, writing
 
@@ -160,7 +161,7 @@ class OverlayFolder(Output):
     """`--overlay DIR`: each picture with its density map over it, and the zones if they fit.
 
     Pictures of different folders and formats may share a name: their overlays are numbered as they come. No overlay
-    replaces another of the run, or of the runs that it goes on with.
+    replaces another of the run, or of the runs that it goes on with, nor a picture that is none.
 
     Args:
         folder: the folder.
@@ -194,11 +195,15 @@ class OverlayFolder(Output):
     def _path(self, picture: str) -> Path:
         stem, number = Path(picture).stem, 1
         path = self._folder / portable_name(stem, "_overlay.png")
-        while _small(path.name) in self._taken or (_small(stem) in self._shared and os.path.lexists(path)):
+        while _small(path.name) in self._taken or self._stays(path, stem):
             number += 1
             path = self._folder / portable_name(stem, f"_overlay_{number}.png")
         self._taken.add(_small(path.name))
         return path
+
+    def _stays(self, path: Path, stem: str) -> bool:
+        """Whether there is a file that is not to be replaced: another picture's overlay, or a photo called so."""
+        return os.path.lexists(path) and (_small(stem) in self._shared or not is_overlay(path))
 
 
 def _small(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -36,6 +37,9 @@ from crowdcount.progress import bar
 if TYPE_CHECKING:
     from crowdcount.video.files import CountTable
     from crowdcount.video.results import FrameCount
+
+
+_NUMBERS = re.compile(r"\d[\d.,]*")
 
 
 def add(command: Command) -> None:
@@ -138,10 +142,11 @@ def _video(arguments: argparse.Namespace) -> int:
                 if series is not None:
                     series.add(frame)
                 print("\n".join(_lines(frame)), flush=True)
-                for warning in frame.warnings:
-                    if warning not in warned:  # a camera is not warned of once a second
+                kinds = [_NUMBERS.sub("", warning) for warning in frame.warnings]
+                for kind, warning in zip(kinds, frame.warnings):
+                    if kind not in warned:  # a camera is not warned of once a second, with other numbers each time
                         warn(f"{frame.time:.1f} s: {warning}")
-                warned = frame.warnings
+                warned = kinds
                 if table is not None and not failed:
                     try:
                         table.add(frame)

@@ -15,7 +15,7 @@ from crowdcount.counting.pictures import Counter
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.scale import check_scale
 from crowdcount.errors import CrowdCountError, DataError, first_line, needing
-from crowdcount.network.locate import find_weights
+from crowdcount.network.locate import find_weights, model_names
 
 _BLOCK = 16  # pictures that are given out, and come back, together
 
@@ -51,6 +51,8 @@ def count_by_workers(
         DataError: for a scale out of its range, or more workers than cores.
     """
     find_weights(model)
+    # Workers of a cluster are in the folder that it was started in.
+    place = model if model in model_names() else os.path.abspath(model)
     if scale is not None:
         check_scale(scale)
     ray = _connect()
@@ -63,7 +65,7 @@ def count_by_workers(
     ray.data.DataContext.get_current().enable_progress_bars = False
     found = ray.data.from_items(paths, override_num_blocks=-(-len(paths) // _BLOCK)).map_batches(
         _Worker,
-        fn_constructor_args=(model, coverage, scale, page, cores),
+        fn_constructor_args=(model, place, coverage, scale, page, cores),
         batch_size=_BLOCK,
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=cores,
@@ -94,14 +96,15 @@ def _connect():
 class _Worker:
     """A network that stays loaded; batches of paths in, batches of results out, as JSON: they differ in their keys."""
 
-    def __init__(self, model: str, coverage: float, scale: float | None, page: int | None, cores: int):
+    def __init__(self, model: str, place: str, coverage: float, scale: float | None, page: int | None, cores: int):
         import keras
 
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
             tf.config.threading.set_intra_op_parallelism_threads(cores)
-        self.counter = Counter(model, coverage, scale, "rgb", page, progress=False)
+        self.counter = Counter(place, coverage, scale, "rgb", page, progress=False)
+        self.counter.name = model
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         rows = []

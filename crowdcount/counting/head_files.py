@@ -74,8 +74,7 @@ def picture_name(picture: str | os.PathLike, file: str | os.PathLike) -> str:
         return real
     if os.path.realpath(os.path.join(folder, relative)) != real:
         return real
-    name = Path(relative).as_posix()
-    return f"./{name}" if name[0].isspace() else as_cell(name)  # the readers leave out space around a name
+    return as_cell(Path(relative).as_posix())
 
 
 def _name_in(path: str | os.PathLike, result: CountResult) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crowdcount.counting import overlay_files
 from crowdcount.counting.words import PEOPLE, amount, span, whole
+from crowdcount.data import overlay_files
 from crowdcount.data.images import load_picture
 from crowdcount.errors import DataError, PictureError
 from crowdcount.files import atomic_path

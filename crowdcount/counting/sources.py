@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
-from crowdcount.counting.overlay_files import is_overlay
 from crowdcount.counting.results import CountFailure
 from crowdcount.data.images import Source, list_pictures
 from crowdcount.errors import PictureError
@@ -42,7 +41,7 @@ def listed(items: object) -> Iterable:
 
 
 def pictures_in(folder: str | os.PathLike) -> list[str]:
-    """Paths of the pictures in a folder and its subfolders, sorted, without the overlays that a count has left there.
+    """Paths of the pictures in a folder and its subfolders, sorted; see `list_pictures`.
 
     Args:
         folder: the folder.
@@ -56,7 +55,6 @@ def pictures_in(folder: str | os.PathLike) -> list[str]:
     paths = [
         os.path.join(os.fspath(folder), path.relative_to(folder)) for path in list_pictures(folder, recursive=True)
     ]
-    paths = [path for path in paths if not is_overlay(path)]
     if not paths:
         raise PictureError(f"The folder {os.fspath(folder)!r} holds no pictures. Name a folder of JPEG or PNG files.")
     return paths

@@ -106,7 +106,7 @@ def _adam_with(first: float = 0.9, second: float = 0.999, corrected: bool = True
         now = (mean / (1 - first**t), square / (1 - second**t)) if corrected else (mean, square)
         with np.errstate(invalid="ignore"):
             root = now[1] if what == "no root" else np.sqrt(now[1])
-        step = rate * now[0] / (root + 1e-8)
+        step = rate * now[0] / (np.sqrt(now[1] + 1e-8) if what == "inside" else root + 1e-8)
         if what == "returns corrected":
             return w - step, *now
         return (w + step if what == "climbs" else w - step), mean, square
@@ -162,11 +162,12 @@ def _groups() -> list[tuple]:
 
 def _steps() -> list[tuple]:
     inputs = []
-    for seed, t in ((3, 1), (4, 2), (5, 7)):
+    # Of slopes as small as the last ones 1e-8 in the root would be no longer next to nothing.
+    for seed, t, size in ((3, 1, 1.0), (4, 2, 1.0), (5, 7, 1.0), (6, 1, 1e-4)):
         rng = np.random.default_rng(seed)
         w, slope, mean = rng.standard_normal((3, 3, 2))
         started = float(t > 1)
-        inputs.append((w, slope, started * mean, started * rng.uniform(0.1, 1, (3, 2)), t, 0.01))
+        inputs.append((w, size * slope, started * mean, started * rng.uniform(0.1, 1, (3, 2)), t, 0.01))
     return inputs
 
 
@@ -325,6 +326,7 @@ EXERCISES = [
                 ),
                 (_adam_with(what="climbs"), "this climbs: the step goes against the slope, w - ..."),
                 (_adam_with(what="no root"), "the root is missing: divide by the root of the square."),
+                (_adam_with(what="inside"), "1e-8 stands beside the root, not in it: np.sqrt(...) + 1e-8."),
                 (_adam_with(what="no square"), "`square` is the mean of the *squared* slopes: slope ** 2."),
                 (_adam_with(first=0.999, second=0.9), "0.9 and 0.999 are exchanged: the mean forgets faster."),
             ],

@@ -28,6 +28,7 @@ from crowdcount.data.opening import (
     opened,
     quiet_pillow,
 )
+from crowdcount.data.overlay_files import is_overlay
 from crowdcount.data.png import is_wide, wide_light
 from crowdcount.data.samples import scaled, to_uint8
 from crowdcount.data.tiff import RareTiff, check_page
@@ -194,8 +195,9 @@ def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Pa
     """The pictures in a folder, by their suffix, sorted by path; numbers in names by their size.
 
     Hidden files and folders (names that start with a dot, among them macOS's `._` companions) are left out, and so are
-    folders of small copies and of what was thrown away, as `@eaDir` and `$RECYCLE.BIN`. A link that leads nowhere is
-    listed, so that reading it reports it; links to folders are not followed.
+    folders of small copies and of what was thrown away, as `@eaDir` and `$RECYCLE.BIN`, and the overlays that a count
+    has left there. A link that leads nowhere is listed, so that reading it reports it; links to folders are not
+    followed.
 
     Args:
         folder: the folder to look in.
@@ -237,11 +239,11 @@ def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Pa
 def _is_picture(folder: str, name: str) -> bool:
     """Whether a file is one by its suffix, or begins like one: names lose their suffix, or get another behind it."""
     suffix = os.path.splitext(name)[1].lower()
+    path = os.path.join(folder, name)
     if suffix in PICTURE_SUFFIXES:
-        return True
+        return not is_overlay(path)
     if suffix in _OTHERS:
         return False
-    path = os.path.join(folder, name)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from crowdcount.show.fonts import literal
 from crowdcount.show.plots import HEAT
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def draw_description(description: _Described) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11.7, 8.3), layout="constrained")
-    figure.suptitle(description.title)
+    figure.suptitle(literal(description.title))
     panels = figure.subplots(2, 3).ravel()
     facts = description.pictures
     _histogram(panels[0], [one.heads for one in facts], "heads a picture")
@@ -102,4 +103,4 @@ def _names(axes: Axes, outliers: Sequence[tuple[str, str]]) -> None:
     lines = [line for name, reason in outliers[:8] for line in textwrap.wrap(f"{name}: {reason}", 46)]
     if len(outliers) > 8:
         lines.append(f"and {len(outliers) - 8} more")
-    axes.text(0, 1, "\n".join(lines) or "nothing", va="top", fontsize=8, transform=axes.transAxes, parse_math=False)
+    axes.text(0, 1, literal("\n".join(lines)) or "nothing", va="top", fontsize=8, transform=axes.transAxes)

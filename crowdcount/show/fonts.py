@@ -32,6 +32,16 @@ def font(size: int, text: str) -> ImageFont.FreeTypeFont:
     return _load(file, size)
 
 
+def literal(text: str) -> str:
+    r"""Text for Matplotlib, to be drawn as it is: dollars make formulas, and bytes of a name that are no UTF-8 a trace.
+
+    Example:
+        >>> literal("cost$_$.jpg"), literal("\udcdf.jpg")
+        ('cost\\$_\\$.jpg', '\\udcdf.jpg')
+    """
+    return text.replace("$", r"\$").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 @functools.cache
 def dejavu() -> str:
     import matplotlib

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE, check_map
-from crowdcount.show.fonts import font
+from crowdcount.show.fonts import font, literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -177,7 +177,7 @@ def plot_count(
     if axes is None:
         _, axes = pyplot.subplots(figsize=(8, 6.8 * picture.shape[0] / picture.shape[1] + 0.5), layout="constrained")
     axes.imshow(overlay(picture, density, scale=scale))
-    axes.set_title(title, fontsize="medium", wrap=True)
+    axes.set_title(literal(title), fontsize="medium", wrap=True)
     axes.set_axis_off()
     colors = ScalarMappable(PowerNorm(EXPONENT, 0, top_density(density, scale)), HEAT)
     axes.figure.colorbar(colors, ax=axes, shrink=0.8, label=f"{thing} per cell of {STRIDE} x {STRIDE} pixels")
@@ -228,7 +228,7 @@ def plot_learning(rows: Sequence[Mapping], *, title: str = "", kept: int | None 
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
     losses.set_ylabel("loss a crop")
-    losses.set_title(title, fontsize="medium", wrap=True)
+    losses.set_title(literal(title), fontsize="medium", wrap=True)
     errors.set_ylabel("heads")
     runs_on = f" of {len(starts)} runs, each going on from the one before" if len(starts) > 1 else ""
     errors.set_xlabel(f"epoch{runs_on}")

@@ -15,6 +15,7 @@ from crowdcount.counting.time_chart import draw_counts
 from crowdcount.counting.words import PEOPLE
 from crowdcount.errors import PictureError
 from crowdcount.files import atomic_path
+from crowdcount.show.fonts import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,5 +132,5 @@ def _open_gaps(times: np.ndarray, values: Iterable[float]) -> np.ndarray:
 
 
 def _plain(text: str) -> str:
-    """Text that Matplotlib draws as it is: dollars make formulas, and an underscore hides a label."""
-    return text.replace("$", r"\$").lstrip("_") or "zone"
+    """Text that Matplotlib draws as it is; an underscore hides a label."""
+    return literal(text).lstrip("_") or "zone"

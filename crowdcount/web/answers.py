@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from crowdcount.counting.ranges import usable_calibration
 from crowdcount.counting.report import Entry, report_page
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.scale import check_scale
+from crowdcount.counting.words import PEOPLE, about
 from crowdcount.counting.zone_records import range_columns, zone_columns
 from crowdcount.data.exif import taken_at
 from crowdcount.data.images import picture_size
@@ -83,6 +85,10 @@ class Models:
             raise WeightsError(f"There is no model {name!r:.80}. Received one of: {', '.join(self._places)}.")
         return self._places[name]
 
+    def thing(self, name: str | None) -> str:
+        """What the network of this name counts, in the plural; people where there is none."""
+        return next((card.get("thing", PEOPLE) for card in self.cards if card["name"] == name), PEOPLE)
+
     def by_name(self, text: str) -> str:
         """A message with the networks by their names in place of their files: a folder here is nobody's business."""
         for name, place in self._places.items():
@@ -108,22 +114,30 @@ def count_picture(
             where the count has no range; and `other`, where they reach, or null, see `CountResult.other`.
 
     Returns:
-        The record, as `crowdcount count --json` prints it, and whether the picture was counted.
+        The record, as `crowdcount count --json` prints it, and whether the picture was counted. If not, it has a
+        `code` beside the `error`: a page in another language than English knows the reason by it.
     """
+
+    def failed(code: str, error: str) -> tuple[dict, bool]:
+        return {**CountFailure(name, models.by_name(error)).to_dict(), "code": code}, False
+
     file = io.BytesIO(data)
     file.name = name  # which messages call it by
     try:
         height, width = picture_size(file)
         if height * width > MOST_PIXELS:
-            raise PictureError(
+            return failed(
+                "too_many_pixels",
                 f"{name!r} has {width} x {height} pixels, more than {MOST_PIXELS:,}. Shrink it, or count it with the "
-                "command crowdcount count."
+                "command crowdcount count.",
             )
         result = count(file, model=models.place(model), coverage=coverage, progress=False)
     except MemoryError:
-        return CountFailure(name, "There is not enough memory for this picture. Make it smaller.").to_dict(), False
-    except CrowdCountError as error:
-        return CountFailure(name, models.by_name(str(error))).to_dict(), False
+        return failed("memory", "There is not enough memory for this picture. Make it smaller.")
+    except PictureError as error:
+        return failed("not_counted", str(error))
+    except CrowdCountError as error:  # the network's
+        return failed("not_usable", str(error))
     result.model = model  # by its name: a file's path is nobody's business
     return result.to_dict() | (_details(result, data) if details else {}), True
 
@@ -162,7 +176,10 @@ def count_in_zones(content: Mapping, models: Models) -> dict:
     asked = content.get("range")
     if asked is None or "error" in columns:
         return columns
-    return columns | range_columns(_with_range(asked, density, size, models), zones)
+    ranges = range_columns(_with_range(asked, density, size, models), zones)
+    if not all(map(np.isfinite, chain(*ranges.get("zone_ranges", {}).values()))):
+        raise DataError("range needs the kind that was answered: with this one the ranges have no end.")
+    return columns | ranges
 
 
 def _numbers_in(content: object) -> int:
@@ -194,20 +211,24 @@ def _with_range(asked: Mapping, density: np.ndarray, size: tuple[int, int], mode
     )
 
 
-def report(content: Mapping) -> str:
+def report(content: Mapping, models: Models) -> str:
     """A report, as `--report` writes it, on pictures that were counted before.
 
     Args:
         content: `title`, and `entries`: records with, where there is one, `thumbnail`, a JPEG in base64.
+        models: the networks, which tell what was counted.
 
     Raises:
         DataError: if something is missing or not what it should be.
     """
-    entries, title = content.get("entries"), content.get("title", "People counted")
-    if not isinstance(title, str) or not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
+    entries, title = content.get("entries"), content.get("title")
+    if not isinstance(title, (str, type(None))) or not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
         raise DataError(f"A report needs a title and entries, {_MOST_ENTRIES} at most.")
     try:
-        return "".join(report_page([_entry(item) for item in entries], title[:200]))
+        told = [_entry(item, models) for item in entries]
+        if title is None:
+            title = about("People counted", told[0].thing if told else PEOPLE)
+        return "".join(report_page(told, title[:200]))
     except (TypeError, ValueError, AttributeError) as error:
         raise DataError(f"The entries of a report are records of counted pictures ({error}).") from error
 
@@ -240,9 +261,9 @@ def _details(result: CountResult, data: bytes) -> dict:
     }
 
 
-def _entry(item: Mapping) -> Entry:
+def _entry(item: Mapping, models: Models) -> Entry:
     def by_zone(key: str) -> dict[str, float]:
-        return {str(name): float(people) for name, people in (item.get(key) or {}).items()}
+        return {str(name): _finite(people) for name, people in (item.get(key) or {}).items()}
 
     def text(key: str) -> str | None:
         return None if item.get(key) is None else str(item[key])
@@ -263,6 +284,7 @@ def _entry(item: Mapping) -> Entry:
         zones=by_zone("zones"),
         zone_ranges={str(name): (_finite(low), _finite(high)) for name, (low, high) in ranges.items()},
         per_m2=by_zone("per_m2"),
+        thing=models.thing(text("model")),
     )
 
 
@@ -271,7 +293,10 @@ def _number(value: object) -> float | None:
 
 
 def _finite(value: object) -> float:
-    number = float(value)  # type: ignore[arg-type]
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except OverflowError:  # a whole number of hundreds of digits
+        number = np.inf
     if not np.isfinite(number):
         raise ValueError("a number is not finite")
     return number

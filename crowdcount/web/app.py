@@ -91,15 +91,13 @@ class _Server:
                 answers.count_picture, data, name, self._models, model, coverage, details=query.get("details") == "1"
             )
             record, counted = await self._line.run(request, work)
-        if not counted:
-            record["code"] = "not_counted"
         return JSONResponse(record, 200 if counted else 422)
 
     async def zones(self, request: Request) -> Response:
         return JSONResponse(await self._from_json(request, partial(answers.count_in_zones, models=self._models)))
 
     async def report(self, request: Request) -> Response:
-        page = await self._from_json(request, answers.report)
+        page = await self._from_json(request, partial(answers.report, models=self._models))
         headers = {"content-disposition": 'attachment; filename="crowdcount.html"'}
         return Response(page.encode("utf-8", "backslashreplace"), media_type="text/html", headers=headers)
 

@@ -23,6 +23,7 @@ _RECORD = {
         "seconds": _NUMBER,
         "warnings": {"type": "array", "items": _TEXT, "description": "reasons to doubt the count"},
         "error": {**_TEXT, "description": "why there is no count"},
+        "code": {**_TEXT, "description": "beside an error: a word for it"},
         "rows": {**_WHOLE, "description": "with details: rows of the density map, cells of 8 x 8 pixels"},
         "columns": {**_WHOLE, "description": "with details: its columns"},
         "density": {**_TEXT, "description": "with details: people a cell, little-endian float32 in base64, by row"},

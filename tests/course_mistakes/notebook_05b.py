@@ -79,6 +79,7 @@ MISTAKES = {
         (_adam(kept="m, s"), "corrects twice"),
         (_adam(w="w + rate * m / (np.sqrt(s) + 1e-8)"), "climbs"),
         (_adam(w="w - rate * m / (s + 1e-8)"), "root is missing"),
+        (_adam(w="w - rate * m / np.sqrt(s + 1e-8)"), "beside the root"),
         (_adam(squared="slope"), "squared"),
     ],
     "05b.stop": [

@@ -95,7 +95,7 @@ class Entry:
 
 
 class Spellings:
-    """Pictures by spellings that other file systems take for the same: capitals, and letters put together of two.
+    """Pictures by spellings that other systems take for the same: capitals, letters put together of two, other bytes.
 
     Each folder is listed once: a file may name thousands of pictures that are spelled otherwise there.
     """
@@ -114,6 +114,11 @@ class Spellings:
 
     @staticmethod
     def _plain(name: str) -> str:
+        try:
+            name.encode()
+        except UnicodeEncodeError:  # bytes that are no UTF-8, as archives from elsewhere leave them
+            with suppress(UnicodeError):
+                name = name.encode("utf-8", "surrogateescape").decode("cp1252")
         return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -138,7 +143,7 @@ class Pile:
         if not isinstance(name, str) or not name.strip():
             self.tell(self.file, f"{where}: the name of the picture is missing. Received {short(name)}.")
             return None
-        name = name.strip()
+        name = name if self._is_exact(name) else name.strip()
         if name not in self._places:
             picture, guessed = self.find(name)
             self._places[name] = picture
@@ -154,6 +159,13 @@ class Pile:
             self.tell(self.file, f"{where} ({name!r}): an earlier entry has the same picture.")
             return None
         return self.entries.setdefault(picture, Entry(name, picture))
+
+    def _is_exact(self, name: str) -> bool:
+        """Whether space around a name is part of it: a picture is called so."""
+        if name == name.strip():
+            return True
+        picture, guessed = self.find(name)
+        return picture is not None and not guessed and picture.name == name.replace("\\", "/").rpartition("/")[2]
 
     def find(self, name: str) -> tuple[Path | None, bool]:
         """The picture that the file names, see `find_picture`."""
@@ -442,8 +454,9 @@ def _is_table_of_counts(file: Path) -> bool:
     if file.suffix.lower() != ".csv":
         return False
     names: list[str] = []
-    with suppress(OSError), open(file, encoding="utf-8", errors="replace") as lines:  # whoever reads it tells why not
-        names = lines.readline(2000).rstrip("\r\n").split(",")
+    # With the mark that the page's table begins with, and as spreadsheets save them; whoever reads it tells why not.
+    with suppress(OSError), open(file, encoding="utf-8-sig", errors="replace") as lines:
+        names = re.split("[,;\t]", lines.readline(2000).rstrip("\r\n"))
     return names[:2] in (["picture", "count"], ["time", "count"]) or names[:3] == ["picture", "true", "predicted"]
 
 

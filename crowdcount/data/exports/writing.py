@@ -38,6 +38,11 @@ def convert(records: Sequence[Record], kind: str, out: str | os.PathLike) -> Non
 
 def _write_csv(records: Sequence[Record], out: Path) -> None:
     _refuse(records, "CSV", roi=True, labels=True)
+    for record in records:
+        if not _is_unicode(_name(record, out)):
+            raise AnnotationError(
+                f"CSV cannot hold the name {record.name!r}: its bytes are no UTF-8. Rename the picture, or write json."
+            )
     with_split = _whole_split(records)
     boxes = any(len(record.ignore) for record in records)
     columns = ["picture", "x", "y", *(["ignore"] if boxes else []), *(["split"] if with_split else [])]
@@ -131,12 +136,21 @@ KINDS: dict[str, Callable[[Sequence[Record], Path], None]] = {
 
 def _write_text(out: Path, text: str) -> None:
     with atomic_path(out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # Bytes of names that are no UTF-8 as JSON's own escapes, which give them back.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _name(record: Record, out: Path) -> str:
     """The picture as seen from the file's folder, with slashes."""
     return Path(os.path.relpath(os.path.abspath(record.picture), os.path.abspath(out.parent))).as_posix()
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole_split(records: Sequence[Record]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crowdcount.data.exports.entries import Options, Pile
 from crowdcount.data.images import PICTURE_SUFFIXES
+from crowdcount.data.overlay_files import is_overlay
 from crowdcount.data.records import Record, TellFault, files_by_number, numbered_lines, short
 
 _NO_LABELS = {"classes.txt", "obj.names", "readme.txt", "notes.txt", "train.txt", "val.txt", "test.txt"}
@@ -62,7 +63,7 @@ def read(folder: Path, tell: TellFault, options: Options) -> list[Record]:
             entry.add(values[1], values[2], names[kind] if kind < len(names) else str(kind))
         records += pile.records(unit="fraction")
     for picture in files_by_number(images, PICTURE_SUFFIXES):
-        if picture.resolve() not in done:
+        if picture.resolve() not in done and not is_overlay(picture):
             tell(
                 picture,
                 f"has no labels: looked for {folder / picture.stem}.txt. An empty one says that nobody is there.",

@@ -121,9 +121,10 @@ export function download(name, content, kind) {
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
-// The name of a picture as a table holds it: none that a spreadsheet takes for a formula, as `as_cell` in files.py.
+// The name of a picture as a table holds it: none that a spreadsheet takes for a formula, none with a space in front, as
+// `as_cell` in files.py.
 export function named(name) {
-  return /^[=+\-@\t\r]/.test(name) ? `./${name}` : name;
+  return /^[=+\-@\s]/.test(name) ? `./${name}` : name;
 }
 
 // A value as a cell of CSV (RFC 4180).

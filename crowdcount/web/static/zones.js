@@ -20,7 +20,7 @@ export class Zones {
     this.load([], []);
   }
 
-  // `shapes`: [{name, polygon}]; `ground`: up to four corners of a rectangle on the ground, in order.
+  // `shapes`: [{name, polygon}], in notebooks with `holes`, more polygons, where there are any; `ground`: up to four corners of a rectangle on the ground, in order.
   load(shapes, ground) {
     this.shapes = shapes;
     this.ground = ground;
@@ -159,11 +159,11 @@ export class Zones {
   }
 
   paint(context) {
-    this.shapes.forEach(({ name, polygon }, index) => {
+    this.shapes.forEach(({ name, polygon, holes }, index) => {
       const color = COLORS[index % COLORS.length];
-      this.path(context, polygon, true);
+      this.path(context, polygon, true, holes);
       context.fillStyle = `${color}40`;
-      context.fill();
+      context.fill("evenodd");
       this.line(context, color);
       const middle = [0, 1].map((axis) => polygon.reduce((sum, corner) => sum + corner[axis], 0) / polygon.length);
       this.label(context, this.stage.toScreen(middle), name);
@@ -187,10 +187,12 @@ export class Zones {
     if (this.stage.tool === this) this.cross.paint(context);
   }
 
-  path(context, polygon, closed) {
+  path(context, polygon, closed, holes = []) {
     context.beginPath();
-    for (const corner of polygon) context.lineTo(...this.stage.toScreen(corner));
-    if (closed) context.closePath();
+    for (const ring of [polygon, ...holes]) {
+      for (const [index, corner] of ring.entries()) context[index ? "lineTo" : "moveTo"](...this.stage.toScreen(corner));
+      if (closed) context.closePath();
+    }
   }
 
   line(context, color) {

@@ -1,4 +1,4 @@
-"""Overlays as files: PNGs say that they are no photos, so that a later count of their folder leaves them out."""
+"""Overlays as files: PNGs say that they are no photos, so that their folder is listed without them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def is_overlay(path: str | os.PathLike) -> bool:
         >>> is_overlay(place)
         True
     """
-    if not os.fspath(path).lower().endswith(".png"):
+    if not os.fspath(path).lower().endswith(".png") or not os.path.isfile(path):  # a pipe waits for who writes
         return False
     text = f"tEXt{_KEY}\0{_MARK}".encode("latin-1")
     try:
