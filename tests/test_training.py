@@ -199,6 +199,13 @@ def test_numbers_of_numpy_are_whole_numbers_too(tmp_path, quick):
     assert (resumed.trained, read_state(tmp_path / "run")["seed"]) == (0, 3)
 
 
+def test_a_run_goes_on_from_the_path_of_weights(run, quick, tmp_path):
+    _, result = run
+    started = train(crowd(4), out=tmp_path, recipe=quick, width=WIDTH, init=result.best, epochs=1)
+    assert started.trained == 1 and read_state(tmp_path)["init"] == str(result.best)
+    assert train(crowd(4), out=tmp_path, recipe=quick, init=result.best, resume=True).trained == 0
+
+
 def test_no_pictures_are_told_before_weights_are_looked_for(tmp_path, monkeypatch):
     monkeypatch.setattr("crowdcount.training.start.first_weights", None)
     with pytest.raises(DataError, match="the list of samples is empty"):
