@@ -212,13 +212,24 @@ def test_no_pictures_are_told_before_weights_are_looked_for(tmp_path, monkeypatc
         train([], out=tmp_path)
 
 
-@pytest.mark.parametrize("wrong", [{"taught": 2}, {"hard": -0.1}, {"phases": ()}, {"validate_every": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"taught": 2},
+        {"hard": -0.1},
+        {"phases": ()},
+        {"validate_every": 0},
+        {"loss": PoissonLoss()},
+        {"loss": "mse"},
+        {"loss": lambda: "mse"},
+    ],
+)
 def test_a_recipe_of_ones_own_is_checked(wrong):
     with pytest.raises(TrainingError, match=next(iter(wrong))):
         dataclasses.replace(recipes.RECIPES["light"], **wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"batch": 0}, {"epochs": 0}, {"epochs": 2.5}])
+@pytest.mark.parametrize("wrong", [{"batch": 0}, {"epochs": 0}, {"epochs": 2.5}, {"optimizer": keras.optimizers.SGD()}])
 def test_a_phase_of_ones_own_is_checked(wrong):
     with pytest.raises(TrainingError, match=next(iter(wrong))):
         dataclasses.replace(recipes.RECIPES["light"].phases[0], **wrong)
@@ -662,3 +673,14 @@ def test_other_kernels_are_another_run(quick):
     check_pictures(state, new_plan(samples, quick), samples, [])
     with pytest.raises(TrainingError, match="kernels was"):
         check_pictures(state, new_plan(samples, wider), samples, [])
+
+
+def test_a_recipe_has_one_kernel_for_all_pictures_or_each_its_own(quick):
+    samples = crowd(2)
+    of_each = dataclasses.replace(quick, sigma=lambda sample: 12.0)
+    state = new_state(new_plan(samples, of_each), samples, [])
+    check_pictures(state, new_plan(samples, dataclasses.replace(quick, sigma=12.0)), samples, [])
+    adaptive = dataclasses.replace(quick, sigma="adaptive")
+    assert adaptive.kernel(samples[0]) == "adaptive"
+    with pytest.raises(TrainingError, match="kernels was"):
+        check_pictures(state, new_plan(samples, adaptive), samples, [])

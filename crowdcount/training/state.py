@@ -63,7 +63,7 @@ def _pictures(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample
 
 def _fingerprint_of_kernels(plan: Plan, samples: Sequence[Sample]) -> str:
     """Digits that change with what the recipe's `sigma`, a function that has no digits of its own, gives for these."""
-    kernels = [str(plan.recipe.sigma(sample)) for sample in samples]
+    kernels = [str(plan.recipe.kernel(sample)) for sample in samples]
     return hashlib.sha256(json.dumps(kernels).encode()).hexdigest()[:12]
 
 
