@@ -52,7 +52,7 @@ class Sample:
         labels: what else the data set says of the picture, such as `{"weather": "fog"}`.
 
     Raises:
-        AnnotationError: if the points are not N pairs of finite numbers, or `ignore` is not boxes.
+        AnnotationError: if the points are not N pairs of finite numbers, `roi` is no `Region`, or `ignore` no boxes.
 
     Example:
         >>> sample = Sample("square", np.zeros((8, 8, 3), np.uint8), [[1.5, 2.0], [4.0, 4.0]])
@@ -86,6 +86,11 @@ class Sample:
             raise AnnotationError(f"{self.name}: points must have the shape (N, 2), x then y. Received {points.shape}.")
         if not np.isfinite(points).all():
             raise AnnotationError(f"{self.name}: points must be finite numbers. Received NaN or infinity.")
+        if self.roi is not None and not isinstance(self.roi, Region):
+            raise AnnotationError(
+                f"{self.name}: roi should be a crowdcount.data.regions.Region, as Region([polygon]). Received "
+                f"{short(self.roi)}."
+            )
         points.flags.writeable = False
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "ignore", self._checked_boxes())
