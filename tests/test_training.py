@@ -467,6 +467,14 @@ def test_without_validation_pictures(tmp_path, quick):
     assert result.best is None and result.last.exists()
 
 
+def test_the_card_is_json_where_nobody_is_validated_with(tmp_path, quick):
+    """Pictures of nobody have no NAE: it was NaN, which only Python reads."""
+    nobody = [Sample("wall", np.zeros((64, 64, 3), np.uint8), [])]
+    result = train(crowd(4), nobody, out=tmp_path, recipe=quick, width=WIDTH, init="none", epochs=1)
+    card = json.loads(result.best.with_name("best.json").read_text(), parse_constant=pytest.fail)
+    assert card["validation"]["nae"] is None and card["validation"]["mae"] >= 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
