@@ -683,6 +683,17 @@ def test_other_kernels_are_another_run(quick):
         check_pictures(state, new_plan(samples, wider), samples, [])
 
 
+def test_a_loss_without_a_name_is_the_same_each_time(quick):
+    """Keras numbers them, and a run was not gone on with where it had begun in the same session."""
+
+    class Plain(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=(1, 2, 3))
+
+    mine = dataclasses.replace(quick, loss=Plain)
+    assert mine.digest == mine.digest != quick.digest
+
+
 def test_a_recipe_has_one_kernel_for_all_pictures_or_each_its_own(quick):
     samples = crowd(2)
     of_each = dataclasses.replace(quick, sigma=lambda sample: 12.0)

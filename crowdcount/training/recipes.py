@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -130,7 +131,10 @@ class Recipe:
     def digest(self) -> str:
         """Digits that change with the examples of its phases, their batches, the layers they train, and the loss."""
         told = [(phase.name, _told(phase.crops), phase.batch, phase.frozen) for phase in self.phases]
-        loss = sorted(self.loss().get_config().items())
+        config = self.loss().get_config()
+        if "name" in config:  # Keras counts the losses that have none: my_loss, my_loss_1
+            config["name"] = re.sub(r"_\d+$", "", config["name"])
+        loss = sorted(config.items())
         return hashlib.sha256(repr((told, self.goes_on, self.hard, self.taught, loss)).encode()).hexdigest()[:12]
 
 
