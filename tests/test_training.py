@@ -683,6 +683,34 @@ def test_other_kernels_are_another_run(quick):
         check_pictures(state, new_plan(samples, wider), samples, [])
 
 
+def test_other_rates_are_another_run(quick):
+    """A recipe that was changed under its name went on with the rates of the one that comes with crowdcount."""
+
+    class Mine(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 1e-3
+
+    samples = crowd(2)
+    makers = [
+        recipes.WarmAdam(2e-5, average=0.99),
+        recipes.WarmAdam(1e-5, average=0.99),
+        recipes.WarmAdam(2e-5, average=0.99, last=1.0),
+        lambda steps, before, total: keras.optimizers.Adam(1e-4),
+        lambda steps, before, total: keras.optimizers.SGD(1e-4),
+        lambda steps, before, total: keras.optimizers.Adam(lambda: 1e-4),
+        lambda steps, before, total: keras.optimizers.AdamW(Mine()),
+    ]
+    mine = [
+        dataclasses.replace(quick, phases=(dataclasses.replace(quick.phases[0], optimizer=each),)) for each in makers
+    ]
+    states = [new_state(new_plan(samples, recipe), samples, []) for recipe in mine]
+    for number, state in enumerate(states):
+        check_pictures(state, new_plan(samples, mine[number]), samples, [])
+        for other in mine[:number] + mine[number + 1 :]:
+            with pytest.raises(TrainingError, match="optimizers was"):
+                check_pictures(state, new_plan(samples, other), samples, [])
+
+
 def test_a_loss_without_a_name_is_the_same_each_time(quick):
     """Keras numbers them, and a run was not gone on with where it had begun in the same session."""
 

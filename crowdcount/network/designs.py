@@ -19,6 +19,7 @@ FRONT_END = (
 BACK_END_FILTERS = (512, 512, 512, 256, 128, 64)
 # Filters of all layers but the last, at width 1.
 NUMBERS = (*(number for _, number in FRONT_END), *BACK_END_FILTERS)
+LAYERS = (*(name for name, _ in FRONT_END), *(f"dilated{at + 1}" for at in range(len(BACK_END_FILTERS))), "density")
 DESIGNS = {
     "A": (1, 1, 1, 1, 1, 1),
     "B": (2, 2, 2, 2, 2, 2),
