@@ -159,7 +159,7 @@ def one_picture(rank: int, row: dict, sample: Sample, trained: Sequence[float], 
     picture = sample.read()
     size = picture.shape[:2]
     counted = predict_density(load_network(model)[0], picture)
-    kernel = find_recipe(model_card(model).content.get("recipe", "default")).sigma(sample)
+    kernel = find_recipe(model_card(model).content.get("recipe", "default")).kernel(sample)
     true = density_map(sample.points, size, sigma=kernel, stride=STRIDE)
     quarter = np.clip(sample.points * 2 // size[::-1], 0, 1).astype(int) @ (1, 2)
     heads = np.bincount(quarter, minlength=4)

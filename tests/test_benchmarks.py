@@ -27,6 +27,7 @@ from crowdcount.network.cards import model_card
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.loading import load_network
 from crowdcount.network.weight_files import save_weights
+from crowdcount.training.card import network_card
 from crowdcount.training.recipes import RECIPES
 
 
@@ -442,6 +443,20 @@ def test_a_mean_has_its_shares_of_each_network(tmp_path):
         card = model_card(out / "last.weights.h5").content
         assert (card["command"], card["remarks"]) == ("crowdcount train csv", shares)
         assert (out / "history.csv").is_file()
+
+
+def test_a_mean_has_no_measures_of_one_and_no_other_design(tmp_path):
+    """Its ranges were the run's own; of designs whose rates differ the arrays fit."""
+    measured = {"validation": {"mae": 1.0}, "calibration": Calibration([1] * 9, [1] * 9).card()}
+    for design in "BC":
+        card = {"network": network_card(design, 1 / 64), **measured}
+        save_weights(CSRNet(design, width=1 / 64), tmp_path / design / "last.weights.h5", card)
+        (tmp_path / design / "history.csv").write_text("epoch\n1\n")
+    b, c = (str(tmp_path / design / "last.weights.h5") for design in "BC")
+    program("mean_weights").main([str(tmp_path / "B"), b, "--out", str(tmp_path / "mean")])
+    assert sorted(model_card(tmp_path / "mean" / "last.weights.h5").content) == ["network", "remarks", "sha256"]
+    with pytest.raises(SystemExit, match="another design or width"):
+        program("mean_weights").main([str(tmp_path / "B"), c, "--out", str(tmp_path / "none")])
 
 
 def test_a_network_gets_a_share_of_what_another_learned(tmp_path):

@@ -222,6 +222,15 @@ def test_mirror_image_of_any_width_keeps_its_count_and_its_place(looker_to_the_l
     assert float((back * middles).sum()) == pytest.approx(width - 20, abs=1e-4)
 
 
+def test_pictures_that_training_sees_twice_are_scored_once(reader_of_red, tmp_path):
+    """`NAME*2` had standard errors that were too small, and a table that `against` refused."""
+    samples = [painted([[number]], f"{number}", [(1, 1)]) for number in (0.5, 2.0, 1.5)]
+    once, twice = evaluate(reader_of_red, samples), evaluate(reader_of_red, samples * 2)
+    assert (twice.rows, twice.standard_error) == (once.rows, once.standard_error)
+    twice.save_csv(tmp_path / "twice.csv")
+    assert evaluate(reader_of_red, iter(samples), against=tmp_path / "twice.csv").against.nearer == 0
+
+
 def test_no_samples_is_an_error(reader_of_red):
     with pytest.raises(DataError, match="no pictures"):
         evaluate(reader_of_red, [])

@@ -394,6 +394,10 @@ JSON_REFUSED = {
         {"pictures": [{"picture": "a.jpg", "points": [], "roi": [[[1, 2], [3, 4]]]}]},
         "less than 3 corners",
     ),
+    "COCO, a polygon of two corners": (
+        {"images": [{"id": 1, "file_name": "a.jpg", "roi": [[[1, 2], [3, 4]]]}], "annotations": [], "categories": []},
+        "less than 3 corners",
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from crowdcount.errors import WeightsError
 from crowdcount.files import data_folder
 from crowdcount.network.cards import ModelCard, list_models, model_card
 from crowdcount.network.csrnet import CSRNet
+from crowdcount.network.designs import NARROWEST, NUMBERS, filters_of, width_of
 from crowdcount.network.loading import load_model, shared_model
 from crowdcount.network.locate import find_weights
 from crowdcount.network.weight_files import checksum, load_weights, save_weights
@@ -116,6 +117,20 @@ def test_file_without_a_card_is_design_b_of_its_width(model, file):
     assert loaded.get_layer("dilated6").dilation_rate == (2, 2)
     assert loaded.count_params() == model.count_params()
     assert model_card(file) == ModelCard()
+
+
+@pytest.mark.parametrize("width", [1 / 64, 0.1, 0.13, 0.3, 1 / 3])
+def test_weights_that_keras_saved_are_of_any_width(width, tmp_path):
+    """The filters of the first layer alone tell a width that is no whole number of 64ths wrongly."""
+    model = CSRNet(width=width)
+    model.save_weights(tmp_path / "plain.weights.h5")
+    np.testing.assert_array_equal(_density(load_model(tmp_path / "plain.weights.h5")), _density(model))
+
+
+def test_the_filters_of_a_network_tell_its_width():
+    for width in np.geomspace(NARROWEST, 1, 300):
+        filters = [filters_of(number, width) for number in NUMBERS]
+        assert [filters_of(number, width_of(filters)) for number in NUMBERS] == filters
 
 
 def test_keras_file(model, tmp_path):

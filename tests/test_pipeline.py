@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from crowdcount.data.annotations import Sample
-from crowdcount.data.density import sum_pool
+from crowdcount.data.density import DensityWarning, sum_pool
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE
 from crowdcount.training.mining import HardPlaces
 from crowdcount.training.pipeline import (
     PADDING_COLOR,
+    Examples,
     PaperPatches,
     RandomCrops,
     epoch_steps,
@@ -107,6 +108,18 @@ def test_scale_moves_heads_with_the_picture():
                 assert abs(rows.mean() + 0.5 - target[0, 1]) < 1 and abs(columns.mean() + 0.5 - target[0, 0]) < 1
         assert 60 <= place.picture_height <= 108
     assert seen > 5
+
+
+def test_heads_outside_are_told_once_a_picture_not_at_each_size():
+    """A run on a data set with dots outside had a line of them for each example, about a size that no file has."""
+    outside = [Sample(name, np.zeros((70, 90, 3), np.uint8), [[95.0, 20.0], [30.0, 30.0]]) for name in "ab"]
+    examples = Examples(outside, RandomCrops(96, scale=(0.5, 0.9)), sigma=2.0)
+    with pytest.warns(DensityWarning) as told:
+        targets = [examples(number)[1] for number in range(12)]
+    assert sorted(str(each.message)[:80] for each in told) == [
+        f"{name}: 1 of 2 heads lie outside the picture of width 90 and height 70. Each is counted"[:80] for name in "ab"
+    ]
+    assert [target.sum() for target in targets] == pytest.approx([2] * 12, rel=1e-5)
 
 
 def test_small_picture_is_padded_not_enlarged():

@@ -17,6 +17,7 @@ from test_exports import BOX, VOC
 from crowdcount.data.annotations import dataset_files, load_dataset
 from crowdcount.data.checking import check_folder
 from crowdcount.data.datasets import DATASETS
+from crowdcount.data.dividing import hashed_split
 from crowdcount.data.readers import matlab
 from crowdcount.data.readers.mat5 import read_mat5
 from crowdcount.data.readers.matlab import read_points
@@ -469,12 +470,22 @@ def test_regions_of_interest(tmp_path):
         load_dataset("trancos", tmp_path / "trancos", "test")[0].counted((32, 32))
 
 
-def test_several_data_sets_under_one_root(tmp_path):
+def test_several_data_sets_under_one_root(tmp_path, monkeypatch):
     for build in (brt, nobody, ucf_qnrf):
         build(tmp_path)
     together = load_dataset("ucf_qnrf + brt*2 + nobody", tmp_path, "train")
     alone = {name: len(load_dataset(name, tmp_path, "train")) for name in ("ucf_qnrf", "brt", "nobody")}
     assert len(together) == alone["ucf_qnrf"] + 2 * alone["brt"] + alone["nobody"]
+    # The names of a few pictures may choose none of them for validation: a joint training could not begin.
+    for picture in (tmp_path / "nobody").iterdir():
+        if hashed_split(picture.stem) == "val":
+            picture.unlink()
+    joint, brts = (load_dataset(spec, tmp_path, "val") for spec in ("brt+nobody", "brt"))
+    assert [sample.name for sample in joint] == [sample.name for sample in brts]
+    monkeypatch.setattr("crowdcount.data.datasets.hashed_split", lambda name: "train")
+    for spec in ("nobody", "brt+nobody"):
+        with pytest.raises(AnnotationError, match="no picture there"):
+            load_dataset(spec, tmp_path, "val")
     # Any folder of pictures can be one of nobody.
     (tmp_path / "nobody").rename(tmp_path / "walls")
     assert {sample.count for sample in load_dataset("nobody", tmp_path / "walls", "all")} == {0}

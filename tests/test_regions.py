@@ -7,7 +7,7 @@ from test_evaluation import painted, reader_of_red  # noqa: F401 (a fixture)
 
 from crowdcount.data.annotations import Sample
 from crowdcount.data.regions import Region, boxes_mask, cell_shares, points_inside, within
-from crowdcount.errors import DataError
+from crowdcount.errors import AnnotationError, DataError
 from crowdcount.measuring.evaluation import evaluate
 from crowdcount.training.callbacks import CropMAE
 from crowdcount.training.losses import EuclideanLoss, MultiScaleLoss, PoissonLoss
@@ -23,6 +23,20 @@ def test_a_polygon_holds_the_pixels_whose_middles_it_holds():
     assert np.array_equal(mask[x + y != 40], (x + y < 40)[x + y != 40])
     two = Region([np.array(TRIANGLE, float), np.array([[50, 40], [60, 40], [60, 50], [50, 50.0]])]).mask((50, 60))
     assert np.array_equal(two[:40], mask[:40]) and two[40:, 50:].all()
+
+
+@pytest.mark.parametrize(
+    "wrong", [TRIANGLE, np.array(TRIANGLE), [TRIANGLE[:2]], [], [[[0, 0], [9, 0], [0, float("nan")]]], ["a"], 7]
+)
+def test_what_is_no_polygons_is_no_region(wrong):
+    """The corners of one polygon in the place of a list of polygons covered nothing: nobody was to be counted."""
+    with pytest.raises(AnnotationError, match="list of polygons"):
+        Region(wrong)
+
+
+def test_a_sample_wants_a_region():
+    with pytest.raises(AnnotationError, match="a: roi should be a crowdcount.data.regions.Region"):
+        Sample("a", np.zeros((8, 8, 3), np.uint8), [], roi=[TRIANGLE])
 
 
 def test_boxes_points_and_cells():

@@ -199,19 +199,37 @@ def test_numbers_of_numpy_are_whole_numbers_too(tmp_path, quick):
     assert (resumed.trained, read_state(tmp_path / "run")["seed"]) == (0, 3)
 
 
+def test_a_run_goes_on_from_the_path_of_weights(run, quick, tmp_path):
+    _, result = run
+    started = train(crowd(4), out=tmp_path, recipe=quick, width=WIDTH, init=result.best, epochs=1)
+    assert started.trained == 1 and read_state(tmp_path)["init"] == str(result.best)
+    assert train(crowd(4), out=tmp_path, recipe=quick, init=result.best, resume=True).trained == 0
+
+
 def test_no_pictures_are_told_before_weights_are_looked_for(tmp_path, monkeypatch):
     monkeypatch.setattr("crowdcount.training.start.first_weights", None)
     with pytest.raises(DataError, match="the list of samples is empty"):
         train([], out=tmp_path)
 
 
-@pytest.mark.parametrize("wrong", [{"taught": 2}, {"hard": -0.1}, {"phases": ()}, {"validate_every": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"taught": 2},
+        {"hard": -0.1},
+        {"phases": ()},
+        {"validate_every": 0},
+        {"loss": PoissonLoss()},
+        {"loss": "mse"},
+        {"loss": lambda: "mse"},
+    ],
+)
 def test_a_recipe_of_ones_own_is_checked(wrong):
     with pytest.raises(TrainingError, match=next(iter(wrong))):
         dataclasses.replace(recipes.RECIPES["light"], **wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"batch": 0}, {"epochs": 0}, {"epochs": 2.5}])
+@pytest.mark.parametrize("wrong", [{"batch": 0}, {"epochs": 0}, {"epochs": 2.5}, {"optimizer": keras.optimizers.SGD()}])
 def test_a_phase_of_ones_own_is_checked(wrong):
     with pytest.raises(TrainingError, match=next(iter(wrong))):
         dataclasses.replace(recipes.RECIPES["light"].phases[0], **wrong)
@@ -449,6 +467,14 @@ def test_without_validation_pictures(tmp_path, quick):
     assert result.best is None and result.last.exists()
 
 
+def test_the_card_is_json_where_nobody_is_validated_with(tmp_path, quick):
+    """Pictures of nobody have no NAE: it was NaN, which only Python reads."""
+    nobody = [Sample("wall", np.zeros((64, 64, 3), np.uint8), [])]
+    result = train(crowd(4), nobody, out=tmp_path, recipe=quick, width=WIDTH, init="none", epochs=1)
+    card = json.loads(result.best.with_name("best.json").read_text(), parse_constant=pytest.fail)
+    assert card["validation"]["nae"] is None and card["validation"]["mae"] >= 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -655,3 +681,53 @@ def test_other_kernels_are_another_run(quick):
     check_pictures(state, new_plan(samples, quick), samples, [])
     with pytest.raises(TrainingError, match="kernels was"):
         check_pictures(state, new_plan(samples, wider), samples, [])
+
+
+def test_other_rates_are_another_run(quick):
+    """A recipe that was changed under its name went on with the rates of the one that comes with crowdcount."""
+
+    class Mine(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 1e-3
+
+    samples = crowd(2)
+    makers = [
+        recipes.WarmAdam(2e-5, average=0.99),
+        recipes.WarmAdam(1e-5, average=0.99),
+        recipes.WarmAdam(2e-5, average=0.99, last=1.0),
+        lambda steps, before, total: keras.optimizers.Adam(1e-4),
+        lambda steps, before, total: keras.optimizers.SGD(1e-4),
+        lambda steps, before, total: keras.optimizers.Adam(lambda: 1e-4),
+        lambda steps, before, total: keras.optimizers.AdamW(Mine()),
+    ]
+    mine = [
+        dataclasses.replace(quick, phases=(dataclasses.replace(quick.phases[0], optimizer=each),)) for each in makers
+    ]
+    states = [new_state(new_plan(samples, recipe), samples, []) for recipe in mine]
+    for number, state in enumerate(states):
+        check_pictures(state, new_plan(samples, mine[number]), samples, [])
+        for other in mine[:number] + mine[number + 1 :]:
+            with pytest.raises(TrainingError, match="optimizers was"):
+                check_pictures(state, new_plan(samples, other), samples, [])
+
+
+def test_a_loss_without_a_name_is_the_same_each_time(quick):
+    """Keras numbers them, and a run was not gone on with where it had begun in the same session."""
+
+    class Plain(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=(1, 2, 3))
+
+    mine = dataclasses.replace(quick, loss=Plain)
+    assert mine.digest == mine.digest != quick.digest
+
+
+def test_a_recipe_has_one_kernel_for_all_pictures_or_each_its_own(quick):
+    samples = crowd(2)
+    of_each = dataclasses.replace(quick, sigma=lambda sample: 12.0)
+    state = new_state(new_plan(samples, of_each), samples, [])
+    check_pictures(state, new_plan(samples, dataclasses.replace(quick, sigma=12.0)), samples, [])
+    adaptive = dataclasses.replace(quick, sigma="adaptive")
+    assert adaptive.kernel(samples[0]) == "adaptive"
+    with pytest.raises(TrainingError, match="kernels was"):
+        check_pictures(state, new_plan(samples, adaptive), samples, [])

@@ -1,10 +1,12 @@
 """Standard errors and paired differences, against simulation and against what is known of both networks."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from crowdcount.errors import DataError
-from crowdcount.measuring import metrics
+from crowdcount.measuring import metrics, uncertainty
 from crowdcount.measuring.uncertainty import MEASURES, compare_counts, counts_of, read_counts, standard_errors
 
 
@@ -48,6 +50,19 @@ def test_intervals_hold_zero_where_both_are_alike(rng):
         each = compare_counts(true, first, second).differences["log_ratio"]
         held += each.low <= 0 <= each.high
     assert held >= 34
+
+
+def test_memory_does_not_grow_with_the_draws(rng, monkeypatch):
+    true, first = _counts(rng, 500, 0.1)
+    second = true * np.exp(rng.normal(0, 0.1, 500))
+    tracemalloc.start()
+    compared = compare_counts(true, first, second)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 40e6  # 10,000 draws of 500 pictures are 40 MB
+    monkeypatch.setattr(uncertainty, "_NUMBERS", 2**30)
+    for name, each in compare_counts(true, first, second).differences.items():
+        assert vars(each) == pytest.approx(vars(compared.differences[name]))
 
 
 def test_pictures_of_nobody_have_a_say_in_all_but_the_nae():

@@ -26,6 +26,9 @@ class Region:
         file: the file that holds the mask instead.
         read: reads that file: a bool array (H, W).
 
+    Raises:
+        AnnotationError: if there are neither polygons nor a file, or a polygon is none.
+
     Example:
         >>> int(Region([[[0, 0], [4, 0], [4, 2], [0, 2]]]).mask((3, 5)).sum())
         8
@@ -34,6 +37,21 @@ class Region:
     polygons: Sequence[np.ndarray] = ()
     file: Path | None = None
     read: Callable[[Path], np.ndarray] | None = None
+
+    def __post_init__(self):
+        if self.file is not None:
+            return
+        try:
+            corners = [np.asarray(polygon, np.float64) for polygon in self.polygons]
+        except (TypeError, ValueError):
+            corners = []
+        # The corners of one polygon, taken for polygons, would cover nothing, and nothing be counted.
+        if not corners or not all(_is_polygon(each) for each in corners):
+            received = " ".join(repr(self.polygons).split())
+            raise AnnotationError(
+                "A region of interest is a list of polygons, each of 3 corners or more, x then y in pixels: of one "
+                f"it is Region([polygon]). Received: {received if len(received) <= 80 else received[:77] + '...'}"
+            )
 
     def mask(self, size: tuple[int, int]) -> np.ndarray:
         """Which pixels lie inside: bool (height, width).
@@ -58,6 +76,10 @@ class Region:
         for polygon in self.polygons:
             inside |= _inside(np.asarray(polygon, np.float64), height, width)
         return inside
+
+
+def _is_polygon(corners: np.ndarray) -> bool:
+    return corners.ndim == 2 and len(corners) >= 3 and corners.shape[1] == 2 and bool(np.isfinite(corners).all())
 
 
 def _inside(polygon: np.ndarray, height: int, width: int) -> np.ndarray:

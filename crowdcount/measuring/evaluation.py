@@ -114,7 +114,7 @@ def evaluate(
     Args:
         model: name of a network that comes with the package, a `.weights.h5` file, or a `keras.Model`.
         samples: the pictures with their head annotations; or several such lists by name, which are scored each
-            apart, too.
+            apart, too. A sample that is in a list more than once, as of `load_dataset("NAME*2")`, is scored once.
         against: what to compare the network with: another network, or a table that `Evaluation.save_csv` (`crowdcount
             evaluate --csv`) has written from the same pictures.
         maps: compare the density maps too, by PSNR and SSIM.
@@ -144,7 +144,9 @@ def evaluate(
         >>> result.pictures, result.mae == result.rows[0]["predicted"]
         (1, True)
     """
-    groups = dict(samples) if isinstance(samples, Mapping) else {"": samples}
+    given = samples if isinstance(samples, Mapping) else {"": samples}
+    # What is shown twice in training says nothing more here: the standard errors would be too small.
+    groups = {name: list(dict.fromkeys(group)) for name, group in given.items()}
     if not groups or not all(groups.values()):
         raise DataError("There are no pictures to evaluate. Received: an empty list of samples")
     file = os.fspath(against) if isinstance(against, (str, os.PathLike)) else ""

@@ -10,7 +10,7 @@ import csv
 import itertools
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ from crowdcount.measuring import metrics
 
 _RESAMPLES = 10_000
 _SEED = 1
+# Pictures of the draws that are measured at once.
+_NUMBERS = 2**20
 
 MEASURES = ("mae", "rmse", "nae", "log_ratio", "bias")
 
@@ -120,14 +122,11 @@ def compare_counts(truth: ArrayLike, predicted: ArrayLike, other: ArrayLike) -> 
     """
     metrics.mae(truth, predicted), metrics.mae(truth, other)  # check all three
     true, first, second = (np.asarray(values, float) for values in (truth, predicted, other))
-    # How often each picture is in each draw, as a share of the draw; the first row is the pictures as they are.
-    drawn = np.random.default_rng(_SEED).multinomial(len(true), np.full(len(true), 1 / len(true)), size=_RESAMPLES)
-    weights = np.concatenate([np.ones((1, len(true))), drawn]) / len(true)
-    ours, theirs = _measured(true, first, weights), _measured(true, second, weights)
+    parts = [_apart(true, first, second, weights) for weights in _draws(len(true))]
     differences = {}
     for name in MEASURES:
-        value, *resampled = np.abs(ours[name]) - np.abs(theirs[name])
-        resampled = np.array(resampled)[np.isfinite(resampled)]  # a draw of empty pictures alone has no NAE
+        each = np.concatenate([part[name] for part in parts])
+        value, resampled = each[0], each[1:][np.isfinite(each[1:])]  # a draw of empty pictures alone has no NAE
         # Of one picture all draws are the same, which says nothing of other pictures.
         told = resampled.size and len(true) > 1
         low, high = np.percentile(resampled, [2.5, 97.5]) if told else (np.nan, np.nan)
@@ -189,6 +188,24 @@ def counts_of(rows: Sequence[Mapping], table: Mapping[str, tuple[float, float]],
                 f"there, {row['true']:g} here."
             )
     return [table[row["picture"]][1] for row in rows]
+
+
+def _draws(pictures: int) -> Iterator[np.ndarray]:
+    """How often each picture is in each draw, as a share of the draw, some draws (n, P) at a time; the first is of all.
+
+    All at once would take gigabytes where a data set has thousands of frames.
+    """
+    rng, even = np.random.default_rng(_SEED), np.full(pictures, 1 / pictures)
+    yield even[np.newaxis]
+    step = max(1, _NUMBERS // pictures)
+    for start in range(0, _RESAMPLES, step):
+        yield rng.multinomial(pictures, even, size=min(step, _RESAMPLES - start)) / pictures
+
+
+def _apart(true: np.ndarray, first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """The sizes of the measures of the one less those of the other, as for `_measured`."""
+    ours, theirs = _measured(true, first, weights), _measured(true, second, weights)
+    return {name: np.abs(ours[name]) - np.abs(theirs[name]) for name in MEASURES}
 
 
 def _measured(true: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:

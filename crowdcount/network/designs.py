@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 FRONT_END = (
     ("block1_conv1", 64),
     ("block1_conv2", 64),
@@ -15,6 +17,9 @@ FRONT_END = (
     ("block4_conv3", 512),
 )
 BACK_END_FILTERS = (512, 512, 512, 256, 128, 64)
+# Filters of all layers but the last, at width 1.
+NUMBERS = (*(number for _, number in FRONT_END), *BACK_END_FILTERS)
+LAYERS = (*(name for name, _ in FRONT_END), *(f"dilated{at + 1}" for at in range(len(BACK_END_FILTERS))), "density")
 DESIGNS = {
     "A": (1, 1, 1, 1, 1, 1),
     "B": (2, 2, 2, 2, 2, 2),
@@ -45,6 +50,20 @@ def filters_of(number: int, width: float) -> int:
         (4, 1)
     """
     return max(1, round(number * width))
+
+
+def width_of(filters: Sequence[int]) -> float:
+    """The width of a network by the filters of its layers, of front and back end in order.
+
+    Many widths round to the same filters; each layer says between which two it lies. This is the middle of them.
+
+    Example:
+        >>> width_of([filters_of(number, 0.25) for number in NUMBERS])
+        0.25
+    """
+    low = max((found - 0.5) / number for found, number in zip(filters, NUMBERS))
+    high = min((found + 0.5) / number for found, number in zip(filters, NUMBERS))
+    return (low + high) / 2
 
 
 def is_width(value: object) -> bool:

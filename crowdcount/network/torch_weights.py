@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crowdcount.errors import WeightsError, first_line, needing
-from crowdcount.network.designs import BACK_END_FILTERS, FRONT_END
+from crowdcount.network.designs import BACK_END_FILTERS, FRONT_END, width_of
 
 if TYPE_CHECKING:
     import keras
@@ -77,12 +77,12 @@ def _array_in(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def stored_width(state: Mapping[str, np.ndarray], path: Path) -> float:
-    """The width of the network that the arrays are of, by the first layer's filters.
+    """The width of the network that the arrays are of, by the layers' filters.
 
     Raises:
         WeightsError: where they are of no CSRNet.
     """
-    return len(_layers(state, path)[0][0]) / FRONT_END[0][1]
+    return width_of([len(weight) for weight, _ in _layers(state, path)])
 
 
 def load_state(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from crowdcount.errors import WeightsError, first_line
 from crowdcount.files import atomic_path
 from crowdcount.network.cards import model_card
-from crowdcount.network.designs import dilation_rates, filters_of
+from crowdcount.network.designs import NUMBERS, dilation_rates, filters_of, width_of
 from crowdcount.network.kinds import kind_of
 from crowdcount.network.locate import SUFFIX, find_weights
 from crowdcount.network.torch_weights import has_linear_end, load_state, read_state, stored_width as torch_width
@@ -102,13 +102,14 @@ def _whole_model(path: Path) -> WeightsError:
 
 
 def _stored_width(path: Path) -> float:
-    """The width that a weight file without a card was made for, by the first layer's filters."""
+    """The width that a weight file without a card was made for, by the layers' filters."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            return file["layers/conv2d/vars/0"].shape[-1] / 64
-    except (OSError, KeyError):
+            layers = [f"layers/conv2d{f'_{number}' if number else ''}/vars/0" for number in range(len(NUMBERS))]
+            return width_of([file[layer].shape[-1] for layer in layers])
+    except (OSError, KeyError, AttributeError, IndexError):
         raise WeightsError(f"{path} is cut off or no weight file of CSRNet.") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from datetime import datetime, timezone
@@ -42,7 +43,12 @@ def run_card(
         "epochs": plan.epochs,
         "kept_epoch": results["epoch"],
         "phase": state["phase"],
-        "validation": {key.removeprefix("val_"): value for key, value in results.items() if key != "epoch"},
+        # Pictures of nobody have no NAE, and JSON has no word for that but null.
+        "validation": {
+            key.removeprefix("val_"): value if math.isfinite(value) else None
+            for key, value in results.items()
+            if key != "epoch"
+        },
         "training_hours": round(seconds / 3600, 2),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.python_implementation()} "
         f"{platform.python_version()}, Keras {keras.version()} on {keras.backend.backend()}",

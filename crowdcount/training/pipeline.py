@@ -7,6 +7,7 @@ uninterrupted one would have read, however many threads prepare it.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from crowdcount.data.annotations import Sample
-from crowdcount.data.density import density_map
+from crowdcount.data.density import DensityWarning, density_map
 from crowdcount.data.regions import cell_shares
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE
@@ -293,7 +294,9 @@ def example(
             )
         heads = place.cut_points(points, scale)
         return pixels, np.concatenate([heads, np.ones((len(heads), 1))], axis=1).astype(np.float32)
-    cells = density_map(points * scale, size, sigma=sigma, stride=STRIDE)
+    # Where `density_map` puts heads outside; it would tell of them anew at each size.
+    inside = np.clip(points * scale, 0, size[::-1])
+    cells = density_map(inside, size, sigma=sigma, stride=STRIDE)
     if counted is not None:
         resized = np.asarray(Image.fromarray(counted).resize(size[::-1], Image.Resampling.NEAREST))
         cells = np.where(cell_shares(resized) < 0.5, np.float32(np.nan), cells)
@@ -319,6 +322,9 @@ class Examples:
 
     Raises:
         DataError: for no samples, or hard places with the paper's patches, which lie where the paper cuts them.
+
+    Warns:
+        DensityWarning: when an example is made of a picture with heads outside of it; once a picture.
 
     Example:
         >>> examples = Examples([Sample("a", np.zeros((64, 64, 3), np.uint8), [[20.0, 30.0]])], RandomCrops(32))
@@ -347,6 +353,7 @@ class Examples:
         self.seed, self.hard, self.lessons = seed, hard, lessons
         self._per_epoch = len(samples) * crops.per_picture
         self._orders: dict[int, np.ndarray] = {}
+        self._told: set[str] = set()
 
     def check_batch(self, batch: int) -> None:
         """Raise a DataError where a batch holds nothing, or examples that differ in size are to be put together."""
@@ -370,6 +377,7 @@ class Examples:
         sample = self.samples[index]
         picture = sample.read()
         height, width = picture.shape[:2]
+        self._tell_outside(sample, height, width)
         place = self.crops.place(crop, height, width, key, epoch, **options)
         kernel = self.sigma(sample) if callable(self.sigma) else self.sigma
         shown: dict[str, Any] = {"counted": sample.counted((height, width))}
@@ -377,6 +385,18 @@ class Examples:
             lessons = self.lessons
             shown["taught"] = lambda cells, size: lessons.mixed(sample.name, cells, (height, width), size)
         return example(picture, sample.points, place, sigma=kernel, target=self.target, **shown)
+
+    def _tell_outside(self, sample: Sample, height: int, width: int) -> None:
+        """Warn of heads outside the picture, once a picture."""
+        outside = ((sample.points < 0) | (sample.points > (width, height))).any(axis=1).sum()
+        if outside and sample.name not in self._told:
+            self._told.add(sample.name)
+            warnings.warn(
+                f"{sample.name}: {outside} of {sample.count} heads lie outside the picture of width {width} and height "
+                f"{height}. Each is counted at the nearest point of the border. `crowdcount check` says where.",
+                DensityWarning,
+                stacklevel=2,
+            )
 
     def _order(self, epoch: int) -> np.ndarray:
         # Examples are made by several threads at once: each keeps what it returns, and takes away what may have gone.

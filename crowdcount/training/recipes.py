@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -45,6 +46,11 @@ class Phase:
         for name, number in {"batch": self.batch, "epochs": self.epochs}.items():
             if not isinstance(number, int) or number < 1:
                 raise TrainingError(f"`{name}` of a phase is a whole number, 1 or more. Received: {name}={number}")
+        if not callable(self.optimizer):  # an optimizer itself would be used up by the first run
+            raise TrainingError(
+                "`optimizer` of a phase is a function that makes one, as WarmAdam(2e-5, average=0.99) or lambda steps, "
+                f"before, total: keras.optimizers.Adam(1e-5). Received: optimizer={self.optimizer!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,8 @@ class Recipe:
     Attributes:
         name: what `--recipe` takes.
         phases: one after the other, each from the (averaged) weights that the one before left.
-        sigma: kernel of a sample's target map: pixels or `"adaptive"`.
-        loss: makes the loss.
+        sigma: kernel of the target maps: pixels, `"adaptive"`, or a function that gives a sample's.
+        loss: makes the loss, one that takes maps: its class, or a function.
         validate_every: epochs between two validations; the last epoch is always validated.
         start: changes the first weights, in place, where they are not those of an earlier run.
         goes_on: whether it is for trained weights: `init` must name some.
@@ -74,7 +80,7 @@ class Recipe:
 
     name: str
     phases: tuple[Phase, ...]
-    sigma: Callable[[Sample], float | str]
+    sigma: float | str | Callable[[Sample], float | str]
     loss: Callable[[], keras.losses.Loss]
     validate_every: int
     start: Callable[[keras.Model], None] = lambda model: None
@@ -93,6 +99,17 @@ class Recipe:
         for name, share in {"hard": self.hard, "taught": self.taught}.items():
             if not 0 <= share <= 1:
                 raise TrainingError(f"`{name}` of a recipe is a share, from 0 to 1. Received: {name}={share}")
+        loss = keras.losses.Loss
+        # A loss itself can be called too, with maps.
+        if isinstance(self.loss, loss) or not callable(self.loss) or not isinstance(self.loss(), loss):
+            raise TrainingError(
+                "`loss` of a recipe makes a loss of Keras, as PoissonLoss or lambda: PoissonLoss(halved_at=100). "
+                f"Received: loss={self.loss!r}"
+            )
+
+    def kernel(self, sample: Sample) -> float | str:
+        """The kernel of a sample's target map: pixels or `"adaptive"`."""
+        return self.sigma(sample) if callable(self.sigma) else self.sigma
 
     @property
     def epochs(self) -> int:
@@ -114,7 +131,10 @@ class Recipe:
     def digest(self) -> str:
         """Digits that change with the examples of its phases, their batches, the layers they train, and the loss."""
         told = [(phase.name, _told(phase.crops), phase.batch, phase.frozen) for phase in self.phases]
-        loss = sorted(self.loss().get_config().items())
+        config = self.loss().get_config()
+        if "name" in config:  # Keras counts the losses that have none: my_loss, my_loss_1
+            config["name"] = re.sub(r"_\d+$", "", config["name"])
+        loss = sorted(config.items())
         return hashlib.sha256(repr((told, self.goes_on, self.hard, self.taught, loss)).encode()).hexdigest()[:12]
 
 

@@ -67,10 +67,10 @@ def train(
     epochs: int | None = None,
     design: str | None = None,
     width: float | None = None,
-    init: str | None = None,
+    init: str | os.PathLike | None = None,
     imagenet_file: str | os.PathLike | None = None,
     seed: int | None = None,
-    teacher: str | None = None,
+    teacher: str | os.PathLike | None = None,
     dataset: str | None = None,
     root: str | os.PathLike | None = None,
     command: str | None = None,
@@ -139,7 +139,7 @@ def train(
         "epochs": _whole(epochs),
         "design": design,
         "width": width,
-        "init": init,
+        "init": None if init is None else os.fspath(init),  # no checkpoint's state can hold a `Path`
         "seed": _whole(seed),
         "teacher": None if teacher is None else os.fspath(teacher),
     }

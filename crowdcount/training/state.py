@@ -7,7 +7,9 @@ import itertools
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -17,10 +19,14 @@ from keras import ops
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import TrainingError, first_line
 from crowdcount.files import atomic_path, clear_leftovers
+from crowdcount.network.designs import LAYERS
+from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD
 from crowdcount.training.plan import Plan, refuse_changes
 
 NAME = "checkpoint.h5"
 _FORMAT = 2
+# What of an optimizer's settings is compared; versions of Keras add others.
+_RATES = ("learning_rate", "weight_decay", "momentum", "beta_1", "beta_2", "use_ema", "ema_momentum")
 
 
 def new_state(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample], **source: str | None) -> dict:
@@ -58,13 +64,38 @@ def _pictures(plan: Plan, samples: Sequence[Sample], validation: Sequence[Sample
         "places": _fingerprint_of_places(samples, validation),
         "kernels": _fingerprint_of_kernels(plan, samples),
         "bytes": _fingerprint_of_bytes(samples, validation),
+        "optimizers": _fingerprint_of_optimizers(plan),
     }
 
 
 def _fingerprint_of_kernels(plan: Plan, samples: Sequence[Sample]) -> str:
     """Digits that change with what the recipe's `sigma`, a function that has no digits of its own, gives for these."""
-    kernels = [str(plan.recipe.sigma(sample)) for sample in samples]
+    kernels = [str(plan.recipe.kernel(sample)) for sample in samples]
     return hashlib.sha256(json.dumps(kernels).encode()).hexdigest()[:12]
+
+
+def _fingerprint_of_optimizers(plan: Plan) -> str:
+    """Digits that change with the rates of the phases' optimizers, as far as these tell them."""
+    told: list[dict] = []
+    for phase in plan.recipe.phases:
+        optimizer = phase.optimizer(1000, 0, 1000)
+        told.append({"class": type(optimizer).__name__})
+        with suppress(NotImplementedError):  # a schedule of one's own may not say what it does
+            config = optimizer.get_config()
+            told[-1] |= {key: _settled(config.get(key)) for key in _RATES}
+        if isinstance(optimizer, (LayerRateAdam, LayerRateSGD)):
+            kinds = itertools.product(LAYERS, ("kernel", "bias"))
+            told[-1]["factors"] = [optimizer.factor(layer, kind) for layer, kind in kinds]
+    return hashlib.sha256(json.dumps(told, default=lambda value: type(value).__name__).encode()).hexdigest()[:12]
+
+
+def _settled(value: Any) -> Any:
+    """A setting of an optimizer as it is told alike each time: a function is not, and a rate is rounded to float32."""
+    if isinstance(value, dict):  # a schedule, or a function
+        return (
+            value["config"] if isinstance(value.get("config"), dict) and value["class_name"] != "__lambda__" else None
+        )
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def _fingerprint_of_bytes(*groups: Sequence[Sample]) -> str:

@@ -68,7 +68,11 @@ def _describe(image: Mapping, entry: Entry, where: str, pile: Pile) -> None:
     if "split" in image:
         set_split(entry, image["split"], pile, where)
     try:
-        entry.roi = [np.array([pair(point) for point in polygon]) for polygon in image.get("roi", [])]
+        for polygon in image.get("roi", []):
+            corners = np.array([pair(point) for point in polygon])
+            if len(corners) < 3:
+                raise NoHead(f"the polygon {polygon} has less than 3 corners")
+            entry.roi.append(corners)
     except (NoHead, TypeError) as error:
         pile.tell(pile.file, f"{where}: roi should be a list of polygons: {error}.")
     if isinstance(image.get("labels"), dict):

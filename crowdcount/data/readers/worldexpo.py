@@ -71,11 +71,10 @@ def _region(file: Path, tell: TellFault) -> Region | None:
     try:
         with open_mat(file) as variable:
             x, y = (np.asarray(variable(f"maskVertices{axis}Coordinates"), np.float64).ravel() for axis in "XY")
-        polygon = np.stack([x, y], axis=1)
+        return Region([np.stack([x, y], axis=1)])
     except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
         tell(file, f"is not a readable region of interest (maskVerticesXCoordinates, ...Y...): {error!r}.")
         return None
-    return Region([polygon])
 
 
 def _points(file: Path, tell: TellFault) -> np.ndarray | None:
