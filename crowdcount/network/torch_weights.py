@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crowdcount.errors import WeightsError, first_line, needing
-from crowdcount.network.designs import BACK_END_FILTERS, FRONT_END, width_of
+from crowdcount.network.designs import LAYERS, width_of
 
 if TYPE_CHECKING:
     import keras
@@ -101,13 +101,11 @@ def load_state(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) 
     """
     import keras
 
-    names = [name for name, _ in FRONT_END]
-    names += [f"dilated{position}" for position in range(1, len(BACK_END_FILTERS) + 1)] + ["density"]
     rescaling = model.get_layer("normalization")
     scale, offset = np.asarray(rescaling.scale, float), np.asarray(rescaling.offset, float)
-    for name, (weight, bias) in zip(names, _layers(state, path), strict=True):
+    for name, (weight, bias) in zip(LAYERS, _layers(state, path), strict=True):
         kernel, bias = weight.transpose(2, 3, 1, 0).astype(np.float64), bias.astype(np.float64)
-        if name == names[0]:
+        if name == LAYERS[0]:
             # Ours sees scale * x + offset; theirs (x / 255 - mean) / deviation = factor * ours + shift.
             factor = 1 / (255 * _DEVIATION * scale)
             shift = -_MEAN / _DEVIATION - factor * offset
@@ -134,13 +132,13 @@ def _layers(state: Mapping[str, np.ndarray], path: Path) -> list[tuple[np.ndarra
     """Kernel (out, in, height, width) and bias of the seventeen convolutions, in order."""
     arrays = [array for array in state.values() if array.ndim in (1, 4)]
     pairs = list(zip(arrays[::2], arrays[1::2]))
-    count = len(FRONT_END) + len(BACK_END_FILTERS) + 1
-    fits = len(arrays) == 2 * count and all(w.ndim == 4 and b.shape == w.shape[:1] for w, b in pairs)
+    fits = len(arrays) == 2 * len(LAYERS) and all(w.ndim == 4 and b.shape == w.shape[:1] for w, b in pairs)
     fits = fits and pairs[0][0].shape[1] == 3 and pairs[-1][0].shape[0] == 1
     if not fits or any(before.shape[0] != after.shape[1] for (before, _), (after, _) in zip(pairs, pairs[1:])):
         shapes = ", ".join(f"{name} {array.shape}" for name, array in list(state.items())[:3]) or "none"
         raise WeightsError(
-            f"{path} holds no weights of CSRNet: {count} convolutions with biases are wanted, each taking what the one "
-            f"before gives, from 3 colors to 1 map. Received {len(state)} arrays: {shapes}{', ...' * (len(state) > 3)}"
+            f"{path} holds no weights of CSRNet: {len(LAYERS)} convolutions with biases are wanted, each taking what "
+            "the one before gives, from 3 colors to 1 map. Received "
+            f"{len(state)} arrays: {shapes}{', ...' * (len(state) > 3)}"
         )
     return pairs

@@ -16,7 +16,7 @@ from crowdcount.data.annotations import Sample
 from crowdcount.data.density import paper_sigma
 from crowdcount.errors import TrainingError
 from crowdcount.network.csrnet import INPUT_SCALE
-from crowdcount.network.designs import BACK_END_FILTERS
+from crowdcount.network.designs import FRONT_END, LAYERS
 from crowdcount.training.losses import EuclideanLoss, PoissonLoss
 from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD, WarmCosine
 from crowdcount.training.pipeline import PaperPatches, RandomCrops, epoch_steps
@@ -153,7 +153,7 @@ def _paper_start(model: keras.Model) -> None:
     so that this is the paper's network from the first step on.
     """
     normal = keras.initializers.RandomNormal(stddev=0.01)
-    for name in [f"dilated{position}" for position in range(1, len(BACK_END_FILTERS) + 1)] + ["density"]:
+    for name in LAYERS[len(FRONT_END) :]:
         kernel, bias = model.get_layer(name).variables
         kernel.assign(normal(kernel.shape) * (INPUT_SCALE if name == "dilated1" else 1.0))
         bias.assign(keras.ops.zeros_like(bias))

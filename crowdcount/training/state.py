@@ -91,11 +91,11 @@ def _fingerprint_of_optimizers(plan: Plan) -> str:
 
 def _settled(value: Any) -> Any:
     """A setting of an optimizer as it is told alike each time: a function is not, and a rate is rounded to float32."""
-    if isinstance(value, dict):  # a schedule, or a function
-        return (
-            value["config"] if isinstance(value.get("config"), dict) and value["class_name"] != "__lambda__" else None
-        )
-    return f"{value:.4g}" if isinstance(value, float) else value
+    if not isinstance(value, dict):
+        return f"{value:.4g}" if isinstance(value, float) else value
+    config = value.get("config")
+    is_schedule = isinstance(config, dict) and value["class_name"] != "__lambda__"
+    return config if is_schedule else None
 
 
 def _fingerprint_of_bytes(*groups: Sequence[Sample]) -> str:

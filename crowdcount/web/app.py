@@ -126,10 +126,9 @@ def _is_picture(kind: str) -> bool:
 
 def _check_parameters(query: Mapping[str, str]) -> None:
     # One that is misspelled would be left out, and the answer would look as if it had been heeded.
-    for name in query.keys() - _PARAMETERS:
-        raise Refusal(
-            422, "not_usable", f"There is no parameter {name[:40]!r}. There are {', '.join(sorted(_PARAMETERS))}."
-        )
+    if unknown := sorted(query.keys() - _PARAMETERS):
+        known = ", ".join(sorted(_PARAMETERS))
+        raise Refusal(422, "not_usable", f"There is no parameter {unknown[0][:40]!r}. There are {known}.")
     if query.get("details", "0") not in ("", "0", "1"):
         raise Refusal(422, "not_usable", f"details must be 0 or 1. Received: {query['details'][:40]!r}")
 

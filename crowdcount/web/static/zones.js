@@ -20,7 +20,8 @@ export class Zones {
     this.load([], []);
   }
 
-  // `shapes`: [{name, polygon}], in notebooks with `holes`, more polygons, where there are any; `ground`: up to four corners of a rectangle on the ground, in order.
+  // `shapes`: [{name, polygon}], in notebooks with `holes`, more polygons, where there are any; `ground`: up to four
+  // corners of a rectangle on the ground, in order.
   load(shapes, ground) {
     this.shapes = shapes;
     this.ground = ground;
