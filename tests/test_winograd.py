@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from crowdcount.network import winograd
+from crowdcount.network import layers, winograd
 from crowdcount.network.layers import Convolution
 from crowdcount.network.repeated import many_of_a_size
 
@@ -23,8 +23,11 @@ def _direct(x, kernel, rate):
     return tf.add_n(parts)
 
 
+@pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("rate, height, width", [(1, 5, 11), (2, 9, 13)])
-def test_convolution_and_gradients(rate, height, width):
+def test_convolution_and_gradients(rate, height, width, direct):
+    if direct and not layers._dilates("float32"):
+        pytest.skip("this TensorFlow computes no gradients of dilated convolutions on this processor")
     rng = np.random.default_rng(height * width)
     x, kernel, seen = (
         tf.constant(rng.normal(size=size)) for size in ((2, height, width, 5), (3, 3, 5, 7), (2, height, width, 7))
@@ -37,7 +40,7 @@ def test_convolution_and_gradients(rate, height, width):
     x, kernel, seen = (tf.cast(value, tf.float32) for value in (x, kernel, seen))
     with tf.GradientTape() as tape:
         tape.watch([x, kernel])
-        outputs = winograd.convolve(x, kernel, rate)
+        outputs = winograd.convolve(x, kernel, rate, direct)
         error = tf.reduce_sum(outputs * seen)
     for ours, theirs in zip([outputs, *tape.gradient(error, [x, kernel])], [expected, *expected_gradients]):
         np.testing.assert_allclose(ours, theirs, atol=2e-5 * float(tf.math.reduce_std(theirs)) * 10)
@@ -97,3 +100,23 @@ def test_bias_is_added():
     layer = Convolution(128, 3, padding="same", bias_initializer=keras.initializers.Constant(3.0), dtype="float32")
     outputs = layer(np.zeros((1, 4, 4, 128), "float32"), training=True)
     np.testing.assert_allclose(outputs, 3.0)
+
+
+def test_matrix_units_leave_the_gradient_of_the_kernel_alone_to_the_quick_way(monkeypatch):
+    calls = []
+    real = winograd.convolve
+    monkeypatch.setattr(winograd, "convolve", lambda *arguments: calls.append(arguments[2:]) or real(*arguments))
+    monkeypatch.setattr(layers, "_dilates", lambda dtype: True)
+    layer = Convolution(256, 3, padding="same", dtype="mixed_bfloat16")
+    x = np.ones((1, 4, 4, 256), "float32")
+    for units, expected in ((True, (1, True)), (False, (1, False))):
+        monkeypatch.setattr(layers, "multiplies_matrices", lambda units=units: units)
+        layer(x, training=True)
+        assert calls.pop() == expected
+        with many_of_a_size():
+            layer(x)
+        assert calls.pop() == (1, False)
+    full = Convolution(128, 3, padding="same", dtype="float32")
+    monkeypatch.setattr(layers, "multiplies_matrices", lambda: True)
+    full(np.ones((1, 4, 4, 128), "float32"), training=True)
+    assert calls.pop() == (1, False)  # the units have no float32

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 from crowdcount.network.backend import keras
+from crowdcount.network.precision import multiplies_matrices
 from crowdcount.network.repeated import expected
 
 # With fewer the transforms cost more than the multiplications that they save.
@@ -15,12 +18,12 @@ class Convolution(keras.layers.Conv2D):
     TensorFlow computes the gradient of a dilated convolution on a GPU and through oneDNN; on other processors (Apple
     silicon, x86 before AVX-512 VNNI) it stops with "Current CPU implementations do not yet support dilation rates
     larger than 1". A dilated convolution is the same thing as plain convolutions of the r x r interleaved
-    subsamplings of its input (Yu and Koltun 2016, the "algorithme a trous"), so on a CPU the input is rearranged,
-    convolved plainly and rearranged back: the same numbers, everywhere, at the speed of a plain convolution.
+    subsamplings of its input (Yu and Koltun 2016, the "algorithme a trous"), so there the input is rearranged,
+    convolved plainly and rearranged back: the same numbers, everywhere, at nearly the speed of a plain convolution.
 
     In training, and where many pictures of a size are expected, many channels on a CPU go through
     `crowdcount.network.winograd`, in about half the time. The sizes of the pictures must be known, since each is
-    compiled for.
+    compiled for. Where the processor multiplies matrices by itself, in bfloat16, only the gradient of the kernel does.
 
     It differs from `keras.layers.Conv2D` in nothing that a saved model could hold, so it is saved as one: a `.keras`
     file of CSRNet opens with Keras alone.
@@ -31,7 +34,8 @@ class Convolution(keras.layers.Conv2D):
             return super().call(inputs)
         from crowdcount.network import winograd
 
-        return self.activation(winograd.convolve(inputs, self.kernel, self.dilation_rate[0]) + self.bias)
+        direct = training and self.compute_dtype == "bfloat16" and multiplies_matrices() and self._native()
+        return self.activation(winograd.convolve(inputs, self.kernel, self.dilation_rate[0], direct) + self.bias)
 
     def convolution_op(self, inputs, kernel):
         if self._native():
@@ -50,12 +54,10 @@ class Convolution(keras.layers.Conv2D):
         return tf.ensure_shape(output, inputs.shape[:-1] + [kernel.shape[-1]])
 
     def _native(self) -> bool:
-        """Whether Keras's own convolution serves: other backends, no dilation, or a GPU."""
+        """Whether Keras's own convolution serves: other backends, no dilation, or a TensorFlow that can train it."""
         if keras.backend.backend() != "tensorflow" or self.dilation_rate == (1, 1):
             return True
-        import tensorflow as tf
-
-        return bool(tf.config.list_physical_devices("GPU"))
+        return _dilates(self.compute_dtype)
 
     def _quick(self, inputs, training: bool) -> bool:
         many = _MANY_CHANNELS.get(self.compute_dtype)
@@ -68,6 +70,25 @@ class Convolution(keras.layers.Conv2D):
         from crowdcount.network import winograd
 
         return not tf.config.list_physical_devices("GPU") and winograd.available()
+
+
+@functools.cache
+def _dilates(dtype: str) -> bool:
+    """Whether TensorFlow computes the gradients of a dilated convolution of these numbers here."""
+    import tensorflow as tf
+
+    def gradients(pictures, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch([pictures, kernel])
+            outputs = tf.nn.conv2d(pictures, kernel, 1, "SAME", dilations=2)
+        return tape.gradient(outputs, [pictures, kernel])
+
+    with tf.init_scope():  # a graph that is being made would take the operations in, and run none
+        try:
+            tf.function(gradients)(tf.ones((1, 8, 8, 16), dtype), tf.ones((3, 3, 16, 16), dtype))
+        except tf.errors.OpError:
+            return False
+    return True
 
 
 # How Keras names the class in a saved model: see the docstring.

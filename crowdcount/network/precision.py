@@ -26,6 +26,12 @@ def choose_precision() -> str:
     return "mixed_bfloat16" if _BFLOAT16_FLAGS & _processor_flags() else "float32"
 
 
+def multiplies_matrices() -> bool:
+    """Whether the processor has units for matrix products in bfloat16 (Intel's AMX), as oneDNN's convolutions use."""
+    return "amx_bf16" in _processor_flags()
+
+
+@functools.cache
 def _processor_flags() -> set[str]:
     """The processor's feature flags as Linux names them; none where the system does not tell."""
     try:

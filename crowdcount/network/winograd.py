@@ -41,13 +41,15 @@ _FILTER = _rows(_powers(_REACH))
 _OUTPUT = _rows(_powers(TILE).T)
 
 
-def convolve(inputs: tf.Tensor, kernel: tf.Tensor, rate: int = 1) -> tf.Tensor:
+def convolve(inputs: tf.Tensor, kernel: tf.Tensor, rate: int = 1, direct: bool = False) -> tf.Tensor:
     """A 3x3 convolution with zero padding to the same size, and its gradients, the quick way.
 
     Args:
         inputs: float32 or bfloat16 (batch, height, width, channels); XLA compiles anew for every height and width.
         kernel: of the same type (3, 3, channels, filters).
         rate: dilation rate.
+        direct: TensorFlow's own convolution, and only the gradient of the kernel the quick way: for processors that
+            multiply matrices so fast that the transforms cost more than they save, but for that gradient.
 
     Returns:
         Of the same type (batch, height, width, filters): `tf.nn.conv2d(inputs, kernel, 1, "SAME", dilations=rate)` to
@@ -59,30 +61,46 @@ def convolve(inputs: tf.Tensor, kernel: tf.Tensor, rate: int = 1) -> tf.Tensor:
         >>> bool(tf.reduce_max(abs(quick - direct)) < 1e-3)
         True
     """
-    return _compiled(rate)(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
+    return _compiled(rate, direct)(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
 
 
 @functools.cache
 def available() -> bool:
     """Whether this TensorFlow can compile with XLA for the processor."""
-    try:
-        tf.function(lambda x: x + x, jit_compile=True)(tf.ones(1))
-    except (tf.errors.OpError, ValueError):
-        return False
+    with tf.init_scope():  # a graph that is being made would take the operation in, and run nothing
+        try:
+            tf.function(lambda x: x + x, jit_compile=True)(tf.ones(1))
+        except (tf.errors.OpError, ValueError):
+            return False
     return True
 
 
 @functools.cache
-def _compiled(rate: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def _compiled(rate: int, direct: bool) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    forward, back = (_direct, _direct_back) if direct else (_product, _back)
+
     # The way back reads what the forward pass had anyway: no transformed tiles, 2.25 times the inputs, are kept.
     @tf.custom_gradient
     def convolution(x, kernel):
         def gradients(d):
-            return _product(d, tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2)), rate), _kernel_gradient(x, d, rate)
+            return back(d, kernel, rate), _kernel_gradient(x, d, rate)
 
-        return _product(x, kernel, rate), gradients
+        return forward(x, kernel, rate), gradients
 
     return convolution
+
+
+def _direct(x: tf.Tensor, kernel: tf.Tensor, rate: int) -> tf.Tensor:
+    return tf.nn.conv2d(x, kernel, 1, "SAME", dilations=rate)
+
+
+def _direct_back(d: tf.Tensor, kernel: tf.Tensor, rate: int) -> tf.Tensor:
+    shape = tf.concat([tf.shape(d)[:3], [kernel.shape[2]]], 0)
+    return tf.nn.conv2d_transpose(d, kernel, shape, 1, "SAME", dilations=rate)
+
+
+def _back(d: tf.Tensor, kernel: tf.Tensor, rate: int) -> tf.Tensor:
+    return _product(d, tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2)), rate)
 
 
 def _fused(function: Callable) -> Callable:
