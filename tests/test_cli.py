@@ -451,7 +451,8 @@ def test_train_refuses_an_empty_word_for_what_is_marked(capsys):
 
 
 def test_train_without_validation_pictures_is_one_clear_error(capsys, crowd, tmp_path):
-    assert_clean_error(*run(capsys, "train", "csv", "--root", crowd, "--out", tmp_path / "run"))
+    assert_clean_error(*run(capsys, "train", "csv", "--root", crowd, "--out", tmp_path / "runs" / "first"))
+    assert not (tmp_path / "runs").exists()
 
 
 def test_density_writes_a_map_a_picture_whose_sum_is_the_count(capsys, crowd, tmp_path):

@@ -26,6 +26,7 @@ from crowdcount.counting.results import COLUMNS
 from crowdcount.counting.scale import Look, disagreement
 from crowdcount.counting.turned import on_its_side
 from crowdcount.counting.words import span, whole
+from crowdcount.data import overlay_files
 from crowdcount.web.app import make_app
 from crowdcount.web.parts import texts
 from crowdcount.web.serve import listen, server_of
@@ -210,6 +211,18 @@ def test_a_photo_that_comes_before_the_page_is_ready_is_counted(page, app, photo
     page.wait_for_timeout(200)
     held[0].continue_()
     expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+
+
+def test_a_folder_is_counted_without_its_overlays(page, app, photo):
+    folder = photo.parent / "photos"
+    folder.mkdir()
+    for name in ("a.jpg", "b.png"):
+        Image.open(photo).save(folder / name)
+    overlay_files.save(Image.open(photo), folder / "b_overlay.png")
+    (folder / "notes.txt").write_text("no picture")
+    page.goto(app)
+    page.set_input_files("#folder", str(folder))
+    expect(page.locator("#rows .pick")).to_have_text(["a.jpg", "b.png"], timeout=PATIENCE)
 
 
 def test_a_file_that_is_no_picture_is_told_and_the_next_one_counted(page, app, photo, tmp_path, weights):

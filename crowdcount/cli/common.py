@@ -289,9 +289,15 @@ def _try_folder(path: Path) -> None:
         raise NotADirectoryError(None, f"{path} is a file, not a folder")
     import tempfile
 
-    path.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path):
-        pass
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    finally:  # what is refused after this leaves nothing behind; what goes on makes its folder itself
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def import_keras() -> None:

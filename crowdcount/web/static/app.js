@@ -3,7 +3,7 @@ import { cell, download, h, named, Texts } from "./dom.js";
 import { Stage } from "./stage.js";
 import { Dots } from "./dots.js";
 import { Zones, COLORS } from "./zones.js";
-import { Counts, drawHeat, isPicture } from "./counts.js";
+import { Counts, drawHeat, isPhoto } from "./counts.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -32,7 +32,12 @@ document.addEventListener("paste", (event) => take(event.clipboardData.files));
 for (const id of ["choose", "more"]) $(id).addEventListener("click", () => $("files").click());
 $("choose-folder").addEventListener("click", () => $("folder").click());
 $("files").addEventListener("change", () => (take($("files").files), ($("files").value = "")));
-$("folder").addEventListener("change", () => (take([...$("folder").files].filter(isPicture)), ($("folder").value = "")));
+$("folder").addEventListener("change", async () => {
+  const files = [...$("folder").files];
+  $("folder").value = "";
+  const photos = await Promise.all(files.map(isPhoto));
+  take(files.filter((file, position) => photos[position]));
+});
 $("example").addEventListener("click", async () => {
   await ready;
   const picture = await (await fetch("/example.jpg")).blob();
@@ -86,7 +91,7 @@ async function dropped(transfer) {
   async function take(entry, within) {
     if (entry.isFile) {
       const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-      if (!within || isPicture(file)) files.push(file);
+      if (!within || (await isPhoto(file))) files.push(file);
       return;
     }
     const reader = entry.createReader();

@@ -7,8 +7,16 @@ const [MOST_REPORT, MOST_ENTRIES] = [32 * 2 ** 20, 2000];
 const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds", "warnings", "error"];
 const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib|tiff?|gif|avif|jp2|ppm|pgm|hei[cf])$/i;
 
-// Whether a file of a folder is a picture, by its name; hidden ones are none.
-export const isPicture = (file) => PICTURE.test(file.name) && !file.name.startsWith(".");
+// What `crowdcount.data.overlay_files` writes into overlays, and where: behind the length of a PNG's first text.
+const OVERLAY = { text: "tEXtSoftware\0crowdcount overlay", at: 37 };
+
+// Whether a file of a folder is a photo: by its name, hidden ones are none; overlays of earlier counts say what they are.
+export async function isPhoto(file) {
+  if (!PICTURE.test(file.name) || file.name.startsWith(".")) return false;
+  if (!/\.png$/i.test(file.name)) return true;
+  const there = file.slice(OVERLAY.at, OVERLAY.at + OVERLAY.text.length);
+  return (await there.text().catch(() => "")) !== OVERLAY.text;
+}
 
 export class Counts {
   // `changed`: called with an item when something of it is new.
