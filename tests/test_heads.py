@@ -120,6 +120,9 @@ def test_matching_pairs_each_head_once_and_as_many_as_possible():
     for within in (-5, float("nan")):
         with pytest.raises(DataError, match="within must be a distance"):
             match_heads([[0, 0]], [[3, 4]], within)
+    for heads, message in (([[0, float("nan")]], "NaN or infinite"), ([0, 1, 2], "shape"), ([["a", "b"]], "numbers")):
+        with pytest.raises(DataError, match=message):
+            match_heads(heads, [[3, 4]], within=5)
 
 
 @pytest.mark.parametrize("suffix, read", [("csv", read_csv), ("json", read_json)])

@@ -357,6 +357,8 @@ def test_bad_settings(crowd):
         RandomCrops(20)
     with pytest.raises(DataError, match="scale"):
         RandomCrops(16, scale=(2.0, 1.0))
+    with pytest.raises(DataError, match="scale=0.5"):
+        RandomCrops(32, scale=0.5)
     with pytest.raises(DataError, match="gamma"):
         RandomCrops(16, gamma=(0.0, 1.0))
     with pytest.raises(DataError, match="gray=1.5"):

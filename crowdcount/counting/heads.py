@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import cKDTree
 
+from crowdcount.data.density import check_points
 from crowdcount.errors import DataError
 from crowdcount.grid import check_map, middles
 
@@ -87,7 +88,7 @@ def match_heads(found: np.ndarray, true: np.ndarray, within: float) -> int:
         The number of pairs: divided by N the precision, by M the recall.
 
     Raises:
-        DataError: if `within` is no distance.
+        DataError: if `within` is no distance, or a head is not two finite numbers.
 
     Example:
         >>> match_heads([[10, 10], [12, 10]], [[11, 10], [40, 40]], within=8)
@@ -95,7 +96,7 @@ def match_heads(found: np.ndarray, true: np.ndarray, within: float) -> int:
     """
     if not within >= 0:
         raise DataError(f"within must be a distance in pixels, 0 or more. Received: within={within}")
-    found, true = (np.asarray(points, float).reshape(-1, 2) for points in (found, true))
+    found, true = map(check_points, (found, true))
     if not len(found) or not len(true):
         return 0
     near = cKDTree(found).query_ball_point(cKDTree(true).data, within)

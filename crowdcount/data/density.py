@@ -107,7 +107,7 @@ def density_map(
     stride = _check_integer("stride", stride)
     if border not in ("keep", "cut"):
         raise DataError(f'border must be "keep" or "cut". Received: border={border!r}')
-    points = _move_inside(_check_points(points), height, width)
+    points = _move_inside(check_points(points), height, width)
     widths = np.minimum(_check_sigma(sigma, points), _WIDEST * max(height, width))
 
     profiles = _whole_profiles if border == "keep" else _cut_profiles
@@ -158,7 +158,7 @@ def adaptive_sigma(
         >>> adaptive_sigma([[5, 5]])
         array([15.])
     """
-    points = _check_points(points)
+    points = check_points(points)
     k = _check_integer("k", k)
     if not (np.isfinite(beta) and beta > 0):
         raise DataError(f"beta must be a finite number above 0. Received: beta={beta!r}")
@@ -362,7 +362,12 @@ def _check_integer(name: str, value: int) -> int:
     return number
 
 
-def _check_points(points: np.ndarray) -> np.ndarray:
+def check_points(points: np.ndarray) -> np.ndarray:
+    """Points as float64 (N, 2).
+
+    Raises:
+        DataError: where they are not pairs of finite numbers.
+    """
     try:
         if np.iscomplexobj(points):  # NumPy would leave out the imaginary part
             raise TypeError("they are complex")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 FRONT_END = (
     ("block1_conv1", 64),
@@ -73,6 +74,6 @@ def is_width(value: object) -> bool:
         >>> is_width(0.5), is_width("wide"), is_width(True), is_width(9)
         (True, False, False, False)
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return False
     return NARROWEST <= value <= WIDEST  # which neither infinity nor NaN is

@@ -76,9 +76,9 @@ class RandomCrops:
             raise DataError(f"A crop's side must be a positive multiple of {STRIDE}. Received: size={self.size}")
         if self.per_picture < 1:
             raise DataError(f"A picture gives one crop or more. Received: per_picture={self.per_picture}")
-        for name, (low, high) in {"scale": self.scale, "gamma": self.gamma}.items():
-            if not 0 < low <= high:
-                raise DataError(f"`{name}` must be (smallest, largest), both positive. Received: {name}={(low, high)}")
+        for name, ends in {"scale": self.scale, "gamma": self.gamma}.items():
+            if np.shape(ends) != (2,) or not 0 < ends[0] <= ends[1]:
+                raise DataError(f"`{name}` must be (smallest, largest), both positive. Received: {name}={ends}")
         for name, share in {"blank": self.blank, "haze": self.haze}.items():
             if not 0 <= share < 1:
                 raise DataError(f"`{name}` is a share, from 0 to below 1. Received: {name}={share}")
