@@ -296,6 +296,18 @@ def test_a_double_click_on_the_first_corner_closes_the_zone_and_begins_no_other(
     assert window.locator("[role=alert]").is_hidden()
 
 
+def test_the_hole_of_a_zone_is_left_unfilled(window):
+    ring = {"name": "ring", "polygon": [[80, 80], [560, 80], [560, 400], [80, 400]]}
+    shown = Shown(window, [{**ring, "holes": [[[240, 160], [400, 160], [400, 320], [240, 320]]]}])
+    alpha = """([x, y]) => {
+        const marks = document.querySelector(".cc-marks"), box = marks.getBoundingClientRect();
+        const [across, down] = [(x - box.x) * marks.width / box.width, (y - box.y) * marks.height / box.height];
+        return marks.getContext("2d").getImageData(across, down, 1, 1).data[3];
+    }"""
+    within = {place: window.evaluate(alpha, shown.place(*place)) for place in ((350, 290), (500, 130), (20, 20))}
+    assert within[350, 290] == within[20, 20] == 0 < within[500, 130]
+
+
 def test_two_corners_are_no_zone(window):
     shown = Shown(window)
     shown.click(40, 40)
