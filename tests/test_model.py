@@ -1,6 +1,7 @@
 """The network: shapes, arithmetic, an independent forward pass, receptive fields, saving."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -131,6 +132,28 @@ def test_dilated_layer_is_keras_conv2d_forward(rate, size, rng, monkeypatch):
     plain.build(x.shape)
     plain.set_weights(ours.get_weights())
     np.testing.assert_allclose(ours(x).numpy(), plain(x).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_dilated_layer_trains_without_onednn():
+    """There TensorFlow has no gradient of a dilated convolution, which is found out within a graph that is made."""
+    code = """
+import tensorflow as tf
+from crowdcount.network import layers
+layer = layers.Convolution(4, 3, dilation_rate=2, padding="same")
+layer.build((None, None, None, 3))
+
+@tf.function
+def gradient(pictures):
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(pictures, training=True) ** 2)
+    return tape.gradient(total, layer.kernel.value)
+
+print(layers._dilates.cache_info().currsize, float(tf.norm(gradient(tf.ones((1, 9, 11, 3))))) > 0)
+print(layers._dilates("float32"))
+"""
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["0", "True", "False"]
 
 
 @pytest.mark.parametrize("rearranged", [True, False])
