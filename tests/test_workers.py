@@ -16,10 +16,11 @@ import pytest
 from PIL import Image
 
 from crowdcount.cli import main
-from crowdcount.counting.cluster import count_by_workers
+from crowdcount.counting.cluster import _share, count_by_workers
 from crowdcount.counting.counts_file import CountsFile, settings_of
 from crowdcount.counting.parquet import write_parquet
 from crowdcount.counting.pictures import count_many
+from crowdcount.errors import DataError
 
 CODE = "import sys; from crowdcount.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -135,11 +136,36 @@ def test_workers_in_another_folder_find_the_weights(monkeypatch, tmp_path, weigh
         def iter_rows(self):
             return iter(self.rows)
 
-    ray = SimpleNamespace(cluster_resources=lambda: {"CPU": 2.0}, data=Data())
+    ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}], data=Data())
     monkeypatch.setattr("crowdcount.counting.cluster._connect", lambda: ray)
     monkeypatch.chdir(here)
     (row,) = count_by_workers(["a.png"], "own.weights.h5", workers=1)
     assert row["picture"] == "a.png" and row["model"] == "own.weights.h5" and "count" in row
+
+
+@pytest.mark.parametrize(
+    ("machines", "workers", "expected"),
+    [
+        ([(8, 0)], 3, (2, 0.0)),
+        ([(2, 0)] * 3, 2, (2, 0.0)),  # three cores, a half of all, are on no machine
+        ([(8, 0), (2, 0)], 2, (4, 0.0)),
+        ([(8, 3)], 2, (4, 1.0)),  # Ray takes no one and a half
+        ([(8, 2)], 3, (2, 0.5)),  # two thirds are there twice only
+        ([(8, 1)], 7, (1, 0.1428)),
+        ([(8, 0), (4, 1)], 2, (2, 0.5)),
+    ],
+)
+def test_each_worker_finds_a_place(machines, workers, expected):
+    assert _share([{"CPU": float(cores), "GPU": float(gpus)} for cores, gpus in machines], workers) == expected
+
+
+def test_workers_that_are_none_are_refused(weights):
+    for workers in (0, -1, 1.5, "2"):
+        with pytest.raises(DataError, match="whole number"):
+            next(count_by_workers(["a.png"], weights, workers=workers))
+    with pytest.raises(DataError, match="on a machine with a GPU; there are 2"):
+        _share([{"CPU": 2.0, "GPU": 1.0}, {"CPU": 8.0}], 3)
+    assert list(count_by_workers([], weights, workers=1)) == []
 
 
 def test_what_is_missing_is_told(monkeypatch, tmp_path, capsys, weights):

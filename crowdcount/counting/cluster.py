@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from crowdcount.counting.pictures import Counter
@@ -48,18 +49,19 @@ def count_by_workers(
         MissingPackageError: if Ray is not installed.
         CrowdCountError: if its cluster cannot be reached.
         WeightsError: if there is no such network.
-        DataError: for a scale out of its range, or more workers than cores.
+        DataError: for a scale out of its range, a number of workers that is none, or more of them than cores.
     """
+    if not isinstance(workers, Integral) or workers < 1:
+        raise DataError(f"workers must be a whole number, 1 or more. Received: workers={workers!r}")
     find_weights(model)
     # Workers of a cluster are in the folder that it was started in.
     place = model if model in model_names() else os.path.abspath(model)
     if scale is not None:
         check_scale(scale)
+    if not pictures:
+        return
     ray = _connect()
-    resources = ray.cluster_resources()
-    cores = int(resources.get("CPU", 1)) // workers
-    if cores < 1:
-        raise DataError(f"Each worker needs a core; there are {resources['CPU']:.0f}. Received: workers={workers}")
+    cores, gpus = _share([node["Resources"] for node in ray.nodes() if node["Alive"]], workers)
     paths = [{"picture": picture, "path": os.path.abspath(picture)} for picture in pictures]
     # One after the other: Ray's own progress bars would stand between the lines of results.
     ray.data.DataContext.get_current().enable_progress_bars = False
@@ -69,10 +71,42 @@ def count_by_workers(
         batch_size=_BLOCK,
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=cores,
-        num_gpus=resources.get("GPU", 0) / workers,
+        num_gpus=gpus,
     )
     for row in found.iter_rows():
         yield json.loads(row["result"])
+
+
+def _share(machines: Sequence[Mapping[str, float]], workers: int) -> tuple[int, float]:
+    """Cores and GPUs of each worker, so many that all of them find a place: a worker is on one machine.
+
+    Ray waits without a word for what no machine has. A worker counts on one GPU, whole where there are enough.
+
+    Args:
+        machines: of each, how many `"CPU"` and `"GPU"` it has.
+        workers: how many.
+
+    Raises:
+        DataError: for more workers than cores.
+
+    Example:
+        >>> _share([{"CPU": 8.0, "GPU": 1.0}, {"CPU": 2.0, "GPU": 1.0}], 2), _share([{"CPU": 8.0}] * 3, 2)
+        ((2, 1.0), (8, 0.0))
+    """
+    with_gpus = [machine for machine in machines if machine.get("GPU", 0) >= 1]
+    cores = [int(machine.get("CPU", 0)) for machine in with_gpus or machines]
+    gpus = [int(machine["GPU"]) for machine in with_gpus]
+    if sum(cores) < workers:
+        where = " on a machine with a GPU" if gpus else ""
+        raise DataError(f"Each worker needs a core{where}; there are {sum(cores)}. Received: workers={workers}")
+    each, sharing = next(
+        (each, sharing)
+        for sharing in range(1, workers + 1)
+        for each in range(max(cores), 0, -1)
+        if sum(min(own // each, sharing * most) for own, most in zip(cores, gpus or cores)) >= workers
+    )
+    # Ray rounds to ten-thousandths: seven sevenths would be more than a GPU.
+    return each, 10_000 // sharing / 10_000 if gpus else 0.0
 
 
 def _connect():
