@@ -116,11 +116,14 @@ def count_video(
         ("every", every, "above 0"),
         ("seconds", seconds, "above 0"),
         ("smooth", smooth, "0 or more"),
+        ("timeout", timeout, "above 0"),
+        ("patience", patience, "0 or more"),
     ):
-        if value is None and name != "every":
+        if value is None and name in ("seconds", "smooth"):
             continue
         number = value if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-        if not math.isfinite(number) or number < 0 or number == 0 and least == "above 0":
+        endless = number == math.inf and name in ("timeout", "patience")
+        if not (math.isfinite(number) or endless) or number < 0 or number == 0 and least == "above 0":
             raise DataError(f"{name} must be a number of seconds {least}. Received: {name}={value!r}")
     if scale is not None:
         check_scale(scale)
