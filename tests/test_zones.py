@@ -637,6 +637,18 @@ def test_a_hole_belongs_to_no_one_and_covers_no_ground():
     assert ground.area(ring) == pytest.approx(20 * 30.4 - 8 * 8)
 
 
+def test_holes_that_take_a_part_away_twice_are_refused():
+    hole, over = [[80, 80], [160, 80], [160, 160], [80, 160]], [[120, 120], [190, 120], [190, 190], [120, 190]]
+    triangle = [[0, 0], [200, 0], [0, 200]]
+    for border, holes in ((LEFT, [hole, hole]), (LEFT, [hole, over]), (triangle, [hole]), (triangle, [over])):
+        with pytest.raises(DataError, match="'a' has holes that reach out of it or over each other"):
+            Zone("a", border, holes=holes)
+    # What touches, or misses by a pixel as corners are rounded, is what it seems.
+    beside, slanted = [[160, 80], [190, 80], [190, 160], [160, 160]], [[100, 20], [181, 20], [100, 101]]
+    assert len(Zone("a", LEFT, holes=[hole, beside]).holes) == 2
+    assert len(Zone("a", triangle, holes=[slanted]).holes) == 1
+
+
 def test_percent_are_told_on_a_picture_that_is_much_larger(tmp_path):
     zone = [{"name": "a", "polygon": [[0, 0], [50, 0], [50, 100], [0, 100]]}]
     density = np.ones((38, 50), np.float32)

@@ -26,6 +26,9 @@ from crowdcount.area.geometry import (
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE, check_map, edges
 
+# Holes may miss their places by rounding, or a pixel: by so much of the zone, looked at in so many cells each way.
+_MOST_TAKEN_TWICE, _CELLS = 0.01, 64
+
 
 @dataclass(frozen=True, eq=False)
 class Zone:
@@ -43,8 +46,9 @@ class Zone:
 
     Raises:
         DataError: if the name is empty, or the polygon has fewer than three corners, numbers that are not
-            finite, no area, a border that touches or crosses itself, corners that are no fractions and in
-            pixels span a few at most, or, where their values have to tell, corners in pixels and in fractions.
+            finite, no area, a border that touches or crosses itself, holes that reach out of it or over each other,
+            corners that are no fractions and in pixels span a few at most, or, where their values have to tell,
+            corners in pixels and in fractions.
 
     Example:
         >>> Zone("left half", [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]).pixels((480, 640)).tolist()
@@ -75,6 +79,11 @@ class Zone:
             if not (self._sure or self.fractions):
                 check_one_unit(ring, what)
             ring.flags.writeable = False
+        if holes and _taken_twice(polygon, holes) > _MOST_TAKEN_TWICE:
+            raise DataError(
+                f"{what} has holes that reach out of it or over each other: their people and their ground would be "
+                "taken away twice. Cut each hole off at the zone's border, and make one of those that overlap."
+            )
         object.__setattr__(self, "polygon", polygon)
         object.__setattr__(self, "holes", holes)
 
@@ -119,6 +128,14 @@ class Zone:
             return on_picture(ring, bool(self.fractions), size, what, sure=sure)
         pixels = on_picture(ring, bool(self.fractions), self.drawn_on, what, sure=True)
         return on_copy(pixels, self.drawn_on, size, what)
+
+
+def _taken_twice(polygon: np.ndarray, holes: Sequence[np.ndarray]) -> float:
+    """What holes take away where there is nothing of a zone, or nothing left, as a share of what is left of it."""
+    low, extent, side = polygon.min(axis=0), np.ptp(polygon, axis=0), STRIDE * _CELLS
+    border, *parts = (_ring_shares((ring - low) / extent * side, (side, side)) for ring in (polygon, *holes))
+    left = border - sum(parts)
+    return float(-left[left < 0].sum() / left[left > 0].sum())
 
 
 def count_zones(density: np.ndarray, zones: Iterable[Zone], size: Size) -> dict[str, float]:
