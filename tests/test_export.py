@@ -245,6 +245,16 @@ def test_a_network_that_is_no_graph_of_layers_is_refused(tmp_path):
         export_model(Counter(), tmp_path / "a")
 
 
+def test_a_layer_that_onnx_has_no_operation_for_is_refused(tmp_path):
+    pytest.importorskip("tf2onnx")
+    inputs = keras.Input((None, None, 3))
+    hidden = keras.layers.Conv2D(4, 8, strides=8, padding="same", activation="gelu")(inputs)
+    network = keras.Model(inputs, keras.layers.Conv2D(1, 1)(hidden), name="mine")
+    with pytest.raises(CrowdCountError, match="'mine' cannot be written as ONNX: No Op registered for Erfc"):
+        export_model(network, tmp_path / "a.onnx", format="onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_layer_that_cannot_tell_its_configuration_is_refused(tmp_path):
     class Applied(keras.layers.Layer):
         def __init__(self, function):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crowdcount.errors import CrowdCountError, DataError, needing
+from crowdcount.errors import CrowdCountError, DataError, first_line, needing
 from crowdcount.files import atomic_path, replace_whole, target_of
 from crowdcount.network.backend import keras
 from crowdcount.network.loading import Model, load_network
@@ -62,7 +62,8 @@ def export_model(
     Raises:
         DataError: for an unknown format or precision, or a path that does not go with them.
         WeightsError: if there is no such network, or its file is damaged.
-        CrowdCountError: if a package is missing, or Keras does not run on TensorFlow.
+        CrowdCountError: if a package is missing, Keras does not run on TensorFlow, or the format has no operation for a
+            layer of the network.
         OSError: if the file cannot be written.
 
     Example:
@@ -235,6 +236,7 @@ def _litert(model: keras.Model, precision: str) -> bytes:
 
 
 def _onnx(model: keras.Model, precision: str) -> bytes:
+    import onnx
     import tensorflow as tf
 
     tf2onnx = _import_tf2onnx()
@@ -250,6 +252,13 @@ def _onnx(model: keras.Model, precision: str) -> bytes:
             side.dim_param = name  # in place of unk__1208
     if precision != "float32":
         shrink(converted.graph, precision)
+    try:  # tf2onnx logs what ONNX has no operation for, and leaves it in the file
+        onnx.checker.check_model(converted)
+    except onnx.checker.ValidationError as error:
+        raise CrowdCountError(
+            f"The network {model.name!r} cannot be written as ONNX: {first_line(error)}. Write it as litert or "
+            "saved_model, or build it from other layers."
+        ) from error
     return converted.SerializeToString()
 
 
