@@ -135,7 +135,7 @@ def _taken_twice(polygon: np.ndarray, holes: Sequence[np.ndarray]) -> float:
     low, extent, side = polygon.min(axis=0), np.ptp(polygon, axis=0), STRIDE * _CELLS
     border, *parts = (_ring_shares((ring - low) / extent * side, (side, side)) for ring in (polygon, *holes))
     left = border - sum(parts)
-    return float(-left[left < 0].sum() / left[left > 0].sum())
+    return float(np.maximum(-left, 0).sum() / max(np.maximum(left, 0).sum(), 1e-9))
 
 
 def count_zones(density: np.ndarray, zones: Iterable[Zone], size: Size) -> dict[str, float]:
