@@ -18,12 +18,12 @@ class Convolution(keras.layers.Conv2D):
     TensorFlow computes the gradient of a dilated convolution on a GPU and through oneDNN; on other processors (Apple
     silicon, x86 before AVX-512 VNNI) it stops with "Current CPU implementations do not yet support dilation rates
     larger than 1". A dilated convolution is the same thing as plain convolutions of the r x r interleaved
-    subsamplings of its input (Yu and Koltun 2016, the "algorithme a trous"), so there the input is rearranged,
-    convolved plainly and rearranged back: the same numbers, everywhere, at nearly the speed of a plain convolution.
+    subsamplings of its input (Yu and Koltun 2016, the "algorithme a trous"), so on a CPU the input is rearranged,
+    convolved plainly and rearranged back: the same numbers, everywhere, at the speed of a plain convolution.
 
     In training, and where many pictures of a size are expected, many channels on a CPU go through
     `crowdcount.network.winograd`, in about half the time. The sizes of the pictures must be known, since each is
-    compiled for. Where the processor multiplies matrices by itself, in bfloat16, only the gradient of the kernel does.
+    compiled for. Where the processor multiplies matrices by itself, in bfloat16, only the gradients of kernels do.
 
     It differs from `keras.layers.Conv2D` in nothing that a saved model could hold, so it is saved as one: a `.keras`
     file of CSRNet opens with Keras alone.
@@ -34,8 +34,9 @@ class Convolution(keras.layers.Conv2D):
             return super().call(inputs)
         from crowdcount.network import winograd
 
-        direct = training and self.compute_dtype == "bfloat16" and multiplies_matrices() and self._native()
-        return self.activation(winograd.convolve(inputs, self.kernel, self.dilation_rate[0], direct) + self.bias)
+        rate = self.dilation_rate[0]
+        direct = self._by_units() and (rate == 1 or _dilates(self.compute_dtype))
+        return self.activation(winograd.convolve(inputs, self.kernel, rate, direct) + self.bias)
 
     def convolution_op(self, inputs, kernel):
         if self._native():
@@ -54,16 +55,24 @@ class Convolution(keras.layers.Conv2D):
         return tf.ensure_shape(output, inputs.shape[:-1] + [kernel.shape[-1]])
 
     def _native(self) -> bool:
-        """Whether Keras's own convolution serves: other backends, no dilation, or a TensorFlow that can train it."""
+        """Whether Keras's own convolution serves: other backends, no dilation, or a GPU."""
         if keras.backend.backend() != "tensorflow" or self.dilation_rate == (1, 1):
             return True
-        return _dilates(self.compute_dtype)
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+
+    def _by_units(self) -> bool:
+        """Whether the processor's own units for matrix products make a direct convolution the quicker one."""
+        return self.compute_dtype == "bfloat16" and multiplies_matrices()
 
     def _quick(self, inputs, training: bool) -> bool:
         many = _MANY_CHANNELS.get(self.compute_dtype)
         if keras.backend.backend() != "tensorflow" or many is None or not (training or expected()):
             return False
         if None in inputs.shape[1:] or min(inputs.shape[-1], self.filters) < many:
+            return False
+        if self._by_units() and not training:
             return False
         import tensorflow as tf
 
