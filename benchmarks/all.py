@@ -7,6 +7,7 @@ Parts: predict, against, step, density, pipeline, cold, memory, growth; all of t
 Markdown: medians with the least and the most of at least 5. `--json` writes the numbers, `--page` puts each part's
 table, with the machine, into that page between its marks. bfloat16 is timed where the processor computes it
 (`--numbers float32 bfloat16` times it anyhow). A machine that does anything else meanwhile gives wrong numbers.
+TensorFlow and Triton, which PyTorch for GPUs brings along, do not load into one process: `pip uninstall triton`.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ def against(options: argparse.Namespace) -> list[Table]:
         for many in (False, True)
     }
     with tempfile.TemporaryDirectory() as folder:
-        file = export_model(networks["float32"], Path(folder) / "net.onnx", format="onnx")
+        whole = CSRNet(width=options.width, precision="float32")
+        file = export_model(whole, Path(folder) / "net.onnx", format="onnx")
         rivals = torch_predictions(picture[np.newaxis], options.width) | onnx_predictions(file, picture[np.newaxis])
         runs |= {name: run for name, run in rivals.items() if any(numbers in name for numbers in options.numbers)}
         seconds = in_turn(runs, options.repeats)
