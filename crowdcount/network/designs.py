@@ -76,4 +76,4 @@ def is_width(value: object) -> bool:
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    return NARROWEST <= value <= WIDEST  # which neither infinity nor NaN is
+    return bool(value <= WIDEST and not value < NARROWEST)  # which neither infinity nor NaN is
