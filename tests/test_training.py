@@ -123,10 +123,10 @@ def test_kept_weights_give_the_validated_errors(run):
     samples = crowd(6, 99)
     kept = load_model(out / "last.weights.h5")
     for network in (kept, result.model):
-        # As validation counts: in short floats a graph and single operations differ by some hundredths.
+        # As validation counts: in short floats a graph and single operations differ, by up to a hundredth of a count.
         counts = [predict_density(network, sample.picture).sum() for sample in samples]
         error = np.mean([abs(count - sample.count) for count, sample in zip(counts, samples)])
-        assert error == pytest.approx(result.history[-1]["val_mae"], rel=0.02, abs=0.02)
+        assert error == pytest.approx(result.history[-1]["val_mae"], abs=0.01 * np.mean(counts))
 
 
 def test_a_second_run_does_not_overwrite_the_first(run, quick):
