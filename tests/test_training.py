@@ -126,7 +126,7 @@ def test_kept_weights_give_the_validated_errors(run):
         # As validation counts: in short floats a graph and single operations differ, by up to a hundredth of a count.
         counts = [predict_density(network, sample.picture).sum() for sample in samples]
         error = np.mean([abs(count - sample.count) for count, sample in zip(counts, samples)])
-        assert error == pytest.approx(result.history[-1]["val_mae"], abs=0.01 * np.mean(counts))
+        assert error == pytest.approx(result.history[-1]["val_mae"], abs=0.01 * float(np.mean(counts)))
 
 
 def test_a_second_run_does_not_overwrite_the_first(run, quick):
