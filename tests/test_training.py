@@ -56,7 +56,10 @@ def quick():
 @pytest.fixture(scope="module")
 def run(quick, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
-    result = train(crowd(24), crowd(6, 99), out=out, recipe=quick, width=WIDTH, init="none", seed=3, command="a b")
+    with pytest.MonkeyPatch.context() as patch:
+        # In bfloat16 counts differ by what each processor makes of it, on some by more than is to be told here.
+        patch.setattr("crowdcount.network.csrnet.choose_precision", lambda: "float32")
+        result = train(crowd(24), crowd(6, 99), out=out, recipe=quick, width=WIDTH, init="none", seed=3, command="a b")
     return out, result
 
 
@@ -121,12 +124,12 @@ def test_the_trained_model_is_saved_and_opens_with_keras_alone(run, tmp_path):
 def test_kept_weights_give_the_validated_errors(run):
     out, result = run
     samples = crowd(6, 99)
-    kept = load_model(out / "last.weights.h5")
+    kept = load_model(out / "last.weights.h5", precision="float32")
     for network in (kept, result.model):
-        # As validation counts: in short floats a graph and single operations differ, by up to a hundredth of a count.
+        # As validation counts: a graph and single operations differ.
         counts = [predict_density(network, sample.picture).sum() for sample in samples]
         error = np.mean([abs(count - sample.count) for count, sample in zip(counts, samples)])
-        assert error == pytest.approx(result.history[-1]["val_mae"], abs=0.01 * float(np.mean(counts)))
+        assert error == pytest.approx(result.history[-1]["val_mae"], rel=0.02, abs=0.02)
 
 
 def test_a_second_run_does_not_overwrite_the_first(run, quick):
