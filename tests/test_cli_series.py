@@ -506,6 +506,7 @@ def test_links_to_folders_are_told(run, network, photos):
         (["--csv", "photos/day 2/c.png"], "--csv would replace photos/day 2/c.png"),
         (["--heads", "link.png"], "--heads would replace link.png"),
         (["--csv", "o.csv", "--heads", "o.csv"], "--heads would replace o.csv"),
+        (["--csv", "-"], "--csv needs the name of a file"),
         (["--zones", "zones.json", "--report", "zones.json"], "--report would replace zones.json"),
         (["--model", "whole.jpg", "--report", "whole.jpg"], "--report would replace whole.jpg"),
     ],

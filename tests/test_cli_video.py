@@ -40,6 +40,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def comes_to(number):
+    return f"It comes to about {number * 1000:,} people instead of {number}."
+
+
 @pytest.fixture
 def network(monkeypatch):
     """Stands in for the network: 10 people in the first frame, 20 in the next, ...; calls its hooks."""
@@ -56,7 +60,7 @@ def network(monkeypatch):
             density = np.full((-(-height // 8), -(-width // 8)), 10 * number, np.float32)
             density /= density.size
             people = 10.0 * number
-            told = [f"It comes to about {number * 1000:,} people instead of {number}."]
+            told = hooks["told"](number) if "told" in hooks else [comes_to(number)]
             return CountResult(
                 people, density, "picture", width, height, "fake", 0.0, told,
                 low=people / 2, high=people * 2, coverage=0.9,
@@ -117,6 +121,20 @@ def test_everything_that_it_writes(run, folder):
         "crowdcount: warning: 0.0 s: It comes to about 1,000 people instead of 1.",  # once, not once a frame
         "crowdcount: 4 counts, on average about 25 people, at most about 40 at 6.0 s",
     ]
+
+
+@pytest.mark.parametrize("silence, times", [(60.0, ["0.0"]), (3.0, ["0.0", "4.0"])])
+def test_a_warning_that_comes_and_goes_is_told_again_after_a_while(run, network, monkeypatch, silence, times):
+    network["told"] = lambda number: ["It is dark."] if number % 2 else []
+    monkeypatch.setattr("crowdcount.cli.video._SILENCE", silence)
+    status, lines, err = run("--every", "2")
+    assert status == 0 and len(lines) == 4
+    assert err[:-1] == [f"crowdcount: warning: {time} s: It is dark." for time in times]
+
+
+def test_an_interval_shorter_than_any_counts_every_frame(run):
+    status, lines, _ = run("--every", "1e-320")
+    assert status == 0 and [line.partition("\t")[0] for line in lines[:3]] == ["0.0", "0.2", "0.4"] and len(lines) == 40
 
 
 def test_ground_gives_people_per_square_meter(run):

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from crowdcount.cli import main
-from crowdcount.counting.cluster import _share, count_by_workers
+from crowdcount.counting.cluster import _connect, _share, count_by_workers
 from crowdcount.counting.counts_file import CountsFile, settings_of
 from crowdcount.counting.parquet import write_parquet
 from crowdcount.counting.pictures import count_many
@@ -157,6 +157,19 @@ def test_workers_in_another_folder_find_the_weights(monkeypatch, tmp_path, weigh
 )
 def test_each_worker_finds_a_place(machines, workers, expected):
     assert _share([{"CPU": float(cores), "GPU": float(gpus)} for cores, gpus in machines], workers) == expected
+
+
+@pytest.mark.parametrize(("named", "address"), [(None, "local"), ("10.0.0.1:6379", None)])
+def test_the_cluster_is_the_one_that_is_named_or_a_new_one(monkeypatch, named, address):
+    # Left to itself Ray looks for one that was begun here once, and waits for one that died.
+    ray = MagicMock(is_initialized=lambda: False)
+    for name in ("ray", "ray.data"):
+        monkeypatch.setitem(sys.modules, name, ray)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if named:
+        monkeypatch.setenv("RAY_ADDRESS", named)
+    _connect()
+    assert ray.init.call_args.kwargs.get("address") == address
 
 
 def test_workers_that_are_none_are_refused(weights):

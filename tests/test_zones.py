@@ -519,6 +519,7 @@ def via(shape):
         ([], "no zone"),
         (collection(), "no zone"),
         ([{"name": "a", "polygon": SQUARE}] * 2, "two zones named 'a'"),
+        ([{"name": "a", "polygon": SQUARE}, {"name": " a ", "polygon": SQUARE}], "two zones named 'a'"),
         ([{"name": "a", "polygon": SQUARE}, {"name": "b"}], "zone 2.*polygon"),
         ([{"name": "", "polygon": SQUARE}], "name"),
         ([{"name": " ", "polygon": SQUARE}], "name"),

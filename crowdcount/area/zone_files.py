@@ -256,7 +256,7 @@ def _flat(corner: object) -> object:
 
 
 def _named(entries: Sequence[Zone | _Entry], place: str) -> list[Zone]:
-    given = {str(entry.name) for entry in entries if entry.name is not None}
+    given = {str(entry.name).strip() for entry in entries if entry.name is not None}
     free = (name for number in itertools.count(1) if (name := f"zone {number}") not in given)
     return [entry if isinstance(entry, Zone) else _zone(entry, free) for entry in entries]
 
@@ -265,6 +265,7 @@ def _zone(entry: _Entry, free: Iterator[str]) -> Zone:
     # Whole numbers are names in spreadsheets; anything else that is no text is refused by `Zone`.
     name = str(entry.name) if type(entry.name) is int else entry.name
     name = next(free) if name is None else name
+    name = name.strip() if isinstance(name, str) else name  # a space too many makes no other zone
     try:
         rings = [in_unit(ring, entry.unit, 2, f"The zone {name!r}", "[x, y]") for ring in (entry.polygon, *entry.holes)]
         (border, fractions), *holes = rings

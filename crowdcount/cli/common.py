@@ -222,12 +222,18 @@ def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None
 
     Raises:
         CrowdCountError: if a file that is written is read, or written by another option, too, if a table would
-            replace a picture or annotations, or has the name of another kind of file.
+            replace a picture or annotations, or has the name of another kind of file; for "-", which elsewhere stands
+            for what is printed.
     """
     from crowdcount.data.images import PICTURE_SUFFIXES  # not for --help: it needs NumPy
 
     used = {os.path.realpath(path) for path in inputs if path and os.path.isfile(path)}
     for option, path in outputs.items():
+        if path == "-":
+            raise CrowdCountError(
+                f"{option} needs the name of a file. Received: -. Name it ./- if it is to be called so; on Linux and "
+                "macOS, /dev/stdout is what is printed."
+            )
         if not path or is_stream(path):  # a pipe or a device is not replaced
             continue
         if os.path.realpath(path) in used:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 
 _NUMBERS = re.compile(r"\d[\d.,]*")
+# Seconds after which a warning that is true again is told again.
+_SILENCE = 60.0
 
 
 def add(command: Command) -> None:
@@ -118,7 +120,7 @@ def _video(arguments: argparse.Namespace) -> int:
     begin()
     summary = _Summary()
     series = CountSeries() if arguments.chart else None
-    warned: list[str] = []
+    warned: dict[str, float] = {}  # when each was last true
     failed = False
     frames = count_video(
         arguments.source,
@@ -142,11 +144,12 @@ def _video(arguments: argparse.Namespace) -> int:
                 if series is not None:
                     series.add(frame)
                 print("\n".join(_lines(frame)), flush=True)
-                kinds = [_NUMBERS.sub("", warning) for warning in frame.warnings]
-                for kind, warning in zip(kinds, frame.warnings):
-                    if kind not in warned:  # a camera is not warned of once a second, with other numbers each time
+                for warning in frame.warnings:
+                    kind = _NUMBERS.sub("", warning)
+                    # A camera is not warned of once a second, with other numbers each time.
+                    if frame.time - warned.get(kind, -math.inf) > _SILENCE:
                         warn(f"{frame.time:.1f} s: {warning}")
-                warned = kinds
+                    warned[kind] = frame.time
                 if table is not None and not failed:
                     try:
                         table.add(frame)

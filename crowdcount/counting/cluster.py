@@ -7,6 +7,7 @@ again, so a result comes back once for each picture.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
@@ -63,8 +64,9 @@ def count_by_workers(
     ray = _connect()
     cores, gpus = _share([node["Resources"] for node in ray.nodes() if node["Alive"]], workers)
     paths = [{"picture": picture, "path": os.path.abspath(picture)} for picture in pictures]
-    # One after the other: Ray's own progress bars would stand between the lines of results.
+    # Ray's own progress bars and plans would stand between the lines of results.
     ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     found = ray.data.from_items(paths, override_num_blocks=-(-len(paths) // _BLOCK)).map_batches(
         _Worker,
         fn_constructor_args=(model, place, coverage, scale, page, cores),
@@ -115,7 +117,8 @@ def _connect():
         import ray.data
 
     if not ray.is_initialized():
-        own = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+        # Without an address Ray would look for a cluster that was once begun here, and wait for one that died.
+        own = {} if os.environ.get("RAY_ADDRESS") else {"address": "local", "include_dashboard": False}
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", **own)
         except Exception as error:  # Ray raises whatever it met, also bare exceptions

@@ -140,7 +140,7 @@ def count_video(
     film = None if annotated is None else AnnotatedVideo(annotated, named, notify or _warn)
     counter = Counter(model, coverage, scale, "rgb", None, False)  # before a camera is kept waiting
     moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, notify=notify or _warn)
-    counted = _counted(moments, film, every, named, counter, Smoother(smooth))
+    counted = _counted(moments, film, max(every, _SLACK), named, counter, Smoother(smooth))
     return counted if plane is None else _per_square_meter(counted, named, plane)
 
 
