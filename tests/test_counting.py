@@ -19,7 +19,9 @@ from crowdcount.counting.comparison import compare
 from crowdcount.counting.doubts import Doubt
 from crowdcount.counting.pictures import Counter, count, count_many
 from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.data.annotations import Sample
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
+from crowdcount.measuring.evaluation import evaluate
 from crowdcount.network import prediction
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.prediction import predict_density
@@ -638,6 +640,17 @@ def test_many_pictures_of_a_size_are_compiled_for(rng, quick_ways):
     assert set(quick_ways) == {(40, 48), (20, 24), (10, 12), (5, 6)}
     assert len(quick_ways) == 15  # the graph is made once, of all layers but the first and the last
     assert [result.count for result in together] == pytest.approx(singly, rel=1e-4)
+
+
+def test_pictures_that_are_scored_are_compiled_for_as_those_that_are_counted(rng, quick_ways):
+    network = CSRNet(width=1 / 16, precision="float32")
+    samples = [Sample(str(number), picture(rng, 40, 48), []) for number in range(3)]
+    few = evaluate(network, samples[:2], progress=False)
+    assert not quick_ways
+    many = evaluate(network, samples, progress=False)
+    assert len(quick_ways) == 15
+    for first, second in zip(few.rows, many.rows):
+        assert first["predicted"] == pytest.approx(second["predicted"], rel=1e-4)
 
 
 def test_what_goes_on_counts_as_it_began(rng, quick_ways, tmp_path):

@@ -22,6 +22,7 @@ class Repeats:
     Args:
         sources: pictures. Where they are few, or file objects, or cannot be read, they count for nothing: what is
             wrong with them is told where they are counted.
+        times: how often each is counted.
 
     Example:
         >>> import numpy as np
@@ -30,16 +31,17 @@ class Repeats:
         (True, False)
     """
 
-    def __init__(self, sources: Sequence = ()):
+    def __init__(self, sources: Sequence = (), times: int = 1):
+        self._times = times
         self._pictures: Counter[tuple[int, int]] = Counter()
-        for source in sources if len(sources) * _LOOKED_AT >= _ENOUGH else ():
+        for source in sources if len(sources) * times * _LOOKED_AT >= _ENOUGH else ():
             if not hasattr(source, "read"):
                 with suppress(CrowdCountError, OSError):
                     self.add(picture_size(source))
 
     def add(self, size: tuple[int, int]) -> None:
         """One more picture of this height and width."""
-        self._pictures[size] += 1
+        self._pictures[size] += self._times
 
     def many(self, size: tuple[int, int]) -> bool:
         """Whether there are so many of this height and width that compiling pays."""

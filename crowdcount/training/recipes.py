@@ -244,7 +244,7 @@ _DEFAULT = Recipe(
     phases=(replace(_WIDE, epochs=40), _CLEAR),
     sigma=lambda sample: 8.0,
     loss=PoissonLoss,
-    validate_every=6,
+    validate_every=10,
 )
 
 RECIPES = {
@@ -273,6 +273,7 @@ RECIPES = {
             _DEFAULT,
             name="clear",
             phases=(_CLEAR,),
+            validate_every=6,
             loss=lambda: PoissonLoss(halved_at=100),
             goes_on=True,
         ),
