@@ -298,6 +298,8 @@ def test_count_has_no_range_where_the_card_cannot_carry_it(model, rng, tmp_path)
     ):
         assert result.low is result.high is result.coverage is None
         assert "% range" not in repr(result)
+        small = any("9 calibration pictures carry a coverage of at most 0.900" in text for text in result.warnings)
+        assert small == str(result.model).endswith("mine.weights.h5")
 
 
 def test_impossible_coverage_is_an_error_before_anything_is_counted(model, rng):

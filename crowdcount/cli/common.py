@@ -170,12 +170,13 @@ def finite(value):
 
 
 def coverage_of(arguments: argparse.Namespace) -> float:
-    """The coverage that is asked for, or the usual one; warns where the ranges asked for cannot be given."""
-    from crowdcount.counting.ranges import COVERAGE, why_no_range
+    """The coverage that is asked for, or the usual one; warns where it is asked for of weights without ranges."""
+    from crowdcount.counting.ranges import COVERAGE, calibration_of, why_no_range
 
     if arguments.coverage is None:
         return COVERAGE
-    if reason := why_no_range(arguments.model, arguments.coverage):
+    reason = why_no_range(arguments.model, arguments.coverage)
+    if reason and calibration_of(arguments.model) is None:  # of a calibration too small for it each count says so
         warn(reason)
     return arguments.coverage
 

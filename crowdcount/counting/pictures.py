@@ -16,7 +16,7 @@ from PIL import Image
 from crowdcount.counting.counts_file import CountsFile, settings_of
 from crowdcount.counting.doubts import Doubt, carries_range, find_doubts
 from crowdcount.counting.kinds import kind_of
-from crowdcount.counting.ranges import COVERAGE, Calibration, usable_calibration
+from crowdcount.counting.ranges import COVERAGE, Calibration, calibration_of, usable_calibration, why_no_range
 from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.resuming import doubts_of
@@ -227,6 +227,8 @@ class Counter:
         self.channels, self.page = channels, page
         self.scale = None if scale is None else check_scale(scale)
         self.calibration: Calibration | None = usable_calibration(model, coverage)
+        # Of weights that hold none nobody expects ranges; of a calibration too small for what is asked one does.
+        self.lacking = None if calibration_of(model) is None else why_no_range(model, coverage)
         self.sizes = sizes_of(model)
         self.network, self.name = load_network(model)
         self.thing = thing_of(model)
@@ -279,6 +281,8 @@ class Counter:
             doubts[Doubt.SIZES] = disagreement(best.people, other, low, high)
         if self.calibration is not None and low is None:
             doubts[Doubt.UNKNOWN] = "The count has no range: no picture like this one was calibrated with."
+        if self.lacking is not None:
+            notes.append(self.lacking)
         return CountResult(
             count=people,
             density=density,
