@@ -124,6 +124,15 @@ def test_unreadable_picture(crowd, content):
     assert fault.file == picture and not fault.problem.startswith("'")
 
 
+@pytest.mark.parametrize("columns, row", [("x,y", "3,4"), ("xmin,ymin,xmax,ymax", "1,2,5,6")])
+def test_an_unreadable_picture_hides_no_other_fault_where_its_size_is_told(tmp_path, columns, row):
+    draw_picture(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture at all")
+    rows = [f"{name},{row},64,48" for name in ("b.png", "a.png", "lost.png")]
+    (tmp_path / "points.csv").write_text("\n".join([f"picture,{columns},width,height", *rows]))
+    assert {fault.file.name for fault in check_folder(tmp_path)} == {"b.png", "points.csv"}
+
+
 def test_unreadable_annotation(crowd):
     file = crowd(POINTS)
     file.write_bytes(b"\x81\x8d neither text nor MATLAB" * 20)

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from crowdcount.data.exports import via
 from crowdcount.data.exports.entries import Entry, Options, Pile, has_heads, number, set_split
 from crowdcount.data.images import picture_size
 from crowdcount.data.records import Record, TellFault, short
+from crowdcount.errors import PictureError
 
 # Usual names of the columns, the surest first.
 _NAMES = {
@@ -319,16 +321,19 @@ class _Table:
         """
         if not {"width", "height"} <= set(self.columns) or self.pile.options.columns:
             return
+        sizes: dict[str, tuple[int, int] | None] = {}
         for line, row in rows:
             values = {name: row[at].strip() for name, at in self.columns.items() if at < len(row)}
             sides = [self.number(values.get(name, "")) for name in ("height", "width")]
-            picture = self.pile.find(values.get("picture", ""))[0]
-            if picture is None or sides == [None, None] or sides == list(picture_size(picture)):
+            name = values.get("picture", "")
+            if name not in sizes:
+                sizes[name] = self._real_size(name)
+            real = sizes[name]
+            if real is None or sides == [None, None] or sides == list(real):
                 continue
             if "x" not in self.columns:
                 box = [end for name in _BOX if (end := self.number(values.get(name, ""))) is not None]
                 if len(box) < 4 or [box[3] - box[1], box[2] - box[0]] != sides:  # or else they are the box's
-                    real = picture_size(picture)
                     raise _Unclear(
                         f"line {line}: was made for a picture of {values['width']} x {values['height']} pixels, but it "
                         f"has {real[1]} x {real[0]}. Put the picture there that was annotated, or annotate this one."
@@ -338,6 +343,13 @@ class _Table:
                     f"line {line}: x and y with a width and a height may be the middle or a corner of a box. Name the "
                     "columns: --columns with x and y where they are the middle, and - for width and height."
                 )
+
+    def _real_size(self, name: str) -> tuple[int, int] | None:
+        """Height and width of a picture; None where it is missing or unreadable, which is told where it is read."""
+        picture = self.pile.find(name)[0]
+        with suppress(PictureError):
+            return None if picture is None else picture_size(picture)
+        return None
 
     def _report(self, problem: str) -> None:
         self.pile.tell(self.pile.file, problem)
