@@ -11,6 +11,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from crowdcount import course
+from crowdcount.errors import CrowdCountError
+from tools.anew import begin_anew
 from tools.assignments import assignment, tasks, write_assignments
 from tools.repository import NOTEBOOKS, ROOT
 
@@ -179,12 +181,35 @@ def test_the_pack_holds_wheels_pages_slides_and_notebooks(tmp_path, monkeypatch,
     monkeypatch.setattr(offline_pack, "build", pages)
     monkeypatch.setattr(offline_pack, "write_slides", lambda out: out.mkdir())
     pack = offline_pack.write_pack(tmp_path / "pack", ["win_amd64"], "3.12")
-    assert {path.name for path in pack.iterdir()} == {"pages", "slides", "notebooks", "README.txt"}
+    made = {path.name for path in pack.iterdir() if not path.name.startswith(".")}
+    assert made == {"pages", "slides", "notebooks", "README.txt"}
     assert {path.name for path in (pack / "notebooks").iterdir()} == {path.name for path in PATHS}
     own, fetch = ran
     assert own[-1] == str(ROOT) and "--no-deps" in own
     assert fetch[-5:] == ["--platform", "win_amd64", "--python-version", "3.12", "crowdcount-csrnet[notebooks]"]
     assert "--no-index --find-links wheels" in (pack / "README.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize("there", ["holiday.jpg", "notebooks/mine.ipynb", "README.txt"])
+def test_a_folder_of_somebody_else_loses_nothing(tmp_path, there):
+    stick = tmp_path / "stick"
+    (stick / there).parent.mkdir(parents=True)
+    (stick / there).write_text("mine")
+    with pytest.raises(CrowdCountError, match="holds something already"):
+        begin_anew(stick, ["notebooks", "README.txt"])
+    with pytest.raises(CrowdCountError, match="holds something already"):
+        begin_anew(stick / there, ["notebooks"])
+    assert (stick / there).read_text() == "mine"
+
+
+def test_what_is_made_anew_loses_its_own_parts_alone(tmp_path):
+    pack = tmp_path / "a" / "pack"
+    begin_anew(pack, ["notebooks", "README.txt"])
+    (pack / "notebooks").mkdir()
+    for name in ("notebooks/old.ipynb", "README.txt", "plan.txt"):
+        (pack / name).write_text("text")
+    begin_anew(pack, ["notebooks", "README.txt"])
+    assert [path.name for path in pack.iterdir() if not path.name.startswith(".")] == ["plan.txt"]
 
 
 def test_a_wheel_that_is_missing_stops_the_pack(tmp_path, monkeypatch, offline_pack):

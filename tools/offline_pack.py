@@ -16,11 +16,13 @@ import sys
 from pathlib import Path
 
 from crowdcount.errors import CrowdCountError
+from tools.anew import begin_anew
 from tools.repository import NOTEBOOKS, ROOT
 from tools.site.build import build
 from tools.slides.__main__ import write_slides
 
 OUT = ROOT / "build" / "pack"
+_PARTS = ("wheels", "pages", "slides", "notebooks", "README.txt")
 _WANTED = "crowdcount-csrnet[notebooks]"
 _README = f"""\
 The course of crowdcount, without network.
@@ -59,8 +61,9 @@ def write_pack(out: Path, platforms: list[str], python_version: str | None = Non
 
     Raises:
         PackError: where pip does not get a wheel.
+        CrowdCountError: if `out` holds something else than a pack.
     """
-    shutil.rmtree(out, ignore_errors=True)
+    begin_anew(out, _PARTS)
     for command in pip_commands(out / "wheels", platforms, python_version):
         if subprocess.run(command).returncode:
             raise PackError(f"pip could not get every wheel; it says above which. Received: {' '.join(command)}")
