@@ -510,6 +510,19 @@ def test_what_cannot_be_saved_stays_in_sight(page, annotating, photos):
     np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[20, 20]], atol=1.5)
 
 
+@pytest.mark.parametrize("asked, button", [("folder", None), ("csv", "Download CSV")])
+def test_why_there_are_no_pictures_or_no_table_is_told(page, annotating, asked, button):
+    broken = {"error": "points.json is not a readable JSON file.", "code": "not_usable"}
+    answering(page, asked, lambda route: route.fulfill(status=422, json=broken))
+    if button is None:
+        page.goto(annotating)
+    else:
+        begin(page, annotating)
+        settled(page)
+        page.get_by_text(button).click()
+    expect(page.locator(".cc-error")).to_contain_text(broken["error"], timeout=PATIENCE)
+
+
 def test_who_goes_on_at_once_is_told_of_a_change_elsewhere(page, annotating, photos):
     begin(page, annotating)
     page.wait_for_timeout(600)

@@ -24,7 +24,7 @@ async function begin() {
   annotator = new Annotator(texts, ask, { wheel: true });
   document.getElementById("place").append(annotator.element);
   await annotator.start();
-  if (at !== undefined && at !== annotator.at) await annotator.open(at);
+  if (annotator.pictures[at] && at !== annotator.at) await annotator.open(at);
 }
 
 document.addEventListener("keydown", (event) => annotator?.key(event));

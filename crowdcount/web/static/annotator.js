@@ -28,9 +28,13 @@ export class Annotator {
   }
 
   async start() {
-    const { pictures, file } = await this.ask({ ask: "folder" });
-    [this.pictures, this.file] = [pictures, file];
-    const open = pictures.findIndex((picture) => !picture.done);
+    try {
+      const { pictures, file } = await this.ask({ ask: "folder" });
+      [this.pictures, this.file] = [pictures, file];
+    } catch (problem) {
+      return this.tell(problem);
+    }
+    const open = this.pictures.findIndex((picture) => !picture.done);
     await this.open(Math.max(0, open));
   }
 
@@ -54,7 +58,7 @@ export class Annotator {
       this.stage.marks.focus({ preventScroll: true });
       if (!entry.version) await this.findHeads(true);
     } catch (problem) {
-      if (turn === this.turn) this.say(this.t("problem", { problem: problem.error ?? String(problem) }), "error");
+      if (turn === this.turn) this.tell(problem);
     }
   }
 
@@ -82,7 +86,7 @@ export class Annotator {
       this.dots.replace(heads.filter((head) => this.dots.boxAt(head) === null));
       this.say(this.t("found"));
     } catch (problem) {
-      if (turn === this.turn) this.say(this.t("problem", { problem: problem.error ?? String(problem) }), "error");
+      if (turn === this.turn) this.tell(problem);
     } finally {
       if (this.finding === turn) this.finding = null;
       this.show();
@@ -152,7 +156,7 @@ export class Annotator {
         this.say(this.t("conflict"), "error");
       } else {
         this.dirty = true;
-        this.say(this.t("problem", { problem: problem.error ?? String(problem) }), "error");
+        this.tell(problem);
       }
     }
   }
@@ -233,6 +237,11 @@ export class Annotator {
     this.parts.said.className = `cc-note ${kind === "error" ? "cc-error" : "cc-told"}`;
   }
 
+  // What could not be done, and why.
+  tell(problem) {
+    this.say(this.t("problem", { problem: problem.error ?? String(problem) }), "error");
+  }
+
   mode(mode) {
     this.dots.mode = mode;
     this.dots.chosen = this.dots.corner = null;
@@ -242,7 +251,11 @@ export class Annotator {
 
   async csv() {
     await this.flush();
-    download("points.csv", (await this.ask({ ask: "csv" })).csv, "text/csv");
+    try {
+      download("points.csv", (await this.ask({ ask: "csv" })).csv, "text/csv");
+    } catch (problem) {
+      this.tell(problem);
+    }
   }
 
   key(event) {
