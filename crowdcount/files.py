@@ -91,6 +91,28 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextmanager
+def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """`atomic_path` for a folder, which is there already when the block begins; `path` may be an empty one.
+
+    Raises:
+        OSError: if `path` holds something, or cannot be written.
+    """
+    import shutil
+
+    path = target_of(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(portable_name(f".{path.name}-{os.urandom(4).hex()}"))
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.is_dir():
+            path.rmdir()  # Windows renames onto no folder, not even an empty one
+        replace_whole(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def replace_whole(temporary: Path, target: Path) -> None:
     """Give a file, or a folder with its files, its name once all of it is on the disk.
 

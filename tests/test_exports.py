@@ -679,6 +679,34 @@ def test_pictures_that_windows_takes_for_one_are_refused_where_they_are_copied(t
     assert not (tmp_path / "part_A").exists()
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_pictures_are_copied_all_or_none(folder, monkeypatch, there):
+    records = [Record(name, folder / "images" / name, np.array(HEADS), folder) for name in ("a.jpg", "b.jpg")]
+    out = folder / "new" / "part_A"
+    out.parent.mkdir()
+    if there:
+        out.mkdir()
+    copied = []
+
+    def copy(source, target):
+        copied.append(target)
+        if len(copied) == 2:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", copy)
+        with pytest.raises(OSError, match="No space"):
+            convert(records, "shanghaitech", out)
+    assert len(copied) == 2 and list(out.parent.rglob("*")) == [out] * there
+    convert(records, "shanghaitech", out)
+    assert len(load_dataset("shanghaitech_a", out.parent, "all")) == 2
+    monkeypatch.chdir(out.parent)
+    Path("empty").mkdir()
+    monkeypatch.chdir("empty")
+    with pytest.raises(AnnotationError, match="the folder that you are in"):
+        convert(records, "shanghaitech", ".")
+
+
 def test_x_and_y_exchanged(folder):
     (folder / "images" / "Straße.jpg").unlink()
     (folder / "points.csv").write_text("picture,x,y\na.jpg,120,390\na.jpg,10,20\nb.jpg,15,380\n")

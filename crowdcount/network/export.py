@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import tempfile
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from crowdcount.errors import CrowdCountError, DataError, first_line, needing
-from crowdcount.files import atomic_path, replace_whole, target_of
+from crowdcount.files import atomic_folder, atomic_path
 from crowdcount.network.backend import keras
 from crowdcount.network.loading import Model, load_network
 
@@ -80,7 +78,7 @@ def export_model(
         )
     network, _ = load_network(model)
     if format == "saved_model":
-        with _atomic_folder(path) as temporary:
+        with atomic_folder(path) as temporary:
             _write_saved_model(network, temporary)
         return path
     with atomic_path(path) as temporary:
@@ -177,22 +175,6 @@ def _endpoint(network: keras.Model) -> tuple[Callable, list[tf.TensorSpec]]:
 
 
 # --- The formats --------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _atomic_folder(path: Path) -> Iterator[Path]:
-    """`files.atomic_path` for a folder; `path` may be an empty one."""
-    path = target_of(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
-    temporary.mkdir()
-    try:
-        yield temporary
-        if path.is_dir():
-            path.rmdir()  # Windows renames onto no folder, not even an empty one
-        replace_whole(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_saved_model(model: keras.Model, folder: Path) -> None:

@@ -15,7 +15,7 @@ import scipy.io
 from crowdcount.data.images import picture_size
 from crowdcount.data.records import Record
 from crowdcount.errors import AnnotationError
-from crowdcount.files import as_cell, atomic_path
+from crowdcount.files import as_cell, atomic_folder, atomic_path
 
 
 def convert(records: Sequence[Record], kind: str, out: str | os.PathLike) -> None:
@@ -102,19 +102,22 @@ def _write_shanghaitech(records: Sequence[Record], out: Path) -> None:
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise AnnotationError(f"{out} holds something already. Name a folder that is empty or not there yet.")
+    if out.exists() and out.samefile(os.curdir):
+        raise AnnotationError(f"{out} is the folder that you are in, which would be replaced. Name a new one in it.")
     stems: dict[tuple[str | None, str], Path] = {}
     for record in records:
         # Where upper and lower case are one, as on Windows, so would names be that differ in it alone.
         first = stems.setdefault((record.split, record.picture.stem.casefold()), record.picture)
         if first != record.picture:
             raise AnnotationError(f"{first} and {record.picture} would have the same name. Rename one of them.")
-    for record in records:
-        half = out / ("test_data" if record.split == "test" else "train_data")
-        for folder in ("images", "ground-truth"):
-            (half / folder).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(record.picture, half / "images" / record.picture.name)
-        with atomic_path(half / "ground-truth" / f"GT_{record.picture.stem}.mat") as temporary:
-            scipy.io.savemat(temporary, {"image_info": _image_info(record.points)})
+    with atomic_folder(out) as whole:
+        for record in records:
+            half = whole / ("test_data" if record.split == "test" else "train_data")
+            for folder in ("images", "ground-truth"):
+                (half / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(record.picture, half / "images" / record.picture.name)
+            truth = half / "ground-truth" / f"GT_{record.picture.stem}.mat"
+            scipy.io.savemat(truth, {"image_info": _image_info(record.points)})
 
 
 def _image_info(points: np.ndarray) -> np.ndarray:
