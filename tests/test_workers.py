@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
@@ -213,3 +214,18 @@ def test_a_picture_called_na_keeps_its_name_in_parquet(tmp_path):
     counts.close()
     write_parquet(tmp_path / "c.csv", tmp_path / "c.parquet")
     assert parquet.read_table(tmp_path / "c.parquet")["picture"].to_pylist() == ["NA", "bad\\xff.jpg"]
+
+
+@pytest.mark.parametrize("zones", ["015926832590", "26592e830010", "4ea5b19a4ec8"])
+def test_a_column_of_parquet_has_one_type_whatever_it_holds(tmp_path, zones):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    settings = {**settings_of("general", 0.9, None, 2), "zones": zones}
+    with closing(CountsFile(tmp_path / "c.csv", ["a"], per_m2=True, settings=settings)) as counts:
+        counts.add({"picture": "a.jpg", "count": 1.0, "zones": {"a": 1}, "model": "general"})
+        counts.finish()
+    write_parquet(tmp_path / "c.csv", tmp_path / "c.parquet")
+    table = parquet.read_table(tmp_path / "c.parquet")
+    types = {column: str(table.schema.field(column).type) for column in table.column_names}
+    assert {types[name] for name in ("count", "zone a", "low a", "high a", "per m2 a")} == {"double"}
+    assert {types[name] for name in ("zones", "level standing a", "level walking a")} == {"string"}
+    assert table["zones"].to_pylist() == [zones] and table["page"].to_pylist() == [2]

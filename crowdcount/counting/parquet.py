@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv as tables
+import io
 import os
 from pathlib import Path
 
-from crowdcount.counting.results import COLUMNS
 from crowdcount.errors import needing
 from crowdcount.files import atomic_path
 
-_NUMBERS = {"width": "int64", "height": "int64"}
-_TEXTS = ("picture", "model", "warnings", "error")
+_WHOLE = ("width", "height", "page")
+# The digits of "zones" tell two files of zones apart, and are no number.
+_TEXTS = ("picture", "model", "warnings", "error", "zones")
+_LEVEL = "level "
 
 
 def require_pyarrow() -> None:
@@ -27,6 +30,8 @@ def require_pyarrow() -> None:
 def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
     """Write a CSV file of counts as Parquet: sizes whole numbers, counts and ranges floats, empty cells null.
 
+    A column is of one type whatever is in it, so that the tables of several runs can be read together.
+
     Raises:
         MissingPackageError: if pyarrow is not installed.
         OSError: if the file cannot be written.
@@ -35,17 +40,28 @@ def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
     import pyarrow.csv
     import pyarrow.parquet
 
-    types = {
-        column: pyarrow.string() if column in _TEXTS else getattr(pyarrow, _NUMBERS.get(column, "float64"))()
-        for column in COLUMNS
-    }
     # Names may hold bytes that are no UTF-8, which Parquet's texts cannot: they are written as \xff.
-    text = Path(csv).read_bytes().decode("utf-8", "backslashreplace").encode()
+    text = Path(csv).read_bytes().decode("utf-8", "backslashreplace")
+    types = {
+        column: getattr(pyarrow, _type_of(column))() for column in next(tables.reader(io.StringIO(text, newline="")))
+    }
     table = pyarrow.csv.read_csv(
-        pyarrow.BufferReader(text),
+        pyarrow.BufferReader(text.encode()),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         # A picture may be called NA or null.
         convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
     )
     with atomic_path(path) as temporary:
         pyarrow.parquet.write_table(table, temporary)
+
+
+def _type_of(column: str) -> str:
+    """The type of a column of `CountsFile`.
+
+    Example:
+        >>> _type_of("count"), _type_of("low stage"), _type_of("level standing stage"), _type_of("page")
+        ('float64', 'float64', 'string', 'int64')
+    """
+    if column in _TEXTS or column.startswith(_LEVEL):
+        return "string"
+    return "int64" if column in _WHOLE else "float64"
