@@ -176,6 +176,23 @@ def test_boxes_that_convert_writes_are_taken_up(photos):
     assert [sample.ignore.tolist() for sample in read_json(photos)] == [[[1, 2, 30, 40]]]
 
 
+def test_dots_beside_the_picture_that_are_there_keep_nothing_from_being_saved(photos):
+    """Published data sets have some, and the page shows none of them."""
+    (photos / "points.csv").write_text("picture,x,y,ignore\na.png,5,500.25,\na.png,1,2,\na.png,,,50 40 70 60\n")
+    desk = Desk(Folder(photos), "general")
+    entry = desk.answer({"ask": "entry", "name": "a.png"})
+    question = {"ask": "save", "name": "a.png", "done": True, "ignore": entry["ignore"]}
+    points = [*entry["points"], [7.0, 8.0]]
+    version = desk.answer({**question, "points": points, "version": entry["version"]})["version"]
+    assert read_json(photos)[0].points.tolist() == points
+    for placed in ([5, 500], [-1, 2]):
+        with pytest.raises(AnnotationError, match="outside the picture"):
+            desk.answer({**question, "points": [*points, placed], "version": version})
+    version = desk.answer({**question, "points": [[1, 2]], "version": version})["version"]
+    with pytest.raises(AnnotationError, match="outside the picture"):  # gone is gone
+        desk.answer({**question, "points": points, "version": version})
+
+
 @pytest.mark.parametrize("unit", ["fraction", "percent"])
 def test_shares_of_the_picture_are_not_taken_for_pixels(photos, unit):
     text = json.dumps({"unit": unit, "pictures": [{"picture": "a.png", "points": [[0.5, 0.25]]}]})
