@@ -16,7 +16,7 @@ from test_exports import BOX, VOC
 
 from crowdcount.data.annotations import dataset_files, load_dataset
 from crowdcount.data.checking import check_folder
-from crowdcount.data.datasets import DATASETS
+from crowdcount.data.datasets import DATASETS, SHARED_SCENES
 from crowdcount.data.dividing import hashed_split
 from crowdcount.data.readers import matlab
 from crowdcount.data.readers.mat5 import read_mat5
@@ -445,6 +445,27 @@ def test_the_five_folds_of_ucf_cc_50(tmp_path):
         assert len(training | validation) == 40 and not test & (training | validation)
     with pytest.raises(AnnotationError, match="tested in turns"):
         load_dataset("ucf_cc_50", tmp_path, "test")
+
+
+def test_a_scene_that_a_fold_tests_is_not_learned_from_part_a(tmp_path):
+    ucf_cc_50(tmp_path)
+    part = tmp_path / "part_A" / "train_data"
+    numbers = {int(name.removeprefix("IMG_")) for name in SHARED_SCENES.values()}
+    for n in (1, 5, *numbers):  # 5 is for validation
+        draw(part / "images" / f"IMG_{n}.jpg")
+        save(part / "ground-truth" / f"GT_IMG_{n}.mat", annPoints=points(n))
+
+    def learned(spec):
+        return {name.rsplit("/", 1)[-1] for split in ("train", "val") for name in heads(spec, tmp_path, split)}
+
+    for turn in range(1, 6):
+        tested = {name.rsplit("/", 1)[-1] for name in heads(f"ucf_cc_50:{turn}", tmp_path, "test")}
+        shown = {there for here, there in SHARED_SCENES.items() if here in tested}
+        both = learned(f"shanghaitech_a+ucf_cc_50:{turn}")
+        assert not both & (tested | shown)
+        assert both | shown == learned("shanghaitech_a") | learned(f"ucf_cc_50:{turn}")
+    assert learned("ucf_cc_50+shanghaitech_a") >= {f"IMG_{n}" for n in numbers}
+    assert len(heads("shanghaitech_a+ucf_cc_50:5", tmp_path, "all")) == 2 + len(numbers) + 50
 
 
 def test_labels_are_kept(tmp_path):

@@ -269,7 +269,8 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
     Args:
         spec: a name of `crowdcount.data.datasets.DATASETS`, `"csv"`, `"json"`, or several such as
             `"shanghaitech_a+shanghaitech_b"`. Of a data set that is tested in turns, `NAME:TURN` is one turn, as
-            `"ucf_cc_50:1"` for the first fold. `NAME*3` has its training pictures three times.
+            `"ucf_cc_50:1"` for the first fold; pictures of ShanghaiTech part A that show a scene of its test are in
+            neither `"train"` nor `"val"` beside it. `NAME*3` has its training pictures three times.
         root: folder of the data, which holds all the data sets, at most three folders below; for `csv` and `json` also
             the file itself. None: the environment variable `CROWDCOUNT_DATA`, or else the package's folder `datasets`.
         split: one of `SPLITS`, or `"val29"`, see `read_shanghaitech`.
@@ -299,7 +300,7 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
     seen: set = set()  # files and names
     asked = parse_spec(spec)
     for name, part, times in asked:
-        found = _named(name, part, root, split, alone=len(asked) == 1)
+        found = _named(name, part, root, split, beside=[(name, part) for name, part, _ in asked])
         for sample in found:
             if seen & {sample.picture, sample.name}:
                 raise AnnotationError(
@@ -311,11 +312,13 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
     return samples or _samples([], f"{root}, {spec}, split {split!r}")
 
 
-def _named(name: str, part: str | None, root: Path, split: str, *, alone: bool) -> list[Sample]:
-    """The samples of one data set, which is the only one that is asked for or not."""
+def _named(
+    name: str, part: str | None, root: Path, split: str, *, beside: Sequence[tuple[str, str | None]]
+) -> list[Sample]:
+    """The samples of one of the data sets that are asked for together."""
     if name in DATASETS:
-        records = DATASETS[name].records(root, split, raise_fault, part=part)
-        if not records and not alone and split in ("val", *OLDER_SPLITS):
+        records = DATASETS[name].records(root, split, raise_fault, part=part, beside=beside)
+        if not records and len(beside) > 1 and split in ("val", *OLDER_SPLITS):
             return []  # of a few pictures the hash of their names may choose none, and nobody can mark one
         return _samples(records, f"{root}, {name}, split {split!r}")
     split = "val" if split in OLDER_SPLITS else split
