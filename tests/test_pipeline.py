@@ -1,6 +1,7 @@
 """Examples and batches: the same place in picture and target, the same heads, the same order for a seed."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from crowdcount.data.annotations import Sample
 from crowdcount.data.density import DensityWarning, sum_pool
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE
+from crowdcount.training.feeding import Batches
 from crowdcount.training.mining import HardPlaces
 from crowdcount.training.pipeline import (
     PADDING_COLOR,
@@ -174,6 +176,9 @@ def test_points_are_padded_to_the_batch(crowd):
     assert target.shape[0] == 5 and target.shape[2] == 3
     assert set(np.unique(target[..., 2])) <= {0.0, 1.0}
     assert target[..., 2].sum(1).max() == target.shape[1]
+    with ThreadPoolExecutor(2) as threads:  # what other backends than TensorFlow are fed by
+        fed = Batches(Examples(crowd, RandomCrops(88), target="points"), 5, 0, threads)
+        np.testing.assert_array_equal(fed[0][1], target)
 
 
 def test_turned_crops_show_their_heads_where_they_are(rng):
