@@ -225,6 +225,15 @@ def test_malformed_rows_are_each_named(tmp_path):
     assert [fault.problem.split(":")[0] for fault in check_folder(tmp_path)] == ["line 2", "line 3", "line 5"]
 
 
+def test_a_damaged_picture_whose_size_is_stated_is_one_fault(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"damaged")
+    draw_picture(tmp_path / "b.png")
+    (tmp_path / "points.csv").write_text(
+        "picture,x,y,width,height\na.jpg,3,4,64,48\nb.png,3,4,64,48\nb.png,3,left,64,48\n"
+    )
+    assert [fault.file.name for fault in check_folder(tmp_path)] == ["points.csv", "a.jpg"]
+
+
 def test_several_annotation_files(tmp_path):
     draw_picture(tmp_path / "a.png")
     for name in ("old.csv", "new.csv"):

@@ -337,6 +337,26 @@ def test_every_data_set_is_drawn_here():
     assert set(DATASETS) - set(FIELD) == {"shanghaitech_a", "shanghaitech_b", "scut_head_b"}
 
 
+DEEP = pytest.param("[" * 100_000, id="deep")
+
+
+@pytest.mark.parametrize("line", ['{"ID": "a", "gtboxes": [1]}', '{"ID": null, "gtboxes": []}', "[]", DEEP])
+def test_a_malformed_line_of_crowdhuman_is_named(tmp_path, line):
+    crowdhuman(tmp_path)
+    write(tmp_path / "CrowdHuman" / "annotation_val.odgt", line)
+    assert [str(fault).count("line 1: is not a readable") for fault in check_folder(tmp_path)] == [1]
+
+
+HUGE = pytest.param(f'{{"points": [[1, 1{"0" * 400}]], "human_num": 1}}', id="huge")
+
+
+@pytest.mark.parametrize("text", ['{"points": [], "human_num": Infinity}', HUGE, DEEP])
+def test_a_malformed_annotation_of_nwpu_is_named(tmp_path, text):
+    nwpu(tmp_path)
+    (tmp_path / "NWPU" / "jsons" / "0002.json").write_text(text)
+    assert [fault.file.name for fault in check_folder(tmp_path)] == ["0002.json"]
+
+
 def test_the_table_of_data_sets_gives_names_that_are_read():
     text = (Path(__file__).parents[1] / "datasets" / "README.md").read_text("utf-8")
     rows = text.split("| read by |\n|")[1].split("\n\n")[0].splitlines()[1:]

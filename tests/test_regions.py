@@ -26,7 +26,17 @@ def test_a_polygon_holds_the_pixels_whose_middles_it_holds():
 
 
 @pytest.mark.parametrize(
-    "wrong", [TRIANGLE, np.array(TRIANGLE), [TRIANGLE[:2]], [], [[[0, 0], [9, 0], [0, float("nan")]]], ["a"], 7]
+    "wrong",
+    [
+        TRIANGLE,
+        np.array(TRIANGLE),
+        [TRIANGLE[:2]],
+        [],
+        [[[0, 0], [9, 0], [0, float("nan")]]],
+        [[[0, 0], [9, 0], [0, 10**400]]],
+        ["a"],
+        7,
+    ],
 )
 def test_what_is_no_polygons_is_no_region(wrong):
     """The corners of one polygon in the place of a list of polygons covered nothing: nobody was to be counted."""

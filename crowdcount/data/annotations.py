@@ -76,7 +76,7 @@ class Sample:
             if np.iscomplexobj(self.points):  # NumPy would leave out the imaginary part
                 raise TypeError("they are complex")
             points = np.array(self.points, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise AnnotationError(
                 f"{self.name}: points must be N pairs of numbers (x, y). {str(error).capitalize()}."
             ) from error
@@ -98,7 +98,7 @@ class Sample:
     def _checked_boxes(self) -> np.ndarray:
         try:
             boxes = np.asarray(self.ignore, np.float64).reshape(-1, 4)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             boxes = np.full((1, 4), np.nan)
         if not np.isfinite(boxes).all() or (boxes[:, 2:] < boxes[:, :2]).any():
             received = self.ignore.tolist() if isinstance(self.ignore, np.ndarray) else self.ignore

@@ -13,6 +13,7 @@ from crowdcount.data.exports import via
 from crowdcount.data.exports.entries import Entry, Options, Pile, has_heads, number, set_split
 from crowdcount.data.images import picture_size
 from crowdcount.data.records import Record, TellFault, short
+from crowdcount.errors import PictureError
 
 # Usual names of the columns, the surest first.
 _NAMES = {
@@ -323,12 +324,15 @@ class _Table:
             values = {name: row[at].strip() for name, at in self.columns.items() if at < len(row)}
             sides = [self.number(values.get(name, "")) for name in ("height", "width")]
             picture = self.pile.find(values.get("picture", ""))[0]
-            if picture is None or sides == [None, None] or sides == list(picture_size(picture)):
+            try:
+                real = None if picture is None else picture_size(picture)
+            except PictureError:  # told where the picture is read
+                continue
+            if real is None or sides in ([None, None], list(real)):
                 continue
             if "x" not in self.columns:
                 box = [end for name in _BOX if (end := self.number(values.get(name, ""))) is not None]
                 if len(box) < 4 or [box[3] - box[1], box[2] - box[0]] != sides:  # or else they are the box's
-                    real = picture_size(picture)
                     raise _Unclear(
                         f"line {line}: was made for a picture of {values['width']} x {values['height']} pixels, but it "
                         f"has {real[1]} x {real[0]}. Put the picture there that was annotated, or annotate this one."
