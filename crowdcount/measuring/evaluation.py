@@ -209,7 +209,7 @@ def _score(
         density, heads = within(counted, density, sample.points)
         game = [metrics.game(density, heads, size, level) for level in _GAME_LEVELS]
         predicted = float(density.sum(dtype=np.float64))
-        seen = observe(picture, heads, density)
+        seen = observe(picture, heads, density, counted)
         low = high = None
         if calibration is not None and carries_range(doubts):
             low, high = calibration.range(predicted, coverage, seen.kind)
