@@ -18,6 +18,7 @@ from crowdcount.training.pipeline import (
     PADDING_COLOR,
     Examples,
     PaperPatches,
+    Place,
     RandomCrops,
     epoch_steps,
     example,
@@ -197,6 +198,15 @@ def test_turned_crops_show_their_heads_where_they_are(rng):
         white = (pixels[..., 0] == 255).astype(float)
         np.testing.assert_allclose(cells[..., 0], white.reshape(8, 8, 8, 8).sum(axis=(1, 3)), atol=0.2)
     assert len(seen) == 8
+
+
+def test_heads_on_the_border_and_outside_are_counted_in_points_as_in_maps():
+    picture, points = np.zeros((32, 64, 3), np.uint8), np.array([[64.0, 32.0], [0.0, 0.0], [70.0, -3.0], [30.0, 9.0]])
+    for mirrored in (False, True):
+        whole = Place(32, 64, 0, 0, 32, 64, mirrored)
+        assert example(picture, points, whole)[1].sum() == pytest.approx(4)
+        heads = example(picture, points, whole, target="points")[1]
+        assert len(heads) == 4 and (heads[:, :2] >= 0).all() and (heads[:, :2] <= (64, 32)).all()
 
 
 def test_soft_crops_lose_detail_and_keep_their_heads(crowd):
