@@ -18,7 +18,7 @@ from 0 to `w`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import load_picture
 from crowdcount.data.records import Record, TellFault, raise_fault, short
 from crowdcount.data.regions import Region, boxes_mask
-from crowdcount.errors import AnnotationError
+from crowdcount.errors import AnnotationError, DataError
 from crowdcount.files import data_folder
 
 NAMES = (*DATASETS, "csv", "json", "export")
@@ -142,6 +142,28 @@ class Sample:
             PictureError: if the file is missing or is no readable picture.
         """
         return load_picture(self.picture)
+
+
+def listed_samples(samples: Iterable[Sample]) -> list[Sample]:
+    """Samples as a list.
+
+    Raises:
+        DataError: if they are a single one, the name of a data set, or hold something else.
+
+    Example:
+        >>> listed_samples("brt")
+        Traceback (most recent call last):
+        crowdcount.errors.DataError: Pictures are a list of samples, as load_dataset gives it. Received: 'brt'
+    """
+    try:
+        found: list = [samples] if isinstance(samples, str) else list(samples)
+    except TypeError:
+        found = [samples]
+    else:
+        if all(isinstance(each, Sample) for each in found):
+            return found
+    other = next((each for each in found if not isinstance(each, Sample)), found[0])
+    raise DataError(f"Pictures are a list of samples, as load_dataset gives it. Received: {short(other)}")
 
 
 def read_shanghaitech(

@@ -167,7 +167,9 @@ class BayesianLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction)
         self.sigma = _positive("sigma", sigma)
         self.background_ratio = _positive("background_ratio", background_ratio)
-        self.stride = int(_positive("stride", stride))
+        if _positive("stride", stride) != int(stride):
+            raise TrainingError(f"stride must be a whole number of pixels, received {stride!r}.")
+        self.stride = int(stride)
         self.use_background = bool(use_background)
 
     def call(self, y_true, y_pred):

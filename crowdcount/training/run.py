@@ -16,7 +16,7 @@ import keras
 
 from crowdcount.counting.ranges import Calibration
 from crowdcount.counting.words import PEOPLE
-from crowdcount.data.annotations import Sample, parse_spec
+from crowdcount.data.annotations import Sample, listed_samples, parse_spec
 from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
 from crowdcount.files import held
@@ -121,7 +121,7 @@ def train(
     Raises:
         TrainingError: where the run cannot start, be resumed, or its loss is no number any more.
         CrowdCountError: where another run is writing to `out`.
-        DataError: where `samples` are empty.
+        DataError: where `samples` are empty, or these or `validation` are no samples.
         WeightsError: where the first weights are missing or do not fit.
 
     Example:
@@ -134,6 +134,7 @@ def train(
     """
     if thing is not None and not is_thing(thing):
         raise TrainingError(f"`thing` must be a word for what is counted. Received: thing={thing!r}")
+    samples, validation = listed_samples(samples), listed_samples(validation)
     out, devices = Path(out), find_devices(strategy)
     asked: dict[str, Any] = {
         "recipe": recipe,
