@@ -83,6 +83,7 @@ def test_sample_with_nobody_has_points_of_shape_0_2(nobody):
         ([["here", "there"]], "pairs of numbers"),
         ([[1, 2], [3]], "pairs of numbers"),
         ([[1 + 2j, 3]], "pairs of numbers.*complex"),
+        ([[1, 10**400]], "pairs of numbers.*too large"),
     ],
 )
 def test_sample_refuses_points_that_are_none(points, message):
@@ -90,7 +91,9 @@ def test_sample_refuses_points_that_are_none(points, message):
         Sample("a", np.zeros((8, 8, 3), np.uint8), points)
 
 
-@pytest.mark.parametrize("ignore", [[[1, 2]], [[0, 0, float("nan"), 5]], [[50, 50, 0, 0]], np.ones((2, 3)), "none"])
+@pytest.mark.parametrize(
+    "ignore", [[[1, 2]], [[0, 0, float("nan"), 5]], [[50, 50, 0, 0]], np.ones((2, 3)), "none", [[0, 0, 1, 10**400]]]
+)
 def test_boxes_to_ignore_that_are_none_are_refused(ignore):
     """One that ended before it began covered nothing, without a word."""
     with pytest.raises(AnnotationError, match="a: ignore should be boxes of left, top, right and bottom"):

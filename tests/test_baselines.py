@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from crowdcount.baselines import (
     patch_features,
 )
 from crowdcount.data.annotations import Sample
+from crowdcount.data.regions import Region
 from crowdcount.errors import DataError
 
 HEAD = 12
@@ -331,3 +333,53 @@ def test_missing_packages_are_named():
     program = "import sys; sys.modules['sklearn'] = None; import crowdcount; import crowdcount.baselines"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode and 'pip install ".[notebooks]"' in done.stderr.splitlines()[-1]
+
+
+# Regions of interest
+
+
+def _left_half(sample: Sample, **changes) -> Sample:
+    """The sample, of which only the left half is counted."""
+    height, width = sample.picture.shape[:2]
+    half = np.array([[0, 0], [width / 2, 0], [width / 2, height], [0, height]])
+    return replace(sample, roi=Region([half]), **changes)
+
+
+@every
+def test_of_samples_with_a_region_only_what_is_inside_counts(fitted, name):
+    """All that is learned and counted stays when heads outside are lost, and counts of the two halves add up."""
+    halves = [_left_half(sample) for sample in TRAIN]
+    fewer = [replace(half, points=half.points[half.points[:, 0] < 50]) for half in halves]
+    assert sum(half.count for half in halves) > 1.5 * sum(half.count for half in fewer) > 0
+    taught, same = (clone(ESTIMATORS[name]).fit(samples) for samples in (halves, fewer))
+    inside = [_left_half(sample) for sample in TEST]
+    np.testing.assert_array_equal(taught.predict(inside), same.predict(inside))
+    true = [int((sample.points[:, 0] < 50).sum()) for sample in TEST]
+    assert taught.score(inside) == pytest.approx(-np.abs(taught.predict(inside) - true).mean())
+
+    if name == "mean":
+        assert taught.mean_ == np.mean([half.count for half in fewer])
+        return
+    outside = [replace(sample, ignore=[[0, 0, 50, 80]]) for sample in TEST]
+    both = fitted[name].predict(inside) + fitted[name].predict(outside)
+    np.testing.assert_allclose(both, fitted[name].predict(TEST), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "mean"])
+def test_a_region_is_learned_from_as_well_as_a_whole_picture(name):
+    """Dots are missing outside, where as many disks are: whoever learns from there counts half."""
+    halves = [_left_half(sample, points=sample.points[sample.points[:, 0] < 50]) for sample in TRAIN]
+    estimator = clone(ESTIMATORS[name]).fit(halves)
+    assert np.abs(estimator.predict(TEST) - TRUTH).mean() < 0.25 * TRUTH.mean()
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "mean"])
+def test_regions_in_which_nothing_is_to_be_seen_are_told(name):
+    nothing = replace(TRAIN[0], ignore=[[0, 0, 100, 80]])
+    with pytest.raises(DataError, match=r"learn"):
+        clone(ESTIMATORS[name]).fit([nothing])
+
+
+def test_more_words_than_places_are_told():
+    with pytest.raises(DataError, match="128 words"):
+        LinearDensity().fit([np.zeros((24, 24, 3), np.uint8)], [[(3, 3)]])

@@ -306,7 +306,7 @@ def test_points_that_are_no_numbers_are_refused(value, function):
 
 
 @pytest.mark.parametrize(
-    "points", [[1.0, 2.0], [[1, 2, 3]], np.zeros((0, 3)), [["a", "b"]], [[1, 2], [3]], 5, [[1 + 2j, 3]]]
+    "points", [[1.0, 2.0], [[1, 2, 3]], np.zeros((0, 3)), [["a", "b"]], [[1, 2], [3]], 5, [[1 + 2j, 3]], [[1, 10**400]]]
 )
 def test_points_of_a_wrong_shape_are_refused(points):
     with pytest.raises(DataError, match=r"points must .*shape \(N, 2\)"):
@@ -350,7 +350,9 @@ def test_unknown_border_is_refused():
         density_map([[1, 1]], (20, 20), border="reflect")
 
 
-@pytest.mark.parametrize("options", [{"k": 0}, {"k": 1.5}, {"beta": 0}, {"beta": np.nan}, {"bounds": (0, 5)}])
+@pytest.mark.parametrize(
+    "options", [{"k": 0}, {"k": 1.5}, {"beta": 0}, {"beta": np.nan}, {"beta": "a"}, {"bounds": (0, 5)}, {"bounds": 5}]
+)
 def test_impossible_options_of_adaptive_sigma_are_refused(options):
     with pytest.raises(DataError, match=next(iter(options))):
         adaptive_sigma([[1, 1], [2, 2]], **options)

@@ -12,8 +12,10 @@ from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.data.density import density_map, paper_sigma
 from crowdcount.errors import DataError
 from crowdcount.measuring import evaluation
+from crowdcount.measuring.description import describe
 from crowdcount.measuring.evaluation import evaluate
 from crowdcount.measuring.metrics import psnr, ssim
+from crowdcount.training.run import train
 
 # The reader of red: a cell's count is the mean of its red pixels over 100.
 PEOPLE_A_RED_LEVEL = 1 / 100
@@ -247,3 +249,20 @@ def test_real_pictures_are_scored_against_their_heads(reader_of_red, shanghaitec
         if red.shape == (height, width):
             assert row["predicted"] == pytest.approx(red.mean(dtype=float) * red.size / 64 / 100, rel=1e-4)
     assert 0 < result.ssim < 1
+
+
+@pytest.mark.parametrize("wrong", ["shanghaitech_a", Sample("a", np.zeros((8, 8, 3), np.uint8), []), ["a.jpg"], 7])
+def test_what_is_no_list_of_samples_is_told(reader_of_red, tmp_path, wrong):
+    good = painted([[1]])
+    calls = [
+        lambda: evaluate(reader_of_red, wrong),
+        lambda: evaluate(reader_of_red, {"one": [good], "other": wrong}),
+        lambda: train(wrong, [good], out=tmp_path / "run"),
+        lambda: train([good], wrong, out=tmp_path / "run"),
+    ]
+    if not isinstance(wrong, str):  # the name of a data set is read
+        calls.append(lambda: describe(wrong))
+    for call in calls:
+        with pytest.raises(DataError, match="a list of samples, as load_dataset gives it. Received: "):
+            call()
+    assert not (tmp_path / "run").exists()

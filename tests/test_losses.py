@@ -340,6 +340,7 @@ def test_maps_that_would_broadcast_are_refused(loss):
         (lambda: BayesianLoss(sigma=0), "sigma must be greater than 0, received 0"),
         (lambda: BayesianLoss(background_ratio=-0.1), "background_ratio .* received -0.1"),
         (lambda: BayesianLoss(stride=0), "stride .* received 0"),
+        (lambda: BayesianLoss(stride=0.5), "stride .* received 0.5"),
         (lambda: PoissonLoss(epsilon=math.nan), "epsilon .* received nan"),
         (lambda: PoissonLoss(halved_at=0), "halved_at .* received 0"),
         (lambda: MultiScaleLoss(scales=()), r"scales .* received \(\)"),

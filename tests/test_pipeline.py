@@ -1,6 +1,7 @@
 """Examples and batches: the same place in picture and target, the same heads, the same order for a seed."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,13 @@ from crowdcount.data.annotations import Sample
 from crowdcount.data.density import DensityWarning, sum_pool
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE
+from crowdcount.training.feeding import Batches
 from crowdcount.training.mining import HardPlaces
 from crowdcount.training.pipeline import (
     PADDING_COLOR,
     Examples,
     PaperPatches,
+    Place,
     RandomCrops,
     epoch_steps,
     example,
@@ -174,6 +177,9 @@ def test_points_are_padded_to_the_batch(crowd):
     assert target.shape[0] == 5 and target.shape[2] == 3
     assert set(np.unique(target[..., 2])) <= {0.0, 1.0}
     assert target[..., 2].sum(1).max() == target.shape[1]
+    with ThreadPoolExecutor(2) as threads:  # what other backends than TensorFlow are fed by
+        fed = Batches(Examples(crowd, RandomCrops(88), target="points"), 5, 0, threads)
+        np.testing.assert_array_equal(fed[0][1], target)
 
 
 def test_turned_crops_show_their_heads_where_they_are(rng):
@@ -192,6 +198,15 @@ def test_turned_crops_show_their_heads_where_they_are(rng):
         white = (pixels[..., 0] == 255).astype(float)
         np.testing.assert_allclose(cells[..., 0], white.reshape(8, 8, 8, 8).sum(axis=(1, 3)), atol=0.2)
     assert len(seen) == 8
+
+
+def test_heads_on_the_border_and_outside_are_counted_in_points_as_in_maps():
+    picture, points = np.zeros((32, 64, 3), np.uint8), np.array([[64.0, 32.0], [0.0, 0.0], [70.0, -3.0], [30.0, 9.0]])
+    for mirrored in (False, True):
+        whole = Place(32, 64, 0, 0, 32, 64, mirrored)
+        assert example(picture, points, whole)[1].sum() == pytest.approx(4)
+        heads = example(picture, points, whole, target="points")[1]
+        assert len(heads) == 4 and (heads[:, :2] >= 0).all() and (heads[:, :2] <= (64, 32)).all()
 
 
 def test_soft_crops_lose_detail_and_keep_their_heads(crowd):

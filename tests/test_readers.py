@@ -16,7 +16,7 @@ from test_exports import BOX, VOC
 
 from crowdcount.data.annotations import dataset_files, load_dataset
 from crowdcount.data.checking import check_folder
-from crowdcount.data.datasets import DATASETS
+from crowdcount.data.datasets import DATASETS, SHARED_SCENES
 from crowdcount.data.dividing import hashed_split
 from crowdcount.data.readers import matlab
 from crowdcount.data.readers.mat5 import read_mat5
@@ -337,6 +337,26 @@ def test_every_data_set_is_drawn_here():
     assert set(DATASETS) - set(FIELD) == {"shanghaitech_a", "shanghaitech_b", "scut_head_b"}
 
 
+DEEP = pytest.param("[" * 100_000, id="deep")
+
+
+@pytest.mark.parametrize("line", ['{"ID": "a", "gtboxes": [1]}', '{"ID": null, "gtboxes": []}', "[]", DEEP])
+def test_a_malformed_line_of_crowdhuman_is_named(tmp_path, line):
+    crowdhuman(tmp_path)
+    write(tmp_path / "CrowdHuman" / "annotation_val.odgt", line)
+    assert [str(fault).count("line 1: is not a readable") for fault in check_folder(tmp_path)] == [1]
+
+
+HUGE = pytest.param(f'{{"points": [[1, 1{"0" * 400}]], "human_num": 1}}', id="huge")
+
+
+@pytest.mark.parametrize("text", ['{"points": [], "human_num": Infinity}', HUGE, DEEP])
+def test_a_malformed_annotation_of_nwpu_is_named(tmp_path, text):
+    nwpu(tmp_path)
+    (tmp_path / "NWPU" / "jsons" / "0002.json").write_text(text)
+    assert [fault.file.name for fault in check_folder(tmp_path)] == ["0002.json"]
+
+
 def test_the_table_of_data_sets_gives_names_that_are_read():
     text = (Path(__file__).parents[1] / "datasets" / "README.md").read_text("utf-8")
     rows = text.split("| read by |\n|")[1].split("\n\n")[0].splitlines()[1:]
@@ -445,6 +465,27 @@ def test_the_five_folds_of_ucf_cc_50(tmp_path):
         assert len(training | validation) == 40 and not test & (training | validation)
     with pytest.raises(AnnotationError, match="tested in turns"):
         load_dataset("ucf_cc_50", tmp_path, "test")
+
+
+def test_a_scene_that_a_fold_tests_is_not_learned_from_part_a(tmp_path):
+    ucf_cc_50(tmp_path)
+    part = tmp_path / "part_A" / "train_data"
+    numbers = {int(name.removeprefix("IMG_")) for name in SHARED_SCENES.values()}
+    for n in (1, 5, *numbers):  # 5 is for validation
+        draw(part / "images" / f"IMG_{n}.jpg")
+        save(part / "ground-truth" / f"GT_IMG_{n}.mat", annPoints=points(n))
+
+    def learned(spec):
+        return {name.rsplit("/", 1)[-1] for split in ("train", "val") for name in heads(spec, tmp_path, split)}
+
+    for turn in range(1, 6):
+        tested = {name.rsplit("/", 1)[-1] for name in heads(f"ucf_cc_50:{turn}", tmp_path, "test")}
+        shown = {there for here, there in SHARED_SCENES.items() if here in tested}
+        both = learned(f"shanghaitech_a+ucf_cc_50:{turn}")
+        assert not both & (tested | shown)
+        assert both | shown == learned("shanghaitech_a") | learned(f"ucf_cc_50:{turn}")
+    assert learned("ucf_cc_50+shanghaitech_a") >= {f"IMG_{n}" for n in numbers}
+    assert len(heads("shanghaitech_a+ucf_cc_50:5", tmp_path, "all")) == 2 + len(numbers) + 50
 
 
 def test_labels_are_kept(tmp_path):

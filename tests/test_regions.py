@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from test_evaluation import painted, reader_of_red  # noqa: F401 (a fixture)
 
+from crowdcount.counting.kinds import observe
 from crowdcount.data.annotations import Sample
 from crowdcount.data.regions import Region, boxes_mask, cell_shares, points_inside, within
 from crowdcount.errors import AnnotationError, DataError
@@ -26,7 +27,17 @@ def test_a_polygon_holds_the_pixels_whose_middles_it_holds():
 
 
 @pytest.mark.parametrize(
-    "wrong", [TRIANGLE, np.array(TRIANGLE), [TRIANGLE[:2]], [], [[[0, 0], [9, 0], [0, float("nan")]]], ["a"], 7]
+    "wrong",
+    [
+        TRIANGLE,
+        np.array(TRIANGLE),
+        [TRIANGLE[:2]],
+        [],
+        [[[0, 0], [9, 0], [0, float("nan")]]],
+        [[[0, 0], [9, 0], [0, 10**400]]],
+        ["a"],
+        7,
+    ],
 )
 def test_what_is_no_polygons_is_no_region(wrong):
     """The corners of one polygon in the place of a list of polygons covered nothing: nobody was to be counted."""
@@ -103,3 +114,20 @@ def test_a_network_learns_inside_a_region():
     history = model.fit(batches, steps_per_epoch=2, verbose=0)
     assert np.isfinite(history.history["loss"][0])
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
+def test_ranges_learn_nothing_from_where_nobody_is_counted(rng):
+    """Quarters outside of a region were right about nothing, and the ranges of zones too narrow."""
+    picture, mask = rng.integers(0, 255, (64, 96, 3), np.uint8), np.zeros((64, 96), bool)
+    mask[:, :48] = True
+    density, points = within(mask, rng.random((8, 12)), rng.random((40, 2)) * (96, 64))
+    half, seen = observe(picture[:, :48], points, density[:, :6]), observe(picture, points, density, mask)
+    assert (seen.true, seen.kind.density) == (half.true, pytest.approx(half.kind.density))
+    inside = [seen.quarters[0], seen.quarters[2]]
+    assert [quarter[0] for quarter in inside] == [sum(x[0] for x in half.quarters[i : i + 2]) for i in (0, 2)]
+    assert sum(quarter[1] for quarter in inside) == pytest.approx(seen.predicted)
+    assert np.mean([quarter[2] for quarter in inside]) == pytest.approx(seen.kind.density)
+    assert seen.quarters[1] == seen.quarters[3] == (seen.true, seen.predicted, seen.kind.density)
+    assert observe(picture, points, density, np.ones((64, 96), bool)) == observe(picture, points, density)
+    nowhere = observe(picture, np.zeros((0, 2)), 0 * density, np.zeros((64, 96), bool))
+    assert nowhere.kind.density == 0 and set(nowhere.quarters) == {(0.0, 0.0, 0.0)}

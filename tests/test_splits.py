@@ -6,19 +6,9 @@ import numpy as np
 import pytest
 
 from crowdcount.data.annotations import load_dataset, parse_spec, read_shanghaitech
-from crowdcount.data.datasets import DATASETS
+from crowdcount.data.datasets import DATASETS, SHARED_SCENES
 from crowdcount.data.dividing import hashed_split, listed_names
 from crowdcount.errors import AnnotationError
-
-# Pictures of UCF_CC_50 that show the scenes of training pictures of ShanghaiTech part A.
-SHARED_SCENES = {
-    "ucf_25": "IMG_287",
-    "ucf_28": "IMG_294",
-    "ucf_32": "IMG_297",
-    "ucf_41": "IMG_283",
-    "ucf_46": "IMG_283",
-    "ucf_49": "IMG_134",
-}
 
 
 def short(samples):

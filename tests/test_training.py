@@ -736,6 +736,14 @@ def test_a_loss_without_a_name_is_the_same_each_time(quick):
     assert mine.digest == mine.digest != quick.digest
 
 
+def test_a_loss_of_keras_learns_from_a_region(tmp_path, quick):
+    """Cells outside are unknown, NaN: the loss was none."""
+    mine = dataclasses.replace(quick, loss=keras.losses.MeanSquaredError)
+    samples = [dataclasses.replace(sample, ignore=[[0, 0, 48, 96]]) for sample in crowd(2)]
+    result = train(samples, out=tmp_path, recipe=mine, width=1 / 64, init="none", epochs=1)
+    assert 0 < result.history[0]["loss"] < np.inf
+
+
 def test_a_recipe_has_one_kernel_for_all_pictures_or_each_its_own(quick):
     samples = crowd(2)
     of_each = dataclasses.replace(quick, sigma=lambda sample: 12.0)

@@ -8,7 +8,8 @@ Four families, each as a scikit-learn estimator that learns from pictures with h
 - `ForestDensity` lets a forest of decision trees say what the density around a place looks like.
 
 `MeanCount` looks at nothing and is what all of them have to beat. All take `fit(samples)` or
-`fit(pictures, points)` and `predict(pictures)`, and work with scikit-learn's `clone` and searches.
+`fit(pictures, points)` and `predict(pictures)`, and work with scikit-learn's `clone` and searches. Of samples with a
+region of interest or boxes to ignore only what is to be counted is learned from, counted and scored.
 """
 
 from __future__ import annotations

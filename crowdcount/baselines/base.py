@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from crowdcount.data.annotations import Sample
-from crowdcount.data.images import load_picture
+from crowdcount.data.images import load_picture, picture_size
+from crowdcount.data.regions import points_inside
 from crowdcount.errors import DataError
 from crowdcount.measuring.metrics import mae
 
@@ -33,12 +34,12 @@ class Counter(BaseEstimator):
             DataError: if `pictures` is a single picture, or holds something else.
         """
         check_is_fitted(self)
-        return np.array([self._count(read_pixels(item)) for item in _listed(pictures)], np.float64)
+        return np.array([self._count(item) for item in _listed(pictures)], np.float64)
 
     def score(self, pictures: Sequence, points: Sequence | None = None) -> float:
         """Mean absolute error of the counts, with a minus sign: higher is better, as searches want it."""
         pictures, points = annotated_pictures(pictures, points)
-        return -mae([len(each) for each in points], self.predict(pictures))
+        return -mae(_numbers(pictures, points), self.predict(pictures))
 
 
 class MeanCount(Counter):
@@ -55,11 +56,12 @@ class MeanCount(Counter):
 
     def fit(self, pictures: Sequence, points: Sequence | None = None) -> MeanCount:
         """Learn the mean. Arguments and errors as for `SlidingWindowDetector.fit`."""
-        _, points = annotated_pictures(pictures, points)
-        self.mean_ = float(np.mean([len(each) for each in points]))
+        pictures, points = annotated_pictures(pictures, points)
+        self.mean_ = float(np.mean(_numbers(pictures, points)))
         return self
 
-    def _count(self, picture: np.ndarray) -> float:
+    def _count(self, item) -> float:
+        read_pixels(item)  # refuses what is no picture, as the others do
         return self.mean_
 
 
@@ -98,6 +100,23 @@ _NOTHING = np.zeros((8, 8, 3), np.uint8)
 def read_pixels(item) -> np.ndarray:
     """The pixels of a sample, a path or an array, uint8 RGB (H, W, 3)."""
     return item.read() if isinstance(item, Sample) else load_picture(item)
+
+
+def region_of(item) -> np.ndarray | None:
+    """Where in a picture is counted, bool (H, W); None for all of it. Samples alone have regions."""
+    if not isinstance(item, Sample) or (item.roi is None and not len(item.ignore)):
+        return None
+    return item.counted(picture_size(item.picture))
+
+
+def inside(points: np.ndarray, counted: np.ndarray | None) -> np.ndarray:
+    """Which points, (N, 2) x y in pixels, lie where is counted, see `region_of`: bool (N,)."""
+    return np.ones(len(points), bool) if counted is None else points_inside(points, counted)
+
+
+def _numbers(pictures: Sequence, points: Sequence[np.ndarray]) -> list[int]:
+    """How many heads of each picture lie where is counted."""
+    return [int(inside(heads, region_of(item)).sum()) for item, heads in zip(pictures, points)]
 
 
 def kept(memory: dict | None, function: Callable, *arrays: np.ndarray) -> np.ndarray:

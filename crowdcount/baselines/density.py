@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
+from scipy.ndimage import binary_erosion
 from scipy.optimize import nnls
 from skimage.feature import multiscale_basic_features
 from sklearn.cluster import MiniBatchKMeans
@@ -15,9 +16,20 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from crowdcount.baselines.base import Counter, annotated_pictures, check_range, check_whole, kept, read_pixels
+from crowdcount.baselines.base import (
+    Counter,
+    annotated_pictures,
+    check_range,
+    check_whole,
+    inside,
+    kept,
+    read_pixels,
+    region_of,
+)
 from crowdcount.data.density import density_map, sum_pool
-from crowdcount.grid import STRIDE
+from crowdcount.data.regions import cell_shares
+from crowdcount.errors import DataError
+from crowdcount.grid import STRIDE, map_shape
 
 _STEP = 4
 """Pixels from one place at which `LinearDensity` looks up its word to the next; divides the stride."""
@@ -35,13 +47,18 @@ class _DensityCounter(Counter):
             picture: a sample, path or uint8 RGB array (H, W, 3).
 
         Returns:
-            float32 (ceil(H / 8), ceil(W / 8)), heads a cell, not negative.
+            float32 (ceil(H / 8), ceil(W / 8)), heads a cell, not negative; 0 outside a sample's region.
         """
         check_is_fitted(self)
-        return self._map(read_pixels(picture))
+        pixels = read_pixels(picture)
+        return self._map(pixels) * _shares(region_of(picture), pixels.shape[:2])
 
-    def _count(self, picture: np.ndarray) -> float:
-        return float(self._map(picture).sum(dtype=np.float64))
+    def _map(self, picture: np.ndarray) -> np.ndarray:
+        """Map of a whole picture, uint8 RGB (H, W, 3), as `predict_map` gives it."""
+        raise NotImplementedError
+
+    def _count(self, item) -> float:
+        return float(self.predict_map(item).sum(dtype=np.float64))
 
 
 class LinearDensity(_DensityCounter):
@@ -99,9 +116,20 @@ class LinearDensity(_DensityCounter):
         check_whole("words", self.words, 1)
         check_range("alpha", self.alpha, 1e-6, np.inf)
         random = check_random_state(self.random_state)
+        regions = [region_of(item) for item in pictures]
         pictures = [read_pixels(item) for item in pictures]
         fields = [self._field(picture) for picture in pictures]
-        places = np.concatenate([field.reshape(-1, field.shape[2]) for field in fields])
+        places = np.concatenate(
+            [
+                field.reshape(-1, field.shape[2]) if counted is None else field[counted[::_STEP, ::_STEP]]
+                for field, counted in zip(fields, regions)
+            ]
+        )
+        if len(places) < self.words:
+            raise DataError(
+                f"{self.words} words take as many places to learn from, {_STEP} pixels apart. Received: pictures with "
+                f"{len(places)}. Give more pictures, or fewer words."
+            )
         words = make_pipeline(
             StandardScaler(),
             MiniBatchKMeans(
@@ -115,9 +143,10 @@ class LinearDensity(_DensityCounter):
 
         # The normal equations, picture by picture: memory does not grow with the number of pictures.
         products, wanted = self.alpha * np.eye(self.words), np.zeros(self.words)
-        for picture, field, heads in zip(pictures, fields, points):
-            bags = self._bags(self._words(field), picture.shape[:2])
-            cells = density_map(heads, picture.shape[:2], sigma=self.sigma, stride=STRIDE)
+        for picture, field, heads, counted in zip(pictures, fields, points, regions):
+            shares = _shares(counted, picture.shape[:2])
+            bags = self._bags(self._words(field), picture.shape[:2]) * shares[..., None]
+            cells = _target(heads, picture.shape[:2], self.sigma, counted) * shares
             for side in (1, 2, 4, 8):
                 # A box of side^2 cells errs in as many at once; divided by its side, all sizes weigh alike.
                 inputs = sum_pool(bags, side).reshape(-1, self.words) / side
@@ -131,7 +160,7 @@ class LinearDensity(_DensityCounter):
     def word_map(self, picture) -> np.ndarray:
         """The word at every fourth pixel of one picture, integers (ceil(H / 4), ceil(W / 4)).
 
-        `weights_[word_map(picture)].sum()` is the picture's count.
+        `weights_[word_map(picture)].sum()` is the picture's count where all of it is counted.
         """
         check_is_fitted(self)
         return self._words(self._field(read_pixels(picture)))
@@ -214,11 +243,16 @@ class ForestDensity(_DensityCounter):
         features, targets = [], []
         for item, heads in zip(pictures, points):
             picture = read_pixels(item)
-            features.append(self._features(picture))
-            cells = density_map(heads, picture.shape[:2], sigma=self.sigma, stride=STRIDE)
+            size, counted = picture.shape[:2], region_of(item)
+            cells = _target(heads, size, self.sigma, counted)
             around = np.lib.stride_tricks.sliding_window_view(np.pad(cells, 1), (3, 3))
-            targets.append(around.reshape(-1, 9))
-        inputs = np.concatenate([each.reshape(-1, each.shape[2]) for each in features])
+            # A place teaches the cells around it, too: all of them have to be known.
+            known = binary_erosion(_shares(counted, size) >= 0.5, np.ones((3, 3)), border_value=1)
+            features.append(self._features(picture)[known])
+            targets.append(around[known].reshape(-1, 9))
+        inputs = np.concatenate(features)
+        if not len(inputs):
+            raise DataError("No region of interest holds 3 x 3 cells of 8 pixels: there is nothing to learn from.")
         self.forest_ = RandomForestRegressor(
             self.trees,
             min_samples_leaf=self.leaf,
@@ -243,6 +277,21 @@ class ForestDensity(_DensityCounter):
             total[i : i + rows, j : j + columns] += patches[:, :, i, j]
             covering[i : i + rows, j : j + columns] += 1
         return (total / np.maximum(covering, 1))[1:-1, 1:-1].astype(np.float32)
+
+
+def _shares(counted: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
+    """Share of each cell in which is counted, float32 (ceil(H / 8), ceil(W / 8))."""
+    return np.ones(map_shape(size), np.float32) if counted is None else cell_shares(counted)
+
+
+def _target(heads: np.ndarray, size: tuple[int, int], sigma: float, counted: np.ndarray | None) -> np.ndarray:
+    """Map of the heads that are counted; what of it lies where is counted sums to their number."""
+    heads = heads[inside(heads, counted)]
+    cells = density_map(heads, size, sigma=sigma, stride=STRIDE)
+    if counted is None or not len(heads):
+        return cells
+    # What kernels spread over the region's edge nobody predicts there: without it counts would settle too low.
+    return cells * (len(heads) / (cells * cell_shares(counted)).sum())
 
 
 def cell_features(picture: np.ndarray) -> np.ndarray:

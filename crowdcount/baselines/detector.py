@@ -11,7 +11,15 @@ from sklearn.svm import LinearSVC
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from crowdcount.baselines.base import Counter, annotated_pictures, check_range, check_whole, read_pixels
+from crowdcount.baselines.base import (
+    Counter,
+    annotated_pictures,
+    check_range,
+    check_whole,
+    inside,
+    read_pixels,
+    region_of,
+)
 from crowdcount.errors import DataError
 from crowdcount.measuring.metrics import mae
 
@@ -144,6 +152,9 @@ class SlidingWindowDetector(Counter):
         wrong = [size for each in sizes for size in each if not 0 < size < np.inf]
         if wrong:
             raise DataError(f"The length of a head is a number of pixels above 0. Received: {wrong[0]}")
+        regions = [region_of(item) for item in pictures]
+        known = [inside(heads, counted) for heads, counted in zip(points, regions)]
+        points, sizes = ([each[which] for each, which in zip(values, known)] for values in (points, sizes))
         random = check_random_state(self.random_state)
         order = random.permutation(len(pictures))
         # A classifier scores the heads that it was trained on too high: choose the threshold on others.
@@ -154,7 +165,8 @@ class SlidingWindowDetector(Counter):
         for index in trained:
             picture = read_pixels(pictures[index])
             positive = _patches(picture, points[index], sizes[index])
-            negative = _patches(picture, *self._elsewhere(picture, points[index], sizes[index], random))
+            elsewhere = self._elsewhere(picture, points[index], sizes[index], regions[index], random)
+            negative = _patches(picture, *elsewhere)
             patches += [positive, positive[:, :, ::-1], negative]
             signs += [1] * (2 * len(positive)) + [0] * len(negative)
             places.append(len(positive))
@@ -163,7 +175,10 @@ class SlidingWindowDetector(Counter):
         inputs, labels = _patch_hog(np.concatenate(patches)), np.array(signs)
         self.threshold_ = 0.0
         self._learn(inputs, labels, random)
-        hard = [self._mistakes(read_pixels(pictures[index]), points[index]) for index in trained[: self.mined]]
+        hard = [
+            self._mistakes(read_pixels(pictures[index]), points[index], regions[index])
+            for index in trained[: self.mined]
+        ]
         inputs = np.concatenate([inputs, *hard])
         self._learn(
             inputs,
@@ -184,16 +199,17 @@ class SlidingWindowDetector(Counter):
             threshold: least score; `None`: `threshold_`.
 
         Returns:
-            `Detections`, the surest first.
+            `Detections`, the surest first; of a sample with a region those whose middle lies inside.
         """
         check_is_fitted(self)
         least = self.threshold_ if threshold is None else threshold
         boxes, scores, _ = self.candidates(read_pixels(picture), least)
         kept = non_maximum_suppression(boxes, scores, self.overlap)
+        kept = kept[inside(_middles(boxes[kept]), region_of(picture))]
         return Detections(boxes[kept], scores[kept])
 
-    def _count(self, picture: np.ndarray) -> float:
-        return len(self.detect(picture))
+    def _count(self, item) -> float:
+        return len(self.detect(item))
 
     def _check(self) -> tuple[float, float]:
         smallest, largest = self.heads
@@ -206,12 +222,13 @@ class SlidingWindowDetector(Counter):
         check_whole("hard", self.hard, 0)
         return smallest, largest
 
-    def _elsewhere(self, picture, points, sizes, random) -> tuple[np.ndarray, np.ndarray]:
+    def _elsewhere(self, picture, points, sizes, counted, random) -> tuple[np.ndarray, np.ndarray]:
         """Centers (M, 2) and head lengths (M,) of random windows that are not centered near a head."""
         wanted = max(20, self.negatives * len(points))
         centers = random.uniform(0, picture.shape[1::-1], (wanted, 2))
         lengths = np.exp(random.uniform(*np.log(self.heads), wanted))
-        return centers[clear := _away(centers, points, np.maximum(sizes, 1))], lengths[clear]
+        clear = _away(centers, points, np.maximum(sizes, 1)) & inside(centers, counted)
+        return centers[clear], lengths[clear]
 
     def _learn(self, inputs: np.ndarray, labels: np.ndarray, random) -> None:
         machine = LinearSVC(
@@ -260,11 +277,12 @@ class SlidingWindowDetector(Counter):
             places += [(blocks, i, j) for i, j in zip(row, column)]
         return np.concatenate(found), np.concatenate(scores), places
 
-    def _mistakes(self, picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    def _mistakes(self, picture: np.ndarray, points: np.ndarray, counted: np.ndarray | None) -> np.ndarray:
         """Features (M, 900) of the surest windows that are nowhere near a head."""
         boxes, scores, places = self.candidates(picture, 0.0)
         length = boxes[:, 2] - boxes[:, 0]
-        wrong = np.flatnonzero(_away((boxes[:, :2] + boxes[:, 2:]) / 2, points, 0, length))
+        middles = _middles(boxes)
+        wrong = np.flatnonzero(_away(middles, points, 0, length) & inside(middles, counted))
         surest = wrong[np.argsort(-scores[wrong])][: self.hard]
         features = [
             blocks[i : i + _BLOCKS, j : j + _BLOCKS].ravel() for blocks, i, j in (places[index] for index in surest)
@@ -370,6 +388,10 @@ def non_maximum_suppression(boxes: np.ndarray, scores: np.ndarray, overlap: floa
         shared = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
         left = left[shared <= overlap * (area[best] + area[left] - shared)]
     return np.array(kept, np.int64)
+
+
+def _middles(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
 def _patches(picture: np.ndarray, centers: np.ndarray, lengths: np.ndarray) -> np.ndarray:

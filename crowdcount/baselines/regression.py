@@ -15,7 +15,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 from sklearn.utils.validation import check_is_fitted
 
-from crowdcount.baselines.base import Counter, annotated_pictures, check_whole, kept, read_pixels
+from crowdcount.baselines.base import (
+    Counter,
+    annotated_pictures,
+    check_whole,
+    inside,
+    kept,
+    read_pixels,
+    region_of,
+)
+from crowdcount.errors import DataError
 
 
 class PatchRegressor(Counter):
@@ -62,7 +71,8 @@ class PatchRegressor(Counter):
         for item, heads in zip(pictures, points):
             picture = read_pixels(item)
             rows, columns = self._borders(picture)
-            inputs.append(self._features(picture, rows, columns))
+            counted = region_of(item)
+            heads = heads[inside(heads, counted)]
             # Heads on a border belong to the patch to the right or below; outside, to the nearest.
             row = np.clip(np.searchsorted(rows, heads[:, 1], side="right") - 1, 0, len(rows) - 2)
             column = np.clip(
@@ -70,9 +80,15 @@ class PatchRegressor(Counter):
                 0,
                 len(columns) - 2,
             )
-            counted = np.zeros((len(rows) - 1, len(columns) - 1))
-            np.add.at(counted, (row, column), 1)
-            targets.append((counted / self._areas(rows, columns)).ravel())
+            numbers = np.zeros((len(rows) - 1, len(columns) - 1))
+            np.add.at(numbers, (row, column), 1)
+            areas = self._areas(rows, columns, counted)
+            # A patch that lies outside the region for more than a half looks like what is not counted.
+            seen = areas >= self._areas(rows, columns) / 2
+            inputs.append(self._features(picture, rows, columns)[seen.ravel()])
+            targets.append(numbers[seen] / areas[seen])
+        if not sum(map(len, targets)):
+            raise DataError("No patch lies inside the regions of interest for a half: there is nothing to learn from.")
         # A narrow tolerance: most patches hold fewer heads than the usual 0.1 in error is worth.
         regressor = (
             make_pipeline(StandardScaler(), SVR(C=3.0, epsilon=0.02)) if self.regressor is None else self.regressor
@@ -83,13 +99,13 @@ class PatchRegressor(Counter):
     def predict_patches(self, picture) -> np.ndarray:
         """Counts of a picture's patches, float64 (rows, columns), not negative; their sum is the count."""
         check_is_fitted(self)
-        picture = read_pixels(picture)
+        region, picture = region_of(picture), read_pixels(picture)
         rows, columns = self._borders(picture)
         each = self.regressor_.predict(self._features(picture, rows, columns))
-        return np.maximum(each.reshape(len(rows) - 1, -1), 0) * self._areas(rows, columns)
+        return np.maximum(each.reshape(len(rows) - 1, -1), 0) * self._areas(rows, columns, region)
 
-    def _count(self, picture: np.ndarray) -> float:
-        return self.predict_patches(picture).sum()
+    def _count(self, item) -> float:
+        return self.predict_patches(item).sum()
 
     def _features(self, picture: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return kept(self.memory, patch_features, picture, rows, columns).reshape(-1, _FEATURES)
@@ -99,9 +115,12 @@ class PatchRegressor(Counter):
             np.linspace(0, side, max(1, round(side / self.patch)) + 1).round().astype(int) for side in picture.shape[:2]
         ]
 
-    def _areas(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Areas of the patches over that of a full one: (rows, columns)."""
-        return np.outer(np.diff(rows), np.diff(columns)) / self.patch**2
+    def _areas(self, rows: np.ndarray, columns: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:
+        """Areas of the patches, as far as is counted there, over that of a full one: (rows, columns)."""
+        if counted is None:
+            return np.outer(np.diff(rows), np.diff(columns)) / self.patch**2
+        pixels = np.add.reduceat(np.add.reduceat(counted.astype(float), rows[:-1], axis=0), columns[:-1], axis=1)
+        return pixels / self.patch**2
 
 
 _FEATURES = 34

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import cKDTree
 
-from crowdcount.data.density import check_points
+from crowdcount.data.records import check_points
 from crowdcount.errors import DataError
 from crowdcount.grid import check_map, middles
 

@@ -15,7 +15,7 @@ class Kind:
     """What a picture, or a zone of one, tells beside its count.
 
     Attributes:
-        density: people a megapixel, as counted: far crowds are dense, near ones are not.
+        density: people a megapixel of where is counted, as counted: far crowds are dense, near ones are not.
         fineness: how fine its details are, see `crowdcount.counting.doubts.fineness`.
         brightness: what its brightest twentieth exceeds, 0 to 255.
     """
@@ -32,7 +32,8 @@ class Observation:
     Attributes:
         true, predicted: people in it.
         kind: of the whole picture.
-        quarters: `true`, `predicted` and the people a megapixel of each of its quarters.
+        quarters: `true`, `predicted` and the people a megapixel of each of its quarters. The whole picture stands in
+            for a quarter in less than half of which is counted: nobody can be wrong about nothing.
     """
 
     true: float
@@ -57,13 +58,16 @@ def kind_of(picture: np.ndarray, people: float) -> Kind:
     return Kind(people / megapixels, fineness(blocks), brightness(blocks))
 
 
-def observe(picture: np.ndarray, points: np.ndarray, density: np.ndarray) -> Observation:
+def observe(
+    picture: np.ndarray, points: np.ndarray, density: np.ndarray, counted: np.ndarray | None = None
+) -> Observation:
     """What is to be learned from one picture with known heads.
 
     Args:
         picture: uint8 RGB (H, W, 3).
         points: its heads, (N, 2), x then y in pixels.
         density: what the network saw: people a cell at stride 8, (ceil(H / 8), ceil(W / 8)).
+        counted: bool (H, W), where is counted; points and density are of there. None for all of the picture.
 
     Example:
         >>> seen = observe(np.zeros((16, 16, 3), np.uint8), np.array([[1.0, 1.0]]), np.full((2, 2), 0.5))
@@ -76,9 +80,15 @@ def observe(picture: np.ndarray, points: np.ndarray, density: np.ndarray) -> Obs
     points = np.asarray(points, np.float64).reshape(-1, 2)
     heads = np.zeros((2, 2))
     np.add.at(heads, ((points[:, 1] * 2 >= height).astype(int), (points[:, 0] * 2 >= width).astype(int)), 1)
+    parts = np.ones((2, 2))  # in what part of each quarter is counted
+    if counted is not None:
+        parts = 4 * shares(height, 2, 1) @ counted @ shares(width, 2, 1).T / counted.size
+    kind = kind_of(picture, people / max(float(parts.mean()), 1e-9))
     megapixels = height * width / 4e6
     quarters = tuple(
-        (float(true), float(counted), float(counted) / megapixels)
-        for true, counted in zip(heads.ravel(), seen.ravel(), strict=True)
+        (float(true), float(found), float(found) / (megapixels * float(part)))
+        if part >= 0.5
+        else (float(len(points)), people, kind.density)
+        for true, found, part in zip(heads.ravel(), seen.ravel(), parts.ravel(), strict=True)
     )
-    return Observation(float(len(points)), people, kind_of(picture, people), quarters)
+    return Observation(float(len(points)), people, kind, quarters)

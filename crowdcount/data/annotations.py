@@ -18,7 +18,7 @@ from 0 to `w`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import load_picture
 from crowdcount.data.records import Record, TellFault, raise_fault, short
 from crowdcount.data.regions import Region, boxes_mask
-from crowdcount.errors import AnnotationError
+from crowdcount.errors import AnnotationError, DataError
 from crowdcount.files import data_folder
 
 NAMES = (*DATASETS, "csv", "json", "export")
@@ -76,7 +76,7 @@ class Sample:
             if np.iscomplexobj(self.points):  # NumPy would leave out the imaginary part
                 raise TypeError("they are complex")
             points = np.array(self.points, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise AnnotationError(
                 f"{self.name}: points must be N pairs of numbers (x, y). {str(error).capitalize()}."
             ) from error
@@ -98,7 +98,7 @@ class Sample:
     def _checked_boxes(self) -> np.ndarray:
         try:
             boxes = np.asarray(self.ignore, np.float64).reshape(-1, 4)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             boxes = np.full((1, 4), np.nan)
         if not np.isfinite(boxes).all() or (boxes[:, 2:] < boxes[:, :2]).any():
             received = self.ignore.tolist() if isinstance(self.ignore, np.ndarray) else self.ignore
@@ -142,6 +142,28 @@ class Sample:
             PictureError: if the file is missing or is no readable picture.
         """
         return load_picture(self.picture)
+
+
+def listed_samples(samples: Iterable[Sample]) -> list[Sample]:
+    """Samples as a list.
+
+    Raises:
+        DataError: if they are a single one, the name of a data set, or hold something else.
+
+    Example:
+        >>> listed_samples("brt")
+        Traceback (most recent call last):
+        crowdcount.errors.DataError: Pictures are a list of samples, as load_dataset gives it. Received: 'brt'
+    """
+    try:
+        found: list = [samples] if isinstance(samples, str) else list(samples)
+    except TypeError:
+        found = [samples]
+    else:
+        if all(isinstance(each, Sample) for each in found):
+            return found
+    other = next((each for each in found if not isinstance(each, Sample)), found[0])
+    raise DataError(f"Pictures are a list of samples, as load_dataset gives it. Received: {short(other)}")
 
 
 def read_shanghaitech(
@@ -269,7 +291,8 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
     Args:
         spec: a name of `crowdcount.data.datasets.DATASETS`, `"csv"`, `"json"`, or several such as
             `"shanghaitech_a+shanghaitech_b"`. Of a data set that is tested in turns, `NAME:TURN` is one turn, as
-            `"ucf_cc_50:1"` for the first fold. `NAME*3` has its training pictures three times.
+            `"ucf_cc_50:1"` for the first fold; pictures of ShanghaiTech part A that show a scene of its test are in
+            neither `"train"` nor `"val"` beside it. `NAME*3` has its training pictures three times.
         root: folder of the data, which holds all the data sets, at most three folders below; for `csv` and `json` also
             the file itself. None: the environment variable `CROWDCOUNT_DATA`, or else the package's folder `datasets`.
         split: one of `SPLITS`, or `"val29"`, see `read_shanghaitech`.
@@ -299,7 +322,7 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
     seen: set = set()  # files and names
     asked = parse_spec(spec)
     for name, part, times in asked:
-        found = _named(name, part, root, split, alone=len(asked) == 1)
+        found = _named(name, part, root, split, beside=[(name, part) for name, part, _ in asked])
         for sample in found:
             if seen & {sample.picture, sample.name}:
                 raise AnnotationError(
@@ -311,11 +334,13 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
     return samples or _samples([], f"{root}, {spec}, split {split!r}")
 
 
-def _named(name: str, part: str | None, root: Path, split: str, *, alone: bool) -> list[Sample]:
-    """The samples of one data set, which is the only one that is asked for or not."""
+def _named(
+    name: str, part: str | None, root: Path, split: str, *, beside: Sequence[tuple[str, str | None]]
+) -> list[Sample]:
+    """The samples of one of the data sets that are asked for together."""
     if name in DATASETS:
-        records = DATASETS[name].records(root, split, raise_fault, part=part)
-        if not records and not alone and split in ("val", *OLDER_SPLITS):
+        records = DATASETS[name].records(root, split, raise_fault, part=part, beside=beside)
+        if not records and len(beside) > 1 and split in ("val", *OLDER_SPLITS):
             return []  # of a few pictures the hash of their names may choose none, and nobody can mark one
         return _samples(records, f"{root}, {name}, split {split!r}")
     split = "val" if split in OLDER_SPLITS else split

@@ -5,7 +5,7 @@ One table, `DATASETS`. Adding a data set is a reader in `crowdcount.data.readers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -62,6 +62,8 @@ class DataSet:
         older_lists: name of a split -> such a list of an earlier time.
         is_val: of which training pictures the validation consists where there is no list, or none of it is there.
         left_out: training pictures (as the lists name them) that are in `"train"` only for those who ask for them.
+        shared: training picture (as the lists name them) -> data set and turn whose test shows the same scene. Beside
+            that turn it is in neither `"train"` nor `"val"`.
         parts: of a data set that is tested in turns, the names of the turns.
         part_of: the turn in which a picture is tested.
     """
@@ -79,6 +81,7 @@ class DataSet:
     older_lists: Mapping[str, str] = field(default_factory=dict)
     is_val: Callable[[Record], bool] = _val_by_name
     left_out: frozenset[str] = frozenset()
+    shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     part_of: Callable[[Record], str] | None = None
 
@@ -108,7 +111,14 @@ class DataSet:
         )
 
     def records(
-        self, root: Path, split: str, tell: TellFault, *, part: str | None = None, everything: bool = False
+        self,
+        root: Path,
+        split: str,
+        tell: TellFault,
+        *,
+        part: str | None = None,
+        everything: bool = False,
+        beside: Collection[tuple[str, str | None]] = (),
     ) -> list[Record]:
         """The pictures of one split.
 
@@ -118,6 +128,7 @@ class DataSet:
             tell: called with file and problem for each fault.
             part: one of `parts`, which is then the test.
             everything: keep those that are `left_out` of `"train"`.
+            beside: data sets and turns that are read together with this one.
 
         Raises:
             AnnotationError: if the data set or this split of it is not there.
@@ -137,6 +148,7 @@ class DataSet:
             return self._half(folder, "val", tell)
         else:
             training = self._half(folder, "train", tell)
+        training = [record for record in training if self.shared.get(short_name(record)) not in beside]
         validation = frozenset() if self.has_val else self._validation(training, split)
         if split != "train":
             return [record for record in training if record.name in validation]
@@ -194,6 +206,15 @@ def _holds_pictures(folder: Path) -> bool:
 NEAR_COPIES = frozenset({"IMG_2", "IMG_60", "IMG_97", "IMG_121", "IMG_139", "IMG_154"})
 # A training picture of part B whose points are those of another scene.
 WRONG_POINTS = frozenset({"IMG_108"})
+# Pictures of UCF_CC_50 that show scenes of training pictures of part A.
+SHARED_SCENES = {
+    "ucf_25": "IMG_287",
+    "ucf_28": "IMG_294",
+    "ucf_32": "IMG_297",
+    "ucf_41": "IMG_283",
+    "ucf_46": "IMG_283",
+    "ucf_49": "IMG_134",
+}
 
 _SHANGHAITECH = DataSet(
     title="",
@@ -233,7 +254,12 @@ def _scut_head(letter: str) -> DataSet:
 
 
 DATASETS: dict[str, DataSet] = {
-    "shanghaitech_a": _part("A", left_out=NEAR_COPIES, older_lists={"val29": "shanghaitech_a_val29"}),
+    "shanghaitech_a": _part(
+        "A",
+        left_out=NEAR_COPIES,
+        shared={there: ("ucf_cc_50", ucf_cc_50.fold_of_stem(here)) for here, there in SHARED_SCENES.items()},
+        older_lists={"val29": "shanghaitech_a_val29"},
+    ),
     "shanghaitech_b": _part("B", left_out=WRONG_POINTS),
     "ucf_cc_50": DataSet(
         title="UCF_CC_50",

@@ -11,12 +11,14 @@ import operator
 import os
 import warnings
 from collections.abc import Iterator
+from numbers import Real
 
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
 from crowdcount.data.annotations import Sample
+from crowdcount.data.records import check_points
 from crowdcount.errors import DataError, first_line
 from crowdcount.files import atomic_path
 from crowdcount.grid import STRIDE
@@ -160,11 +162,14 @@ def adaptive_sigma(
     """
     points = check_points(points)
     k = _check_integer("k", k)
-    if not (np.isfinite(beta) and beta > 0):
+    try:
+        smallest, largest = map(float, bounds)
+        if not 0 < smallest <= largest:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"bounds must be two numbers, 0 < smallest <= largest. Received: bounds={bounds!r}") from None
+    if not (isinstance(beta, Real) and 0 < beta < np.inf):
         raise DataError(f"beta must be a finite number above 0. Received: beta={beta!r}")
-    smallest, largest = bounds
-    if not 0 < smallest <= largest:
-        raise DataError(f"bounds must be two numbers, 0 < smallest <= largest. Received: bounds={bounds!r}")
     neighbors = min(k, len(points) - 1)
     if neighbors < 1:
         return np.full(len(points), FIXED_SIGMA)
@@ -362,31 +367,6 @@ def _check_integer(name: str, value: int) -> int:
     return number
 
 
-def check_points(points: np.ndarray) -> np.ndarray:
-    """Points as float64 (N, 2).
-
-    Raises:
-        DataError: where they are not pairs of finite numbers.
-    """
-    try:
-        if np.iscomplexobj(points):  # NumPy would leave out the imaginary part
-            raise TypeError("they are complex")
-        array = np.asarray(points, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"points must be an array of numbers of shape (N, 2): {error}.") from error
-    if array.size == 0 and array.shape in ((0,), (0, 2)):
-        return array.reshape(0, 2)
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise DataError(f"points must have shape (N, 2): x, y of each head. Received: shape {array.shape}")
-    faulty = np.flatnonzero(~np.isfinite(array).all(axis=1))
-    if len(faulty):
-        raise DataError(
-            f"{len(faulty)} of {len(array)} points are NaN or infinite. Received: points[{faulty[0]}]="
-            f"{tuple(array[faulty[0]].tolist())}. Remove them or correct the annotations."
-        )
-    return array
-
-
 def _check_sigma(sigma: float | str | np.ndarray, points: np.ndarray) -> np.ndarray:
     if isinstance(sigma, str):
         if sigma != "adaptive":
@@ -394,7 +374,7 @@ def _check_sigma(sigma: float | str | np.ndarray, points: np.ndarray) -> np.ndar
         return adaptive_sigma(points)
     try:
         array = np.asarray(sigma, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"sigma must be a number or an array of numbers. Received: {sigma!r}") from error
     if array.shape not in ((), (len(points),)):
         raise DataError(

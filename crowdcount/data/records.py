@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from crowdcount.data.regions import Region
-from crowdcount.errors import AnnotationError
+from crowdcount.errors import AnnotationError, DataError
 from crowdcount.files import natural
 
 TellFault = Callable[[Path, str], None]
@@ -93,14 +94,26 @@ def numbered_lines(file: Path, tell: TellFault) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def points_array(points: object) -> np.ndarray:
-    """Pairs of finite numbers as float64 (N, 2).
+def check_points(points: ArrayLike) -> np.ndarray:
+    """Points as float64 (N, 2).
 
     Raises:
-        ValueError: if they are none.
+        DataError: where they are not pairs of finite numbers.
     """
-    array = np.asarray(points, np.float64)
-    array = array if array.size else array.reshape(0, 2)
-    if array.ndim != 2 or array.shape[1] != 2 or not np.isfinite(array).all():
-        raise ValueError(f"points should be pairs of finite numbers, received an array of shape {array.shape}")
+    try:
+        if np.iscomplexobj(points):  # NumPy would leave out the imaginary part
+            raise TypeError("they are complex")
+        array = np.asarray(points, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:  # a whole number may be larger than any float
+        raise DataError(f"points must be an array of numbers of shape (N, 2): {error}.") from error
+    if array.size == 0 and array.shape in ((0,), (0, 2)):
+        return array.reshape(0, 2)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise DataError(f"points must have shape (N, 2): x, y of each head. Received: shape {array.shape}")
+    faulty = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(faulty):
+        raise DataError(
+            f"{len(faulty)} of {len(array)} points are NaN or infinite. Received: points[{faulty[0]}]="
+            f"{tuple(array[faulty[0]].tolist())}. Remove them or correct the annotations."
+        )
     return array

@@ -43,7 +43,7 @@ class Region:
             return
         try:
             corners = [np.asarray(polygon, np.float64) for polygon in self.polygons]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             corners = []
         # The corners of one polygon, taken for polygons, would cover nothing, and nothing be counted.
         if not corners or not all(_is_polygon(each) for each in corners):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from crowdcount.data.annotations import Sample, load_dataset
+from crowdcount.data.annotations import Sample, listed_samples, load_dataset
 from crowdcount.data.images import picture_size
 from crowdcount.errors import DataError
 
@@ -185,7 +185,7 @@ def describe(
 
     Raises:
         AnnotationError: as `load_dataset`.
-        DataError: if there are no samples.
+        DataError: if these are no samples or none.
         PictureError: if a picture cannot be read.
 
     Example:
@@ -196,9 +196,9 @@ def describe(
         >>> description.pictures[0].spacing
         5.0
     """
+    samples = load_dataset(dataset, root, split) if isinstance(dataset, str) else listed_samples(dataset)
     if title is None:
-        title = f"{dataset}, {split}" if isinstance(dataset, str) else f"{len(dataset)} samples"
-    samples = load_dataset(dataset, root, split) if isinstance(dataset, str) else dataset
+        title = f"{dataset}, {split}" if isinstance(dataset, str) else f"{len(samples)} samples"
     if not samples:
         raise DataError("There are no pictures to describe. Received: an empty list of samples")
     pictures, places = [], np.zeros((_GRID, _GRID))

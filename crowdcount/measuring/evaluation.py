@@ -20,7 +20,7 @@ from crowdcount.counting.doubts import carries_range, find_doubts
 from crowdcount.counting.kinds import Observation, observe
 from crowdcount.counting.ranges import COVERAGE, usable_calibration
 from crowdcount.counting.repeats import Repeats
-from crowdcount.data.annotations import Sample
+from crowdcount.data.annotations import Sample, listed_samples
 from crowdcount.data.density import density_map, paper_sigma
 from crowdcount.data.regions import within
 from crowdcount.errors import DataError
@@ -130,8 +130,8 @@ def evaluate(
         An `Evaluation`.
 
     Raises:
-        DataError: if there are no samples, `coverage` is no share between 0 and 1, or the table `against` is not of
-            these pictures.
+        DataError: if these are no samples or none, `coverage` is no share between 0 and 1, or the table `against` is
+            not of these pictures.
         PictureError: if a picture cannot be read.
         WeightsError: if there is no such network, or its file is damaged.
 
@@ -148,7 +148,7 @@ def evaluate(
     """
     given = samples if isinstance(samples, Mapping) else {"": samples}
     # What is shown twice in training says nothing more here: the standard errors would be too small.
-    groups = {name: list(dict.fromkeys(group)) for name, group in given.items()}
+    groups = {name: list(dict.fromkeys(listed_samples(group))) for name, group in given.items()}
     if not groups or not all(groups.values()):
         raise DataError("There are no pictures to evaluate. Received: an empty list of samples")
     file = os.fspath(against) if isinstance(against, (str, os.PathLike)) else ""
@@ -209,7 +209,7 @@ def _score(
         density, heads = within(counted, density, sample.points)
         game = [metrics.game(density, heads, size, level) for level in _GAME_LEVELS]
         predicted = float(density.sum(dtype=np.float64))
-        seen = observe(picture, heads, density)
+        seen = observe(picture, heads, density, counted)
         low = high = None
         if calibration is not None and carries_range(doubts):
             low, high = calibration.range(predicted, coverage, seen.kind)

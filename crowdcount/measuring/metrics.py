@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 
+from crowdcount.data.records import check_points
 from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE, check_map, shares
 
@@ -141,11 +142,7 @@ def game(
     check_map(density, size, stride)
     if level < 0 or level != int(level):
         raise DataError(f"level must be a whole number from 0 up, received {level!r}.")
-    points = np.asarray(points, dtype=np.float64)
-    if points.size == 0:
-        points = points.reshape(0, 2)
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise DataError(f"Points must be finite x, y pairs, shape (N, 2), received the shape {points.shape}.")
+    points = check_points(points)
 
     parts = 2 ** int(level)
     rows = shares(height, parts, stride)

@@ -135,8 +135,9 @@ class Validation(keras.callbacks.Callback):
             picture = sample.read()
             with many_of_a_size(self.repeats.many(picture.shape[:2])):
                 density = predict_density(self.model, picture)
-            density, heads = within(sample.counted(picture.shape[:2]), density, sample.points)
-            seen.append(observe(picture, heads, density))
+            counted = sample.counted(picture.shape[:2])
+            density, heads = within(counted, density, sample.points)
+            seen.append(observe(picture, heads, density, counted))
         true, predicted = (np.array([getattr(each, key) for each in seen]) for key in ("true", "predicted"))
         results = {
             "val_log_ratio": metrics.log_ratio(true, predicted),

@@ -103,7 +103,15 @@ class Batches(keras.utils.PyDataset):
             self.failure = error
             raise
         pictures, targets = zip(*made)
-        return np.stack(pictures), np.stack(targets)
+        return np.stack(pictures), np.stack(_padded(targets))
+
+
+def _padded(targets: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Maps as they are; lists of heads (N, 3) filled up with zeros to the longest, as tf.data does it."""
+    if targets[0].ndim != 2:
+        return targets
+    most = max(map(len, targets))
+    return tuple(np.pad(heads, ((0, most - len(heads)), (0, 0))) for heads in targets)
 
 
 @contextmanager

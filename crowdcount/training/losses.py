@@ -54,6 +54,27 @@ def known_cells(y_true, y_pred):
     return ops.where(unknown, ops.zeros_like(y_true), y_true), ops.where(unknown, ops.zeros_like(y_pred), y_pred)
 
 
+class KnownCells(keras.losses.Loss):
+    """Another loss of two maps, both 0 in cells of unknown target (NaN): for losses that know nothing of regions.
+
+    Args:
+        loss: takes maps (B, h, w, 1).
+
+    Example:
+        >>> import numpy as np
+        >>> target, predicted = np.array([[[[1.0], [np.nan]]]]), np.array([[[[3.0], [5.0]]]])
+        >>> float(KnownCells(keras.losses.MeanSquaredError())(target, predicted))
+        2.0
+    """
+
+    def __init__(self, loss: keras.losses.Loss):
+        super().__init__(name=loss.name, reduction=loss.reduction)
+        self.loss = loss
+
+    def call(self, y_true, y_pred):
+        return self.loss.call(*known_cells(y_true, y_pred))
+
+
 @keras.saving.register_keras_serializable("crowdcount")
 class EuclideanLoss(keras.losses.Loss):
     """The paper's loss: half the squared Euclidean distance between two maps, averaged over the batch.
@@ -146,7 +167,9 @@ class BayesianLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction)
         self.sigma = _positive("sigma", sigma)
         self.background_ratio = _positive("background_ratio", background_ratio)
-        self.stride = int(_positive("stride", stride))
+        if _positive("stride", stride) != int(stride):
+            raise TrainingError(f"stride must be a whole number of pixels, received {stride!r}.")
+        self.stride = int(stride)
         self.use_background = bool(use_background)
 
     def call(self, y_true, y_pred):

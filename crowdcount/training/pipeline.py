@@ -220,11 +220,11 @@ class Place:
         whole[: cells.shape[0], : cells.shape[1]] = cells
         return np.rot90(whole[:, ::-1] if self.mirrored else whole, self.turns)
 
-    def cut_points(self, points: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-        """The heads inside the box, (N, 2) x y in its pixels; `scale` is (across, down) of the resizing."""
+    def cut_points(self, points: np.ndarray) -> np.ndarray:
+        """The heads inside the box, (N, 2) x y in its pixels; `points` are in pixels of the resized picture."""
         if self.blank:
             return np.zeros((0, 2))
-        inside = np.asarray(points, np.float64) * scale - (self.left, self.top)
+        inside = np.asarray(points, np.float64) - (self.left, self.top)
         inside = inside[np.all((inside >= 0) & (inside < (self.width, self.height)), axis=1)]
         if self.mirrored:
             inside = inside * (-1, 1) + (self.width, 0)
@@ -287,15 +287,16 @@ def example(
     pixels = place.cut_picture(picture)
     size = (place.picture_height, place.picture_width)
     scale = (size[1] / picture.shape[1], size[0] / picture.shape[0])
+    # Where `density_map` puts heads outside; it would tell of them anew at each size.
+    inside = np.clip(points * scale, 0, size[::-1])
     if target == "points":
         if counted is not None:
             raise DataError(
                 "Heads as the target cannot leave out a region. Train on maps where a data set has regions."
             )
-        heads = place.cut_points(points, scale)
+        # A head on the right or lower border belongs to the crops that end there.
+        heads = place.cut_points(np.minimum(inside, np.nextafter(size[::-1], 0)))
         return pixels, np.concatenate([heads, np.ones((len(heads), 1))], axis=1).astype(np.float32)
-    # Where `density_map` puts heads outside; it would tell of them anew at each size.
-    inside = np.clip(points * scale, 0, size[::-1])
     cells = density_map(inside, size, sigma=sigma, stride=STRIDE)
     if counted is not None:
         resized = np.asarray(Image.fromarray(counted).resize(size[::-1], Image.Resampling.NEAREST))

@@ -61,7 +61,8 @@ class Recipe:
         name: what `--recipe` takes.
         phases: one after the other, each from the (averaged) weights that the one before left.
         sigma: kernel of the target maps: pixels, `"adaptive"`, or a function that gives a sample's.
-        loss: makes the loss, one that takes maps: its class, or a function.
+        loss: makes the loss, one that takes maps: its class, or a function. Outside of regions of interest both maps
+            that it is given are 0.
         validate_every: epochs between two validations; the last epoch is always validated.
         start: changes the first weights, in place, where they are not those of an earlier run.
         goes_on: whether it is for trained weights: `init` must name some.

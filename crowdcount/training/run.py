@@ -16,7 +16,7 @@ import keras
 
 from crowdcount.counting.ranges import Calibration
 from crowdcount.counting.words import PEOPLE
-from crowdcount.data.annotations import Sample, parse_spec
+from crowdcount.data.annotations import Sample, listed_samples, parse_spec
 from crowdcount.data.datasets import DATASETS
 from crowdcount.errors import TrainingError
 from crowdcount.files import held
@@ -28,6 +28,7 @@ from crowdcount.network.weight_files import save_weights
 from crowdcount.training import callbacks, feeding, mining, start
 from crowdcount.training.card import run_card
 from crowdcount.training.devices import Devices, find_devices
+from crowdcount.training.losses import KnownCells
 from crowdcount.training.pipeline import check_samples
 from crowdcount.training.plan import Plan, Stretch, new_plan, refuse_changes, resumed_plan
 from crowdcount.training.recipes import Recipe
@@ -120,7 +121,7 @@ def train(
     Raises:
         TrainingError: where the run cannot start, be resumed, or its loss is no number any more.
         CrowdCountError: where another run is writing to `out`.
-        DataError: where `samples` are empty.
+        DataError: where `samples` are empty, or these or `validation` are no samples.
         WeightsError: where the first weights are missing or do not fit.
 
     Example:
@@ -133,6 +134,7 @@ def train(
     """
     if thing is not None and not is_thing(thing):
         raise TrainingError(f"`thing` must be a word for what is counted. Received: thing={thing!r}")
+    samples, validation = listed_samples(samples), listed_samples(validation)
     out, devices = Path(out), find_devices(strategy)
     asked: dict[str, Any] = {
         "recipe": recipe,
@@ -244,7 +246,7 @@ class _Run:
         with self.devices.scope():
             self.model.compile(
                 phase.optimizer((stretch.end - stretch.first) * stretch.steps, stretch.before, stretch.total),
-                self.plan.recipe.loss(),
+                self._loss(),
                 metrics=metrics,
                 # TensorFlow's XLA compiles anew for every size of crop, and its CPU convolutions are slower; JAX is
                 # XLA.
@@ -264,6 +266,12 @@ class _Run:
             self.state["epoch"] = stretch.end  # also where another process keeps the state
         if self.model.optimizer.use_ema:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def _loss(self) -> keras.losses.Loss:
+        """The recipe's loss. One of Keras or of the user's own is no number where a region leaves cells unknown."""
+        loss = self.plan.recipe.loss()
+        regions = any(sample.roi is not None or len(sample.ignore) for sample in self.samples)
+        return KnownCells(loss) if regions else loss
 
     def _fit(self, stretch: Stretch, metrics: list[keras.metrics.Metric]) -> None:
         phase, recipe, epoch = stretch.phase, self.plan.recipe, self.state["epoch"]

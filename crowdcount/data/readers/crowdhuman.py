@@ -32,8 +32,10 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
         try:
             content = json.loads(line)
             name = content["ID"]
+            if not isinstance(name, str):
+                raise TypeError(f"ID should be a text, not {name!r}")
             heads, ignored = _heads(content["gtboxes"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             tell(lines, f"line {number}: is not a readable annotation (ID, gtboxes with hbox): {error!r}.")
             continue
         picture = next((place / f"{name}.jpg" for place in places if (place / f"{name}.jpg").is_file()), None)

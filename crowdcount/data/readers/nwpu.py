@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.data.readers.levels import level_of
-from crowdcount.data.records import Record, TellFault, numbered_lines, points_array
+from crowdcount.data.records import Record, TellFault, check_points, numbered_lines
 
 _LEVELS = (0, 100, 500, 5000)  # S0 nobody, S1 up to 100, ..., S4 above 5000
 
@@ -50,9 +50,9 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
 def _points(file: Path, tell: TellFault) -> np.ndarray | None:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        points = points_array(content["points"])
+        points = check_points(content["points"])
         number = int(content["human_num"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         tell(file, f"is not a readable annotation (points, human_num): {error!r}.")
         return None
     if number != len(points):

@@ -44,10 +44,15 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
 
 
 def fold_of(record: Record) -> str:
+    """The fold in which a picture is tested, see `fold_of_stem`."""
+    return fold_of_stem(record.picture.stem)
+
+
+def fold_of_stem(stem: str) -> str:
     """The fold in which a picture is tested: pictures 1 to 10 in the first, 41 to 50 in the fifth.
 
     The authors draw five folds of ten pictures and publish no list; in the order of the pictures is what public
     code does that does not draw its own.
     """
-    number = int("".join(character for character in record.picture.stem if character.isdecimal()) or 0)
+    number = int("".join(character for character in stem if character.isdecimal()) or 0)
     return FOLDS[min(max(number - 1, 0) // 10, len(FOLDS) - 1)]

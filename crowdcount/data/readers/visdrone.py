@@ -14,7 +14,7 @@ from pathlib import Path
 from crowdcount.data.dividing import hashed_split
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.readers.shanghaitech import read_half
-from crowdcount.data.records import Record, TellFault, files_by_number, numbered_lines, points_array
+from crowdcount.data.records import Record, TellFault, check_points, files_by_number, numbered_lines
 
 _LISTS = {"train": "trainlist.txt", "test": "testlist.txt"}
 
@@ -38,7 +38,7 @@ def read_challenge(folder: Path, half: str, tell: TellFault) -> list[Record] | N
             continue
         heads = _heads(file, tell)
         for picture in files_by_number(place, PICTURE_SUFFIXES):
-            points = points_array(heads.pop(int(picture.stem), []) if picture.stem.isdecimal() else [])
+            points = check_points(heads.pop(int(picture.stem), []) if picture.stem.isdecimal() else [])
             labels = {"sequence": sequence}
             records.append(Record(f"VisDrone/{sequence}/{picture.stem}", picture, points, file, half, labels=labels))
         for frame in heads:
