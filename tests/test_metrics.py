@@ -116,6 +116,7 @@ def test_game_keeps_heads_at_and_over_the_border():
         (np.zeros((1, 1)), [[1.0, 2.0, 3.0]], (8, 8), 0, r"\(1, 3\)"),
         (np.zeros((1, 1)), [], (8, 8), -1, "received -1"),
         (np.zeros((1, 1)), [], (8, 8), 0.5, "received 0.5"),
+        *((np.zeros((1, 1)), [], (8, 8), level, f"received {level!r}") for level in ("1", np.nan, 40)),
     ],
 )
 def test_game_refuses(density, points, size, level, message):

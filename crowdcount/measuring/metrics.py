@@ -7,6 +7,8 @@ of a blurred map.
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
@@ -16,6 +18,7 @@ from crowdcount.errors import DataError
 from crowdcount.grid import STRIDE, check_map, shares
 
 _LOG_OFFSET = 10.0  # people
+_HIGHEST_LEVEL = 10  # a million regions
 _SSIM_SIGMA = 1.5
 _SSIM_TRUNCATE = 3.5
 _SSIM_RADIUS = 5  # int(3.5 * 1.5 + 0.5): a window of 11 x 11
@@ -117,15 +120,14 @@ def game(
             w = ceil(width / stride).
         points: head annotations x, y in pixels, shape (N, 2).
         size: height and width of the picture in pixels.
-        level: 0 or more.
+        level: 0 to 10.
         stride: pixels of the picture along the side of a cell.
 
     Returns:
         The sum of absolute errors over the regions, in heads.
 
     Raises:
-        DataError: if the map does not fit the size, the points are not finite pairs, or the level is
-            negative.
+        DataError: if the map does not fit the size, the points are not finite pairs, or the level is none.
 
     Reference:
         Guerrero-Gómez-Olmedo et al.: Extremely Overlapping Vehicle Counting, IbPRIA 2015.
@@ -140,8 +142,8 @@ def game(
     density = _one_map("The density map", density_map)
     height, width = size
     check_map(density, size, stride)
-    if level < 0 or level != int(level):
-        raise DataError(f"level must be a whole number from 0 up, received {level!r}.")
+    if not isinstance(level, Real) or not 0 <= level <= _HIGHEST_LEVEL or level != int(level):
+        raise DataError(f"level must be a whole number from 0 to {_HIGHEST_LEVEL}, received {level!r}.")
     points = check_points(points)
 
     parts = 2 ** int(level)
