@@ -3,7 +3,7 @@
     python -m pip install ".[export]"
     python benchmarks/export.py [--model NAME_OR_FILE] [--pictures FILE...]
 
-Each file is counted with in its own runtime, as docs/export.md shows. Without pictures it takes the drawn street that
+Each file is counted with in its own runtime, as docs/export.md shows. Without pictures it takes the drawn hall that
 comes with crowdcount and four drawn crowds.
 """
 
