@@ -104,7 +104,7 @@ def read_pixels(item) -> np.ndarray:
 
 def region_of(item) -> np.ndarray | None:
     """Where in a picture is counted, bool (H, W); None for all of it. Samples alone have regions."""
-    if not isinstance(item, Sample) or (item.roi is None and not len(item.ignore)):
+    if not isinstance(item, Sample) or not item.has_region:
         return None
     return item.counted(picture_size(item.picture))
 

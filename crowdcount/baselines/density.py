@@ -53,10 +53,6 @@ class _DensityCounter(Counter):
         pixels = read_pixels(picture)
         return self._map(pixels) * _shares(region_of(picture), pixels.shape[:2])
 
-    def _map(self, picture: np.ndarray) -> np.ndarray:
-        """Map of a whole picture, uint8 RGB (H, W, 3), as `predict_map` gives it."""
-        raise NotImplementedError
-
     def _count(self, item) -> float:
         return float(self.predict_map(item).sum(dtype=np.float64))
 

@@ -228,7 +228,8 @@ class Counter:
         self.scale = None if scale is None else check_scale(scale)
         self.calibration: Calibration | None = usable_calibration(model, coverage)
         # Of weights that hold none nobody expects ranges; of a calibration too small for what is asked one does.
-        self.lacking = None if calibration_of(model) is None else why_no_range(model, coverage)
+        too_small = self.calibration is None and calibration_of(model) is not None
+        self.lacking = why_no_range(model, coverage) if too_small else None
         self.sizes = sizes_of(model)
         self.network, self.name = load_network(model)
         self.thing = thing_of(model)

@@ -113,6 +113,11 @@ class Sample:
         """Number of annotated heads, wherever they are."""
         return len(self.points)
 
+    @property
+    def has_region(self) -> bool:
+        """Whether only a part of the picture is counted, see `counted`."""
+        return self.roi is not None or len(self.ignore) > 0
+
     def counted(self, size: tuple[int, int]) -> np.ndarray | None:
         """Where in the picture is counted: inside `roi` and outside every box of `ignore`.
 
@@ -130,7 +135,7 @@ class Sample:
             >>> int(sample.counted((4, 6)).sum())
             18
         """
-        if self.roi is None and not len(self.ignore):
+        if not self.has_region:
             return None
         inside = np.ones(size, bool) if self.roi is None else self.roi.mask(size)
         return inside & ~boxes_mask(self.ignore, size)

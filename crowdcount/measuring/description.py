@@ -211,7 +211,7 @@ def describe(
         for label, value in sample.labels.items():
             values = labels.setdefault(label, {})
             values[value] = values.get(value, 0) + 1
-    with_region = sum(sample.roi is not None or len(sample.ignore) > 0 for sample in samples)
+    with_region = sum(sample.has_region for sample in samples)
     return Description(title, pictures, places / max(places.sum(), 1), labels, with_region)
 
 

@@ -270,8 +270,7 @@ class _Run:
     def _loss(self) -> keras.losses.Loss:
         """The recipe's loss. One of Keras or of the user's own is no number where a region leaves cells unknown."""
         loss = self.plan.recipe.loss()
-        regions = any(sample.roi is not None or len(sample.ignore) for sample in self.samples)
-        return KnownCells(loss) if regions else loss
+        return KnownCells(loss) if any(sample.has_region for sample in self.samples) else loss
 
     def _fit(self, stretch: Stretch, metrics: list[keras.metrics.Metric]) -> None:
         phase, recipe, epoch = stretch.phase, self.plan.recipe, self.state["epoch"]
