@@ -23,7 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 from keras import ops
 
-from crowdcount.data.annotations import Sample, load_dataset, parse_spec
+from crowdcount.data.annotations import Sample, load_dataset
+from crowdcount.data.specs import parse_spec
 from crowdcount.measuring.evaluation import Evaluation, evaluate
 from crowdcount.training.losses import PoissonLoss, known_cells
 from crowdcount.training.pipeline import epoch_steps

@@ -5,9 +5,10 @@ import random
 import numpy as np
 import pytest
 
-from crowdcount.data.annotations import load_dataset, parse_spec, read_shanghaitech
+from crowdcount.data.annotations import load_dataset, read_shanghaitech
 from crowdcount.data.datasets import DATASETS, SHARED_SCENES
 from crowdcount.data.dividing import hashed_split, listed_names
+from crowdcount.data.specs import parse_spec
 from crowdcount.errors import AnnotationError
 
 

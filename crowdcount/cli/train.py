@@ -71,7 +71,8 @@ def add(command: Command) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from crowdcount.data.annotations import load_dataset, marked_thing
+    from crowdcount.data.annotations import load_dataset
+    from crowdcount.data.specs import marked_thing
 
     out = Path(arguments.out)
     check_folder(out)

@@ -32,10 +32,9 @@ from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import load_picture
 from crowdcount.data.records import Record, TellFault, raise_fault, short
 from crowdcount.data.regions import Region, boxes_mask
+from crowdcount.data.specs import one_of, parse_spec
 from crowdcount.errors import AnnotationError, DataError
 from crowdcount.files import data_folder
-
-NAMES = (*DATASETS, "csv", "json", "export")
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,8 +200,8 @@ def read_shanghaitech(
     Reference:
         Zhang et al., Single-Image Crowd Counting via Multi-Column Convolutional Neural Network, CVPR 2016.
     """
-    part = _one_of(part, ("A", "B"), "part")
-    split = _one_of(split, (*SPLITS, *OLDER_SPLITS), "split")
+    part = one_of(part, ("A", "B"), "part")
+    split = one_of(split, (*SPLITS, *OLDER_SPLITS), "split")
     root = data_root(root)
     records = DATASETS[f"shanghaitech_{part.lower()}"].records(root, split, raise_fault, everything=everything)
     return _samples(records, f"{root}, split {split!r}")
@@ -236,7 +235,7 @@ def read_csv(file_or_folder: str | os.PathLike, split: str = "all") -> list[Samp
         >>> read_csv(folder)[0].points.tolist()
         [[3.5, 4.0], [20.0, 9.25]]
     """
-    split = _one_of(split, SPLITS, "split")
+    split = one_of(split, SPLITS, "split")
     file = find_annotation_file(file_or_folder, ".csv")
     records = _of_split(read_table(file, raise_fault), split, file, "column")
     return _samples(records, f"{file}, split {split!r}")
@@ -261,7 +260,7 @@ def read_json(file_or_folder: str | os.PathLike, split: str = "all") -> list[Sam
         AnnotationError: with file, entry and value, if an entry is malformed or its picture is missing; if
             the split is empty, or is `"test"` and no entry has a field `split`.
     """
-    split = _one_of(split, SPLITS, "split")
+    split = one_of(split, SPLITS, "split")
     file = find_annotation_file(file_or_folder, ".json")
     records = _of_split(detect.read_json(file, raise_fault), split, file, "field")
     return _samples(records, f"{file}, split {split!r}")
@@ -284,7 +283,7 @@ def read_export(file_or_folder: str | os.PathLike, split: str = "all") -> list[S
         AnnotationError: with file, place and value, if something is malformed, unclear, or a picture is missing; if
             the split is empty.
     """
-    split = _one_of(split, SPLITS, "split")
+    split = one_of(split, SPLITS, "split")
     path = Path(file_or_folder)
     records = _of_split(detect.read_any(path, raise_fault), split, path, "field")
     return _samples(records, f"{path}, split {split!r}")
@@ -321,7 +320,7 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
         >>> len(load_dataset("nobody*2", folder, "train"))
         4
     """
-    split = _one_of(split, (*SPLITS, *OLDER_SPLITS), "split")
+    split = one_of(split, (*SPLITS, *OLDER_SPLITS), "split")
     root = data_root(root)
     samples: list[Sample] = []
     seen: set = set()  # files and names
@@ -404,47 +403,6 @@ def dataset_files(spec: str, root: str | os.PathLike | None = None) -> list[str]
     return list(files)
 
 
-def parse_spec(spec: str) -> list[tuple[str, str | None, int]]:
-    """Name, turn and number of repetitions of each data set that is asked for.
-
-    Raises:
-        AnnotationError: if there is no such data set or turn, or the repetition is no number from 1 up.
-
-    Example:
-        >>> parse_spec("shanghaitech_a*3 + ucf_cc_50:1")
-        [('shanghaitech_a', None, 3), ('ucf_cc_50', '1', 1)]
-    """
-    parsed: list[tuple[str, str | None, int]] = []
-    for word in spec.split("+"):
-        rest, star, times = word.strip().lower().partition("*")
-        name, colon, turn = rest.strip().partition(":")
-        name, times = name.strip(), times.strip() if star else "1"
-        part = turn.strip() if colon else None
-        _one_of(name, NAMES, "dataset")
-        parts = DATASETS[name].parts if name in DATASETS else ()
-        if part is not None and part not in parts:
-            wanted = f"choose {', '.join(parts)}" if parts else "it is not tested in turns"
-            raise AnnotationError(f"Unknown turn of {name}: {wanted}. Received: {word.strip()!r}")
-        if not (times.isascii() and times.isdigit() and int(times) >= 1):
-            raise AnnotationError(
-                f"How often a data set is used is a whole number from 1 up. Received: {word.strip()!r}"
-            )
-        parsed.append((name, part, int(times)))
-    return parsed
-
-
-def marked_thing(spec: str) -> str:
-    """What the points of data sets mark, in the plural: people, unless all of them mark one other thing.
-
-    Example:
-        >>> marked_thing("trancos + nobody"), marked_thing("trancos + csv")
-        ('vehicles', 'people')
-    """
-    found = (DATASETS[name].thing if name in DATASETS else "people" for name, _, _ in parse_spec(spec))
-    things = {thing for thing in found if thing is not None}
-    return things.pop() if len(things) == 1 else "people"
-
-
 def data_root(root: str | os.PathLike | None = None) -> Path:
     """Folder of the data: `root`, or the environment variable `CROWDCOUNT_DATA`, or the package's `datasets`.
 
@@ -469,12 +427,6 @@ def _samples(records: Sequence[Record], what: str) -> list[Sample]:
         Sample(record.name, record.picture, record.points, record.roi, record.ignore, record.labels)
         for record in records
     ]
-
-
-def _one_of(value: str, allowed: Sequence[str], what: str) -> str:
-    if value not in allowed:
-        raise AnnotationError(f"Unknown {what} {value!r}: choose {', '.join(allowed)}.")
-    return value
 
 
 def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[Record]:

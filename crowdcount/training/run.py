@@ -16,8 +16,9 @@ import keras
 
 from crowdcount.counting.ranges import Calibration
 from crowdcount.counting.words import PEOPLE
-from crowdcount.data.annotations import Sample, listed_samples, parse_spec
+from crowdcount.data.annotations import Sample, listed_samples
 from crowdcount.data.datasets import DATASETS
+from crowdcount.data.specs import parse_spec
 from crowdcount.errors import TrainingError
 from crowdcount.files import held
 from crowdcount.network.backend import set_seed
