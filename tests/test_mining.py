@@ -127,3 +127,8 @@ def test_places_are_kept(tmp_path):
         (tmp_path / "broken.npz").write_bytes(damaged)
         with pytest.raises(TrainingError, match="cannot be read from .*anew"):
             load_hard_places(tmp_path / "broken.npz", 4)
+
+
+def test_no_pictures_are_said():
+    with pytest.raises(TrainingError, match="No pictures"):
+        find_hard_places(None, [])

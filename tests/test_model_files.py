@@ -19,6 +19,7 @@ from crowdcount.network.loading import load_model, shared_model
 from crowdcount.network.locate import find_weights
 from crowdcount.network.weight_files import checksum, load_weights, save_weights
 from crowdcount.training.card import network_card
+from crowdcount.web.answers import Models
 
 TINY = 1 / 16
 
@@ -270,3 +271,17 @@ def test_shipped_model_survives_a_move(tmp_path):
     source = data_folder("weights") / "general.weights.h5"
     shutil.copy(source, tmp_path / "moved.weights.h5")
     assert load_model(tmp_path / "moved.weights.h5").count_params() == 16_263_489
+
+
+def test_one_unreadable_card_hides_no_other_model(monkeypatch, tmp_path, file, capsys):
+    monkeypatch.setattr("crowdcount.network.locate.data_folder", lambda name: tmp_path)
+    shutil.copy(file, tmp_path / "broken.weights.h5")
+    (tmp_path / "broken.json").write_text("{", "utf-8")
+    broken, own = list_models()
+    assert own["note"] == "x" and broken["name"] == "broken" and "broken.json" in broken["fault"]
+    assert cli.main(["models"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("own:") and "broken.json cannot be read" in err
+    assert [card["name"] for card in Models("own").cards] == ["own"]
+    with pytest.raises(WeightsError, match="broken.json"):
+        Models("broken")

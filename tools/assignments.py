@@ -3,7 +3,8 @@
     python -m tools.assignments
 
 build/assignments/students holds what learners get, build/assignments/source the same with the solutions, for the
-teacher. Both are in nbgrader's format, and nbgrader_config.py lies beside them, so that `nbgrader` runs there as it is.
+teacher. Both are in nbgrader's format, and nbgrader_config.py lies beside them, so that `nbgrader` runs there as it is;
+one that is there already stays.
 """
 
 from __future__ import annotations
@@ -132,7 +133,9 @@ def write_assignments(out: Path = OUT, notebooks: Path = NOTEBOOKS) -> list[Path
             with atomic_path(target) as draft:
                 nbformat.write(assignment(notebook, title, solved), draft)
         written.append(target)
-    (out / "nbgrader_config.py").write_text(_CONFIG, "utf-8")
+    config = out / "nbgrader_config.py"
+    if not config.exists():  # a teacher may have edited it
+        config.write_text(_CONFIG, "utf-8")
     return written
 
 

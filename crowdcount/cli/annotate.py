@@ -6,7 +6,7 @@ import argparse
 import os
 
 from crowdcount.cli.app import TOKEN, add_server, say, with_server
-from crowdcount.cli.common import Command, add_model, begin, import_keras
+from crowdcount.cli.common import Command, add_model, begin, import_keras, number_of
 
 
 def add(command: Command) -> None:
@@ -33,6 +33,6 @@ def _annotate(arguments: argparse.Namespace) -> int:
     import_keras()
     app = make_page(Desk(folder, arguments.model), host=arguments.host, token=token)
     begin()
-    say(f"{len(folder.names)} pictures; the dots go to {folder.file}")
+    say(f"{number_of(len(folder.names), 'picture')}; the dots go to {folder.file}")
     run(app, listener, token=token, browser=not arguments.no_browser, say=say)
     return 0

@@ -353,6 +353,11 @@ def shown(name: str) -> str:
     return _CONTROLS.sub(lambda sign: repr(sign[0])[1:-1], name)
 
 
+def number_of(count: int, thing: str) -> str:
+    """`1 picture`, `2 pictures`."""
+    return f"{count} {thing}{'s' * (count != 1)}"
+
+
 def warn(message: str) -> None:
     print(f"crowdcount: warning: {message}", file=sys.stderr)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from crowdcount.cli.common import Command, begin, check_outputs, check_writable, writing
+from crowdcount.cli.common import Command, begin, check_outputs, check_writable, number_of, writing
 
 _KINDS = ("csv", "json", "coco", "shanghaitech")
 _UNITS = ("pixels", "fraction", "percent")
@@ -58,5 +58,5 @@ def _convert(arguments: argparse.Namespace) -> int:
     with writing(arguments.out):
         convert(records, arguments.to, arguments.out)
     heads = sum(len(record.points) for record in records)
-    print(f"{arguments.out}: {len(records)} {'picture' if len(records) == 1 else 'pictures'}, {heads} heads")
+    print(f"{arguments.out}: {number_of(len(records), 'picture')}, {number_of(heads, 'head')}")
     return 0

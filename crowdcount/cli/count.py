@@ -23,6 +23,7 @@ from crowdcount.cli.common import (
     coverage_of,
     fail,
     import_keras,
+    number_of,
     positive_int,
     shown,
     warn,
@@ -262,7 +263,7 @@ class _Outputs:
                 if kind is not None and self._counts is not None and self._counts in self._outputs:
                     counts = self._counts.counts
                     print(
-                        f"crowdcount: {counts.path} holds {counts.pictures} picture{'s' * (counts.pictures != 1)}; "
+                        f"crowdcount: {counts.path} holds {number_of(counts.pictures, 'picture')}; "
                         "--resume goes on with it",
                         file=sys.stderr,
                     )

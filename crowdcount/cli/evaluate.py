@@ -19,6 +19,7 @@ from crowdcount.cli.common import (
     coverage_of,
     finite,
     import_keras,
+    number_of,
     settle_split,
     writing,
 )
@@ -52,15 +53,14 @@ def add(command: Command) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from crowdcount.data.annotations import dataset_files, load_dataset
+    from crowdcount.data.annotations import dataset_files, load_each
     from crowdcount.measuring.evaluation import evaluate
 
     if arguments.csv:
         check_writable(Path(arguments.csv))
     settle_split(arguments, learned=True)
-    names = [name.strip() for name in arguments.dataset.split("+")]
-    samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
-    groups = {name: load_dataset(name, arguments.root, arguments.split) for name in names} if names[1:] else samples
+    each = load_each(arguments.dataset, arguments.root, arguments.split)
+    groups = {name: samples for name, samples in each.items() if samples}
     if arguments.csv:
         used = [arguments.model, arguments.against]
         check_outputs({"--csv": arguments.csv}, [*used, *dataset_files(arguments.dataset, arguments.root)])
@@ -94,10 +94,10 @@ def _print(arguments: argparse.Namespace, result: Evaluation, coverage: float) -
     mirrored = ", each with its mirror image" if arguments.tta else ""
     model = f"{mirrored}, model {arguments.model}"
     for name, part in result.parts.items():
-        print(f"{name}, {arguments.split}: {part.pictures} pictures{model}")
+        print(f"{name}, {arguments.split}: {number_of(part.pictures, 'picture')}{model}")
         _print_scores(part, coverage, arguments)
         print()
-    print(f"{arguments.dataset}, {arguments.split}: {result.pictures} pictures{model}")
+    print(f"{arguments.dataset}, {arguments.split}: {number_of(result.pictures, 'picture')}{model}")
     _print_scores(result, coverage, arguments)
 
 
@@ -151,7 +151,7 @@ def _print_by_label(result: Evaluation) -> None:
     for label, values in result.by_label.items():
         for value, errors in values.items():
             shown = f"MAE {errors['mae']:9.2f}  RMSE {errors['rmse']:9.2f}"
-            print(f"{label} {value:<12} {shown}  {errors['pictures']} pictures")
+            print(f"{label} {value:<12} {shown}  {number_of(int(errors['pictures']), 'picture')}")
         mean = sum(errors["mae"] for errors in values.values()) / len(values)
         print(f"{label} {'mean':<12} MAE {mean:9.2f}  of the {len(values)} above")
 

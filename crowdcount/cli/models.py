@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from crowdcount.cli.common import Command, begin, finite
+from crowdcount.cli.common import FAILED, Command, begin, finite, number_of, warn
 
 
 def add(command: Command) -> None:
@@ -16,13 +16,17 @@ def _models(arguments: argparse.Namespace) -> int:
     from crowdcount.network.cards import list_models
 
     begin()
-    for card in list_models():
+    cards = list_models()
+    for card in cards:
+        if "fault" in card:
+            warn(card["fault"])
+            continue
         if arguments.json:
             import json
 
             print(json.dumps(finite(card)))
             continue
-        pictures = f"{card['pictures']} pictures" if "pictures" in card else "pictures that no card names"
+        pictures = number_of(card["pictures"], "picture") if "pictures" in card else "pictures that no card names"
         print(f"{card['name']}: trained on {card.get('dataset', pictures)}, recipe {card.get('recipe', 'unknown')}")
         # Training leaves what it validated with; a release has it measured by data set.
         kept = {"validation": card["validation"]} if card.get("validation") else {}
@@ -32,7 +36,7 @@ def _models(arguments: argparse.Namespace) -> int:
                 key: value for key, value in finite(measured).items() if value is not None and key != "standard_error"
             }
             print(f"    {dataset}: " + ", ".join(_measure(key, value, errors.get(key)) for key, value in told.items()))
-    return 0
+    return FAILED if any("fault" in card for card in cards) else 0
 
 
 def _measure(key: str, value: object, error: float | None) -> str:

@@ -320,9 +320,21 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
         >>> len(load_dataset("nobody*2", folder, "train"))
         4
     """
+    return [sample for group in load_each(spec, root, split).values() for sample in group]
+
+
+def load_each(spec: str, root: str | os.PathLike | None = None, split: str = "train") -> dict[str, list[Sample]]:
+    """The same samples by the data set that they come from: `NAME` or `NAME:TURN`, as the words of `spec` say it.
+
+    Args:
+        spec, root, split: as for `load_dataset`.
+
+    Raises:
+        AnnotationError: as for `load_dataset`.
+    """
     split = one_of(split, (*SPLITS, *OLDER_SPLITS), "split")
     root = data_root(root)
-    samples: list[Sample] = []
+    groups: dict[str, list[Sample]] = {}
     seen: set = set()  # files and names
     asked = parse_spec(spec)
     for name, part, times in asked:
@@ -334,8 +346,11 @@ def load_dataset(spec: str, root: str | os.PathLike | None = None, split: str = 
                     "to train on one twice as often."
                 )
             seen |= {sample.picture, sample.name}
-        samples += found * (times if split == "train" else 1)
-    return samples or _samples([], f"{root}, {spec}, split {split!r}")
+        word = name if part is None else f"{name}:{part}"
+        groups[word] = groups.get(word, []) + found * (times if split == "train" else 1)
+    if not any(groups.values()):
+        _samples([], f"{root}, {spec}, split {split!r}")  # says that there are none
+    return groups
 
 
 def _named(

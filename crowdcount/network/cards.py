@@ -90,9 +90,16 @@ def list_models() -> list[dict]:
     """The cards of the models that have a name: those that come with the package, and one's own beside them.
 
     Returns:
-        One dictionary a model, see `ModelCard.content`; `name` is what `--model` takes.
+        One dictionary a model, see `ModelCard.content`; `name` is what `--model` takes. Of a card that cannot be
+        read, `name` and `fault`, which says why: one damaged file hides no other model.
     """
-    return [{**model_card(name).content, "name": name} for name in model_names()]
+    cards: list[dict] = []
+    for name in model_names():
+        try:
+            cards.append({**model_card(name).content, "name": name})
+        except WeightsError as error:
+            cards.append({"name": name, "fault": str(error)})
+    return cards
 
 
 def model_card(name_or_file: str | os.PathLike) -> ModelCard:

@@ -106,6 +106,7 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
         `HardPlaces`; where the network never errs, all places weigh the same.
 
     Raises:
+        TrainingError: if there are no samples.
         PictureError: if a picture cannot be read.
 
     Example:
@@ -114,6 +115,8 @@ def find_hard_places(network: keras.Model, samples: Sequence[Sample]) -> HardPla
         >>> len(find_hard_places(CSRNet(width=1 / 64), [sample]).weight)
         6
     """
+    if not samples:
+        raise TrainingError("No pictures to look for hard places in. Received: no samples")
     pictures, centers, weights = [], [], []
     for number, sample in enumerate(bar(samples, "picture", "hard places", log=True)):
         picture = sample.read()

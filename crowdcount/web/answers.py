@@ -61,7 +61,7 @@ class Models:
     """
 
     def __init__(self, default: str):
-        cards: dict[str, Mapping] = {card["name"]: card for card in list_models()}
+        cards: dict[str, Mapping] = {card["name"]: card for card in list_models() if "fault" not in card}
         self._places: dict[str, str] = {name: name for name in cards}
         self.default = default
         if default not in cards:
