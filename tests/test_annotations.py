@@ -481,6 +481,16 @@ def test_too_few_pictures_for_a_split_by_names_are_an_error(tmp_path):
     assert len(read_csv(tmp_path, "train")) == 6
 
 
+def test_a_file_of_the_other_kind_says_the_data_set_to_name(tmp_path):
+    draw_picture(tmp_path / "a.png")
+    write_points(tmp_path, "picture,x,y\na.png,1,1\n")
+    write_json(tmp_path, [{"picture": "a.png", "points": []}])
+    with pytest.raises(AnnotationError, match="is no .csv file: name the data set json instead of csv"):
+        load_dataset("csv", tmp_path / "points.json", "all")
+    with pytest.raises(AnnotationError, match="is no .json file: name the data set csv instead of json"):
+        load_dataset("json", tmp_path / "points.csv", "all")
+
+
 def test_a_split_without_pictures_is_an_error(tmp_path):
     draw_picture(tmp_path / "a.png")
     write_points(tmp_path, "picture,x,y,split\na.png,1,1,train\n")

@@ -241,3 +241,9 @@ def test_the_syllabus_plans_every_notebook_and_all_its_hours():
     spans = [tuple(map(int, span)) for span in re.findall(r"^\| (\d+)-(\d+) \|", three, re.MULTILINE)]
     assert spans[0][0] == 0 and spans[-1][1] == 180
     assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+
+
+def test_edited_settings_of_nbgrader_stay(tmp_path):
+    (tmp_path / "nbgrader_config.py").write_text("# mine", "utf-8")
+    write_assignments(tmp_path)
+    assert (tmp_path / "nbgrader_config.py").read_text("utf-8") == "# mine"

@@ -19,6 +19,7 @@ from conftest import crowd
 
 from crowdcount.cli.common import thing
 from crowdcount.data.annotations import Sample
+from crowdcount.data.regions import Region
 from crowdcount.errors import DataError, TrainingError, WeightsError
 from crowdcount.network import csrnet as model
 from crowdcount.network.cards import ModelCard, model_card
@@ -684,6 +685,18 @@ def test_replaced_pictures_are_another_run(tmp_path):
             check_pictures(state, plan, *pictures)
     with pytest.raises(TrainingError, match="bytes was"):
         check_pictures(states[0], plan, samples("gone.jpg"), [])
+
+
+def test_a_replaced_mask_is_another_run(tmp_path):
+    mask = tmp_path / "roi.png"
+    mask.write_bytes(bytes(20))
+    samples = [Sample("a", np.zeros((8, 8, 3), np.uint8), [], roi=Region(file=mask, read=lambda path: None))]
+    plan = new_plan(samples)
+    state = new_state(plan, samples, [])
+    check_pictures(state, plan, samples, [])
+    mask.write_bytes(bytes(21))
+    with pytest.raises(TrainingError, match="places was"):
+        check_pictures(state, plan, samples, [])
 
 
 def test_other_kernels_are_another_run(quick):

@@ -113,9 +113,11 @@ def _size_of_file(path: Path) -> int | None:
 
 
 def _fingerprint_of_places(*groups: Sequence[Sample]) -> str:
-    """Digits that change with where heads, boxes to ignore and corners of regions are."""
+    """Digits that change with where heads, boxes to ignore and corners of regions are, and with the size of masks."""
     digest = hashlib.sha256()
     for sample in itertools.chain(*groups):
+        if sample.roi and sample.roi.file:
+            digest.update(f"{_size_of_file(sample.roi.file)}|".encode())
         for places in (sample.points, sample.ignore, *(sample.roi.polygons if sample.roi else ())):
             digest.update(np.asarray(places, np.float64).tobytes() + b"|")
     return digest.hexdigest()[:12]

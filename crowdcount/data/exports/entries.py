@@ -470,10 +470,13 @@ def find_annotation_file(file_or_folder: str | os.PathLike, suffix: str) -> Path
         suffix: `".csv"` or `".json"`.
 
     Raises:
-        AnnotationError: if there is no such file, or several and none is named `points`.
+        AnnotationError: if there is no such file, or several and none is named `points`; if a file has the other name.
     """
     path = Path(file_or_folder)
     if path.is_file():
+        other = path.suffix.lower()
+        if other != suffix and other in (".csv", ".json"):
+            raise AnnotationError(f"{path} is no {suffix} file: name the data set {other[1:]} instead of {suffix[1:]}.")
         return path
     if not path.is_dir():
         raise AnnotationError(f"There is no file or folder {path}. Name the annotation file or its folder.")
