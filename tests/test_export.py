@@ -255,6 +255,16 @@ def test_a_layer_that_onnx_has_no_operation_for_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("format", ["saved_model", "litert"])
+def test_a_layer_that_needs_to_know_the_size_is_refused(tmp_path, format):
+    inputs = keras.Input((None, None, 3))
+    hidden = keras.layers.Conv2D(1, 16, strides=16, padding="same")(inputs)
+    network = keras.Model(inputs, keras.layers.UpSampling2D(2, interpolation="bicubic")(hidden), name="mine")
+    with pytest.raises(CrowdCountError, match="'mine' cannot be written for pictures of any size: .*UpSampling2D"):
+        export_model(network, tmp_path / ("a" if format == "saved_model" else "a.tflite"), format=format)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_layer_that_cannot_tell_its_configuration_is_refused(tmp_path):
     class Applied(keras.layers.Layer):
         def __init__(self, function):

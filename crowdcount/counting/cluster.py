@@ -134,6 +134,9 @@ class _Worker:
     """A network that stays loaded; batches of paths in, batches of results out, as JSON: they differ in their keys."""
 
     def __init__(self, model: str, place: str, coverage: float, scale: float | None, page: int | None, cores: int):
+        # Workers may share a GPU, whose memory the first would take whole otherwise.
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         import keras
 
         if keras.backend.backend() == "tensorflow":

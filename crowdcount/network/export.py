@@ -168,7 +168,14 @@ def _endpoint(network: keras.Model) -> tuple[Callable, list[tf.TensorSpec]]:
     import tensorflow as tf
 
     def serve(picture):
-        density = tf.squeeze(network(tf.cast(picture, tf.float32), training=False), -1)
+        try:
+            density = network(tf.cast(picture, tf.float32), training=False)
+        except tf.errors.OperatorNotAllowedInGraphError as error:  # as bicubic upsampling to a size that is not known
+            raise CrowdCountError(
+                f"The network {network.name!r} cannot be written for pictures of any size: {first_line(error)} Build "
+                "it from other layers."
+            ) from error
+        density = tf.squeeze(density, -1)
         return {"count": tf.reduce_sum(density, [1, 2]), "density": density}
 
     return serve, [tf.TensorSpec((None, None, None, 3), tf.uint8, name="picture")]
