@@ -88,17 +88,17 @@ def _blocks(density, stride) -> np.ndarray:
 
 def _examine_pool(answer: Any) -> None:
     _POOL_WHOLE(answer)
-    odd = (_RNG.random((13, 20)), 8)
+    odd = (_RNG.random((13, 21)), 8)
     try:
         received = call(answer, odd)
     except Wrong as wrong:
         raise Wrong(
-            f"blocks that fit are right, but a map of 13 x 20 cells and stride 8 fails: {wrong} "
+            f"blocks that fit are right, but a map of 13 x 21 cells and stride 8 fails: {wrong} "
             "Pad with zeros first, so that both sides become multiples of the stride."
         ) from None
     if shape_of(received) == (1, 2):
         raise Wrong(
-            "a map of 13 x 20 cells and stride 8 should give 2 x 3 blocks, yours gives 1 x 2: the rows and "
+            "a map of 13 x 21 cells and stride 8 should give 2 x 3 blocks, yours gives 1 x 2: the rows and "
             "columns that "
             "fill no whole block were dropped, and the people in them. Round the number of blocks up."
         )
@@ -134,7 +134,7 @@ _POOL_MISTAKES = [
 _POOL_WHOLE = examine_function(
     pool, [(_RNG.random((16, 24)), 8), (_RNG.random((6, 9)), 3), (_RNG.random((32, 16)), 4)], _POOL_MISTAKES
 )
-_POOL_ODD = examine_function(pool, [(_RNG.random((13, 20)), 8), (_RNG.random((5, 7)), 2)])
+_POOL_ODD = examine_function(pool, [(_RNG.random((13, 21)), 8), (_RNG.random((5, 7)), 3)])
 
 
 EXERCISES = [
