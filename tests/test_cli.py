@@ -205,13 +205,20 @@ def test_what_is_empty_is_not_taken_for_left_out(capsys, argv):
     assert stop.value.code == 2 and f"{name} is empty: name a value" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["counts.xlsx", "counts.JSON", "points.csv", "boxes.csv"])
+@pytest.mark.parametrize(
+    "name",
+    ["counts.xlsx", "counts.JSON", "points.csv", "boxes.csv", "excel.csv", "sep.csv", "empty.csv", "via.csv"],
+)
 def test_count_refuses_tables_of_other_kinds_and_those_of_annotations(capsys, photos, weights, name):
-    """They were replaced, and a text named as a workbook opens nowhere."""
+    """They were replaced, however a spreadsheet had saved them, and a text named as a workbook opens nowhere."""
     (photos / "points.csv").write_text("Picture;X;Y\ngood.jpg;1,5;2\n")
     (photos / "boxes.csv").write_text("filename,xmin,ymin,xmax,ymax\ngood.jpg,1,2,3,4\n")
+    (photos / "excel.csv").write_bytes("\ufeffpicture,x,y\r\ngood.jpg,1,2\r\n".encode("utf-16-le"))
+    (photos / "sep.csv").write_bytes(b"sep=;\r\npicture;x;y\r\ngood.jpg;1,5;2\r\n")
+    (photos / "empty.csv").write_bytes("\r\npicture,x,y\r\n".encode("utf-16-be"))
+    (photos / "via.csv").write_text("filename,region_count,region_shape_attributes\ngood.jpg,0,{}\n")
     before = {path: path.read_bytes() for path in photos.iterdir()}
-    reason = "holds annotations" if name in ("points.csv", "boxes.csv") else "name it FILE.csv"
+    reason = "name it FILE.csv" if name in ("counts.xlsx", "counts.JSON") else "holds annotations"
     assert_clean_error(*run(capsys, "count", photos, "--model", weights, "--csv", photos / name), name, reason)
     assert {path: path.read_bytes() for path in photos.iterdir()} == before
 

@@ -45,6 +45,8 @@ _UNITS = {"px": "pixels", "pixel": "pixels", "pixels": "pixels", "%": "percent",
 # How the files of spreadsheets begin (.xlsx, .ods), whatever they are called.
 _ARCHIVE = b"PK\x03\x04"
 _SEPARATORS = (",", ";", "\t", "|")
+_REGIONS = "region_shape_attributes"  # a column of VIA's tables
+_LONGEST_HEADER = 2000  # bytes
 
 
 class _Unclear(Exception):
@@ -72,7 +74,7 @@ def read_table(file: Path, tell: TellFault, options: Options | None = None) -> l
     except (OSError, UnicodeError, csv.Error) as error:
         tell(file, f"is not a readable CSV file in UTF-8 or UTF-16: {error}.")
         return []
-    if lines and "region_shape_attributes" in [value.strip() for value in lines[0][1]]:
+    if lines and _REGIONS in [value.strip() for value in lines[0][1]]:
         return via.read_rows(lines, pile)
     try:
         columns, rows = _columns(lines, pile.options)
@@ -89,13 +91,20 @@ def read_table(file: Path, tell: TellFault, options: Options | None = None) -> l
 
 
 def names_heads(file: Path) -> bool:
-    """Whether a file is there whose first line names the columns of heads."""
+    """Whether a file is there whose first row names the columns of heads, as `read_table` understands it."""
+    start = b""
+    rows: list[tuple[int, list[str]]] = []
     try:
         with open(file, "rb") as lines:
-            ((_, header), *_) = _rows(decoded(lines.readline(2000)))
-    except (OSError, UnicodeError, csv.Error, ValueError):  # ValueError: it is empty
+            # Before that row there may be a line that tells the separator, or an empty one.
+            while not rows and len(start) < _LONGEST_HEADER and (line := lines.readline(_LONGEST_HEADER)):
+                start += line
+                # In UTF-16 a line's end has a second byte, which is taken for the next line's.
+                rows = _rows(decoded(start + b"\0" if len(start) % 2 and b"\0" in start else start))
+    except (OSError, UnicodeError, csv.Error):
         return False
-    return has_heads(_named_columns([value.strip() for value in header]))
+    header = [value.strip() for value in rows[0][1]] if rows else []
+    return _REGIONS in header or has_heads(_named_columns(header))
 
 
 def decoded(data: bytes) -> str:
