@@ -113,6 +113,21 @@ def test_what_else_the_file_holds_stays(photos):
     assert [sample.count for sample in read_json(photos, "val")] == [2]
 
 
+def test_a_picture_that_is_emptied_and_marked_anew_keeps_what_else_the_file_holds(photos):
+    """A test picture whose dots were all taken away, to begin anew, was learned from then."""
+    region = [[[0, 0], [30, 0], [30, 30]]]
+    there = {"picture": "a.png", "points": [[1, 2]], "split": "test", "roi": region}
+    pictures = [there, {"picture": "b.png", "points": [], "split": "train"}]
+    (photos / "points.json").write_text(json.dumps({"pictures": pictures}))
+    folder = Folder(photos)
+    assert folder.save("a.png", Entry(), folder.entries()["a.png"].version) == ""
+    assert list(folder.entries()) == ["b.png"] and list(Folder(photos).entries()) == ["b.png"]
+    assert [sample.name for sample in read_json(photos)] == ["b.png"]
+    folder.save("a.png", Entry([[5.0, 6.0]], done=True), "")
+    (sample,) = read_json(photos, "test")
+    assert sample.points.tolist() == [[5, 6]] and sample.roi.polygons[0].tolist() == region[0]
+
+
 @pytest.mark.parametrize("spelled", ["./a.png", ".\\a.png", " a.png", "A.PNG", "C:/elsewhere/a.png", "a"])
 def test_a_picture_is_known_by_whatever_its_readers_understand(photos, spelled):
     (photos / "points.json").write_text(json.dumps({"pictures": [{"picture": spelled, "points": [[1, 2]]}]}))

@@ -67,9 +67,14 @@ class Entry:
     done: bool = False
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been annotated."""
+        return not (self.points or self.ignore or self.done)
+
+    @property
     def version(self) -> str:
         """A word that is another one when anything is; empty where nothing has been annotated."""
-        if not (self.points or self.ignore or self.done):
+        if self.is_empty:
             return ""
         text = json.dumps([self.points, self.ignore, self.done])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -136,7 +141,7 @@ class Folder:
         for kind in (_BEGUN, _DONE):
             for item in content[kind]:
                 found[self._name_of(item)] = Entry(item["points"], _polygons(item), done=kind == _DONE)
-        return {name: entry for name, entry in found.items() if name in self._pictures}
+        return {name: entry for name, entry in found.items() if name in self._pictures and not entry.is_empty}
 
     def save(self, name: str, entry: Entry, version: str) -> str:
         """Write what is annotated in a picture; all else in the file stays.
@@ -167,9 +172,9 @@ class Folder:
             item: dict = next((each for each in items if self._name_of(each) == name), {})
             for kind in (_DONE, _BEGUN):
                 content[kind] = [each for each in content[kind] if each is not item]
-            if entry.version:
-                # What else the entry holds, as its split, stays with it.
-                kept = {key: value for key, value in item.items() if key not in ("points", "ignore", "count")}
+            # What else the entry holds, as its split, stays with it, also while nothing is marked in its picture.
+            kept = {key: value for key, value in item.items() if key not in ("points", "ignore", "count")}
+            if not entry.is_empty or kept.keys() - {"picture"}:
                 made = {"picture": name, **kept, "points": entry.points}
                 if divided:  # readers want a split of each picture, or of none
                     made.setdefault("split", hashed_split(name))
