@@ -191,6 +191,14 @@ def test_boxes_that_convert_writes_are_taken_up(photos):
     assert [sample.ignore.tolist() for sample in read_json(photos)] == [[[1, 2, 30, 40]]]
 
 
+def test_a_region_is_not_lost_in_a_csv(photos):
+    """Learned from without it, the picture would have nobody where nobody had looked."""
+    there = {"picture": "a.png", "points": [[1, 2]], "roi": [[[0, 0], [30, 0], [30, 30]]]}
+    (photos / "points.json").write_text(json.dumps({"pictures": [there]}))
+    with pytest.raises(AnnotationError, match="a.png: CSV cannot hold the region"):
+        Folder(photos).csv()
+
+
 def test_dots_beside_the_picture_that_are_there_keep_nothing_from_being_saved(photos):
     """Published data sets have some, and the page shows none of them."""
     (photos / "points.csv").write_text("picture,x,y,ignore\na.png,5,500.25,\na.png,1,2,\na.png,,,50 40 70 60\n")

@@ -188,13 +188,16 @@ class Folder:
         """The pictures that are done as CSV, `picture,x,y`; with columns for boxes and splits where there are any.
 
         Raises:
-            AnnotationError: if the file cannot be read any more, or a polygon in which nothing is counted is no box.
+            AnnotationError: if the file cannot be read any more, a polygon in which nothing is counted is no box, or a
+                picture has a region in which alone is counted.
         """
         rows: list[dict] = []
         for item in self._content()[_DONE]:
             name = self._name_of(item)
             if name not in self._pictures:
                 continue
+            if item.get("roi"):  # without it all of the picture would be counted
+                raise AnnotationError(f"{name}: CSV cannot hold the region of interest there. Use points.json.")
             boxes = [{"picture": as_cell(name), "ignore": _box(polygon, name)} for polygon in _polygons(item)]
             heads = csv_rows(as_cell(name), np.array(item["points"]).reshape(-1, 2))
             more = {"split": item["split"]} if "split" in item else {}
