@@ -362,6 +362,8 @@ HOSTILE = {
     "a file as zones": ("POST", "/api/zones", zones_body(zones="/etc/passwd"), JSON, 422),
     "a file as ground": ("POST", "/api/zones", zones_body(ground="/etc/passwd"), JSON, 422),
     "a map of another size": ("POST", "/api/zones", zones_body(width=80_000_000), JSON, 422),
+    "a map that is no base64": ("POST", "/api/zones", zones_body(density="AAA"), JSON, 422),
+    "a map in letters of elsewhere": ("POST", "/api/zones", zones_body(density="Über"), JSON, 422),
     "a map of NaN": ("POST", "/api/zones", zones_body(density="AADAfw=="), JSON, 422),
     "entries of another kind": ("POST", "/api/report", b'{"entries": [1]}', JSON, 422),
     "a count beyond all numbers": ("POST", "/api/report", b'{"entries": [{"count": 1%s}]}' % (400 * b"0"), JSON, 422),

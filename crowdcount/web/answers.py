@@ -6,7 +6,6 @@ Everything here is ordinary work, run in the line's one thread; it knows nothing
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import os
 import re
@@ -312,7 +311,7 @@ def _whole(content: Mapping, key: str) -> int:
 def _base64(value: object, what: str) -> bytes:
     try:
         return base64.b64decode(str(value), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # of letters that are no ASCII, too
         raise DataError(f"{what} is not base64: {error}.") from error
 
 
