@@ -620,6 +620,7 @@ def test_a_port_that_windows_keeps_is_passed_over(monkeypatch):
         (["annotate", "."], "holds no pictures"),
         (["annotate", "photos", "--model", "no-such-model"], "no-such-model"),
         (["app", "--model", "no-such-model", "--port", "0"], "no-such-model"),
+        (["app", "--model", "no-such-model.keras", "--port", "0"], "no-such-model.keras"),
     ],
 )
 def test_what_is_not_there_is_told_before_anything_is_served(capsys, tmp_path, monkeypatch, arguments, message):

@@ -34,7 +34,7 @@ from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsE
 from crowdcount.files import data_folder
 from crowdcount.grid import STRIDE
 from crowdcount.network.cards import list_models, model_card
-from crowdcount.network.locate import SUFFIX
+from crowdcount.network.locate import SUFFIX, find_weights
 from crowdcount.show.plots import heat_layer
 
 MOST_PIXELS = 100_000_000
@@ -64,6 +64,7 @@ class Models:
         self._places: dict[str, str] = {name: name for name in cards}
         self.default = default
         if default not in cards:
+            find_weights(default)  # of a model of Keras there is no card to look for
             file = Path(default).name
             name = file.removesuffix(SUFFIX).removesuffix(".keras")
             self.default = file if name in cards else name
