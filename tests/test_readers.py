@@ -530,3 +530,11 @@ def test_several_data_sets_under_one_root(tmp_path, monkeypatch):
     # Any folder of pictures can be one of nobody.
     (tmp_path / "nobody").rename(tmp_path / "walls")
     assert {sample.count for sample in load_dataset("nobody", tmp_path / "walls", "all")} == {0}
+
+
+def test_pictures_of_nobody_may_differ_in_their_suffix_alone(tmp_path):
+    """The error spoke of two data sets, and `check` found no fault."""
+    for name in ("wall.jpg", "wall.png", "tree.jpg"):
+        draw(tmp_path / "nobody" / name)
+    found = {sample.name: sample.picture.name for sample in load_dataset("nobody", tmp_path, "all")}
+    assert found == {"nobody/tree": "tree.jpg", "nobody/wall.jpg": "wall.jpg", "nobody/wall.png": "wall.png"}

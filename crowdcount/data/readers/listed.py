@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,11 +27,16 @@ def read_brt(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
 
 
 def read_nobody(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
-    """Read every picture of a folder, each with no head in it, named by the folder: `nobody/100007`."""
+    """Read every picture of a folder, each with no head in it, named by the folder: `nobody/100007`.
+
+    Where two differ in their suffix alone, their names have it too.
+    """
     del tell  # a picture without annotation is what is asked for
     if half != "train":
         return None
+    pictures = files_by_number(folder, PICTURE_SUFFIXES)
+    times = Counter(picture.stem for picture in pictures)
+    names = [picture.stem if times[picture.stem] == 1 else picture.name for picture in pictures]
     return [
-        Record(f"{folder.name}/{picture.stem}", picture, np.zeros((0, 2)), picture)
-        for picture in files_by_number(folder, PICTURE_SUFFIXES)
+        Record(f"{folder.name}/{name}", picture, np.zeros((0, 2)), picture) for name, picture in zip(names, pictures)
     ]
