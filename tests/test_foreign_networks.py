@@ -1,5 +1,6 @@
 """Networks that come from elsewhere: PyTorch's weights, Keras models that count nothing, files of other kinds."""
 
+import json
 import struct
 import zipfile
 from pathlib import Path
@@ -257,6 +258,24 @@ def test_files_of_other_kinds_are_named(tmp_path, weights):
         with pytest.raises(WeightsError, match=message):
             crowdcount.load_model(tmp_path / name)
     assert kind_of(Path(weights)) == "weights"
+
+
+def test_an_archive_that_was_packed_anew_and_is_damaged_or_locked_is_told(tmp_path):
+    """Keras packs nothing: what unpacks raises errors of its own."""
+    whole = tmp_path / "whole.keras"
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", json.dumps({"config": list(range(500))}))
+        archive.writestr("model.weights.h5", b"")
+    assert kind_of(whole) == "keras"
+    data = whole.read_bytes()
+    # The first byte of what is packed, and the flag of a password.
+    places = {"damaged": data.index(b"config.json") + len(b"config.json"), "locked": data.index(b"PK\1\2") + 8}
+    for name, at in places.items():
+        changed = data[:at] + (b"\xff" if name == "damaged" else b"\1") + data[at + 1 :]
+        assert changed != data
+        (tmp_path / f"{name}.keras").write_bytes(changed)
+        with pytest.raises(WeightsError, match=f"{name}.keras is not a model that Keras can open"):
+            kind_of(tmp_path / f"{name}.keras")
 
 
 def test_files_that_could_harm_are_not_opened(tmp_path, monkeypatch):
