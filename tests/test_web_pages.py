@@ -354,6 +354,55 @@ def test_a_frame_costs_what_the_screen_has_in_pixels_not_the_picture(page, app):
     assert place == [1234.5, 987.6]
 
 
+def test_what_a_finger_has_begun_to_move_goes_back_where_a_second_one_comes(page, app):
+    """A dot lay elsewhere then, and was saved nowhere; of a box the frame stayed."""
+    page.goto(app)
+    script = """async () => {
+        const { Stage } = await import("/static/stage.js");
+        const { Dots } = await import("/static/dots.js");
+        const { Zones } = await import("/static/zones.js");
+        const stage = new Stage(), told = [];
+        stage.element.style.cssText = "position: fixed; inset: 0";
+        document.body.append(stage.element);
+        await stage.show(null, 400, 300);
+        stage.resized();
+        stage.marks.setPointerCapture = () => {}; // which takes no pointer of a script
+        const touch = (kind, pointerId, place) => {
+            const { left, top } = stage.marks.getBoundingClientRect(), [x, y] = stage.toScreen(place);
+            const where = { clientX: left + x, clientY: top + y };
+            stage.marks.dispatchEvent(new PointerEvent(kind, { pointerId, pointerType: "touch", ...where }));
+        };
+        const begin = () => (touch("pointerdown", 1, [100, 100]), touch("pointermove", 1, [160, 100]));
+        const pinch = () => (begin(), touch("pointerdown", 2, [300, 200]), touch("pointermove", 2, [310, 200]),
+            touch("pointerup", 1, [160, 100]), touch("pointerup", 2, [310, 200]));
+        const cut = () => (begin(), touch("pointercancel", 1, [160, 100]));
+        const dots = new Dots(stage, (real = true) => told.push(real));
+        const zones = new Zones(stage, (whole) => told.push(whole), String);
+        const found = [];
+        const look = (tool, work, what) => {
+            stage.fit();
+            stage.tool = tool;
+            work();
+            found.push(what());
+        };
+        for (const work of [pinch, cut]) {
+            [dots.mode, zones.mode] = ["dot", "zone"];
+            dots.load([[100, 100]], []);
+            look(dots, work, () => dots.points);
+            dots.mode = "box";
+            look(dots, work, () => dots.drawing);
+            zones.load([{ name: "a", polygon: [[100, 100], [300, 100], [300, 300]] }], []);
+            look(zones, work, () => zones.shapes[0].polygon[0]);
+            zones.mode = "ground";
+            zones.load([], [[100, 100]]);
+            look(zones, work, () => zones.ground);
+        }
+        stage.element.remove();
+        return [found, told];
+    }"""
+    assert page.evaluate(script) == [2 * [[[100, 100]], None, [100, 100], [[100, 100]]], []]
+
+
 # --- crowdcount annotate --------------------------------------------------------------------------------------
 
 

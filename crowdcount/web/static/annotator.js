@@ -46,6 +46,7 @@ export class Annotator {
     const { name } = this.pictures[index];
     this.at = index;
     this.entry = null;
+    this.stage.letGo(); // what is dragged is of the picture before
     this.dots.load([], []);
     this.say("");
     this.show();

@@ -105,6 +105,7 @@ async function dropped(transfer) {
 // --- One picture ----------------------------------------------------------------------------------------------
 
 async function pick(item) {
+  stage.letGo(); // what is dragged is of the picture before
   shown = item;
   zones.load(item?.shapes ?? [], item?.ground ?? []);
   if (!item) {

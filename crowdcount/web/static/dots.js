@@ -142,6 +142,7 @@ export class Dots {
       return {
         move: (end) => ((this.drawing = [place, end]), this.stage.draw()),
         end: (end) => ((this.drawing = null), this.addBox(place, end), this.stage.draw()),
+        cancel: () => ((this.drawing = null), this.stage.draw()),
       };
     }
     const hit = this.near(place, event.pointerType === "touch" ? FINGER : CATCH);
@@ -154,6 +155,7 @@ export class Dots {
     return {
       move: (end) => ((this.points = shown(end)), this.stage.draw()),
       end: (end) => ((this.points = points), this.move(hit, moved(end))),
+      cancel: () => ((this.points = points), this.stage.draw()),
     };
   }
 

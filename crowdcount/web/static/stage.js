@@ -236,7 +236,7 @@ export class Stage {
   // --- Pointers -----------------------------------------------------------------------------------------------
 
   // A tool has `tap(point, event)`, for a click, and `grab(point, event)`, which gives null, or what follows a drag:
-  // {move(point), end(point)}. Where nothing is grabbed the picture moves.
+  // {move(point), end(point), cancel()}. Where nothing is grabbed the picture moves.
   listen() {
     const on = (kind, work) => this.marks.addEventListener(kind, work);
     on("pointerdown", (event) => this.press(event));
@@ -260,7 +260,7 @@ export class Stage {
     this.marks.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, this.at(event));
     if (this.pointers.size > 1) {
-      this.held = null;
+      this.letGo();
       this.moved = true;
       return;
     }
@@ -298,6 +298,12 @@ export class Stage {
 
   forget(event) {
     this.pointers.delete(event.pointerId);
+    this.letGo();
+  }
+
+  // What a drag has moved so far goes back: two fingers move the picture, of which one comes first.
+  letGo() {
+    if (this.moved) this.held?.cancel();
     this.held = null;
   }
 }

@@ -75,9 +75,11 @@ export class Zones {
   }
 
   moving(put) {
+    const { shapes, ground } = this;
     return {
       move: (at) => (put(at), this.stage.draw()),
       end: (at) => (put(at), this.changes(true)),
+      cancel: () => (Object.assign(this, { shapes, ground }), this.stage.draw()),
     };
   }
 
