@@ -249,6 +249,26 @@ def test_a_file_that_is_no_picture_is_told_and_the_next_one_counted(page, app, p
     expect(page.locator("#notes .cc-error")).to_contain_text("This is a video")
 
 
+def test_a_picture_that_the_browser_cannot_show_has_its_heat_map_and_zones(page, app, photo, weights):
+    """Its stage was a pixel wide and high: the heat map was one color, and zones drawn on it held nobody."""
+    scan = photo.with_suffix(".tif")
+    Image.open(photo).save(scan)
+    expected = count(scan, model=weights)
+    page.goto(app)
+    page.set_input_files("#files", str(scan))
+    expect(page.locator("#number")).to_have_text(whole(expected.count), timeout=PATIENCE)
+    page.click("[data-mode=zone]")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    corners = [[40, 30], [120, 30], [120, 90], [40, 90]]
+    for corner in corners:
+        page.mouse.click(*on_picture(page, *corner))
+    page.click("#actions button:first-child")  # close the zone
+    expect(page.locator("#zones td.figure")).not_to_have_text("…", timeout=PATIENCE)
+    header, row = csv.reader(io.StringIO(saved(page, "#csv").decode("utf-8-sig")))
+    people = count_zones(expected.density, read_zones([{"name": "z", "polygon": corners}]), (120, 160))["z"]
+    assert float(dict(zip(header, row))["zone zone 1"]) == pytest.approx(people, rel=0.05)
+
+
 def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand(page, app, photo):
     page.goto(app)
     page.set_input_files("#files", str(photo))

@@ -120,9 +120,10 @@ async function pick(item) {
 
 async function put(item) {
   onStage = null;
-  const { width, height } = item.record ?? {};
-  const done = await stage.show(item.file, width, height).catch(() => stage.show(null, width, height));
-  if (done && item === shown) onStage = item;
+  // What the browser cannot decode has no size before the server has counted it.
+  const size = () => [item.record?.width, item.record?.height];
+  const done = await stage.show(item.file, ...size()).catch(() => stage.show(null, ...size()));
+  if (done && item === shown && stage.there) onStage = item;
   stage.element.style.setProperty("--shape", stage.size[0] / stage.size[1]);
   stage.draw();
 }

@@ -55,7 +55,7 @@ export class Stage {
     for (const level of this.levels) level.close();
     this.levels = first ? [first] : [];
     this.size = [width ?? first?.width ?? 1, height ?? first?.height ?? 1];
-    this.there = true;
+    this.there = Boolean(first ?? width);
     this.fit();
     let [wide, high] = first ? [first.width, first.height] : [0, 0];
     while (Math.max(wide, high) > SMALLEST_LEVEL) {
