@@ -579,6 +579,25 @@ def test_what_cannot_be_saved_stays_in_sight(page, annotating, photos):
     np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[20, 20]], atol=1.5)
 
 
+def test_under_the_name_of_a_picture_that_cannot_be_read_no_other_is_dotted(page, annotating, photos):
+    (photos / "b.png").write_text("no picture")
+    begin(page, annotating)
+    page.keyboard.press("n")
+    expect(page.locator(".cc-error")).to_contain_text("b.png", timeout=PATIENCE)
+    page.mouse.click(*on_picture(page, 20, 20))
+    expect(page.locator(".cc-heads")).to_have_text("0 heads")
+    page.wait_for_function(
+        """() => {
+            const canvas = document.querySelector(".cc-picture");
+            const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return data.every((value) => value === 0);
+        }"""
+    )
+    page.keyboard.press("p")
+    expect(page.locator(".cc-name")).to_have_text("a.png", timeout=PATIENCE)
+    expect(page.locator(".cc-main")).to_be_enabled(timeout=PATIENCE)
+
+
 @pytest.mark.parametrize("asked, button", [("folder", None), ("csv", "Download CSV")])
 def test_why_there_are_no_pictures_or_no_table_is_told(page, annotating, asked, button):
     broken = {"error": "points.json is not a readable JSON file.", "code": "not_usable"}

@@ -19,6 +19,7 @@ export class Annotator {
     this.pictures = [];
     this.at = 0;
     this.entry = null; // of the picture that is shown: {done, version, width, height}
+    this.lost = false; // whether it cannot be shown
     this.dirty = false;
     this.element = this.build();
   }
@@ -46,7 +47,9 @@ export class Annotator {
     const { name } = this.pictures[index];
     this.at = index;
     this.entry = null;
+    this.lost = false;
     this.stage.letGo(); // what is dragged is of the picture before
+    this.stage.there = false; // a click has no place until this one is shown
     this.dots.load([], []);
     this.say("");
     this.show();
@@ -59,7 +62,10 @@ export class Annotator {
       this.stage.marks.focus({ preventScroll: true });
       if (!entry.version) await this.findHeads(true);
     } catch (problem) {
-      if (turn === this.turn) this.tell(problem);
+      if (turn !== this.turn) return;
+      this.lost = !this.entry;
+      if (this.lost) this.stage.show(null); // nothing of the picture before stays under this one's name
+      this.tell(problem);
     }
   }
 
@@ -260,15 +266,15 @@ export class Annotator {
   }
 
   key(event) {
-    if (event.target.closest?.("input, select, summary") || !this.entry) return;
+    if (event.target.closest?.("input, select, summary") || !(this.entry || this.lost)) return;
     if (event.target.closest?.("button") && (event.key === " " || event.key === "Enter")) return;
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const work = {
       n: () => this.go(1), p: () => this.go(-1), PageDown: () => this.go(1), PageUp: () => this.go(-1),
-      Enter: () => this.finish(), h: () => this.findHeads(), b: () => this.mode(this.dots.mode === "dot" ? "box" : "dot"),
+      Enter: () => this.finish(), h: () => this.entry && this.findHeads(), b: () => this.mode(this.dots.mode === "dot" ? "box" : "dot"),
     }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (plain && work) work();
-    else if (!this.dots.key(event)) return;
+    else if (!this.entry || !this.dots.key(event)) return;
     event.preventDefault();
     event.stopPropagation();
   }
