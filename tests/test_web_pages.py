@@ -159,6 +159,31 @@ def test_a_report_that_cannot_be_had_is_told(page, app, photo):
     expect(page.locator("#progress")).to_contain_text("too many photos for a report", timeout=PATIENCE)
 
 
+def test_nothing_of_a_count_stays_where_another_network_could_not_count(page, app, photo):
+    """The row of the error had people in its zones, and the heat map that was left stopped the drawing of the rest."""
+    page.goto(app)
+    drop(page, photo)
+    expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.click("[data-mode=zone]")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    for corner in ([40, 30], [120, 30], [120, 90]):
+        page.mouse.click(*on_picture(page, *corner))
+    page.keyboard.press("Enter")
+    expect(page.locator("#zones td.figure")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.route("**/api/count*", lambda route: route.abort())
+    page.select_option("#model", "light")
+    expect(page.locator("#number")).to_have_text("–", timeout=PATIENCE)
+    expect(page.locator("#zones td.figure")).to_have_text("–")
+    expect(page.locator("#rows .thumb canvas")).to_have_count(0)
+    # The picture and the zone are drawn all the same.
+    page.wait_for_function(
+        """() => {
+            const canvas = document.querySelector(".cc-marks");
+            return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+        }"""
+    )
+
+
 def test_zones_have_ranges_and_no_number_is_finer_than_its_range(page, photo, ranged_weights):
     """As the terminal and the report tell them."""
     expected = count(photo, model=ranged_weights)

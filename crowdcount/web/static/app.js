@@ -251,6 +251,7 @@ function zoneCard() {
   const focused = document.activeElement?.dataset?.zone;
   const onGround = Boolean(found?.per_m2);
   const ranged = Boolean(found?.zone_ranges);
+  const unknown = shown.problem ? "–" : "…";
   const head = h("tr", {}, h("th"), h("th", {}, t("zone")), h("th", { className: "figure" }, t("people")),
     ranged ? h("th", { className: "figure" }, t("range")) : null,
     onGround ? h("th", { className: "figure" }, t("per_m2")) : null, h("th"));
@@ -264,7 +265,7 @@ function zoneCard() {
     const [low, high] = found?.zone_ranges?.[name] ?? [];
     const dense = found?.per_m2?.[name];
     return h("tr", {}, h("td", {}, swatch), h("td", {}, field),
-      h("td", { className: "figure" }, people === undefined ? "…" : texts.whole(people, { low, high })),
+      h("td", { className: "figure" }, people === undefined ? unknown : texts.whole(people, { low, high })),
       ranged ? h("td", { className: "figure cc-soft" }, low === undefined ? "" : texts.span({ low, high })) : null,
       onGround ? h("td", { className: "figure" }, dense === undefined ? "" : texts.n(dense, 2)) : null,
       h("td", {}, h("button", { className: "remove", ariaLabel: t("remove_zone", { name }), onclick: () => zones.remove(index) }, "×")));

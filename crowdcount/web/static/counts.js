@@ -81,8 +81,13 @@ export class Counts {
     item.state = ok ? "done" : "failed";
     item.problem = ok ? null : { code: content.code, text: content.error };
     item.record = ok ? content : null;
-    if (!ok) return;
+    // What was made of the count before is none of this one's.
     item.heat?.close();
+    [item.heat, item.zones, item.turn] = [null, null, null];
+    if (!ok) {
+      item.thumbnail = null;
+      return;
+    }
     const bytes = Uint8Array.from(atob(content.heat), (letter) => letter.charCodeAt(0));
     item.heat = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
     item.dots = { points: content.heads, ignore: [] };
