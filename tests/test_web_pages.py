@@ -327,6 +327,22 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
     assert [float(value) for value in lines[1].split(",")[1:]] == pytest.approx([10, 10], abs=1)
 
 
+def test_the_sides_of_the_ground_are_those_of_the_photo_that_is_shown(page, app, photo):
+    """Those of the photo before stood there, and nobody per square meter came of them."""
+    page.goto(app)
+    for number in range(2):
+        page.set_input_files("#files", str(photo))
+        expect(page.locator("#rows tr")).to_have_count(number + 1)
+    page.click("[data-mode=ground]")
+    fields = page.locator("#actions input")
+    fields.nth(0).fill("12")
+    expect(fields.nth(0)).to_be_focused()
+    page.click("#rows tr:nth-child(1) .pick")
+    expect(fields.nth(0)).to_have_value("")
+    page.click("#rows tr:nth-child(2) .pick")
+    expect(fields.nth(0)).to_have_value("12")
+
+
 def test_zones_and_ground_points_are_drawn_by_the_keys_alone(page, app, photo):
     page.goto(app)
     page.set_input_files("#files", str(photo))

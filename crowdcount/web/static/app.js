@@ -58,6 +58,7 @@ const zones = new Zones(stage, zonesChanged, (number) => t("zone_name", { number
 let shown = null; // the item on the stage
 let onStage = null; // the item whose picture is decoded
 let mode = "look";
+let typed = null; // the item whose sides of the ground have fields
 
 $("stage").prepend(stage.element);
 stage.layers = [paintHeat, (context) => zones.layer(context), (context) => mode === "dots" && dots.layer(context)];
@@ -195,8 +196,9 @@ function tools() {
   $("hint").textContent = t(zones.problem || `hint.${mode}`);
   $("keys").textContent = t(`keys.${mode}`);
   // Fields stay while they are typed in.
-  if (mode === "ground" && $("actions").dataset.mode === "ground" && $("actions").dataset.code === texts.code) return;
-  [$("actions").dataset.mode, $("actions").dataset.code] = [mode, texts.code];
+  if (mode === "ground" && typed === shown && $("actions").dataset.code === texts.code) return;
+  typed = mode === "ground" ? shown : null;
+  $("actions").dataset.code = texts.code;
   const made = {
     look: () => [],
     zone: () => [
