@@ -322,6 +322,14 @@ def reason(error: OSError) -> str:
     return within[1] if within else error.strerror or str(error)
 
 
+def size_of(path: str | os.PathLike) -> int | None:
+    """Bytes of a file; None where it cannot be looked at, which who reads it tells."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None
+
+
 def is_stream(path: str | os.PathLike) -> bool:
     """Whether this is a pipe or a device, as a terminal: something to write to, and never to replace."""
     kind = _kind(path)

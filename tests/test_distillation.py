@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import crowd as drawn_crowd
+from PIL import Image
 
 from crowdcount.data.annotations import Sample
 from crowdcount.data.density import density_map
@@ -151,6 +152,20 @@ def test_maps_are_the_teachers_made_once_a_picture_and_kept(teacher, tmp_path, m
     assert len(made) == 1 and all((again[name] == maps[name]).all() for name in maps)
     monkeypatch.setattr(teaching, "shared_model", None)  # all are there: the teacher may have gone
     assert learn_maps("gone", digest, samples, tmp_path).keys() == maps.keys()
+
+
+def test_a_map_is_that_of_its_picture_not_of_another_one_of_its_name(tmp_path, monkeypatch):
+    """A run that was stopped in its first epoch may be followed, in its folder, by one on other pictures."""
+    monkeypatch.setattr(teaching, "check_teacher", lambda *_: None)
+    monkeypatch.setattr(teaching, "shared_model", lambda _: None)
+    monkeypatch.setattr(teaching, "predict_density", lambda _, picture: np.full((1, 1), picture[0, 0, 0]))
+    file = tmp_path / "a.bmp"
+    for level in (3, 30, 3):  # of 8 x 1, 8 x 2 and 8 x 1 pixels
+        array = np.full((1 + (level > 3), 8, 3), level, np.uint8)
+        Image.fromarray(array).save(file)
+        for sample in (Sample("a\udcdf", array, [[1, 1]]), Sample("a\udcdf", file, [[1, 1]])):
+            assert learn_maps("general", "", [sample], tmp_path / "maps")["a\udcdf"].item() == level
+    assert len(list((tmp_path / "maps").iterdir())) == 4
 
 
 def test_two_pictures_of_one_name_are_refused(tmp_path):

@@ -18,7 +18,7 @@ from keras import ops
 
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import TrainingError, first_line
-from crowdcount.files import atomic_path, clear_leftovers
+from crowdcount.files import atomic_path, clear_leftovers, size_of
 from crowdcount.network.designs import LAYERS
 from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD
 from crowdcount.training.plan import Plan, refuse_changes
@@ -101,15 +101,8 @@ def _settled(value: Any) -> Any:
 def _fingerprint_of_bytes(*groups: Sequence[Sample]) -> str:
     """Digits that change with the pictures' sizes in bytes, which hardly any other picture has: none is read for it."""
     pictures = [sample.picture for sample in itertools.chain(*groups)]
-    sizes = [_size_of_file(each) if isinstance(each, Path) else np.asarray(each).nbytes for each in pictures]
+    sizes = [size_of(each) if isinstance(each, Path) else np.asarray(each).nbytes for each in pictures]
     return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:12]
-
-
-def _size_of_file(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:  # which is told when it is read
-        return None
 
 
 def _fingerprint_of_places(*groups: Sequence[Sample]) -> str:
@@ -117,7 +110,7 @@ def _fingerprint_of_places(*groups: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for sample in itertools.chain(*groups):
         if sample.roi and sample.roi.file:
-            digest.update(f"{_size_of_file(sample.roi.file)}|".encode())
+            digest.update(f"{size_of(sample.roi.file)}|".encode())
         for places in (sample.points, sample.ignore, *(sample.roi.polygons if sample.roi else ())):
             digest.update(np.asarray(places, np.float64).tobytes() + b"|")
     return digest.hexdigest()[:12]

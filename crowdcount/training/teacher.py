@@ -23,7 +23,7 @@ import numpy as np
 from crowdcount.counting.scale import on_grid
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import TrainingError
-from crowdcount.files import atomic_path
+from crowdcount.files import atomic_path, size_of
 from crowdcount.network.loading import shared_model
 from crowdcount.network.locate import find_weights
 from crowdcount.network.prediction import predict_density
@@ -123,7 +123,7 @@ def learn_maps(
     """
     _refuse_namesakes(samples)
     unique = {sample.name: sample for sample in samples if sample.count}
-    files = {name: folder / f"{hashlib.sha256(f'{digest}/{name}'.encode()).hexdigest()[:24]}.npy" for name in unique}
+    files = {name: folder / f"{_key(digest, sample)}.npy" for name, sample in unique.items()}
     maps = {name: found for name, file in files.items() if (found := _kept(file)) is not None}
     missing = [sample for name, sample in unique.items() if name not in maps]
     if not missing:
@@ -138,6 +138,21 @@ def learn_maps(
             with atomic_path(files[sample.name]) as temporary, open(temporary, "wb") as file:
                 np.save(file, maps[sample.name])
     return maps
+
+
+def _key(digest: str, sample: Sample) -> str:
+    """What a map is known by: a run that was stopped before its first checkpoint may be followed by one on others."""
+    if isinstance(sample.picture, Path):
+        told = repr(size_of(sample.picture))
+    else:
+        pixels = np.asarray(sample.picture)
+        told = repr(pixels.shape) + _digits(pixels.tobytes())
+    # Names of files may hold bytes that are no UTF-8.
+    return _digits(f"{digest}/{sample.name}/{told}".encode("utf-8", "surrogatepass"))
+
+
+def _digits(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:24]
 
 
 def _refuse_namesakes(samples: Sequence[Sample]) -> None:
