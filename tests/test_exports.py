@@ -793,6 +793,10 @@ CSV = {
         'a.jpg,2,"{""name"":""point"",""cx"":9,""cy"":9}","{}"\n',
         "2 regions by its region_count, but has 1",
     ),
+    "VIA that nests for ever": (
+        f"filename,region_count,region_shape_attributes,region_attributes\na.jpg,1,{100_000 * '['},{{}}\n",
+        "its attributes are no JSON",
+    ),
 }
 
 

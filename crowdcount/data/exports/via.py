@@ -62,7 +62,7 @@ def read_rows(lines: list[tuple[int, list[str]]], pile: Pile) -> list[Record]:
         try:
             shape = json.loads(values["region_shape_attributes"])
             attributes = json.loads(values.get("region_attributes") or "{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             pile.tell(pile.file, f"{where}: its attributes are no JSON: {error}.")
             continue
         _add(shape, attributes, entry, where, pile)
