@@ -538,3 +538,11 @@ def test_pictures_of_nobody_may_differ_in_their_suffix_alone(tmp_path):
         draw(tmp_path / "nobody" / name)
     found = {sample.name: sample.picture.name for sample in load_dataset("nobody", tmp_path, "all")}
     assert found == {"nobody/tree": "tree.jpg", "nobody/wall.jpg": "wall.jpg", "nobody/wall.png": "wall.png"}
+
+
+def test_a_number_of_heads_that_is_none_is_told(tmp_path):
+    for n in (1, 2):
+        draw(tmp_path / "frames" / f"seq_{n:06d}.jpg")
+    save(tmp_path / "mall_gt.mat", frame=cell([points(0), points(1)]), count=np.array([[np.nan], [len(points(1))]]))
+    with pytest.raises(AnnotationError, match=f"says that frame 1 has nan heads but holds {len(points(0))} points"):
+        load_dataset("mall", tmp_path, "all")

@@ -29,7 +29,7 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     try:
         with open_mat(file) as variable:
             points = cells(variable("frame"), "loc")
-            counts = np.asarray(variable("count")).ravel()
+            counts = np.asarray(variable("count"), np.float64).ravel()
     except Exception as error:  # damaged files make SciPy raise a dozen unrelated exceptions
         tell(file, f"is not a readable annotation (frame with loc, count): {error!r}.")
         return []
@@ -41,8 +41,8 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
             continue
         seen.add(number)
         heads = points[number - 1]
-        if number <= len(counts) and int(counts[number - 1]) != len(heads):
-            tell(file, f"says that frame {number} has {int(counts[number - 1])} heads but holds {len(heads)} points.")
+        if number <= len(counts) and counts[number - 1] != len(heads):
+            tell(file, f"says that frame {number} has {counts[number - 1]:g} heads but holds {len(heads)} points.")
         if (number <= _TRAINING) == (half == "train"):
             records.append(Record(f"Mall/{picture.stem}", picture, heads, file, half, places=f"frame {number}"))
     if lost := sorted(set(range(1, len(points) + 1)) - seen):
