@@ -26,9 +26,10 @@ from crowdcount.counting.results import COLUMNS
 from crowdcount.counting.scale import Look, disagreement
 from crowdcount.counting.turned import on_its_side
 from crowdcount.counting.words import span, whole
-from crowdcount.data import overlay_files
+from crowdcount.data import images, overlay_files
+from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.web.app import make_app
-from crowdcount.web.parts import texts
+from crowdcount.web.parts import static_file, texts
 from crowdcount.web.serve import listen, server_of
 
 WIDTHS = {1280: 860, 390: 844}
@@ -238,16 +239,20 @@ def test_a_photo_that_comes_before_the_page_is_ready_is_counted(page, app, photo
     expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
 
 
-def test_a_folder_is_counted_without_its_overlays(page, app, photo):
+def test_a_folder_is_counted_without_its_overlays_and_small_copies(page, app, photo):
     folder = photo.parent / "photos"
     folder.mkdir()
     for name in ("a.jpg", "b.png"):
         Image.open(photo).save(folder / name)
     overlay_files.save(Image.open(photo), folder / "b_overlay.png")
     (folder / "notes.txt").write_text("no picture")
+    for within in ("@eaDir", ".small", "day 2"):
+        (folder / within).mkdir()
+        Image.open(photo).save(folder / within / f"{within[-3:]}.jpg")
     page.goto(app)
     page.set_input_files("#folder", str(folder))
-    expect(page.locator("#rows .pick")).to_have_text(["a.jpg", "b.png"], timeout=PATIENCE)
+    expect(page.locator("#rows .pick")).to_have_count(3, timeout=PATIENCE)
+    assert sorted(page.locator("#rows .pick").all_inner_texts()) == ["a.jpg", "b.png", "y 2.jpg"]
 
 
 def test_a_file_that_is_no_picture_is_told_and_the_next_one_counted(page, app, photo, tmp_path, weights):
@@ -667,6 +672,14 @@ def test_who_goes_on_at_once_is_told_of_a_change_elsewhere(page, annotating, pho
 
 
 # --- Texts ----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_and_the_commands_find_the_same_pictures_in_a_folder():
+    """On the page a folder's total lacked some in silence, and small copies were counted beside their pictures."""
+    script = static_file("counts.js")
+    *pictures, folders = re.findall(r'"([^"]+)"\.split', script[: script.index("const OVERLAY")])
+    assert {f".{name}" for words in pictures for name in words.split()} == PICTURE_SUFFIXES
+    assert set(folders.split()) == images._NOT_MEANT
 
 
 def test_every_language_says_everything_with_the_same_values():

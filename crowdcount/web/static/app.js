@@ -3,7 +3,7 @@ import { cell, download, h, named, Texts } from "./dom.js";
 import { Stage } from "./stage.js";
 import { Dots } from "./dots.js";
 import { Zones, COLORS } from "./zones.js";
-import { Counts, drawHeat, isPhoto } from "./counts.js";
+import { Counts, drawHeat, isMeant, isPhoto } from "./counts.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -95,6 +95,7 @@ async function dropped(transfer) {
       if (!within || (await isPhoto(file))) files.push(file);
       return;
     }
+    if (within && !isMeant(entry.name)) return;
     const reader = entry.createReader();
     for (let part; (part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length; )
       for (const inside of part) await take(inside, true);

@@ -5,14 +5,27 @@ const THUMBNAIL = 400; // longest side in a report
 // What the server takes as one report, see bodies.py and answers.py; it hangs up on more before it can say so.
 const [MOST_REPORT, MOST_ENTRIES] = [32 * 2 ** 20, 2000];
 const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds", "warnings", "error"];
-const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib|tiff?|gif|avif|jp2|ppm|pgm|hei[cf])$/i;
+// What names of pictures end in, those that cannot be read among them, and folders that nobody means: as in
+// data/images.py.
+const PICTURES = new Set([
+  ..."jpg jpeg jpe jfif pjpeg mpo insp png apng webp bmp dib tif tiff gif avif avifs jp2 j2k j2c jpf jpx pbm ppm pgm".split(" "),
+  ..."pnm pfm tga heic heics heif hif jxl psd exr dng crw cr2 cr3 nef arw orf raf rw2 x3f mrw".split(" "),
+]);
+const NOT_MEANT = new Set("@eaDir #recycle $RECYCLE.BIN __MACOSX".split(" "));
 
 // What `crowdcount.data.overlay_files` writes into overlays, and where: behind the length of a PNG's first text.
 const OVERLAY = { text: "tEXtSoftware\0crowdcount overlay", at: 37 };
 
+// Whether a folder within another is looked into: no hidden one, and none of small copies or of what was thrown away.
+export function isMeant(folder) {
+  return !folder.startsWith(".") && !NOT_MEANT.has(folder);
+}
+
 // Whether a file of a folder is a photo: by its name, hidden ones are none; overlays of earlier counts say what they are.
 export async function isPhoto(file) {
-  if (!PICTURE.test(file.name) || file.name.startsWith(".")) return false;
+  const dot = file.name.lastIndexOf(".");
+  if (dot < 1 || file.name.startsWith(".") || !PICTURES.has(file.name.slice(dot + 1).toLowerCase())) return false;
+  if (!(file.webkitRelativePath ?? "").split("/").slice(1, -1).every(isMeant)) return false;
   if (!/\.png$/i.test(file.name)) return true;
   const there = file.slice(OVERLAY.at, OVERLAY.at + OVERLAY.text.length);
   return (await there.text().catch(() => "")) !== OVERLAY.text;
