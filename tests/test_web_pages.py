@@ -332,6 +332,24 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
     assert [float(value) for value in lines[1].split(",")[1:]] == pytest.approx([10, 10], abs=1)
 
 
+def test_dots_by_hand_that_come_before_the_count_stay(page, app, photo):
+    held = []
+    page.route("**/api/count*", held.append)
+    page.goto(app)
+    page.set_input_files("#files", [str(photo), str(photo)])
+    page.click("[data-mode=dots]")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    page.mouse.click(*on_picture(page, 20, 20))
+    expect(page.locator("#actions strong")).to_have_text("1 dot")
+    page.unroute("**/api/count*")
+    held[0].continue_()
+    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.click("#rows tr:nth-child(2) .pick")
+    page.click("#rows tr:nth-child(1) .pick")
+    _, dot, end = saved(page, "#actions button:last-child").decode().split("\r\n")
+    assert [float(value) for value in dot.split(",")[1:]] == pytest.approx([20, 20], abs=1) and end == ""
+
+
 def test_the_sides_of_the_ground_are_those_of_the_photo_that_is_shown(page, app, photo):
     """Those of the photo before stood there, and nobody per square meter came of them."""
     page.goto(app)

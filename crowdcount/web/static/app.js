@@ -50,8 +50,9 @@ const t = (key, values) => texts.t(key, values);
 
 const counts = new Counts((item) => (item === shown ? show() : rows()));
 const stage = new Stage();
-const dots = new Dots(stage, () => {
-  if (shown) shown.dots = { points: dots.points, ignore: dots.ignore };
+const dots = new Dots(stage, (real = true) => {
+  // Before there are heads of the model, dots that were all taken back are none by hand.
+  if (shown && real) shown.dots = shown.record || dots.past.length ? { points: dots.points, ignore: dots.ignore } : null;
   tools();
 });
 const zones = new Zones(stage, zonesChanged, (number) => t("zone_name", { number }));

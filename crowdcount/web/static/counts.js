@@ -103,7 +103,7 @@ export class Counts {
     }
     const bytes = Uint8Array.from(atob(content.heat), (letter) => letter.charCodeAt(0));
     item.heat = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-    item.dots = { points: content.heads, ignore: [] };
+    item.dots ??= { points: content.heads, ignore: [] }; // those by hand that came first stay
     item.thumbnail = await thumbnail(item);
     if (item.shapes.length) await this.countZones(item);
   }
