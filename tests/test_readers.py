@@ -511,6 +511,14 @@ def test_regions_of_interest(tmp_path):
         load_dataset("trancos", tmp_path / "trancos", "test")[0].counted((32, 32))
 
 
+def test_renamed_frames_of_ucsd_are_read(tmp_path):
+    ucsd(tmp_path)
+    for frame in (tmp_path / "ucsdpeds" / "vidf" / "vidf1_33_006.y").iterdir():
+        frame.rename(frame.with_name(frame.stem[-3:] + ("" if frame.stem.endswith("130") else "_a") + ".png"))
+    assert [sample.name for sample in load_dataset("ucsd", tmp_path, "val")] == ["UCSD/130"]
+    assert len(load_dataset("ucsd", tmp_path, "train")) == 7
+
+
 def test_several_data_sets_under_one_root(tmp_path, monkeypatch):
     for build in (brt, nobody, ucf_qnrf):
         build(tmp_path)

@@ -7,6 +7,7 @@ for training, the others for the test; counted is inside the region.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,9 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
 
 def is_val(record: Record) -> bool:
     """The last 80 of the 800 training frames: neighbors in time are nearly the same picture."""
-    clip, frame = record.picture.stem.split("_")[2:4]
-    return int(clip) == _TRAINING[-1] and int(frame.removeprefix("f")) > 120
+    named = re.search(r"\d+$", record.picture.stem)  # of frames that somebody renamed their place counts
+    frame = named[0] if named else record.places.removeprefix("frame ")
+    return record.picture.parent.name == f"vidf1_33_{_TRAINING[-1]:03d}.y" and int(frame) > 120
 
 
 def _place(folder: Path, names: tuple[str, ...], pattern: str) -> Path | None:
