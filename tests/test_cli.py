@@ -406,18 +406,22 @@ def test_evaluate_replaces_its_own_table_of_before(capsys, crowd, weights):
 @pytest.mark.slow
 def test_train_writes_weights_that_count(capfd, tmp_path, crowd):
     points = (crowd / "points.csv").read_text()
-    (crowd / "points.csv").write_text(points.replace("test", "train", 3).replace("test", "val"))
+    outside = "street1.png,-4,3,train\n"
+    (crowd / "points.csv").write_text(points.replace("test", "train", 3).replace("test", "val") + outside)
     out = tmp_path / "run"
     argv = ["train", "csv", "--root", crowd, "--out", out, "--epochs", 1, "--width", "1/64", "--init", "none"]
     argv += ["--recipe", "paper"]
-    status, lines, _ = run(capfd, *argv)
+    status, lines, err = run(capfd, *argv)
     assert status == 0 and lines == []
+    assert err.count("crowdcount: warning: street1.png: 1 of 2 heads lie outside the picture") == 1
     card = json.loads((out / "last.json").read_text())
     wanted = "crowdcount train csv --recipe paper --epochs 1 --width 0.015625 --init none"
     assert card["command"] == wanted
     assert count(crowd / "street1.png", model=out / "last.weights.h5").density.shape == (8, 9)
     status, lines, err = run(capfd, *argv)
     assert status == 1 and lines == [] and "--resume" in err
+    (out / "checkpoint.h5").unlink()
+    assert_clean_error(*run(capfd, *argv), "holds the weights of another run: best.weights.h5, last.weights.h5")
 
 
 @pytest.mark.slow

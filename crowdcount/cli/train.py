@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from contextlib import redirect_stdout
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from crowdcount.cli.common import (
@@ -17,6 +19,7 @@ from crowdcount.cli.common import (
     positive_int,
     seed,
     thing,
+    warn,
     width,
 )
 from crowdcount.errors import TrainingError
@@ -89,7 +92,7 @@ def _train(arguments: argparse.Namespace) -> int:
     begin()
     settings = {name: getattr(arguments, name) for name in _SETTINGS}
     try:
-        with redirect_stdout(sys.stderr):  # Keras's progress bar
+        with redirect_stdout(sys.stderr), _told_of_heads_outside():  # Keras's progress bar
             result = train(
                 samples,
                 validation,
@@ -109,6 +112,25 @@ def _train(arguments: argparse.Namespace) -> int:
     if not result.trained:
         print(f"crowdcount: the run in {out} was complete already, nothing was left to do", file=sys.stderr)
     return 0
+
+
+@contextmanager
+def _told_of_heads_outside() -> Iterator[None]:
+    """Within, a picture with heads outside of it is told; `import_keras` has turned all warnings off."""
+    from crowdcount.data.density import DensityWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DensityWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place) -> None:
+            if issubclass(category, DensityWarning):
+                warn(str(message))
+            else:
+                others(message, category, *place)
+
+        warnings.showwarning = show
+        yield
 
 
 def _pictures(arguments: argparse.Namespace) -> tuple[str, str | None]:

@@ -163,6 +163,11 @@ def train(
                 raise TrainingError(
                     f"{out} holds a run already. Go on with it (resume=True, --resume) or choose another folder."
                 )
+            if kept := [name for name in (BEST, LAST) if (out / name).exists()]:
+                # They would pass for this run's until its first validation.
+                raise TrainingError(
+                    f"{out} holds the weights of another run: {', '.join(kept)}. Choose another folder, or move them."
+                )
             plan = _begin(samples, asked, dataset, imagenet_file)
             source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
             source["thing"] = thing or PEOPLE
