@@ -599,6 +599,8 @@ def test_a_page_is_counted_and_shown_and_what_was_chosen_is_told(tmp_path, weigh
     first.save_overlay(tmp_path / "overlay.png")  # reads the page again
     with Image.open(tmp_path / "overlay.png") as overlay:
         assert overlay.width == 96
+    second = crowdcount.count((tmp_path / "scan.tif").read_bytes(), model=weights, page=2)
+    assert second.overlay().shape == (72, 104, 3)  # of what came without a path there is that page alone
     twelve = crowdcount.count(light[0].astype(np.uint16) * 16, model=weights)
     assert any("12 are used" in told for told in twelve.warnings)
 

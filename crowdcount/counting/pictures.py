@@ -284,6 +284,7 @@ class Counter:
             doubts[Doubt.UNKNOWN] = "The count has no range: no picture like this one was calibrated with."
         if self.lacking is not None:
             notes.append(self.lacking)
+        path = os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else None
         return CountResult(
             count=people,
             density=density,
@@ -296,13 +297,13 @@ class Counter:
             doubts=frozenset(doubts),
             # A file is read again when it is shown: a folder's results would otherwise hold every picture in
             # memory.
-            source=os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else picture,
+            source=picture if path is None else path,
             low=low,
             high=high,
             coverage=coverage,
             thing=self.thing,
             scale=best.scale,
-            page=self.page,
+            page=None if path is None else self.page,  # what is held in memory is that page already
             calibration=self.calibration if low is not None else None,
             kind=kind,
             other=other,
