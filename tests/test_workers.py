@@ -229,3 +229,12 @@ def test_a_column_of_parquet_has_one_type_whatever_it_holds(tmp_path, zones):
     assert {types[name] for name in ("count", "zone a", "low a", "high a", "per m2 a")} == {"double"}
     assert {types[name] for name in ("zones", "level standing a", "level walking a")} == {"string"}
     assert table["zones"].to_pylist() == [zones] and table["page"].to_pylist() == [2]
+
+
+def test_a_table_whose_numbers_were_changed_is_told_when_it_becomes_parquet(tmp_path):
+    """Pandas writes whole numbers with a fraction where some rows have none, as those of pictures that failed."""
+    pytest.importorskip("pyarrow", reason="Parquet needs pip install pyarrow")
+    (tmp_path / "c.csv").write_text("picture,count,width\na.jpg,1.0,1024.0\nb.jpg,,\n")
+    with pytest.raises(DataError, match=r"c\.csv cannot be written as Parquet .*'1024\.0'"):
+        write_parquet(tmp_path / "c.csv", tmp_path / "c.parquet")
+    assert not (tmp_path / "c.parquet").exists()

@@ -7,8 +7,8 @@ import io
 import os
 from pathlib import Path
 
-from crowdcount.errors import needing
-from crowdcount.files import atomic_path
+from crowdcount.errors import DataError, first_line, needing
+from crowdcount.files import atomic_path, writing
 
 _WHOLE = ("width", "height", "page")
 # The digits of "zones" tell two files of zones apart, and are no number.
@@ -34,7 +34,9 @@ def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
 
     Raises:
         MissingPackageError: if pyarrow is not installed.
-        OSError: if the file cannot be written.
+        DataError: if a cell of the table, as one that was edited, is not of its column's type.
+        OSError: if the table cannot be read.
+        CrowdCountError: if the file cannot be written.
     """
     require_pyarrow()
     import pyarrow.csv
@@ -45,13 +47,19 @@ def write_parquet(csv: str | os.PathLike, path: str | os.PathLike) -> None:
     types = {
         column: getattr(pyarrow, _type_of(column))() for column in next(tables.reader(io.StringIO(text, newline="")))
     }
-    table = pyarrow.csv.read_csv(
-        pyarrow.BufferReader(text.encode()),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        # A picture may be called NA or null.
-        convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
-    )
-    with atomic_path(path) as temporary:
+    try:
+        table = pyarrow.csv.read_csv(
+            pyarrow.BufferReader(text.encode()),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            # A picture may be called NA or null.
+            convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
+        )
+    except pyarrow.ArrowInvalid as error:
+        raise DataError(
+            f"{os.fspath(csv)} cannot be written as Parquet ({first_line(error)}). Correct the cell, or take its row "
+            "out, and use --resume: what is in the table is not counted again."
+        ) from None
+    with writing(path), atomic_path(path) as temporary:
         pyarrow.parquet.write_table(table, temporary)
 
 
