@@ -549,6 +549,29 @@ def test_what_cannot_be_written_is_given_up_and_the_rest_kept(run, monkeypatch):
     assert err.count("No space left on device") == 2  # the overlays once, the report once
 
 
+def test_parquet_is_not_made_from_the_table_of_an_earlier_run(run, photos, monkeypatch):
+    pytest.importorskip("pyarrow", reason="Parquet needs pip install pyarrow")
+    options = ("--csv", "out.csv", "--parquet", "out.parquet")
+    run("photos/a.png", *options)
+    before = (photos / "out.csv").read_bytes()
+    (photos / "out.parquet").unlink()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("crowdcount.counting.tables._write", full)
+    status, lines, err = run("photos/day 2", *options)
+    assert status == 1 and len(lines) == 2 and "cannot write out.csv: No space left on device" in err
+    assert (photos / "out.csv").read_bytes() == before and not (photos / "out.parquet").exists()
+
+
+def test_parquet_of_a_table_that_keeps_nothing_is_refused_before_the_work(run, network, photos):
+    os.mkfifo(photos / "pipe")
+    status, lines, err = run("photos", "--csv", "pipe", "--parquet", "out.parquet")
+    assert (status, lines, network.counted) == (1, [], [])
+    assert "--csv, and pipe is a pipe or a device" in err and err.count("\n") == 1
+
+
 # --- Pipes, devices and links ---------------------------------------------------------------------------------
 
 

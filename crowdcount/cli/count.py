@@ -30,6 +30,7 @@ from crowdcount.cli.common import (
     zones_and_ground,
 )
 from crowdcount.errors import CrowdCountError, PictureError
+from crowdcount.files import is_stream
 
 if TYPE_CHECKING:
     from crowdcount.area.zones import Zone
@@ -161,7 +162,7 @@ def _count(arguments: argparse.Namespace) -> int:
             outputs.add(result, row)
     if arguments.demo:
         _tell_truth()
-    if arguments.parquet:
+    if arguments.parquet and outputs.kept() is not None:  # or else it would hold the counts of an earlier run
         write_parquet(arguments.csv, arguments.parquet)
     return FAILED if failed or outputs.failed else 0
 
@@ -260,8 +261,7 @@ class _Outputs:
             # A run that was stopped before its first picture replaces no older file.
             if kind is None or self._added:
                 self._finish()
-                if kind is not None and self._counts is not None and self._counts in self._outputs:
-                    counts = self._counts.counts
+                if kind is not None and (counts := self.kept()) is not None:
                     print(
                         f"crowdcount: {counts.path} holds {number_of(counts.pictures, 'picture')}; "
                         "--resume goes on with it",
@@ -270,6 +270,10 @@ class _Outputs:
         finally:
             for output in self._outputs:
                 output.close()
+
+    def kept(self) -> CountsFile | None:
+        """The file of counts; None where there is none, or it could not be written."""
+        return self._counts.counts if self._counts is not None and self._counts in self._outputs else None
 
     def _finish(self) -> None:
         for output in list(self._outputs):
@@ -319,6 +323,11 @@ def _check_files(arguments: argparse.Namespace, pictures: list[str]) -> None:
     if arguments.parquet:
         from crowdcount.counting.parquet import require_pyarrow
 
+        if is_stream(arguments.csv):
+            raise CrowdCountError(
+                f"--parquet is made from the file of --csv, and {arguments.csv} is a pipe or a device, which keeps "
+                "none. Name a file, as counts.csv."
+            )
         require_pyarrow()
         check_writable(Path(arguments.parquet))
 
