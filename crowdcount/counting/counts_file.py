@@ -141,7 +141,8 @@ def _check(row: Mapping[str, str], settings: Mapping[str, str], path: str | os.P
             )
     for column, cell in row.items():
         people = column == "count" or column.startswith((_ZONE, _PER_M2))
-        if cell and (people or column in _NUMBERS or column.startswith((_LOW, _HIGH))):
+        wanted = cell or row.get(_other_end(column))  # a range has both ends or none
+        if wanted and (people or column in _NUMBERS or column.startswith((_LOW, _HIGH))):
             try:
                 number = float(cell)
             except ValueError:
@@ -151,6 +152,18 @@ def _check(row: Mapping[str, str], settings: Mapping[str, str], path: str | os.P
                     f"{path}: of {row['picture']!r} {column!r} should be a number, as it was written. Received "
                     f"{cell!r}. Correct it, take the row out, or name another file."
                 )
+
+
+def _other_end(column: str) -> str:
+    """The column of a range's other end; empty where the column is of none.
+
+    Example:
+        >>> _other_end("low"), _other_end("high stage"), _other_end("count")
+        ('high', 'low stage', '')
+    """
+    start, space, zone = column.partition(" ")
+    other = {"low": "high", "high": "low"}.get(start)
+    return f"{other}{space}{zone}" if other else ""
 
 
 def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
