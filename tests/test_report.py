@@ -373,7 +373,9 @@ def test_the_chart_stays_in_its_frame(page):
 
 def test_the_chart_tells_what_was_counted(page):
     taken = datetime(2026, 5, 1)
-    found = page(*(Entry(f"{day}.jpg", 5, taken=taken + timedelta(days=day), thing="cells") for day in (0, 1)))
+    counted = (Entry(f"{day}.jpg", 5, taken=taken + timedelta(days=day), thing="cells") for day in (0, 1))
+    found = page(CountFailure("broken.jpg", "is broken"), *counted)
+    assert "Cells counted" in found.text
     assert "Cells by time" in found.text and "eople" not in found.text.partition("Times are")[0]
     assert found.all("svg")[0]["aria-label"] == "Number of cells by time"
 

@@ -101,7 +101,7 @@ def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, titl
     """
     entries = [result if isinstance(result, Entry) else entry_of(result) for result in results]
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.writelines(report_page(entries, title or about("People counted", entries[0].thing if entries else PEOPLE)))
+        file.writelines(report_page(entries, title or about("People counted", _thing(entries))))
 
 
 def entry_of(
@@ -260,7 +260,7 @@ def _zone(entry: Entry, name: str) -> dict[str, str]:
 
 
 def _footer(counted: Sequence[Entry]) -> list[str]:
-    thing = counted[0].thing if counted else PEOPLE
+    thing = _thing(counted)
     texts = ["Every count is an estimate by a neural network."]
     if any(entry.heat for entry in counted):
         texts[0] += f" The colors show where it sees {thing}, from dark for few to bright for many."
@@ -299,7 +299,7 @@ def _chart(entries: Sequence[Entry], counted: int) -> dict[str, str] | None:
             note += f". Bars that reach above the chart are cut off: the highest goes up to {end}"
     if len(dots) < counted:
         note += f". {len(dots)} of {_pictures(counted)} tell when they were taken"
-    titles = [about(text, entries[0].thing) for text in ("People by time", "Number of people by time")]
+    titles = [about(text, _thing(entries)) for text in ("People by time", "Number of people by time")]
     svg = chart_svg(sorted(dots, key=lambda dot: dot.taken), titles[1])
     return {"svg": svg, "title": titles[0], "note": f"{note}."}
 
@@ -309,6 +309,11 @@ def _dot(entry: Entry, name: str) -> str:
     assert entry.taken is not None  # asked by whoever calls
     told = [f"{name}, {_moment(entry.taken)}: {_count(entry)}", _range(entry)]
     return ", ".join(filter(None, told))
+
+
+def _thing(entries: Sequence[Entry]) -> str:
+    """What was counted; a picture that could not be counted, which may come first, does not tell."""
+    return next((entry.thing for entry in entries if entry.count is not None), PEOPLE)
 
 
 def _people(entry: Entry) -> float:
