@@ -502,6 +502,23 @@ def test_links_to_folders_are_told(run, network, photos):
     assert [line.split("\t")[0] for line in lines] == ["photos/more/far.png"] and "link" not in err
 
 
+def test_links_to_what_is_counted_anyway_or_not_looked_for_are_not_told(run, photos):
+    for folder in ("elsewhere", "photos/.hidden", "photos/@eaDir"):
+        (photos / folder).mkdir()
+    shutil.copy(photos / "photos" / "a.png", photos / "elsewhere" / "far.png")
+    for name in (".hidden/lib", "@eaDir/small"):
+        (photos / "photos" / name).symlink_to(photos / "elsewhere", target_is_directory=True)
+    (photos / "photos" / "latest").symlink_to("day 2", target_is_directory=True)
+    assert "link" not in run("photos")[2]
+    (photos / "photos" / "more").symlink_to(photos / "elsewhere", target_is_directory=True)
+    (photos / "photos" / "secret").symlink_to(".hidden", target_is_directory=True)
+    assert "2 links to folders" in run("photos")[2]
+    (photos / "photos" / "secret").unlink()
+    for named in ("photos/more", "elsewhere"):  # as the warning advises
+        _, lines, err = run("photos", named)
+        assert any(line.startswith(f"{named}/far.png") for line in lines) and "link" not in err
+
+
 @pytest.mark.parametrize(
     "argv, part",
     [

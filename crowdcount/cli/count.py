@@ -356,7 +356,7 @@ def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
     from crowdcount.files import data_folder
 
     given = [path for text in arguments.pictures for path in matching(text)]
-    links = [link for path in given for link in linked_folders(path)]
+    links = linked_folders(given)
     if links:
         warn(
             f"{len(links)} link{'s' * (len(links) > 1)} to folders, {shown(links[0])} among them, lead on and are not "

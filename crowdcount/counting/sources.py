@@ -5,13 +5,13 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
 from crowdcount.counting.results import CountFailure
-from crowdcount.data.images import Source, list_pictures
+from crowdcount.data.images import Source, is_searched, list_pictures
 from crowdcount.errors import PictureError
 from crowdcount.files import natural
 
@@ -74,14 +74,27 @@ def matching(pattern: str) -> list[str]:
     return sorted(glob.glob(pattern, recursive=True), key=lambda path: natural(Path(path))) or [pattern]
 
 
-def linked_folders(path: str) -> list[str]:
-    """The links in a folder and its subfolders that lead to folders, which `pictures_in` does not follow."""
-    return [
-        link
-        for parent, folders, _ in os.walk(path)
-        for name in folders
-        if not name.startswith(".") and os.path.islink(link := os.path.join(parent, name))
-    ]
+def linked_folders(paths: Sequence[str]) -> list[str]:
+    """The links in folders and their subfolders that lead to folders elsewhere, which `pictures_in` does not follow.
+
+    Not those that lead to what is counted anyway: to one of these folders, or into it.
+
+    Args:
+        paths: folders; of pictures among them there is nothing to tell.
+    """
+    places = [os.path.realpath(path) for path in paths if os.path.isdir(path)]
+    links = []
+    for path in paths:
+        for parent, folders, _ in os.walk(path):
+            folders[:] = filter(is_searched, folders)
+            links += [link for name in folders if os.path.islink(link := os.path.join(parent, name))]
+    return [link for link in links if not any(_lies_in(os.path.realpath(link), place) for place in places)]
+
+
+def _lies_in(folder: str, place: str) -> bool:
+    """Whether a folder is searched together with another one; both without links."""
+    inside = folder.removeprefix(os.path.join(place, ""))
+    return folder == place or inside != folder and all(map(is_searched, inside.split(os.sep)))
 
 
 def expanded(sources: Iterable[Source]) -> Iterator[Source | CountFailure]:

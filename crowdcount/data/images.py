@@ -231,9 +231,19 @@ def list_pictures(folder: str | os.PathLike, recursive: bool = False) -> list[Pa
 
     found = []
     for parent, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".") and name not in _NOT_MEANT]
+        folders[:] = [name for name in folders if recursive and is_searched(name)]
         found += [Path(parent, name) for name in files if not name.startswith(".") and _is_picture(parent, name)]
     return sorted(found, key=natural)
+
+
+def is_searched(name: str) -> bool:
+    """Whether pictures are looked for in a subfolder of this name: not in hidden ones, nor in those of small copies.
+
+    Example:
+        >>> is_searched("day 2"), is_searched(".thumbnails"), is_searched("@eaDir")
+        (True, False, False)
+    """
+    return not name.startswith(".") and name not in _NOT_MEANT
 
 
 def _is_picture(folder: str, name: str) -> bool:
