@@ -144,6 +144,23 @@ def test_workers_in_another_folder_find_the_weights(monkeypatch, tmp_path, weigh
     assert row["picture"] == "a.png" and row["model"] == "own.weights.h5" and "count" in row
 
 
+def test_workers_that_end_are_told_in_a_line_and_their_rows_stay(monkeypatch, tmp_path, capsys):
+    """Ray's part is played here: its exceptions are of many kinds, with pages of traces in them."""
+
+    def rows():
+        yield {"result": '{"picture": "a.png", "count": 1.5, "model": "general"}'}
+        raise RuntimeError("The actor died, ray::Map()\n  File a.py\ncrowdcount.errors.WeightsError: it is cut off.")
+
+    ray = MagicMock(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    ray.data.from_items.return_value.map_batches.return_value.iter_rows = rows
+    monkeypatch.setattr("crowdcount.counting.cluster._connect", lambda: ray)
+    table = tmp_path / "counts.csv"
+    assert main(["count", "--demo", "--csv", str(table), "--workers", "1"]) == 1
+    told = capsys.readouterr().err
+    assert "Ray's workers have ended (it is cut off.)" in told and "Traceback" not in told
+    assert list(rows_of(table)) == ["a.png"]
+
+
 @pytest.mark.parametrize(
     ("machines", "workers", "expected"),
     [

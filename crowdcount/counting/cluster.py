@@ -48,7 +48,7 @@ def count_by_workers(
 
     Raises:
         MissingPackageError: if Ray is not installed.
-        CrowdCountError: if its cluster cannot be reached.
+        CrowdCountError: if its cluster cannot be reached, or its workers end, as those do whose weights are damaged.
         WeightsError: if there is no such network.
         DataError: for a scale out of its range, a number of workers that is none, or more of them than cores.
     """
@@ -64,9 +64,9 @@ def count_by_workers(
     ray = _connect()
     cores, gpus = _share([node["Resources"] for node in ray.nodes() if node["Alive"]], workers)
     paths = [{"picture": picture, "path": os.path.abspath(picture)} for picture in pictures]
-    # Ray's own progress bars and plans would stand between the lines of results.
+    # Ray's own progress bars, plans and traces would stand between the lines of results.
     ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     found = ray.data.from_items(paths, override_num_blocks=-(-len(paths) // _BLOCK)).map_batches(
         _Worker,
         fn_constructor_args=(model, place, coverage, scale, page, cores),
@@ -75,8 +75,25 @@ def count_by_workers(
         num_cpus=cores,
         num_gpus=gpus,
     )
-    for row in found.iter_rows():
-        yield json.loads(row["result"])
+    try:
+        for row in found.iter_rows():
+            yield json.loads(row["result"])
+    except Exception as error:  # Ray raises what became of its workers as exceptions of many kinds
+        raise CrowdCountError(
+            f"Ray's workers have ended ({_what_happened(error)}). Count a picture without --workers: if that goes "
+            "well, look at Ray's machines and their memory."
+        ) from error
+
+
+def _what_happened(error: Exception) -> str:
+    """What a worker met, in a line, out of the traces that Ray puts around it.
+
+    Example:
+        >>> _what_happened(RuntimeError("It died:\\n  File 5\\ncrowdcount.errors.WeightsError: a.h5 is cut off."))
+        'a.h5 is cut off.'
+    """
+    own = [line for line in str(error).splitlines() if line.startswith("crowdcount.errors.")]
+    return own[-1].partition(": ")[2] if own else first_line(error)
 
 
 def _share(machines: Sequence[Mapping[str, float]], workers: int) -> tuple[int, float]:
