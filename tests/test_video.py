@@ -31,7 +31,7 @@ from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.counting.scale import Look
 from crowdcount.drawn.crowds import draw_crowd
-from crowdcount.errors import DataError, MissingPackageError, VideoError
+from crowdcount.errors import DataError, MissingPackageError, PictureError, VideoError
 from crowdcount.network.repeated import expected
 from crowdcount.show.plots import overlay
 from crowdcount.video import counting as video, files as video_files, frames as video_frames
@@ -861,7 +861,7 @@ def test_a_full_disk_ends_the_annotated_video_and_not_the_counting(tmp_path, by_
     assert os.listdir(tmp_path) == ["v.mp4"]
 
 
-def test_chart_draws_counts_range_and_zones(tmp_path):
+def test_chart_draws_counts_range_and_zones(tmp_path, monkeypatch):
     series = CountSeries(
         frame_at(moment, count=count, low=count / 2, high=count * 2, zones={"gate": count / 4, "$1_$": 0.0})
         for moment, count in [(0.0, 10.0), (1.0, 20.0), (2.0, 30.0), (90.0, 40.0)]
@@ -883,6 +883,9 @@ def test_chart_draws_counts_range_and_zones(tmp_path):
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="chart.mp4"):
         series.save_chart(tmp_path / "chart.mp4")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(PictureError, match=r"chart\.pgf"):  # LaTeX is not there
+        series.save_chart(tmp_path / "chart.pgf")
 
 
 def test_range_of_few_people_leaves_room_for_the_counts_in_the_chart():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from array import array
 from collections.abc import Iterable
 from datetime import datetime
@@ -115,9 +116,12 @@ class CountSeries:
 
 def check_chart_name(path: str | os.PathLike) -> None:
     """Raise a PictureError where a chart cannot be written in the format of the name's suffix."""
+    from matplotlib import rcParams
     from matplotlib.figure import Figure
 
-    formats = Figure().canvas.get_supported_filetypes()
+    formats = set(Figure().canvas.get_supported_filetypes())
+    if shutil.which(rcParams["pgf.texsystem"]) is None:  # Matplotlib asks LaTeX how wide a text is
+        formats.discard("pgf")
     if Path(path).suffix[1:].lower() not in formats:
         raise PictureError(f"{path} is no name for a chart. Let it end in .png, .svg or .pdf.")
 
