@@ -164,6 +164,15 @@ def test_a_second_run_counts_only_what_failed(run, network, photos):
     assert status == 0 and network.counted == [] and (photos / "out.csv").read_bytes() == before
 
 
+def test_a_folder_that_was_empty_leaves_no_row_once_it_holds_pictures(run, photos):
+    (photos / "new" / "day 1").mkdir(parents=True)
+    options = ("new", "photos", "--csv", "out.csv", "--resume")
+    assert run(*options)[0] == 1 and "holds no pictures" in rows_of("out.csv")[0]["error"]
+    shutil.copy(photos / "photos" / "a.png", photos / "new" / "day 1" / "a.png")
+    run(*options)
+    assert sorted(row["picture"] for row in rows_of("out.csv")) == sorted([os.path.join("new", "day 1", "a.png"), *ALL])
+
+
 def test_rows_of_other_pictures_stay(run, network, photos):
     run("photos/b.jpg", "photos/a.png", "--csv", "out.csv", "--resume")
     run("photos/day 2", "--csv", "out.csv", "--resume")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeGuard
 
 from crowdcount.counting.report import Entry, entry_of_file
@@ -86,6 +86,7 @@ class CountsFile:
         done = {place_of(row["picture"]) for row in self.earlier()}
         left = [source for source in sources if not (_is_path(source) and place_of(source) in done)]
         again = {place_of(source.picture if isinstance(source, CountFailure) else name_of(source)) for source in left}
+        again |= _around(place_of(source) for source in sources if _is_path(source))  # folders that were empty once
         self._table.rows = [row for row in self._table.rows if _is_done(row) or place_of(row["picture"]) not in again]
         self.pictures = len(self._table.rows)
         return left
@@ -164,6 +165,21 @@ def _other_end(column: str) -> str:
     start, space, zone = column.partition(" ")
     other = {"low": "high", "high": "low"}.get(start)
     return f"{other}{space}{zone}" if other else ""
+
+
+def _around(places: Iterable[str]) -> set[str]:
+    """The folders in which places lie, and those around them.
+
+    Example:
+        >>> sorted(_around(["/photos/day 1/a.jpg"]))
+        ['/', '/photos', '/photos/day 1']
+    """
+    found: set[str] = set()
+    for folder in {os.path.dirname(place) for place in places}:
+        while folder not in found:
+            found.add(folder)
+            folder = os.path.dirname(folder)
+    return found
 
 
 def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
