@@ -26,6 +26,8 @@ _LONGEST_NAME = 255
 # What Windows does not take in names, and the names that are devices there, whatever follows behind a dot.
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _DEVICES = re.compile(r"(?i)con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]")
+# What moves the cursor, colors a terminal, ends a line or turns its direction.
+_CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
 # Windows locks bytes, and nobody else may read them: this one lies behind the holder's line.
 _LOCKED_BYTE = 1 << 20
 
@@ -412,6 +414,16 @@ def as_header(name: str) -> str:
         ("'=1+1", 'stage')
     """
     return f"'{name}" if name.startswith(_FORMULA) else name
+
+
+def shown(name: str) -> str:
+    """A name on one line of a terminal: signs that would control it are spelled out.
+
+    Example:
+        >>> shown("two\\nlines.jpg")
+        'two\\\\nlines.jpg'
+    """
+    return _CONTROLS.sub(lambda sign: repr(sign[0])[1:-1], name)
 
 
 def link_outside(group: h5py.Group) -> str | None:

@@ -83,6 +83,22 @@ def test_names_of_pictures_are_no_formulas_nor_commands(tmp_path, weights, monke
     assert Image.open("+2.jpg").size == (64, 64)
 
 
+@pytest.mark.parametrize(
+    "command", [["describe", "csv", "--root", "."], ["density", "csv", "--root", ".", "--out", "maps"], ["check", "."]]
+)
+def test_names_of_annotated_pictures_are_no_commands_either(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    names = ["two\nlines.jpg", "\x1b[31mred.jpg"]
+    for name in names:
+        Image.new("RGB", (64, 64)).save(name)
+    with open("points.csv", "w", newline="") as file:
+        rows = [(name, x, 5, "test") for name in names for x in (5, 500)]  # the second lies outside, which is told
+        csv.writer(file).writerows([("picture", "x", "y", "split"), *rows])
+    cli.main(command)
+    out, err = capsys.readouterr()
+    assert "two\\nlines.jpg" in out and "\\x1b[31mred.jpg" in out and "\x1b" not in out + err
+
+
 @pytest.mark.parametrize("kind", ["link", "array", "bomb"])
 def test_a_mat_file_that_points_elsewhere_is_refused(tmp_path, kind):
     with h5py.File(tmp_path / "secret.h5", "w") as file:

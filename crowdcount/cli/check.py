@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from crowdcount.cli.common import Command, begin, fail
+from crowdcount.files import shown
 
 
 def add(command: Command) -> None:
@@ -21,7 +22,7 @@ def _check(arguments: argparse.Namespace) -> int:
     begin()
     faults = check_folder(arguments.folder, arguments.dataset)
     for fault in faults:
-        print(fault)
+        print(shown(str(fault)))
     if faults:
         return fail(f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'} in {arguments.folder}")
     print(f"{arguments.folder}: no faults")

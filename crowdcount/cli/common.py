@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import signal
 import stat
 import sys
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from crowdcount.data.dividing import OLDER_SPLITS, SPLITS
 from crowdcount.errors import CrowdCountError
-from crowdcount.files import is_stream, target_of, writing
+from crowdcount.files import is_stream, shown, target_of, writing
 
 if TYPE_CHECKING:
     from crowdcount.area.ground import Ground
@@ -339,29 +338,17 @@ def drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-# What moves the cursor, colors a terminal, ends a line or turns its direction.
-_CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
-
-
-def shown(name: str) -> str:
-    """A name on one line of a terminal: signs that would control it are spelled out.
-
-    Example:
-        >>> shown("two\\nlines.jpg")
-        'two\\\\nlines.jpg'
-    """
-    return _CONTROLS.sub(lambda sign: repr(sign[0])[1:-1], name)
-
-
 def number_of(count: int, thing: str) -> str:
     """`1 picture`, `2 pictures`."""
     return f"{count} {thing}{'s' * (count != 1)}"
 
 
 def warn(message: str) -> None:
-    print(f"crowdcount: warning: {message}", file=sys.stderr)
+    """Tell in a line, whatever the names in it hold."""
+    print(f"crowdcount: warning: {shown(message)}", file=sys.stderr)
 
 
 def fail(message: str) -> int:
-    print(f"crowdcount: error: {message}", file=sys.stderr)
+    """As `warn`, of what ends the work or a part of it; the exit status that says so."""
+    print(f"crowdcount: error: {shown(message)}", file=sys.stderr)
     return FAILED

@@ -25,12 +25,11 @@ from crowdcount.cli.common import (
     import_keras,
     number_of,
     positive_int,
-    shown,
     warn,
     zones_and_ground,
 )
 from crowdcount.errors import CrowdCountError, PictureError
-from crowdcount.files import is_stream
+from crowdcount.files import is_stream, shown
 
 if TYPE_CHECKING:
     from crowdcount.area.zones import Zone
@@ -129,7 +128,7 @@ def _count(arguments: argparse.Namespace) -> int:
             )
         if arguments.resume:
             for doubt in doubts_of(counts, arguments.model, sources):
-                warn(shown(doubt))
+                warn(doubt)
     to_count = [source for source in sources if isinstance(source, str)]
     if arguments.workers:
         assert counts is not None  # see _check_arguments
@@ -359,7 +358,7 @@ def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
     links = linked_folders(given)
     if links:
         warn(
-            f"{len(links)} link{'s' * (len(links) > 1)} to folders, {shown(links[0])} among them, lead on and are not "
+            f"{len(links)} link{'s' * (len(links) > 1)} to folders, {links[0]} among them, lead on and are not "
             "followed: name those folders too, to count what is in them."
         )
     if arguments.demo:
@@ -398,9 +397,9 @@ def _print(row: dict, *, as_json: bool) -> None:
         print("\n".join([line, *_zone_lines(row)]), flush=True)
     if "error" in row:
         named = "count" not in row and row["picture"] in row["error"]
-        fail(shown(row["error"] if named else f"{row['picture']}: {row['error']}"))
+        fail(row["error"] if named else f"{row['picture']}: {row['error']}")
     for warning in row.get("warnings", ()):
-        warn(shown(f"{row['picture']}: {warning}"))
+        warn(f"{row['picture']}: {warning}")
 
 
 def _zone_lines(row: dict) -> Iterator[str]:

@@ -22,7 +22,7 @@ from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.data.overlay_files import is_overlay
 from crowdcount.errors import WeightsError
-from crowdcount.files import portable_name, writing
+from crowdcount.files import portable_name, shown, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -187,7 +187,7 @@ class OverlayFolder(Output):
         path = self._path(row["picture"])
         with writing(path):
             result.save_overlay(path, self._zones if "zones" in row else None, style=self._style)
-        print(f"crowdcount: overlay saved as {path}", file=sys.stderr)
+        print(f"crowdcount: overlay saved as {shown(str(path))}", file=sys.stderr)
 
     def finish(self) -> None:
         """Each overlay is written at once."""

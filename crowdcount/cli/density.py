@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path, PurePath, PureWindowsPath
 
 from crowdcount.cli.common import Command, add_dataset, add_split, begin, positive, settle_split, warn
-from crowdcount.files import portable_name, writing
+from crowdcount.files import portable_name, shown, writing
 
 
 def add(command: Command) -> None:
@@ -75,7 +75,7 @@ def _density(arguments: argparse.Namespace) -> int:
             density = density * (cell_shares(counted) if arguments.stride == STRIDE else counted)
         with writing(path):
             save_density_map(path, density)
-        print(f"{path}\t{density.sum(dtype=float):.3f}", flush=True)
+        print(f"{shown(str(path))}\t{density.sum(dtype=float):.3f}", flush=True)
     return 0
 
 

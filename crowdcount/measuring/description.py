@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from crowdcount.data.annotations import Sample, listed_samples, load_dataset
 from crowdcount.data.images import picture_size
 from crowdcount.errors import DataError
+from crowdcount.files import shown
 
 if TYPE_CHECKING:
     import os
@@ -103,8 +104,8 @@ class Description:
             rows.append(("with a region", f"{self.with_region:,}"))
         for label, values in self.labels.items():
             most = sorted(values.items(), key=lambda item: -item[1])
-            shown = ", ".join(f"{value} {times:,}" for value, times in most[:6])
-            rows.append((label, shown + (f" and {len(most) - 6} more" if len(most) > 6 else "")))
+            told = ", ".join(f"{value} {times:,}" for value, times in most[:6])
+            rows.append((label, told + (f" and {len(most) - 6} more" if len(most) > 6 else "")))
         return rows
 
     @property
@@ -131,12 +132,12 @@ class Description:
     def __str__(self) -> str:
         wide = max(len(name) for name, _ in self.rows)
         lines = [self.title, *(f"{name.ljust(wide)}  {value}" for name, value in self.rows)]
-        shown = self.outliers
-        if shown:
-            lines += ["", "stand out:", *(f"  {name}: {reason}" for name, reason in shown[:20])]
-        if len(shown) > 20:
-            lines.append(f"  and {len(shown) - 20} more")
-        return "\n".join(lines)
+        outliers = self.outliers
+        if outliers:
+            lines += ["", "stand out:", *(f"  {name}: {reason}" for name, reason in outliers[:20])]
+        if len(outliers) > 20:
+            lines.append(f"  and {len(outliers) - 20} more")
+        return "\n".join(map(shown, lines))
 
     def _repr_html_(self) -> str:
         cells = "".join(
