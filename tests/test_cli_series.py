@@ -364,6 +364,21 @@ def test_heads_of_a_picture_without_a_row_are_counted_anew(run, photos):
     assert "lacks 3 of the pictures" in run(*argv)[2]
 
 
+def test_heads_of_a_picture_that_the_zones_do_not_fit_stay(run, photos):
+    Image.new("RGB", (32, 32), (120,) * 3).save(photos / "small.png")
+    polygon = [[0, 0], [70, 0], [70, 60], [0, 60]]
+    (photos / "zones.json").write_text(json.dumps([{"name": "all", "polygon": polygon, "unit": "pixels"}]))
+    options = ("--zones", "zones.json", "--csv", "out.csv", "--resume", "--heads", "heads.csv")
+    status, _, err = run("small.png", *options)
+    assert status == 1 and "outside the picture" in err and rows_of("out.csv")[0]["count"]
+    before = rows_of("heads.csv")
+    assert {row["picture"] for row in before} == {"small.png"}
+    run("photos/a.png", *options)
+    assert rows_of("heads.csv")[: len(before)] == before  # its row of counts stays as well
+    run("small.png", *options)  # counted anew, and not twice
+    assert sum(row["picture"] == "small.png" for row in rows_of("heads.csv")) == len(before)
+
+
 def test_overlays_of_an_earlier_run_stay_where_pictures_share_a_name(run, network, photos):
     """Zones in pixels that do not fit one of them: it fails, and comes again behind the others, each time."""
     for folder, size in (("d1", (72, 64)), ("d2", (200, 200)), ("d3", (200, 200))):

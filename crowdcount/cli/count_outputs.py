@@ -90,9 +90,11 @@ class HeadsFile(Output):
             self._table = Table(path, CSV_COLUMNS)
             return
         self._table = GrowingTable(path, CSV_COLUMNS)
-        # A picture's heads are written before its row of counts: where there is no row, they may be cut off.
+        # A picture's heads are written before its row of counts: where there is no row, they may be cut off. A picture
+        # that its zones do not fit has a row, and is counted anew only where it is named again.
+        known = {picture_name(picture, path) for picture in counts.pictures_before()}
+        self._table.rows = [row for row in self._table.rows if row["picture"] in known]
         done = {picture_name(row["picture"], path) for row in counts.earlier()}
-        self._table.rows = [row for row in self._table.rows if row["picture"] in done]
         missing = len(done - {row["picture"] for row in self._table.rows})
         if missing:
             warn(f"{path} lacks {missing} of the pictures in {counts.path}: they were counted without --heads.")
