@@ -59,7 +59,7 @@ def test_range_holds_the_count_and_is_never_negative(true, count, share, random)
 @given(COUNTS, st.floats(0, 5000))
 def test_more_coverage_is_never_narrower(true, count):
     calibration = Calibration(true, [200.0] * len(true))
-    ends = [calibration.range(count, share * calibration.most) for share in (0.2, 0.5, 0.8, 1.0)]
+    ends = [calibration.range(count, share * calibration.most) for share in (1e-12, 0.2, 0.5, 0.8, 1.0)]
     lows, highs = zip(*ends)
     assert list(lows) == sorted(lows, reverse=True) and list(highs) == sorted(highs)
 

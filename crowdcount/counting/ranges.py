@@ -414,6 +414,7 @@ def _compared(scores: np.ndarray, density: np.ndarray, new: float) -> tuple[np.n
 def _quantile(scores: np.ndarray, pictures: int, coverage: float) -> float:
     """The smallest score that a share `coverage` of the scores, and of one more picture above all, does not exceed."""
     rank = math.ceil((pictures + 1) * coverage * len(scores) / pictures - 1e-9)  # 0.9 * 10 is a hair above 9
+    rank = max(1, rank)  # the smallest score, however little is asked for
     return float(np.partition(scores, rank - 1)[rank - 1])
 
 
