@@ -551,6 +551,8 @@ def test_links_to_what_is_counted_anyway_or_not_looked_for_are_not_told(run, pho
         (["--heads", "link.png"], "--heads would replace link.png"),
         (["--csv", "o.csv", "--heads", "o.csv"], "--heads would replace o.csv"),
         (["--csv", "-"], "--csv needs the name of a file"),
+        (["--csv", "out", "--overlay", "out"], "--overlay needs the folder"),
+        (["--csv", "out", "--report", "out/day 1/r.html"], "--report needs the folder"),
         (["--zones", "zones.json", "--report", "zones.json"], "--report would replace zones.json"),
         (["--model", "whole.jpg", "--report", "whole.jpg"], "--report would replace whole.jpg"),
     ],

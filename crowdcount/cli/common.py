@@ -210,20 +210,23 @@ def settle_split(arguments: argparse.Namespace, *, learned: bool) -> None:
 
 
 # Options that write pictures.
-_PICTURES = ("--plot", "--chart", "--annotated", "--overlay")
+_PICTURES = ("--plot", "--chart", "--annotated")
 
 
-def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None]) -> None:
+def check_outputs(
+    outputs: Mapping[str, str | None], inputs: Iterable[str | None], folders: Mapping[str, str | None] | None = None
+) -> None:
     """Find out before the work that one of its files would replace another.
 
     Args:
         outputs: option -> the file that it names, or None.
         inputs: what the work reads; of these only files that are there can be replaced.
+        folders: option -> the folder that it names, or None.
 
     Raises:
         CrowdCountError: if a file that is written is read, or written by another option, too, if a table would
-            replace a picture or annotations, or has the name of another kind of file; for "-", which elsewhere stands
-            for what is printed.
+            replace a picture or annotations, or has the name of another kind of file; if a file would stand where
+            another option needs a folder; for "-", which elsewhere stands for what is printed.
     """
     from crowdcount.data.images import PICTURE_SUFFIXES  # not for --help: it needs NumPy
 
@@ -246,6 +249,26 @@ def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | None
         if option == "--csv":
             _check_table(path)
         used.add(os.path.realpath(path))
+    _check_folders(outputs, folders or {})
+
+
+def _check_folders(outputs: Mapping[str, str | None], folders: Mapping[str, str | None]) -> None:
+    """Refuse a file in the place of a folder that the work makes: the later of the two could not be written."""
+    files = {
+        os.path.realpath(path): option
+        for option, path in outputs.items()
+        if path and not is_stream(path) and not os.path.isdir(path)  # which is told by itself
+    }
+    needed = {path: option for option, path in folders.items() if path}
+    needed |= {os.path.dirname(os.path.realpath(path)): option for path, option in files.items()}
+    for path, option in needed.items():
+        place = Path(os.path.realpath(path))
+        for folder in (place, *place.parents):
+            if str(folder) in files:
+                raise CrowdCountError(
+                    f"{option} needs the folder {folder}, where {files[str(folder)]} writes a file. Choose another "
+                    "place for one of them."
+                )
 
 
 def _check_table(path: str) -> None:

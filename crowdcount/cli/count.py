@@ -316,6 +316,7 @@ def _check_files(arguments: argparse.Namespace, pictures: list[str]) -> None:
     check_outputs(
         {f"--{name}": getattr(arguments, name) for name in ("csv", "parquet", "heads", "report")},
         [*pictures, arguments.zones, arguments.ground, arguments.model],
+        {"--overlay": arguments.overlay},
     )
     if arguments.report and Path(arguments.report).suffix.lower() not in ("", ".html", ".htm"):
         arguments.parser.error(f"--report writes a web page: name it FILE.html. Received: {arguments.report}")
