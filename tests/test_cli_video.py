@@ -154,6 +154,15 @@ def test_ground_gives_people_per_square_meter(run):
     assert {"per m2 left", "per m2 right"} < set(rows("out.csv")[0])
 
 
+def test_a_ground_that_does_not_fit_replaces_no_film(run, folder):
+    points = [[0, 0, 0, 0], [500, 0, 10, 0], [500, 400, 10, 7], [0, 400, 0, 7]]
+    (folder / "ground.json").write_text(json.dumps({"points": points}))
+    (folder / "film.mp4").write_bytes(b"older")
+    status, lines, err = run("--zones", "zones.json", "--ground", "ground.json", "--annotated", "film.mp4")
+    assert status == 1 and lines == [] and "A ground point lies outside the picture" in err[-1]
+    assert (folder / "film.mp4").read_bytes() == b"older"
+
+
 def test_without_a_chart_no_counts_are_kept(run, monkeypatch):
     monkeypatch.setattr("crowdcount.video.chart.CountSeries.add", lambda *_: pytest.fail("kept"))
     status, _, err = run("--csv", "out.csv", "--every", "2", "--smooth", "0")

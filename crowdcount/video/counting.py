@@ -140,8 +140,7 @@ def count_video(
     film = None if annotated is None else AnnotatedVideo(annotated, named, notify or _warn)
     counter = Counter(model, coverage, scale, "rgb", None, False)  # before a camera is kept waiting
     moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, notify=notify or _warn)
-    counted = _counted(moments, film, max(every, _SLACK), named, counter, Smoother(smooth))
-    return counted if plane is None else _per_square_meter(counted, named, plane)
+    return _counted(moments, film, max(every, _SLACK), named, plane, counter, Smoother(smooth))
 
 
 def _counted(
@@ -149,6 +148,7 @@ def _counted(
     film: AnnotatedVideo | None,
     every: float,
     zones: list[Zone],
+    ground: Ground | None,
     counter: Counter,
     smoother: Smoother,
 ) -> Generator[FrameCount, None, None]:
@@ -167,6 +167,9 @@ def _counted(
                     counter.scale = result.scale if counter.scale is None else counter.scale
                     upright += -1 if Doubt.SIDE in result.doubts else 1
                 frame = _frame_count(moment, result, zones, smoother)
+                if ground is not None:  # before the film begins: one that does not fit replaces no older film
+                    size = (frame.height, frame.width)
+                    frame.per_m2 = people_per_square_meter(frame.zones, zones, ground, size)
             assert frame is not None  # the first one is due
             if film is not None:
                 film.add(moment.time, picture if is_due else moment.picture(), frame)
@@ -174,16 +177,6 @@ def _counted(
                 yield frame
     if film is not None and film.failure:
         raise VideoError(film.failure)
-
-
-def _per_square_meter(
-    frames: Generator[FrameCount, None, None], zones: list[Zone], ground: Ground
-) -> Generator[FrameCount, None, None]:
-    """The same frames, each with the people per square meter in its zones."""
-    with closing(frames):
-        for frame in frames:
-            frame.per_m2 = people_per_square_meter(frame.zones, zones, ground, (frame.height, frame.width))
-            yield frame
 
 
 def _frame_count(moment: VideoMoment, result: CountResult, zones: list[Zone], smoother: Smoother) -> FrameCount:
