@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 from crowdcount.cli.common import (
     Command,
@@ -123,11 +124,18 @@ def _told_of_heads_outside() -> Iterator[None]:
         warnings.simplefilter("always", DensityWarning)
         others = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *place) -> None:
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
             if issubclass(category, DensityWarning):
                 warn(str(message))
             else:
-                others(message, category, *place)
+                others(message, category, filename, lineno, file, line)
 
         warnings.showwarning = show
         yield
