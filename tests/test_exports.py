@@ -786,6 +786,7 @@ def test_refused(folder, name):
 CSV = {
     "thousands": ("picture;x;y\na.jpg;1.234;567\na.jpg;2.001;1.100\n", "thousands or before a fraction"),
     "boxes of another size": ("filename,width,height,xmin,ymin,xmax,ymax\na.jpg,800,608,9,9,99,99\n", "made for"),
+    "a row cut off": ("filename,xmin,ymin,xmax,ymax,width,height\na.jpg,9,9,99,99,800\n", "picture of 800 x . pixels"),
     "percent a little beyond": ("picture,x,y\n" + "a.jpg,50.5,60\n" * 5 + "a.jpg,99,100.2\n", "--unit percent"),
     "a year before the name": ("picture,x,y\n2023-a.jpg,300,280\n", "is missing"),
     "VIA cut off": (

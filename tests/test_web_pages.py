@@ -334,7 +334,7 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
 
 def test_dots_by_hand_that_come_before_the_count_stay(page, app, photo):
     held = []
-    page.route("**/api/count*", held.append)
+    page.route("**/api/count*", lambda route: held.append(route))
     page.goto(app)
     page.set_input_files("#files", [str(photo), str(photo)])
     page.click("[data-mode=dots]")

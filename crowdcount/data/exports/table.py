@@ -343,9 +343,10 @@ class _Table:
             if "x" not in self.columns:
                 box = [end for name in _BOX if (end := self.number(values.get(name, ""))) is not None]
                 if len(box) < 4 or [box[3] - box[1], box[2] - box[0]] != sides:  # or else they are the box's
+                    wide, high = (values.get(name) or "?" for name in ("width", "height"))
                     raise _Unclear(
-                        f"line {line}: was made for a picture of {values['width']} x {values['height']} pixels, but it "
-                        f"has {real[1]} x {real[0]}. Put the picture there that was annotated, or annotate this one."
+                        f"line {line}: was made for a picture of {wide} x {high} pixels, but it has "
+                        f"{real[1]} x {real[0]}. Put the picture there that was annotated, or annotate this one."
                     )
             else:
                 raise _Unclear(
