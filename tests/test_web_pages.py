@@ -91,6 +91,14 @@ def on_picture(page, x, y, size=(160, 120)):
     return left + x * scale, top + y * scale
 
 
+def click_zone(page, corners):
+    """The corners of a new zone; it is still open."""
+    page.click("[data-mode=zone]")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    for corner in corners:
+        page.mouse.click(*on_picture(page, *corner))
+
+
 def saved(page, button):
     with page.expect_download(timeout=PATIENCE) as waiting:
         page.click(button)
@@ -121,11 +129,8 @@ def test_from_a_dropped_picture_to_number_zone_table_and_report(page, app, photo
     expect(page.locator("#notes")).to_contain_text(expected.warnings[0])
     assert fits(page)
 
-    page.click("[data-mode=zone]")
-    page.locator(".cc-marks").scroll_into_view_if_needed()
     corners = [[40, 30], [120, 30], [120, 90], [40, 90]]
-    for corner in corners:
-        page.mouse.click(*on_picture(page, *corner))
+    click_zone(page, corners)
     page.click("#actions button:first-child")  # close the zone
     field = page.locator("#zones input")
     expect(field).to_have_value("zone 1")
@@ -165,10 +170,7 @@ def test_nothing_of_a_count_stays_where_another_network_could_not_count(page, ap
     page.goto(app)
     drop(page, photo)
     expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
-    page.click("[data-mode=zone]")
-    page.locator(".cc-marks").scroll_into_view_if_needed()
-    for corner in ([40, 30], [120, 30], [120, 90]):
-        page.mouse.click(*on_picture(page, *corner))
+    click_zone(page, [[40, 30], [120, 30], [120, 90]])
     page.keyboard.press("Enter")
     expect(page.locator("#zones td.figure")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
     page.route("**/api/count*", lambda route: route.abort())
@@ -201,10 +203,7 @@ def test_zones_have_ranges_and_no_number_is_finer_than_its_range(page, photo, ra
             f"{whole(twice[0], *twice)}–{whole(twice[1], *twice)}", timeout=PATIENCE
         )
 
-        page.click("[data-mode=zone]")
-        page.locator(".cc-marks").scroll_into_view_if_needed()
-        for corner in ([10, 10], [150, 10], [150, 110], [10, 110]):
-            page.mouse.click(*on_picture(page, *corner))
+        click_zone(page, [[10, 10], [150, 10], [150, 110], [10, 110]])
         page.click("#actions button:first-child")  # close the zone
         expect(page.locator("#zones th.figure")).to_have_text(["people", "range"], timeout=PATIENCE)
         header, *rows = csv.reader(io.StringIO(saved(page, "#csv").decode("utf-8-sig")))
@@ -287,11 +286,8 @@ def test_a_picture_that_the_browser_cannot_show_has_its_heat_map_and_zones(page,
     page.goto(app)
     page.set_input_files("#files", str(scan))
     expect(page.locator("#number")).to_have_text(whole(expected.count), timeout=PATIENCE)
-    page.click("[data-mode=zone]")
-    page.locator(".cc-marks").scroll_into_view_if_needed()
     corners = [[40, 30], [120, 30], [120, 90], [40, 90]]
-    for corner in corners:
-        page.mouse.click(*on_picture(page, *corner))
+    click_zone(page, corners)
     page.click("#actions button:first-child")  # close the zone
     expect(page.locator("#zones td.figure")).not_to_have_text("…", timeout=PATIENCE)
     header, row = csv.reader(io.StringIO(saved(page, "#csv").decode("utf-8-sig")))
@@ -303,10 +299,7 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
     page.goto(app)
     page.set_input_files("#files", str(photo))
     expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
-    page.click("[data-mode=zone]")
-    page.locator(".cc-marks").scroll_into_view_if_needed()
-    for corner in ([40, 30], [120, 30], [120, 90]):
-        page.mouse.click(*on_picture(page, *corner))
+    click_zone(page, [[40, 30], [120, 30], [120, 90]])
     page.keyboard.press("Enter")
     page.click("[data-mode=ground]")
     for corner in ([20, 100], [140, 100], [120, 20], [40, 20]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from crowdcount.cli.common import Command, begin, fail
+from crowdcount.cli.common import Command, begin, fail, number_of
 from crowdcount.files import shown
 
 
@@ -24,6 +24,6 @@ def _check(arguments: argparse.Namespace) -> int:
     for fault in faults:
         print(shown(str(fault)))
     if faults:
-        return fail(f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'} in {arguments.folder}")
+        return fail(f"{number_of(len(faults), 'fault')} in {arguments.folder}")
     print(f"{arguments.folder}: no faults")
     return 0

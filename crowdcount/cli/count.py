@@ -359,7 +359,7 @@ def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
     links = linked_folders(given)
     if links:
         warn(
-            f"{len(links)} link{'s' * (len(links) > 1)} to folders, {links[0]} among them, lead on and are not "
+            f"{number_of(len(links), 'link')} to folders, {links[0]} among them, lead on and are not "
             "followed: name those folders too, to count what is in them."
         )
     if arguments.demo:
