@@ -718,24 +718,42 @@ def test_help_of_train_names_every_recipe():
     assert [name for name in RECIPES if name not in text.split("--recipe NAME")[-1].split("--out")[0]] == []
 
 
-def test_light_commands_load_no_tensorflow(crowd, tmp_path):
+def run_and_tell_heavy(*argv):
+    """What the command printed as errors; then which of the heavy packages it imported, and its exit status."""
     program = (
         "import sys; from crowdcount.cli import main; status = main(sys.argv[1:]); "
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules], status, file=sys.stderr)"
     )
+    argv = [sys.executable, "-c", program, *map(str, argv)]
+    *errors, last = subprocess.run(argv, capture_output=True, text=True, env=environment()).stderr.splitlines()
+    return errors, last
+
+
+def test_light_commands_load_no_tensorflow(crowd, tmp_path):
     for argv in (
         ["models"],
         ["check", crowd],
         ["density", "csv", "--root", crowd, "--out", tmp_path / "maps"],
         ["draw", "--out", tmp_path / "drawn", "--pictures", 1, "--people", 1, "--size", "64x64"],
     ):
-        done = subprocess.run(
-            [sys.executable, "-c", program, *map(str, argv)],
-            capture_output=True,
-            text=True,
-            env=environment(),
-        )
-        assert done.stderr == "[] 0\n", argv
+        assert run_and_tell_heavy(*argv) == ([], "[] 0"), argv
+
+
+def test_misspelled_names_are_told_before_tensorflow_is_loaded(tmp_path):
+    for argv in (
+        ["count", "missing.jpg"],
+        ["count", "missing.jpg", tmp_path / "missing too.jpg", "--csv", tmp_path / "counts.csv"],
+        ["video", "missing.mp4"],
+        ["evaluate", "csv", "--root", tmp_path / "missing"],
+        ["train", "csv", "--root", tmp_path / "missing", "--out", tmp_path / "run"],
+    ):
+        errors, last = run_and_tell_heavy(*argv)
+        assert (
+            last == "[] 1"
+            and "missing" in errors[0]
+            and all(error.startswith("crowdcount: error: ") for error in errors)
+        ), argv
+    assert "missing too.jpg,,,,," in (tmp_path / "counts.csv").read_text()
 
 
 def test_process_prints_results_and_nothing_else(photos, weights):

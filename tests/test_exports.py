@@ -673,7 +673,8 @@ def test_what_a_layout_cannot_hold_is_refused(folder):
 
 def test_pictures_that_windows_takes_for_one_are_refused_where_they_are_copied(tmp_path):
     places = [tmp_path / "one" / "IMG_1.jpg", tmp_path / "two" / "img_1.jpg"]
-    records = [Record(place.name, place, np.array([[3.0, 4.0]]), place) for place in places]
+    splits = (None, "train")  # both go to train_data
+    records = [Record(place.name, place, np.array([[3.0, 4.0]]), place, split) for place, split in zip(places, splits)]
     with pytest.raises(AnnotationError, match="IMG_1.jpg and .*img_1.jpg would have the same name"):
         convert(records, "shanghaitech", tmp_path / "part_A")
     assert not (tmp_path / "part_A").exists()
@@ -837,6 +838,20 @@ def test_folders_of_yolo_are_splits(tmp_path, place):
         draw_picture(tmp_path / place.format(split).replace("labels", "images") / "0.jpg", SIZE, 60 * shade)
     for split in ("train", "val", "test"):
         assert [sample.name for sample in read_export(tmp_path, split)] == [f"{split}/0"]
+
+
+def test_splits_of_some_pictures_alone_are_told(folder):
+    """The others would be in neither training nor test, without a word."""
+    names = {"a.jpg": "train", "b.jpg": "test"}
+    records = [Record(name, folder / "images" / name, np.array(HEADS), folder, split) for name, split in names.items()]
+    convert(records, "coco", folder / "coco.json")
+    assert len(read_export(folder / "coco.json", "train")) == 1
+    content = json.loads((folder / "coco.json").read_text())
+    del content["images"][1]["split"]
+    (folder / "coco.json").write_text(json.dumps(content))
+    with pytest.raises(AnnotationError, match="1 of 2 pictures have no split, as '.*b.jpg', others have"):
+        read_export(folder / "coco.json", "train")
+    assert len(read_export(folder / "coco.json", "all")) == 2
 
 
 def test_a_picture_without_its_file_is_told(tmp_path):

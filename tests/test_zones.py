@@ -863,7 +863,7 @@ def test_ground_whose_pixels_would_be_meters_wide_is_refused():
         read_ground({"points": [[x, y, X / 1000, Y / 1000] for x, y, X, Y in good]})
 
 
-@pytest.mark.parametrize("key", ["units", "Unit", "ground_unit"])
+@pytest.mark.parametrize("key", ["units", "Unit", "UNITS", "ground_unit", "unit_2", "lengthUnit"])
 def test_a_unit_under_another_name_is_told(key):
     """Left out, it made feet meters, and people a tenth as dense."""
     points = [[0, 0, 0, 0], [400, 0, 20, 0], [400, 304, 20, 15], [0, 304, 0, 15]]
@@ -871,3 +871,5 @@ def test_a_unit_under_another_name_is_told(key):
         read_ground({"points": points, key: "feet"})
     with pytest.raises(DataError, match=f"'{key}' is not read"):
         read_zones([{"name": "a", "polygon": LEFT, key: "percent"}])
+    (zone,) = read_zones([{"name": "a", "polygon": LEFT, "community": "Riverside", "Unity": 1}])
+    assert zone.name == "a"

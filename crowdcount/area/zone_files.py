@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
@@ -16,6 +17,8 @@ from crowdcount.errors import DataError
 
 # In pixels: no format of pictures holds more.
 _LONGEST_SIDE = 2**31 - 1
+# The word in a key: unit, ground_unit, lengthUnit, UNITS; not in community.
+_UNIT = re.compile(r"(?<![A-Za-z])(unit|UNIT)[sS]?(?![A-Za-z])|Units?(?![a-z])")
 
 ZoneSource = str | os.PathLike | Mapping | Sequence
 
@@ -137,7 +140,7 @@ def _own(item: Mapping, where: str) -> _Entry:
 
 def stated_unit(content: Mapping, where: str) -> object:
     """The unit of the places in a picture, where a file says it; another key that seems to say one is refused."""
-    other = next((key for key in content if isinstance(key, str) and key != "unit" and "unit" in key.lower()), None)
+    other = next((key for key in content if isinstance(key, str) and key != "unit" and _UNIT.search(key)), None)
     if other is not None:
         raise DataError(
             f'{where}: {other!r} is not read. "unit" tells what places in the picture are in ("pixels", "fractions" or '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -129,6 +130,7 @@ def _count(arguments: argparse.Namespace) -> int:
         if arguments.resume:
             for doubt in doubts_of(counts, arguments.model, sources):
                 warn(doubt)
+    sources = [_if_there(source) for source in sources]
     to_count = [source for source in sources if isinstance(source, str)]
     if arguments.workers:
         assert counts is not None  # see _check_arguments
@@ -365,6 +367,20 @@ def _sources(arguments: argparse.Namespace) -> list[Source | CountFailure]:
     if arguments.demo:
         given.append(str(data_folder("datasets") / "sample.jpg"))
     return _each_once(list(expanded(given)))
+
+
+def _if_there(source: Source | CountFailure) -> Source | CountFailure:
+    """A failure for a path that names nothing: who has mistyped it need not wait until TensorFlow is imported."""
+    from crowdcount.counting.results import CountFailure
+    from crowdcount.data.opening import opened
+
+    if not isinstance(source, str) or os.path.lexists(source):
+        return source
+    try:
+        with opened(source, None, []):
+            return source  # it has come by now
+    except PictureError as error:
+        return CountFailure(source, str(error))
 
 
 def _each_once(sources: list[Source | CountFailure]) -> list[Source | CountFailure]:

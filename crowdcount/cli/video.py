@@ -90,6 +90,7 @@ def add(command: Command) -> None:
 def _check_files(arguments: argparse.Namespace, video: str | None) -> None:
     """Find out before the work that what it writes has a place, and takes none of what it reads."""
     from crowdcount.video.files import NO_CAMERA
+    from crowdcount.video.frames import check_video
 
     if arguments.resume and not arguments.csv:
         arguments.parser.error("--resume needs --csv, the file to go on with")
@@ -97,6 +98,8 @@ def _check_files(arguments: argparse.Namespace, video: str | None) -> None:
         raise DataError(NO_CAMERA)
     outputs = {f"--{name}": getattr(arguments, name) for name in ("csv", "chart", "annotated")}
     check_outputs(outputs, [video, arguments.zones, arguments.ground, arguments.model])
+    if video is not None:
+        check_video(video)
     for path in filter(None, outputs.values()):
         check_writable(Path(path))
 

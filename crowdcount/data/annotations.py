@@ -449,6 +449,12 @@ def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[
         return records
     marked = {record.split for record in records if record.split is not None}
     if marked:
+        without = [record.name for record in records if record.split is None]
+        if without:
+            raise AnnotationError(
+                f"{file}: {len(without)} of {len(records)} pictures have no split, as {without[0]!r}, others have. "
+                "Give all one or none, or use the split 'all'."
+            )
         if split not in marked:
             raise AnnotationError(
                 f"{file}: its {what} 'split' marks no picture {split!r}, only {' and '.join(sorted(marked))}. "

@@ -154,6 +154,15 @@ def require_av() -> None:
     import_av()
 
 
+def check_video(path: str) -> None:
+    """Find out that a file can be opened as a video: at once, where importing TensorFlow would take seconds.
+
+    Raises:
+        MissingPackageError, VideoError: as the reading of frames does.
+    """
+    _open_file(path).close()
+
+
 # --- Opening ------------------------------------------------------------------------------------------------
 
 

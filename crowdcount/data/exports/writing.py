@@ -104,10 +104,10 @@ def _write_shanghaitech(records: Sequence[Record], out: Path) -> None:
         raise AnnotationError(f"{out} holds something already. Name a folder that is empty or not there yet.")
     if out.exists() and out.samefile(os.curdir):
         raise AnnotationError(f"{out} is the folder that you are in, which would be replaced. Name a new one in it.")
-    stems: dict[tuple[str | None, str], Path] = {}
+    stems: dict[tuple[bool, str], Path] = {}
     for record in records:
         # Where upper and lower case are one, as on Windows, so would names be that differ in it alone.
-        first = stems.setdefault((record.split, record.picture.stem.casefold()), record.picture)
+        first = stems.setdefault((record.split == "test", record.picture.stem.casefold()), record.picture)
         if first != record.picture:
             raise AnnotationError(f"{first} and {record.picture} would have the same name. Rename one of them.")
     with atomic_folder(out) as whole:
