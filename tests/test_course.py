@@ -84,6 +84,19 @@ def test_what_is_no_loop_may_jump():
     course.find("03.forward").examine(forward)
 
 
+@pytest.mark.parametrize("shown", ["Z", "Z.shape, w, X"])
+def test_a_print_that_was_left_in_is_no_loop(shown):
+    """NumPy takes more lines of Python to print a larger array."""
+    answer = _defined(f"def forward(w, b, X):\n    Z = w.T @ X + b\n    print({shown})\n    return Z", "forward")
+    course.find("03.forward").examine(answer)
+
+
+def test_places_are_whole_numbers():
+    nine = course.use("11.nine", None)
+    with pytest.raises(Wrong, match="they are floats"):
+        course.find("11.nine").examine(lambda *given: nine(*given).astype(float))
+
+
 def test_an_array_of_the_right_numbers_is_as_good_as_a_tuple():
     course.find("02.graph").examine(lambda a, b, c: np.array([3, 3 * c, 3 * b]))
     with pytest.raises(Wrong):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from inspect import signature
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -128,6 +129,11 @@ def _refuse_other_kinds(received: Any, expected: Any) -> None:
                 f"the numbers are right, but in a {type(received).__name__}. An array is wanted: np.array(...) around "
                 "it makes one."
             )
+        if expected.dtype.kind in "iu" and np.asarray(received).dtype.kind == "f":
+            raise Wrong(
+                "the values are right, but they are floats, and NumPy wants whole numbers for sizes and places: "
+                "`.astype(int)`."
+            )
         if expected.dtype == bool and np.asarray(received).dtype != bool:
             raise Wrong(
                 "these are masks of 0 and 1, and as an index those mean places 0 and 1. True and False are wanted: "
@@ -189,17 +195,20 @@ def _lines(function: Callable, arguments: tuple) -> int:
         return trace
 
     before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        function(*arguments)
-    finally:
-        sys.settrace(before)
+    # NumPy needs more lines of Python to print a larger array: a print that was left in is no loop.
+    with mock.patch("builtins.print", lambda *_, **__: None):
+        sys.settrace(trace)
+        try:
+            function(*arguments)
+        finally:
+            sys.settrace(before)
     return count
 
 
 def _quiet(function: Callable, arguments: tuple) -> Any:
     try:
-        return call(function, arguments)
+        with np.errstate(all="ignore"):  # learners see the warnings of their own answers, not those of known mistakes
+            return call(function, arguments)
     except Wrong:
         return None
 

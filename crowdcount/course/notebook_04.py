@@ -146,9 +146,10 @@ def _examine_initialize(answer: Any) -> None:
             raise Wrong("all units of a layer start with the same weights: they will stay the same for ever.")
         if b1.any() or b2.any():
             raise Wrong("the biases may start at 0: the weights already make the units different.")
-        again, other = (call(answer, (n_0, n_1, n_2, np.random.default_rng(start)))[0] for start in (seed, seed + 50))
-        if not np.array_equal(W1, again) or np.array_equal(W1, other):
-            raise Wrong("draw the weights from `rng`, which the function was given: rng.standard_normal(shape).")
+        again, other = (call(answer, (n_0, n_1, n_2, np.random.default_rng(start))) for start in (seed, seed + 50))
+        for name, W, same, new in zip(("W1", "W2"), (W1, W2), again[::2], other[::2]):
+            if not np.array_equal(W, same) or np.array_equal(W, new):
+                raise Wrong(f"draw {name} from `rng`, which the function was given: rng.standard_normal(shape).")
         if min(n_0, n_1, n_2) >= 50:  # enough to measure a spread
             _examine_spread(W1, W2, n_0, n_1)
 

@@ -114,14 +114,12 @@ def _adam_with(first: float = 0.9, second: float = 0.999, corrected: bool = True
     return wrong
 
 
-def _quiet_softmax(Z: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.exp(Z) / np.exp(Z).sum(axis=0)
+def _softmax_less(subtracted: Callable[[np.ndarray], np.ndarray | int]) -> Callable[[np.ndarray], np.ndarray]:
+    def wrong(Z):
+        E = np.exp(Z - subtracted(Z))
+        return E / E.sum(axis=0)
 
-
-def _softmax_of_one_largest(Z: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.exp(Z - Z.max()) / np.exp(Z - Z.max()).sum(axis=0)
+    return wrong
 
 
 def _stop_with(what: str) -> Callable:
@@ -129,6 +127,8 @@ def _stop_with(what: str) -> Callable:
         best, last = stop(costs, patience)
         if what == "last":
             return last, last
+        if what == "last at the end":
+            return (best if last - best == patience else last), last
         if what == "whole":
             return int(np.argmin(costs)), len(costs) - 1
         if what == "rise":
@@ -176,6 +176,7 @@ _COSTS = [
     ([0.8, 0.6, 0.61, 0.55, 0.5, 0.52, 0.53, 0.54, 0.4, 0.3], 2),
     ([0.7, 0.71, 0.6, 0.62, 0.5, 0.45, 0.44], 3),
     ([0.8, 0.6, 0.6, 0.7, 0.65, 0.64, 0.3], 3),  # two are equal: the earlier one is the best
+    ([0.9, 0.5, 0.6, 0.7], 8),  # the list ends before patience does
 ]
 
 EXERCISES = [
@@ -270,7 +271,8 @@ EXERCISES = [
             [
                 (np.random.default_rng(0).normal(0, 2, (3, 4)),),
                 (np.random.default_rng(1).normal(0, 3, (2, 5)),),
-                (np.array([[1000.0, 1.0, 3.0], [1001.0, 1.0, 3.5], [998.0, 1.0, -2.0]]),),
+                # The numbers of the last column lie so far apart that subtracting their mean is not enough.
+                (np.array([[1000.0, 1.0, 3.0, 1000.0], [1001.0, 1.0, 3.5, 0.0], [998.0, 1.0, -2.0, -1000.0]]),),
             ],
             [
                 (
@@ -285,14 +287,24 @@ EXERCISES = [
                     "your rows add up to 1. An example is a column: axis=0.",
                 ),
                 (
-                    _quiet_softmax,
+                    _softmax_less(lambda Z: 0),
                     "right for small logits, but np.exp(1000) is infinite, and infinity through infinity is nan. "
                     "Subtract each column's largest logit first.",
                 ),
                 (
-                    _softmax_of_one_largest,
+                    _softmax_less(np.max),
                     "the largest logit of all is subtracted everywhere, and a column far below it becomes 0 through 0. "
                     "Subtract each column's own: axis=0.",
+                ),
+                (
+                    _softmax_less(lambda Z: Z.mean(axis=0)),
+                    "subtract the largest of each column, not the mean: what is left must be at most 0, or np.exp "
+                    "may be infinite.",
+                ),
+                (
+                    _softmax_less(lambda Z: Z.min(axis=0)),
+                    "subtract the largest of each column, not the least: what is left must be at most 0, or np.exp "
+                    "may be infinite.",
                 ),
                 (lambda Z: Z / Z.sum(axis=0), "the exponential is missing: logits may be negative, probabilities not."),
                 (lambda Z: 1 / (1 + np.exp(-Z)), "this is the sigmoid of each: the columns do not add up to 1."),
@@ -360,6 +372,10 @@ EXERCISES = [
                     "this looks at the whole list. While training, the epochs after the stop are never run.",
                 ),
                 (_stop_with("rise"), "it stops at the first rise. Costs wobble: wait `patience` epochs."),
+                (
+                    _stop_with("last at the end"),
+                    "where the list ends before the patience does, the best epoch is kept, too, not the last.",
+                ),
                 (_stop_with("late"), "one epoch too late: stop when the best is `patience` epochs old."),
                 (_stop_with("from one"), "epochs are counted from 0."),
                 (

@@ -256,9 +256,9 @@ EXERCISES = [
         examine=examine_function(
             max_pool,
             [
-                (np.random.default_rng(4).standard_normal((4, 6, 3)), 2),
-                (np.random.default_rng(5).standard_normal((9, 6, 2)), 3),
-                (np.random.default_rng(6).standard_normal((5, 7, 1)), 2),
+                (np.random.default_rng(4).standard_normal((8, 6, 3)), 2),
+                (np.random.default_rng(5).standard_normal((12, 6, 2)), 3),
+                (np.random.default_rng(6).standard_normal((7, 9, 1)), 2),
             ],
             [
                 (

@@ -208,8 +208,8 @@ EXERCISES = [
         hint="One pool: 5 rows become 3, because the last, odd one gets a window of its own: (rows + 1) // 2. Do that "
         "once for each pool.",
         more=(
-            "In a loop over the pools set both sides to (side + 1) // 2. Dividing by 2 ** pools at "
-            "the end is not the same: it rounds only once."
+            "In a loop over the pools set both sides to (side + 1) // 2. (Dividing once by 2 ** pools and rounding up "
+            "gives the same; rounding down loses the last row.)"
         ),
         solution=getsource(map_size),
         praise="three pools give 1/8, five give 1/32: the size of the map is the number of pools, nothing else.",

@@ -60,7 +60,8 @@ def _box_pairs() -> list[tuple]:
     for _ in range(3):
         corners = _RNG.uniform(0, 5, (2, 2))
         pairs.append(tuple(tuple(np.concatenate([at, at + _RNG.uniform(6, 12, 2)]).tolist()) for at in corners))
-    return pairs
+    # As the notebook has them: rows of an array.
+    return pairs + [tuple(np.array(box, float) for box in pair) for pair in pairs[:2]]
 
 
 def _iou_variant(apart: str = "either", over: str = "union"):

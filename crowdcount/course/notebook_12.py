@@ -225,8 +225,12 @@ EXERCISES = [
         praise="this is split-conformal prediction: a promise about new pictures, from counting old ones.",
         examine=examine_function(
             off_by,
-            # 30 * 0.9 is whole: there ceil and "one more than int" part.
-            [(*_calibration(24), 0.9), (*_calibration(33), 0.7), (*_calibration(48), 0.55), (*_calibration(29), 0.9)],
+            # 30 * 0.9 is whole: there ceil and "one more than int" part. 42 * 0.8 rounds to what ceil makes of it, and
+            # 41 * 0.8 up to one less.
+            [
+                (*_calibration(number), coverage)
+                for number, coverage in ((24, 0.9), (33, 0.7), (48, 0.55), (29, 0.9), (41, 0.8))
+            ],
             [
                 (
                     lambda true, counted, coverage: _off(
@@ -234,6 +238,13 @@ EXERCISES = [
                     ),
                     "the rank is ceil((n + 1) * coverage): the new picture is one of n + 1. Without the 1 the "
                     "promise is a little too good.",
+                ),
+                (
+                    lambda true, counted, coverage: _off(
+                        true, counted, coverage, rank=lambda n, share: round((n + 1) * share)
+                    ),
+                    "(n + 1) * coverage is rounded to the nearest here. Round up, math.ceil: below it the promise is "
+                    "not kept.",
                 ),
                 (
                     lambda true, counted, coverage: _off(

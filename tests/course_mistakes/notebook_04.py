@@ -118,6 +118,13 @@ MISTAKES = {
             "from `rng`",
         ),
         (
+            _initialize(
+                "rng.standard_normal((n_1, n_0)) / np.sqrt(n_0), np.zeros((n_1, 1)), "
+                "np.random.default_rng(0).standard_normal((n_2, n_1)) / np.sqrt(n_1), np.zeros((n_2, 1))"
+            ),
+            "draw W2 from `rng`",
+        ),
+        (
             "def initialize(n_0, n_1, n_2, rng):\n"
             "    row = lambda n, m: (rng.standard_normal((1, m)) * (1 + 0.01 * rng.random((n, 1)))) / np.sqrt(m)\n"
             "    return row(n_1, n_0), np.zeros((n_1, 1)), row(n_2, n_1), np.zeros((n_2, 1))",

@@ -69,6 +69,8 @@ MISTAKES = {
     "05b.softmax": [
         (_softmax("np.exp(Z - np.max(Z)) / np.exp(Z - np.max(Z)).sum(axis=0)"), "each column's own"),
         (_softmax("np.exp(Z) / np.exp(Z).sum(axis=0)"), "np.exp(1000)"),
+        (_softmax("np.exp(Z - Z.mean(0)) / np.exp(Z - Z.mean(0)).sum(0)"), "not the mean"),
+        (_softmax("np.exp(Z - Z.min(0)) / np.exp(Z - Z.min(0)).sum(0)"), "not the least"),
         (_softmax("Z / Z.sum(0)"), "exponential is missing"),
         (_softmax("1 / (1 + np.exp(-Z))"), "sigmoid of each"),
         (_softmax("(lambda E: E / E.sum(1, keepdims=True))(np.exp(Z - Z.max(1, keepdims=True)))"), "rows add up to 1"),
@@ -84,7 +86,11 @@ MISTAKES = {
     ],
     "05b.stop": [
         (_STOP.format(when="patience", kept="best", one=0).replace("cost < ", "cost <= "), "the earlier one"),
-        (_STOP.format(when="patience", kept="epoch", one=0), "not the last"),
+        (
+            _STOP.format(when="patience", kept="epoch", one=0).replace("return best", "return len(costs) - 1"),
+            "not the last",
+        ),
+        (_STOP.format(when="patience", kept="best", one=0).replace("return best + 0", "return epoch"), "ends before"),
         (_STOP.format(when="patience + 1", kept="best", one=0), "too late"),
         (_STOP.format(when="patience", kept="best + 1", one=1), "counted from 0"),
         (

@@ -38,6 +38,13 @@ def max_pool(x, size):
 """
 
 
+_SIZE_ROWS = """
+def max_pool(x, size):
+    columns = x.shape[1] // size
+    return x[:size * size, :columns * size].reshape(size, size, columns, size, -1).max(axis=(1, 3))
+"""
+
+
 def _correlate(cell, rows="x.shape[0] - f + 1", columns="x.shape[1] - f + 1"):
     return _CORRELATE.format(cell=cell, rows=rows, columns=columns)
 
@@ -92,6 +99,7 @@ MISTAKES = {
         (_pool("v.sum(axis=(0, 1))"), "the sum of each window"),
         (_pool("v.max()", "out[:, :, 0]"), "keep them apart"),
         (_SLIDE, "windows overlap"),
+        (_SIZE_ROWS, "the shape should be"),
         (_pool("v[0, 0]"), "first value"),
     ],
 }
