@@ -95,11 +95,12 @@ def test_what_is_only_begun_is_gone_on_with(photos):
     assert Folder(photos).entries() == {"a.png": Entry([[1.0, 1.0]])}
 
 
-def test_what_else_the_file_holds_stays(photos):
+@pytest.mark.parametrize("count", ["count", "human_num"])
+def test_what_else_the_file_holds_stays(photos, count):
     there = {
         "source": "a camera",
         "pictures": [
-            {"picture": "c.png", "points": [[3, 3]], "split": "val", "count": 1, "by": "Ana"},
+            {"picture": "c.png", "points": [[3, 3]], "split": "val", count: 1, "by": "Ana"},
             {"picture": "a.png", "points": [], "split": "train"},
         ],
     }
@@ -227,7 +228,23 @@ def test_shares_of_the_picture_are_not_taken_for_pixels(photos, unit):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"pictures": [{"picture": "a.png"}]}', '{"pictures": [], "unfinished": [{"picture": 1}]}'],
+    [
+        "",
+        "{",
+        "[]",
+        '{"pictures": [{"picture": "a.png"}]}',
+        '{"pictures": [], "unfinished": [{"picture": 1}]}',
+        # Saved beside what other programs wrote, marks were not read, or what had been there was not.
+        '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": []}',
+        '{"version": "5", "shapes": [], "imagePath": "a.png"}',
+        '{"a.png": [[1, 2]]}',
+        # Of two lists by one name the first would be gone with the next save.
+        '{"pictures": [], "unfinished": [{"picture": "b.png", "points": [[1, 2]]}], "unfinished": []}',
+        '{"unit": "Pixels", "pictures": []}',  # which readers refuse
+        # What cannot be written again.
+        '{"pictures": [{"picture": "a.png", "points": [], "score": NaN}]}',
+        '{"pictures": [], "score": 1e999}',
+    ],
 )
 def test_a_file_that_cannot_be_read_is_told_and_not_written_over(photos, text):
     (photos / "points.json").write_text(text)

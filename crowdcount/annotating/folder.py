@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.counting.head_files import CSV_COLUMNS, csv_rows
+from crowdcount.data import documents
 from crowdcount.data.annotations import read_json
 from crowdcount.data.dividing import hashed_split
 from crowdcount.data.exports.entries import Spellings, find_picture
@@ -40,6 +41,9 @@ _MOST_POINTS = 100_000
 _MOST_BOXES = 1000
 # Pixels; no picture is as wide.
 _FARTHEST = 1e9
+
+# Of an entry: its marks, and how many heads they are, by the two names that readers know for it.
+_MADE_ANEW = ("points", "ignore", "count", "human_num")
 
 Points = list[list[float]]
 
@@ -173,7 +177,7 @@ class Folder:
             for kind in (_DONE, _BEGUN):
                 content[kind] = [each for each in content[kind] if each is not item]
             # What else the entry holds, as its split, stays with it, also while nothing is marked in its picture.
-            kept = {key: value for key, value in item.items() if key not in ("points", "ignore", "count")}
+            kept = {key: value for key, value in item.items() if key not in _MADE_ANEW}
             if not entry.is_empty or kept.keys() - {"picture"}:
                 made = {"picture": name, **kept, "points": entry.points}
                 if divided:  # readers want a split of each picture, or of none
@@ -236,21 +240,30 @@ class Folder:
 
     def _content(self) -> dict:
         """What the file holds, with both lists."""
+        name = self.file.name
         try:
-            content = json.loads(self.file.read_text(encoding="utf-8-sig"))
+            content = documents.parse(self.file.read_text(encoding="utf-8-sig"))
+            json.dumps(content, allow_nan=False)
         except FileNotFoundError:
             content = {}
         except (OSError, ValueError, RecursionError) as error:
-            raise AnnotationError(f"{self.file.name} is not a readable JSON file in UTF-8: {error}.") from error
+            raise AnnotationError(f"{name} is not a readable JSON file in UTF-8: {error}.") from error
+        if isinstance(content, dict) and content.keys() - {"unit"} and not content.keys() & {_DONE, _BEGUN}:
+            raise AnnotationError(
+                f"{name} is of another program: what is marked here would not be read beside what it holds. Write it "
+                f"anew, and put the new file in its place: crowdcount convert {name} ours.json --to json"
+            )
         lists = [content.get(kind, []) for kind in (_DONE, _BEGUN)] if isinstance(content, dict) else [None]
         for entries in lists:
             if not isinstance(entries, list) or not all(map(_is_item, entries)):
-                raise AnnotationError(f"{self.file.name} is no file of head annotations. Mend it, or move it away.")
+                raise AnnotationError(f"{name} is no file of head annotations. Mend it, or move it away.")
         if (unit := content.get("unit")) in ("fraction", "percent"):
             raise AnnotationError(
-                f"{self.file.name} has its points in the unit {unit!r}; here they are in pixels. Write them so, and "
-                f"put the new file in its place: crowdcount convert {self.file.name} pixels.json --to json"
+                f"{name} has its points in the unit {unit!r}; here they are in pixels. Write them so, and "
+                f"put the new file in its place: crowdcount convert {name} pixels.json --to json"
             )
+        if unit not in (None, "pixels"):
+            raise AnnotationError(f'{name}: its "unit" should be "pixels". Received: {unit!r:.80}')
         return {"unit": "pixels", **content, _DONE: lists[0], _BEGUN: lists[1]}
 
     def _write(self, content: dict) -> None:
