@@ -344,6 +344,50 @@ def test_dots_by_hand_that_come_before_the_count_stay(page, app, photo):
     assert [float(value) for value in dot.split(",")[1:]] == pytest.approx([20, 20], abs=1) and end == ""
 
 
+def test_dots_by_hand_stay_where_another_model_counts(page, app, photo):
+    page.goto(app)
+    page.set_input_files("#files", [str(photo), str(photo)])
+    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.click("[data-mode=dots]")
+    page.click("#actions button:has-text('Remove all')")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    page.mouse.click(*on_picture(page, 20, 20))
+    expect(page.locator("#actions strong")).to_have_text("1 dot")
+    page.select_option("#model", "light")
+    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.click("#rows tr:nth-child(2) .pick")
+    page.click("#rows tr:nth-child(1) .pick")
+    expect(page.locator("#actions strong")).to_have_text("1 dot")
+
+
+def test_a_photo_that_is_gone_or_too_large_for_the_memory_stops_no_other(page, app, photo, tmp_path):
+    held = []
+    page.route("**/api/count*", lambda route: held.append(route))
+    page.goto(app)
+    gone = tmp_path / "gone.png"
+    gone.write_bytes(photo.read_bytes())
+    page.set_input_files("#files", [str(photo), str(gone), str(photo)])
+    expect(page.locator("#rows tr")).to_have_count(3, timeout=PATIENCE)
+    gone.unlink()
+    # The first heat map that is decoded finds no memory.
+    page.evaluate(
+        """() => {
+            const decode = window.createImageBitmap;
+            window.createImageBitmap = (...given) => {
+                if (given[0] instanceof File) return decode(...given);
+                window.createImageBitmap = decode;
+                return Promise.reject(new Error("no memory"));
+            };
+        }"""
+    )
+    for route in list(held):
+        route.continue_()
+    page.unroute("**/api/count*")
+    expect(page.locator("#rows tr:nth-child(3) td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    expect(page.locator("#rows tr:nth-child(1)")).to_contain_text("Something went wrong")
+    expect(page.locator("#rows tr:nth-child(2)")).to_contain_text("cannot be read any more")
+
+
 def test_the_sides_of_the_ground_are_those_of_the_photo_that_is_shown(page, app, photo):
     """Those of the photo before stood there, and nobody per square meter came of them."""
     page.goto(app)

@@ -52,7 +52,7 @@ const counts = new Counts((item) => (item === shown ? show() : rows()));
 const stage = new Stage();
 const dots = new Dots(stage, (real = true) => {
   // Before there are heads of the model, dots that were all taken back are none by hand.
-  if (shown && real) shown.dots = shown.record || dots.past.length ? { points: dots.points, ignore: dots.ignore } : null;
+  if (shown && real) shown.dots = shown.record || dots.past.length ? { points: dots.points, ignore: dots.ignore, byHand: true } : null;
   tools();
 });
 const zones = new Zones(stage, zonesChanged, (number) => t("zone_name", { number }));

@@ -55,10 +55,13 @@ export class Counts {
     item.heat?.close();
   }
 
-  // Count everything again with another model.
+  // Count everything again with another model. Dots by hand stay, a model's are those of the new one.
   use(model) {
     this.model = model;
-    for (const item of this.items) [item.state, item.dots] = ["waiting", null];
+    for (const item of this.items) {
+      item.state = "waiting";
+      if (!item.dots?.byHand) item.dots = null;
+    }
     this.work();
   }
 
@@ -70,7 +73,11 @@ export class Counts {
       for (let item; (item = this.items.find((each) => each.state === "waiting")); ) {
         item.state = "counting";
         this.changed(item);
-        await this.count(item, this.model);
+        await this.count(item, this.model).catch((error) => {
+          // As where the memory does not suffice for a heat map: the others go on.
+          if (item.state !== "waiting") item.state = "failed";
+          [item.problem, item.record, item.thumbnail] = [{ code: "failed", text: String(error) }, null, null];
+        });
         this.changed(item);
       }
     } finally {
@@ -92,7 +99,7 @@ export class Counts {
       return;
     }
     item.state = ok ? "done" : "failed";
-    item.problem = ok ? null : { code: content.code, text: content.error };
+    item.problem = ok ? null : { code: await reason(content.code, item.file), text: content.error };
     item.record = ok ? content : null;
     // What was made of the count before is none of this one's.
     item.heat?.close();
@@ -197,6 +204,14 @@ export async function post(address, body, kind, wanted = "json") {
   } catch (error) {
     return { ok: false, status: 0, content: { code: "no_server", error: String(error) } };
   }
+}
+
+// A file that was moved or deleted since it was chosen cannot be sent either.
+async function reason(code, file) {
+  if (code !== "no_server") return code;
+  // Of such a file Chromium gives an error, or fewer bytes.
+  const bytes = await file.arrayBuffer().then((all) => all.byteLength, () => -1);
+  return bytes === file.size ? code : "unreadable";
 }
 
 function kindOf(file) {
