@@ -827,7 +827,9 @@ def test_ctrl_c_while_libraries_are_imported_is_clean(photos):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a process")
-def test_ctrl_c_ends_a_running_count(photos, weights, tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_ends_a_running_count_leaves_its_table(photos, weights, tmp_path, name):
+    """Ctrl-C; `systemctl stop`, `docker stop` and `timeout`; a session that is closed."""
     pictures = [str(photos / f"{number}a.png") for number in range(5000)]  # far more than are counted until the signal
     for picture in pictures:
         os.symlink("a.png", picture)
@@ -835,9 +837,9 @@ def test_ctrl_c_ends_a_running_count(photos, weights, tmp_path):
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), cwd=tmp_path)
     for _ in range(2):  # the first picture's row is there for sure when the second is printed
         assert b"a.png" in started.stdout.readline()
-    started.send_signal(signal.SIGINT)
+    started.send_signal(getattr(signal, name))
     out, err = started.communicate(timeout=60)
-    assert started.returncode == 130 and out.count(b"\n") < 4998
+    assert started.returncode == 128 + getattr(signal, name) and out.count(b"\n") < 4998
     with open(tmp_path / "counts.csv", newline="", encoding="utf-8") as file:
         kept = sum(1 for _ in csv.DictReader(file))
     assert kept - 2 <= out.count(b"\n") <= kept - 1 and kept > 0  # stopped before or after a line was printed

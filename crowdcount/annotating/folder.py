@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -242,7 +243,7 @@ class Folder:
         """What the file holds, with both lists."""
         name = self.file.name
         try:
-            content = documents.parse(self.file.read_text(encoding="utf-8-sig"))
+            content: Any = documents.parse(self.file.read_text(encoding="utf-8-sig"))
             json.dumps(content, allow_nan=False)
         except FileNotFoundError:
             content = {}

@@ -10,6 +10,7 @@ them, so that `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,14 +31,14 @@ from crowdcount.cli import (
     train,
     video,
 )
-from crowdcount.cli.common import drop_output, fail
+from crowdcount.cli.common import Stopped, drop_output, fail
 from crowdcount.errors import CrowdCountError
 from crowdcount.files import reason
 
 # In the order of the help. Each holds `add`, which makes its parser.
 _COMMANDS = (app, annotate, count, video, evaluate, train, export, density, describe, check, convert, models, draw)
 
-_INTERRUPTED = 130  # 128 + the number of the signal, as shells report it
+_SIGNALLED = 128  # and the number of the signal, as shells report it
 _PIPE_CLOSED = 141
 
 
@@ -48,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; those of the process where None.
 
     Returns:
-        Exit status: 0; 1 for bad input or faults found; 130 if interrupted; 141 if nobody reads the output.
+        Exit status: 0; 1 for bad input or faults found; 130 if interrupted, 143 if asked to end; 141 if nobody reads
+        the output.
 
     Raises:
         SystemExit: with status 2 for arguments that don't parse, with 0 after `--help` and `--version`.
@@ -67,9 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         drop_output()
         return _PIPE_CLOSED
-    except KeyboardInterrupt:
-        print("crowdcount: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+    except KeyboardInterrupt as stop:
+        with suppress(OSError):  # the terminal may be gone
+            print("crowdcount: interrupted", file=sys.stderr)
+        return _SIGNALLED + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
     except CrowdCountError as error:
         return fail(str(error))
     except MemoryError:

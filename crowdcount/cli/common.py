@@ -349,10 +349,31 @@ def _left_out(names: Iterable[str]) -> Iterator[None]:
             del sys.modules[name]
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal has asked for the end, as a service that is stopped or a closed session does it."""
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.number = number
+
+
 def begin() -> None:
-    """All imports are done: from here on Ctrl-C is a KeyboardInterrupt, which cleans up (see `__main__`)."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """All imports are done: from here on Ctrl-C is a KeyboardInterrupt, which cleans up (see `__main__`).
+
+    So is SIGTERM, by which services and containers are stopped, and SIGHUP, which comes with the end of a session;
+    where that is ignored, as under nohup, it stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, _: object) -> None:
+    raise Stopped(number)
 
 
 def drop_output() -> None:

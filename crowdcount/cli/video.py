@@ -164,11 +164,11 @@ def _video(arguments: argparse.Namespace) -> int:
         # Interrupted or failed: what was counted is kept.
         if table is not None:
             table.close()
-        if summary.counts:
-            print(summary, file=sys.stderr)
         if series:
             with writing(arguments.chart):
                 series.save_chart(arguments.chart, title=_title(arguments.source))
+        if summary.counts:  # last: the terminal may be gone
+            print(summary, file=sys.stderr)
     return FAILED if failed else 0
 
 
