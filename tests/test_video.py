@@ -144,6 +144,42 @@ def test_frames_are_chosen_by_their_times(tmp_path, by_level):
     assert counted(path, seconds=3.7) == [(0, 0), (1.0, 3)]
 
 
+def test_zones_and_scale_go_along_when_a_camera_changes_its_size(monkeypatch):
+    """Left where they were, pixels of a quarter as large a frame were a sixteenth of its zone."""
+    scales = []
+
+    class Even:
+        """A hundred people, evenly spread."""
+
+        def __init__(self, model, coverage, scale, *_):
+            self.scale, self.repeats = scale, Repeats()
+
+        def __call__(self, picture, *, upright):
+            scales.append(self.scale)
+            height, width = picture.shape[:2]
+            density = np.full((height // 8, width // 8), 100 * 64 / (height * width), np.float32)
+            return CountResult(100.0, density, "picture", width, height, "even", 0.0, scale=self.scale or 0.5)
+
+    sizes = [(240, 320), (480, 640), (480, 640), (960, 1280)]
+    moments = [
+        SimpleNamespace(time=float(second), clock=None, picture=lambda size=size: np.zeros((*size, 3), np.uint8))
+        for second, size in enumerate(sizes)
+    ]
+    monkeypatch.setattr(video, "Counter", Even)
+    monkeypatch.setattr(video, "read_frames", lambda *_, **__: (moment for moment in moments))
+    left = {"name": "left", "polygon": [[0, 0], [160, 0], [160, 240], [0, 240]]}
+    corners = [[0, 0, 0, 0], [320, 0, 10, 0], [320, 240, 10, 10], [0, 240, 0, 10]]
+    told = []
+    frames = list(count_video(0, zones=[left], ground={"points": corners}, smooth=0, notify=told.append))
+    assert [frame.zones["left"] for frame in frames] == pytest.approx([50] * 4)
+    assert [frame.per_m2["left"] for frame in frames] == pytest.approx([1] * 4)
+    assert scales == [None, 0.25, 0.25, 0.125]  # the network sees heads as large as before
+    assert [text.split(" on,")[0] for text in told] == [
+        "The frames have 640x480 pixels from 1.0 s",
+        "The frames have 1280x960 pixels from 3.0 s",
+    ]
+
+
 @pytest.mark.parametrize(("lying", "told"), [({5, 9, 20}, [5, 9]), (range(30), list(range(30)))])
 def test_a_camera_that_stood_upright_is_not_said_to_lie(tmp_path, monkeypatch, by_level, lying, told):
     class Doubting(ByLevel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
@@ -197,6 +197,10 @@ class Ground:
 
         seen = self.points[:, :2]
         return Zone("ground", seen[ConvexHull(seen).vertices], fractions=self.fractions, drawn_on=self.drawn_on)
+
+    def drawn(self, size: Size) -> Ground:
+        """The ground, to be put on copies of a picture at another size too: see `Zone.drawn`."""
+        return self if self.fractions or self.drawn_on is not None else replace(self, fractions=False, drawn_on=size)
 
     def check_on(self, size: Size) -> None:
         """Find out whether the points lie on a picture.

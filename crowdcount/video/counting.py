@@ -21,7 +21,7 @@ from crowdcount.counting.doubts import Doubt
 from crowdcount.counting.pictures import Counter
 from crowdcount.counting.ranges import COVERAGE
 from crowdcount.counting.results import CountResult
-from crowdcount.counting.scale import check_scale
+from crowdcount.counting.scale import LEAST, MOST, check_scale
 from crowdcount.errors import DataError, VideoError
 from crowdcount.network.loading import Model
 from crowdcount.video.decoding import Notify, VideoMoment
@@ -31,6 +31,7 @@ from crowdcount.video.results import FrameCount
 from crowdcount.video.smoothing import Estimate, Smoother
 
 if TYPE_CHECKING:
+    from crowdcount.area.geometry import Size
     from crowdcount.area.ground import Ground
     from crowdcount.area.zone_files import ZoneSource
     from crowdcount.area.zones import Zone
@@ -140,7 +141,7 @@ def count_video(
     film = None if annotated is None else AnnotatedVideo(annotated, named, notify or _warn)
     counter = Counter(model, coverage, scale, "rgb", None, False)  # before a camera is kept waiting
     moments = read_frames(source, seconds=seconds, timeout=timeout, patience=patience, notify=notify or _warn)
-    return _counted(moments, film, max(every, _SLACK), named, plane, counter, Smoother(smooth))
+    return _counted(moments, film, max(every, _SLACK), named, plane, counter, Smoother(smooth), notify or _warn)
 
 
 def _counted(
@@ -151,9 +152,11 @@ def _counted(
     ground: Ground | None,
     counter: Counter,
     smoother: Smoother,
+    notify: Notify,
 ) -> Generator[FrameCount, None, None]:
     due = 0.0
     frame: FrameCount | None = None
+    last: Size | None = None
     upright = 0
     with film or nullcontext(), closing(moments):
         for moment in moments:
@@ -161,14 +164,24 @@ def _counted(
             if is_due:
                 due = (math.floor((moment.time + _SLACK) / every) + 1) * every
                 picture = moment.picture()
-                counter.repeats.add(picture.shape[:2])
+                size = picture.shape[:2]
+                if last is not None and size != last:
+                    # The camera shows the same place: zones go along, and heads have other sizes.
+                    zones = [zone.drawn(last) for zone in zones]
+                    ground = ground and ground.drawn(last)
+                    counter.scale = counter.scale and min(max(counter.scale * last[0] / size[0], LEAST), MOST)
+                    notify(
+                        f"The frames have {size[1]}x{size[0]} pixels from {moment.time:.1f} s on, {last[1]}x{last[0]} "
+                        "before: zones and scale go along."
+                    )
+                last = size
+                counter.repeats.add(size)
                 result = counter(picture, upright=upright >= _LEAD)
                 if result.count >= _SETTLED:
                     counter.scale = result.scale if counter.scale is None else counter.scale
                     upright += -1 if Doubt.SIDE in result.doubts else 1
                 frame = _frame_count(moment, result, zones, smoother)
                 if ground is not None:  # before the film begins: one that does not fit replaces no older film
-                    size = (frame.height, frame.width)
                     frame.per_m2 = people_per_square_meter(frame.zones, zones, ground, size)
             assert frame is not None  # the first one is due
             if film is not None:
