@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -331,6 +332,15 @@ def test_bad_arguments_are_one_clear_error_before_the_work(run, network, folder,
     assert status == 1 and lines == []
     assert len(err) == 1 and err[0].startswith("crowdcount: error: ") and part in err[0]
     assert (folder / "square.mp4").read_bytes() == before
+
+
+def test_no_table_takes_the_place_of_a_recording(run, folder):
+    """`--csv *.mp4`, where a shell puts two recordings in its place."""
+    shutil.copy("square.mp4", "noon.mp4")
+    before = (folder / "noon.mp4").read_bytes()
+    status, lines, err = run("--csv", "noon.mp4")
+    assert (status, lines) == (1, []) and "--csv would replace the video noon.mp4" in err[0]
+    assert (folder / "noon.mp4").read_bytes() == before
 
 
 def test_a_zone_named_as_a_column_is_refused_for_the_table(run):

@@ -31,6 +31,7 @@ from crowdcount.annotating.page import make_page
 from crowdcount.counting.words import span
 from crowdcount.data.annotations import read_json
 from crowdcount.errors import CrowdCountError, DataError
+from crowdcount.web import serve
 from crowdcount.web.answers import Models, count_in_zones, count_picture, report
 from crowdcount.web.app import make_app
 from crowdcount.web.guard import allowed_names
@@ -202,6 +203,21 @@ def test_a_page_in_any_language_knows_why_a_picture_is_not_counted(weights, pict
     assert code(jpeg(picture)) == "memory"
 
 
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET /healthz HTTP/1.1\r\nHo", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /"]
+)
+def test_who_does_not_say_what_he_wants_is_hung_up_on(guarded_port, monkeypatch, sent):
+    """Two hundred of such kept everybody else out for good, without a token."""
+    monkeypatch.setattr(serve, "_HEADER_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", guarded_port), timeout=30) as connection:
+        connection.sendall(sent)
+        received = b""
+        while chunk := connection.recv(4096):
+            received += chunk
+    assert received.startswith(b"HTTP/1.1 200") == sent.endswith(b"GET /")
+    assert ask(guarded_port, "GET", "/healthz")[0] == 200
+
+
 def test_a_report_is_made_of_records_and_nothing_in_it_runs(port, picture):
     _, _, record = ask(port, "POST", "/api/count?name=<script>.jpg", jpeg(picture), JPEG)
     entries = [{**record, "thumbnail": base64.b64encode(jpeg(picture)).decode(), "zones": {"<b>": 1.0}, "scale": 0.5}]
@@ -367,6 +383,14 @@ HOSTILE = {
     "a map of NaN": ("POST", "/api/zones", zones_body(density="AADAfw=="), JSON, 422),
     "entries of another kind": ("POST", "/api/report", b'{"entries": [1]}', JSON, 422),
     "a count beyond all numbers": ("POST", "/api/report", b'{"entries": [{"count": 1%s}]}' % (400 * b"0"), JSON, 422),
+    "counts that add up beyond all": (
+        "POST",
+        "/api/report",
+        b'{"entries": [{"picture": "a", "count": 1e308, "low": -1e308, "high": 1e308, "coverage": 0.9}, '
+        b'{"picture": "b", "count": 1e308, "low": 1, "high": 1e308, "coverage": 0.9}]}',
+        JSON,
+        422,
+    ),
     "people beyond all": ("POST", "/api/report", b'{"entries": [{"zones": {"a": 1%s}}]}' % (400 * b"0"), JSON, 422),
     "a range beyond all numbers": (
         *("POST", "/api/zones"),

@@ -863,6 +863,13 @@ def test_ground_whose_pixels_would_be_meters_wide_is_refused():
         read_ground({"points": [[x, y, X / 1000, Y / 1000] for x, y, X, Y in good]})
 
 
+@pytest.mark.parametrize("far", [1e10, 1e154, 1e300, -1e200])
+def test_ground_points_beside_all_pictures_are_told(far):
+    """The zone between them, which is made before a picture is read, ended in a trace of its own."""
+    with pytest.raises(DataError, match="outside of any picture. Received: x="):
+        read_ground({"points": [[0, 0, 0, 0], [far, 0, 20, 0], [far, 304, 20, 15], [0, 304, 0, 15]]})
+
+
 @pytest.mark.parametrize("key", ["units", "Unit", "UNITS", "ground_unit", "unit_2", "lengthUnit"])
 def test_a_unit_under_another_name_is_told(key):
     """Left out, it made feet meters, and people a tenth as dense."""

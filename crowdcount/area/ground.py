@@ -20,7 +20,7 @@ from crowdcount.area.geometry import (
     shortened,
     signed_area,
 )
-from crowdcount.area.zone_files import ZoneSource, read_json, stated_size, stated_unit
+from crowdcount.area.zone_files import LONGEST_SIDE, ZoneSource, read_json, stated_size, stated_unit
 from crowdcount.area.zones import Zone
 from crowdcount.errors import DataError
 
@@ -121,6 +121,9 @@ class Ground:
             raise DataError(f"The ground needs four points or more, each [x, y, X, Y]. Received: {len(points)} points")
         part, guessed = "The part of the picture with the ground points", fractions is None
         fractions = are_fractions(points[:, :2], fractions, part)
+        if np.abs(points[:, :2]).max() > LONGEST_SIDE:
+            x, y = points[np.abs(points[:, :2]).max(axis=1).argmax(), :2].tolist()
+            raise DataError(f"A ground point lies outside of any picture. Received: x={x:g}, y={y:g}")
         if guessed and not fractions:
             check_one_unit(points[:, :2], part)
         for place, positions in (("in the picture", points[:, :2]), ("on the ground", points[:, 2:])):

@@ -16,7 +16,7 @@ from crowdcount.data.exports.via import label_of
 from crowdcount.errors import DataError
 
 # In pixels: no format of pictures holds more.
-_LONGEST_SIDE = 2**31 - 1
+LONGEST_SIDE = 2**31 - 1
 # The word in a key: unit, ground_unit, lengthUnit, UNITS; not in community.
 _UNIT = re.compile(r"(?<![A-Za-z])(unit|UNIT)[sS]?(?![A-Za-z])|Units?(?![a-z])")
 
@@ -154,7 +154,7 @@ def stated_size(content: Mapping, width: str, height: str, where: str) -> Size |
     wide, high = content.get(width), content.get(height)
     if wide is None and high is None:
         return None
-    if type(wide) is not int or type(high) is not int or min(wide, high) < 1 or max(wide, high) > _LONGEST_SIDE:
+    if type(wide) is not int or type(high) is not int or min(wide, high) < 1 or max(wide, high) > LONGEST_SIDE:
         raise DataError(
             f"{where}: {width} and {height} should be those of the picture that was drawn on, in pixels. "
             f"Received: {width}={shortened(wide)}, {height}={shortened(high)}"

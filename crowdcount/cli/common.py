@@ -211,6 +211,9 @@ def settle_split(arguments: argparse.Namespace, *, learned: bool) -> None:
 
 # Options that write pictures.
 _PICTURES = ("--plot", "--chart", "--annotated")
+_VIDEOS = dict.fromkeys(
+    (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".ts", ".mts"), "video"
+)
 
 
 def check_outputs(
@@ -243,9 +246,10 @@ def check_outputs(
             raise CrowdCountError(
                 f"{option} would replace {path}, which this run reads or writes too. Choose another file."
             )
-        if option not in _PICTURES and Path(path).suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(path):
+        kind = {**dict.fromkeys(PICTURE_SUFFIXES, "picture"), **_VIDEOS}.get(Path(path).suffix.lower())
+        if option not in _PICTURES and kind and os.path.isfile(path):
             # As `--csv *.jpg` means it, where a shell puts the first picture in its place.
-            raise CrowdCountError(f"{option} would replace the picture {path}. Name a file of its own.")
+            raise CrowdCountError(f"{option} would replace the {kind} {path}. Name a file of its own.")
         if option == "--csv":
             _check_table(path)
         used.add(os.path.realpath(path))

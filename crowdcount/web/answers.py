@@ -229,7 +229,7 @@ def report(content: Mapping, models: Models) -> str:
         if title is None:
             title = about("People counted", told[0].thing if told else PEOPLE)
         return "".join(report_page(told, title[:200]))
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"The entries of a report are records of counted pictures ({error}).") from error
 
 

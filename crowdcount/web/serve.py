@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from crowdcount.errors import CrowdCountError
 from crowdcount.web.guard import Guard, allowed_names, is_loopback, refused
@@ -31,6 +32,8 @@ _PORTS_TRIED = 20
 # Connections at once: a browser opens six, and each costs memory before it has asked for anything.
 _MOST_CONNECTIONS = 200
 _MOST_HEADER_BYTES = 16 * 1024
+# Until what is asked has been said: uvicorn itself waits for ever for whom it has not answered yet.
+_HEADER_SECONDS = 20.0
 _SHORTEST_TOKEN = 16
 # A port is to be had again at once after its server's end, and never by two servers. On Unix the one option means that;
 # on Windows the same one lets a second server in beside the first, and another keeps it out.
@@ -102,6 +105,30 @@ def run(
         server_of(app).run(sockets=[listener])
 
 
+class _Impatient(H11Protocol):
+    """Hangs up on who sends no whole header: as many as are let in at once would keep out everybody else for good."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # sockets alone
+        super().connection_made(transport)
+        self._wait_for_header()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._deadline.cancel()
+        self._wait_for_header()
+
+    def _wait_for_header(self) -> None:
+        self._deadline = self.loop.call_later(_HEADER_SECONDS, self._hang_up)
+
+    def _hang_up(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:  # or else a request is being answered
+            self.transport.close()
+
+
 def server_of(app: Starlette) -> uvicorn.Server:
     """The HTTP server of an application, with its limits."""
     return uvicorn.Server(
@@ -109,13 +136,13 @@ def server_of(app: Starlette) -> uvicorn.Server:
             _answering_to_the_end(app),
             log_level="error",
             access_log=False,
-            http="h11",
+            http=_Impatient,
             ws="none",
             server_header=False,
             proxy_headers=False,
             limit_concurrency=_MOST_CONNECTIONS,
             h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
-            timeout_keep_alive=20,
+            timeout_keep_alive=int(_HEADER_SECONDS),
             timeout_graceful_shutdown=2,
         )
     )
