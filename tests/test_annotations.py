@@ -3,8 +3,10 @@
 import csv
 import dataclasses
 import json
+import os
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +150,41 @@ def test_shanghaitech_splits_by_hash_where_no_listed_picture_is_there(tmp_path):
     train, val = (names(read_shanghaitech(tmp_path, "A", split)) for split in ("train", "val"))
     assert val == [f"part_A/IMG_{n}" for n in numbers if hashed_split(f"IMG_{n}") == "val"]
     assert set(train) == {f"part_A/IMG_{n}" for n in numbers if n != 2} - set(val)
+
+
+@pytest.mark.parametrize("there", [".", "..", "../..", "train_data/.."])
+def test_a_data_set_is_found_from_within(tmp_path, monkeypatch, there):
+    draw_part(tmp_path, [7])
+    monkeypatch.chdir(
+        {"..": tmp_path / "part_A" / "train_data", "../..": tmp_path / "part_A" / "train_data" / "images"}.get(
+            there, tmp_path / "part_A"
+        )
+    )
+    assert names(load_dataset("shanghaitech_a", there, "all")) == ["part_A/IMG_7"]
+
+
+def test_a_folder_that_is_only_called_so_does_not_hide_the_data_set(tmp_path):
+    """As that of the maps that `crowdcount density` writes, and what macOS puts into archives."""
+    for other in ("maps/part_A", "__MACOSX/part_A/train_data/images"):
+        (tmp_path / other).mkdir(parents=True)
+        (tmp_path / other / "IMG_7.h5").write_bytes(b"a map")
+    draw_part(tmp_path / "zz", [7])
+    assert names(load_dataset("shanghaitech_a", tmp_path, "all")) == ["part_A/IMG_7"]
+
+
+def test_a_folder_that_may_not_be_read_stops_nothing(tmp_path, monkeypatch):
+    draw_part(tmp_path / "data", [7])
+    (tmp_path / "lost+found").mkdir()
+    able, listed = os.access, Path.iterdir
+
+    def iterdir(path):
+        if path.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "lost+found" and able(path, mode))
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert names(load_dataset("shanghaitech_a", tmp_path, "all")) == ["part_A/IMG_7"]
 
 
 def test_shanghaitech_without_a_half_names_the_folder(tmp_path):

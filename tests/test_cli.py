@@ -223,6 +223,14 @@ def test_count_refuses_tables_of_other_kinds_and_those_of_annotations(capsys, ph
     assert {path: path.read_bytes() for path in photos.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", ["points.csv", "points.json"])
+def test_heads_do_not_take_the_place_of_dots_made_by_hand(capsys, photos, weights, name):
+    (photos / name).write_text("picture,x,y\na.png,1,2\n")
+    command = ("count", photos / "a.png", "--model", weights, "--heads", photos / name)
+    assert_clean_error(*run(capsys, *command), name, "dots made by hand")
+    assert (photos / name).read_text() == "picture,x,y\na.png,1,2\n"
+
+
 def test_full_disk_is_one_clear_error(capsys, photos, weights, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")

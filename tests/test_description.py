@@ -90,6 +90,9 @@ def test_the_command_converts(tmp_path, capsys):
     assert main(["convert", str(source), str(out), "--to", "json", *options]) == 0
     assert "2 pictures, 2 heads" in capsys.readouterr().out
     assert [sample.count for sample in crowdcount.load_dataset("json", out, "all")] == [2, 0]
+    written = out.read_bytes()  # into which somebody may have put more dots since
+    assert main(["convert", str(source), str(out), "--to", "json", *options]) == 1
+    assert "may hold dots made by hand" in capsys.readouterr().err and out.read_bytes() == written
     source.write_text(CSV_REFUSED["shares"][0])
     assert main(["convert", str(source), str(out), "--to", "csv", *options]) == 1
     assert "--unit fraction" in capsys.readouterr().err
@@ -99,6 +102,21 @@ def test_the_command_converts(tmp_path, capsys):
     assert "would replace" in capsys.readouterr().err
     assert main(["convert", str(source), str(out), "--to", "csv", "--columns", "picture,x,z"]) == 1
     assert "columns must be of" in capsys.readouterr().err
+
+
+def test_convert_tells_which_pictures_change_between_training_and_validation(tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    names = [f"{number}.png" for number in range(40)]
+    for name in names:
+        draw_picture(tmp_path / "photos" / name, (40, 30))
+    source, near, far = tmp_path / "photos" / "points.csv", tmp_path / "photos" / "a.json", tmp_path / "b.json"
+    source.write_text("picture,x,y\n" + "".join(f"{name},,\n" for name in names))
+    assert main(["convert", str(source), str(near), "--to", "json"]) == 0 and capsys.readouterr().err == ""
+    assert main(["convert", str(source), str(far), "--to", "json"]) == 0
+    sides = [{sample.picture for sample in crowdcount.load_dataset("json", file, "val")} for file in (near, far)]
+    changed = len(sides[0] ^ sides[1])
+    assert changed > 0
+    assert f"{changed} of 40 pictures go from training to validation, or back" in capsys.readouterr().err
 
 
 def test_the_words_for_what_is_counted(weights, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Annotation files as people and tools write them: read right, or refused in one line, never silently wrong."""
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from crowdcount.data.checking import check_folder
 from crowdcount.data.exports import detect
 from crowdcount.data.exports.entries import Options
 from crowdcount.data.exports.writing import KINDS, convert
+from crowdcount.data.images import load_picture
 from crowdcount.data.records import Record, raise_fault
 from crowdcount.data.regions import Region
 from crowdcount.errors import AnnotationError
@@ -671,6 +673,36 @@ def test_what_a_layout_cannot_hold_is_refused(folder):
         convert([], "csv", folder / "out.csv")
 
 
+def test_what_lies_in_the_corner_of_a_large_picture_is_no_share_of_it(tmp_path):
+    Image.new("1", (4000, 3000)).save(tmp_path / "a.png")
+    record = Record("a.png", tmp_path / "a.png", np.array([[60.0, 80.0]]), tmp_path)
+    convert([record], "csv", tmp_path / "points.csv")
+    assert read_csv(tmp_path)[0].points.tolist() == [[60, 80]]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_pictures_that_are_copied_for_other_programs_lie_upright_beside_their_points(tmp_path, suffix):
+    pixels = np.zeros((48, 80, 3), np.uint8)
+    pixels[:, :40] = 200
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / f"a{suffix}", exif=turned)
+    record = Record("a", tmp_path / f"a{suffix}", np.array([[10.0, 70.0]]), tmp_path)
+    convert([record], "shanghaitech", tmp_path / "part_A")
+    with Image.open(tmp_path / "part_A" / "train_data" / "images" / f"a{suffix}") as image:
+        assert image.size == (48, 80)
+        upright = np.asarray(image)
+    np.testing.assert_allclose(upright, load_picture(tmp_path / f"a{suffix}"), atol=3 if suffix == ".jpg" else 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_a_name_with_a_space_behind(folder):
+    draw_picture(folder / "images" / "trail.jpg", SIZE)
+    (folder / "images" / "trail.jpg").rename(folder / "images" / "trail.jpg ")
+    (folder / "points.csv").write_text("picture,x,y\nimages/trail.jpg ,303,204\n a.jpg ,305,206\n")
+    assert heads_of(folder) == {"trail.jpg ": [[303, 204]], "a.jpg": [[305, 206]]}
+
+
 def test_pictures_that_windows_takes_for_one_are_refused_where_they_are_copied(tmp_path):
     places = [tmp_path / "one" / "IMG_1.jpg", tmp_path / "two" / "img_1.jpg"]
     splits = (None, "train")  # both go to train_data
@@ -829,15 +861,81 @@ def test_the_unit_is_that_of_boxes_and_regions_too(folder):
     assert record.roi.polygons[0].tolist() == [[0, 0], [400, 0], [400, 304]]
 
 
+@pytest.mark.parametrize("val", ["val", "valid"])
 @pytest.mark.parametrize("place", ["labels/{}", "{}/labels"])
-def test_folders_of_yolo_are_splits(tmp_path, place):
-    for shade, split in enumerate(("train", "val", "test")):
+def test_folders_of_yolo_are_splits(tmp_path, place, val):
+    folders = {"train": "train", "val": val, "test": "test"}
+    for shade, split in enumerate(folders.values()):
         labels = tmp_path / place.format(split)
         labels.mkdir(parents=True)
         (labels / "0.txt").write_text("0 0.5 0.5 0.1 0.1\n")
         draw_picture(tmp_path / place.format(split).replace("labels", "images") / "0.jpg", SIZE, 60 * shade)
-    for split in ("train", "val", "test"):
-        assert [sample.name for sample in read_export(tmp_path, split)] == [f"{split}/0"]
+    for split, name in folders.items():
+        assert [sample.name for sample in read_export(tmp_path, split)] == [f"{name}/0"]
+
+
+def coco_of(name, x):
+    image = {"id": 1, "file_name": name, "width": SIZE[0], "height": SIZE[1]}
+    head = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [x, 20, 4, 4]}
+    return json.dumps({"images": [image], "annotations": [head], "categories": [{"id": 1, "name": "head"}]})
+
+
+@pytest.mark.parametrize(
+    ("file", "pictures"),
+    [
+        ("annotations/instances_{}2017.json", "{}2017"),  # as COCO itself
+        ("annotations/instances_{}.json", "images/{}"),  # as CVAT
+        ("{}.json", "{}"),
+        ("{}/_annotations.coco.json", "{}"),  # as Roboflow
+    ],
+)
+def test_files_of_subsets_are_splits(tmp_path, file, pictures):
+    """Read as one heap, pictures for validation were learned from."""
+    for number, split in enumerate(("train", "val", "test")):
+        place = tmp_path / file.format(split)
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(coco_of("0.jpg", 10 * number))
+        (tmp_path / pictures.format(split)).mkdir(parents=True, exist_ok=True)
+        draw_picture(tmp_path / pictures.format(split) / "0.jpg", SIZE, 60 * number)
+    for number, split in enumerate(("train", "val", "test")):
+        (sample,) = read_export(tmp_path, split)
+        assert (sample.name, sample.points.tolist()) == (f"{split}/0.jpg", [[10 * number + 2, 22]])
+        assert np.array_equal(sample.read(), load_picture(tmp_path / pictures.format(split) / "0.jpg"))
+
+
+def test_one_picture_in_two_subsets_is_told(tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / f"{split}.json").write_text(coco_of("0.jpg", 10))
+    draw_picture(tmp_path / "0.jpg", SIZE)
+    with pytest.raises(AnnotationError, match="val.json: '0.jpg' is in train.json already"):
+        read_export(tmp_path, "train")
+
+
+@pytest.mark.parametrize("name", ["a[1]", "really?", "IMG_1.heic"])
+def test_a_picture_of_yolo_may_have_any_name(tmp_path, name):
+    """Signs that mean something in patterns; a second suffix, as converters of HEIC leave it."""
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    draw_picture(tmp_path / "images" / f"{name}.png", SIZE)
+    (tmp_path / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (sample,) = read_export(tmp_path, "all")
+    assert (sample.name, sample.points.tolist()) == (name, [[200, 152]])
+
+
+def test_the_pictures_of_yolo_are_listed_once(tmp_path, monkeypatch):
+    """Once for each file of labels, 15,000 pictures took minutes."""
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    draw_picture(tmp_path / "images" / "0.png", SIZE)
+    for number in range(30):
+        (tmp_path / "labels" / f"{number}.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+        if number:
+            (tmp_path / "images" / f"{number}.png").symlink_to("0.png")
+    listed = []
+    iterdir, scandir = Path.iterdir, os.scandir
+    monkeypatch.setattr(Path, "iterdir", lambda path: (listed.append(path), iterdir(path))[1])
+    monkeypatch.setattr(os, "scandir", lambda *path: (listed.append(path), scandir(*path))[1])
+    assert len(read_export(tmp_path, "all")) == 30 and len(listed) < 30
 
 
 def test_splits_of_some_pictures_alone_are_told(folder):

@@ -225,6 +225,23 @@ def test_somebodys_pictures_and_dots_are_not_replaced(tmp_path, own):
     assert (tmp_path / own).read_bytes() == b"mine"
 
 
+def test_a_data_set_that_cannot_be_drawn_to_its_end_leaves_nothing(tmp_path, monkeypatch):
+    """Pictures without dots were in the way of the next try."""
+    draw = synthetic.draw_crowd
+
+    def stop_at_third(*given, **options):
+        if len(list(tmp_path.rglob("*.jpg"))) == 2:
+            raise KeyboardInterrupt
+        return draw(*given, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(synthetic, "draw_crowd", stop_at_third)
+        with pytest.raises(KeyboardInterrupt):
+            write_dataset(tmp_path, 3, (1, 2), (64, 96))
+    assert list(tmp_path.iterdir()) == []
+    write_dataset(tmp_path, 1, (1, 2), (64, 96))
+
+
 def test_a_data_set_may_come_into_a_folder_with_other_things(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "notes.txt").touch()

@@ -101,6 +101,15 @@ def test_annotations_made_on_windows_find_their_pictures(tmp_path, name, capsys)
         assert len(made) == 1 and made[0].name == "a.jpg.h5" and all(map(fits_windows, made[0].parts)), made
 
 
+def test_maps_of_pictures_that_another_machine_named_lie_in_the_folder_of_maps(tmp_path):
+    """As `/data/upload/1/1f2e3d4c-a.jpg`, which Label Studio calls what was uploaded."""
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.jpg")
+    (tmp_path / "points.csv").write_text("picture,x,y\n/home/ana/a.jpg,5,6\n")
+    out = tmp_path / "maps"
+    assert cli.main(["density", "csv", "--root", str(tmp_path), "--split", "all", "--out", str(out)]) == 0
+    assert [path.relative_to(out).as_posix() for path in out.rglob("*.h5")] == ["home/ana/a.jpg.h5"]
+
+
 def test_a_name_of_windows_does_not_lead_out_of_the_folder_of_maps(tmp_path, capsys):
     Image.new("RGB", (64, 48)).save(tmp_path / "a.jpg")
     (tmp_path / "points.csv").write_text('picture,x,y\n"..\\..\\a.jpg",5,6\n')

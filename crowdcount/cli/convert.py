@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from crowdcount.cli.common import Command, begin, check_outputs, check_writable, number_of, writing
+from crowdcount.cli.common import Command, begin, check_outputs, check_writable, keep_dots, number_of, warn, writing
 
 _KINDS = ("csv", "json", "coco", "shanghaitech")
 _UNITS = ("pixels", "fraction", "percent")
@@ -38,7 +38,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     from crowdcount.data.datasets import named
     from crowdcount.data.exports import detect
     from crowdcount.data.exports.entries import Options
-    from crowdcount.data.exports.writing import convert
+    from crowdcount.data.exports.writing import changed_sides, convert
     from crowdcount.data.records import raise_fault
 
     begin()
@@ -55,8 +55,14 @@ def _convert(arguments: argparse.Namespace) -> int:
     else:
         records = detect.read_any(Path(arguments.source), raise_fault, options)
     check_outputs({"OUT": arguments.out}, {str(path) for record in records for path in (record.source, record.picture)})
+    keep_dots("OUT", arguments.out)
     with writing(arguments.out):
         convert(records, arguments.to, arguments.out)
     heads = sum(len(record.points) for record in records)
     print(f"{arguments.out}: {number_of(len(records), 'picture')}, {number_of(heads, 'head')}")
+    if arguments.to != "shanghaitech" and (moved := changed_sides(records, arguments.out)):
+        warn(
+            f"{moved} of {number_of(len(records), 'picture')} go from training to validation, or back: without splits "
+            f"their names tell, and {arguments.out} spells them otherwise. Train and validate with one of them."
+        )
     return 0

@@ -24,6 +24,7 @@ from crowdcount.cli.common import (
     coverage_of,
     fail,
     import_keras,
+    keep_dots,
     number_of,
     positive_int,
     warn,
@@ -320,6 +321,8 @@ def _check_files(arguments: argparse.Namespace, pictures: list[str]) -> None:
         [*pictures, arguments.zones, arguments.ground, arguments.model],
         {"--overlay": arguments.overlay},
     )
+    if arguments.heads and not arguments.resume:
+        keep_dots("--heads", arguments.heads)
     if arguments.report and Path(arguments.report).suffix.lower() not in ("", ".html", ".htm"):
         arguments.parser.error(f"--report writes a web page: name it FILE.html. Received: {arguments.report}")
     if arguments.parquet:

@@ -52,7 +52,7 @@ def _density(arguments: argparse.Namespace) -> int:
     samples = load_dataset(arguments.dataset, arguments.root, arguments.split)
     for sample in samples:
         place = place_of(sample.name)
-        if place.is_absolute() or ".." in place.parts:
+        if ".." in place.parts:
             raise DataError(
                 f"The picture {sample.name!r} lies outside the data set's folder. Move it there: its map is "
                 f"to lie at the same place in {arguments.out}."
@@ -87,7 +87,7 @@ def place_of(name: str) -> PurePath:
         ('part_A/IMG_1.h5', 'C_/a.jpg.h5')
     """
     if "\\" not in name and not re.match(r"[A-Za-z]:/", name):
-        return PurePath(f"{name}.h5")
+        return PurePath(f"{name.lstrip('/')}.h5")  # a tool's or another machine's own way to the picture
     windows = PureWindowsPath(name)
     parts = [windows.drive] * bool(windows.drive) + list(windows.relative_to(windows.anchor).parts)
     return PurePath(

@@ -26,7 +26,7 @@ from crowdcount.data.readers import (
     visdrone,
     worldexpo,
 )
-from crowdcount.data.records import Record, TellFault, folders_below
+from crowdcount.data.records import Record, TellFault, folders_below, own_name
 from crowdcount.errors import AnnotationError
 from crowdcount.files import data_folder
 
@@ -388,7 +388,7 @@ DATASETS: dict[str, DataSet] = {
     ),
     "nobody": DataSet(
         title="the data set of pictures without people",
-        is_here=lambda folder: folder.name == "nobody",
+        is_here=lambda folder: own_name(folder) == "nobody" and _holds_pictures(folder),
         read=listed.read_nobody,
         layout="a folder of pictures in which nobody is",
         source="your own pictures; BSDS500 (https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/) has many",

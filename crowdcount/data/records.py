@@ -6,6 +6,7 @@ wants the pictures passes `raise_fault`; the checker passes a `tell` that writes
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from crowdcount.data.images import is_searched
 from crowdcount.data.regions import Region
 from crowdcount.errors import AnnotationError, DataError
 from crowdcount.files import natural
@@ -68,12 +70,22 @@ def folders_below(root: Path, depth: int) -> Iterator[Path]:
     for remaining in range(depth, -1, -1):
         yield from level
         if remaining:
-            level = [
-                folder
-                for above in level
-                for folder in sorted(above.iterdir())
-                if folder.is_dir() and not folder.name.startswith(".")
-            ]
+            level = [folder for above in level for folder in sorted(above.iterdir()) if _is_looked_into(folder)]
+
+
+def _is_looked_into(folder: Path) -> bool:
+    """Disks have folders that may not be read, such as `lost+found`: no data set is there."""
+    return folder.is_dir() and is_searched(folder.name) and os.access(folder, os.R_OK | os.X_OK)
+
+
+def own_name(folder: Path) -> str:
+    """What a folder is called, also where it is given as `.` or `..`.
+
+    Example:
+        >>> own_name(Path("data/part_A")), own_name(Path("data/part_A/images/.."))
+        ('part_A', 'part_A')
+    """
+    return os.path.basename(os.path.abspath(folder))
 
 
 def short(value: object) -> str:

@@ -11,6 +11,7 @@ import io
 import math
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -751,13 +752,20 @@ def write_dataset(
     rng = _generator(seed, 1804)
     folder = Path(folder)
     _check_unused(folder)
-    scenes = {}
-    for number in range(1, pictures + 1):
-        scene = draw_crowd(int(rng.integers(low, high + 1)), size=size, seed=int(rng.integers(2**31)))
-        name = f"images/IMG_{number}.jpg"
-        _save(scene, folder / name)
-        scenes[name] = scene.points
-    return _save_points(scenes, folder / "points.csv")
+    scenes: dict[str, np.ndarray] = {}
+    try:
+        for number in range(1, pictures + 1):
+            scene = draw_crowd(int(rng.integers(low, high + 1)), size=size, seed=int(rng.integers(2**31)))
+            name = f"images/IMG_{number}.jpg"
+            scenes[name] = scene.points
+            _save(scene, folder / name)
+        return _save_points(scenes, folder / "points.csv")
+    except BaseException:  # left there, pictures without dots would be in the way of the next try
+        for name in scenes:
+            (folder / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            (folder / "images").rmdir()
+        raise
 
 
 def _check_unused(folder: Path) -> None:

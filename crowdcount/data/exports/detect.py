@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,8 +26,10 @@ _JSON: tuple[tuple[Callable[[object], bool], Callable[..., list[Record]]], ...] 
 _JSON_KINDS = "ours, Label Studio, COCO, LabelMe, VIA, NWPU-Crowd"
 _TABLES, _DOCUMENTS = (".csv", ".tsv", ".txt"), (".json", ".jsonl", ".ndjson", ".xml")
 # Where tools put their files, below the folder that is named.
-_FOLDERS = ("", "annotations", "Annotations", "labels", "labels/train", "labels/val", "labels/test", "images", "jsons")
-_SUBSETS = ("train/labels", "valid/labels", "val/labels", "test/labels")
+_SPLIT_LABELS = ("labels/train", "labels/val", "labels/valid", "labels/test")
+_FOLDERS = ("", "annotations", "Annotations", "labels", *_SPLIT_LABELS, "images", "jsons")
+# A file of one subset, as COCO's instances_val2017.json.
+_OF_SUBSET = re.compile(rf"(?:^|[^A-Za-z])(({'|'.join(SUBSETS)})(?:\d{{4}})?)$", re.IGNORECASE)
 
 
 def read_any(path: Path, tell: TellFault, options: Options | None = None) -> list[Record]:
@@ -60,13 +63,22 @@ def _read_all(path: Path, tell: TellFault, options: Options) -> list[Record]:
         place = path / name
         if place.is_dir() and (records := _read_folder(place, tell, options)) is not None:
             return _with_other_subsets(records, path, name, tell, options)
-    subsets = [path / name for name in _SUBSETS if (path / name).is_dir()]
-    if subsets:
-        return _apart([(place.parent.name, yolo.read(place, tell, options)) for place in subsets])
+    subsets = [(name, _read_subset(path / name, tell, options)) for name in SUBSETS]
+    found = [(name, records) for name, records in subsets if records is not None]
+    if found:
+        return _apart(found)
     sheet = next(iter(annotation_files(path, (".xlsx", ".xls", ".ods"))), None)
     hint = f" Save the sheet of {sheet.name} as CSV." if sheet else ""
     tell(path, f"holds no annotations that are known: looked for CSV, JSON, XML and YOLO's text files.{hint}")
     return []
+
+
+def _read_subset(folder: Path, tell: TellFault, options: Options) -> list[Record] | None:
+    """The annotations of a folder as `train`, with its pictures or apart from them; None where there are none."""
+    for place in (folder / "labels", folder):
+        if place.is_dir() and (records := _read_folder(place, tell, options)) is not None:
+            return records
+    return None
 
 
 def read_json(file: Path, tell: TellFault, options: Options | None = None) -> list[Record]:
@@ -160,28 +172,40 @@ def _read_folder(folder: Path, tell: TellFault, options: Options) -> list[Record
 
 
 def _read_many(files: list[Path], tell: TellFault, options: Options) -> list[Record]:
-    """Read files with a picture each; no picture is in two of them."""
-    records: list[Record] = []
+    """Read files with a picture each, or with a subset each; no picture is in two of them."""
+    subsets = [_OF_SUBSET.search(file.stem) for file in files]
+    apart = all(subsets)
+    read: list[tuple[str, list[Record]]] = []
     seen: dict[Path, Path] = {}
-    for file in files:
-        for record in _reader(file)(file, tell, options):
+    for file, subset in zip(files, subsets, strict=True):
+        records: list[Record] = []
+        for record in _reader(file)(file, tell, _beside(file, subset[1], options) if apart and subset else options):
             first = seen.setdefault(record.picture, file)
             if first != file:
                 tell(file, f"{record.name!r} is in {first.name} already: name the one file to read.")
             else:
                 records.append(record)
-    return records
+        read.append((subset[2].lower() if apart and subset else "", records))
+    return _apart(read) if apart else [record for _, records in read for record in records]
+
+
+def _beside(file: Path, subset: str, options: Options) -> Options:
+    """Where a subset's pictures lie in a folder of its own, those alone are looked for there."""
+    above = file.parent.parent
+    places = (place / subset for place in (above / "images", above, file.parent / "images", file.parent))
+    images = next((place for place in places if place.is_dir()), None)
+    return options if options.images or images is None else replace(options, images=images)
 
 
 def _with_other_subsets(
     records: list[Record], path: Path, name: str, tell: TellFault, options: Options
 ) -> list[Record]:
     """YOLO's other folders beside `labels/train`."""
-    if not name.startswith("labels/"):
+    if name not in _SPLIT_LABELS:
         return records
     read = [(name, records)]
-    for other in _FOLDERS[_FOLDERS.index(name) + 1 :]:
-        if other.startswith("labels/") and os.path.isdir(path / other):
+    for other in _SPLIT_LABELS[_SPLIT_LABELS.index(name) + 1 :]:
+        if os.path.isdir(path / other):
             read.append((other, _read_folder(path / other, tell, options) or []))
     return _apart([(name.rpartition("/")[2], found) for name, found in read])
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 
 from crowdcount.data.images import PICTURE_SUFFIXES, picture_size
+from crowdcount.data.overlay_files import is_overlay
 from crowdcount.data.records import Record, TellFault, files_by_number, short
 from crowdcount.data.regions import Region
 from crowdcount.errors import AnnotationError, PictureError
@@ -48,6 +49,7 @@ class Options:
         images: folder of the pictures; None to look beside the file.
         gathered: gains the labels of each file and how often they are there, where several files are read together:
             whoever reads them looks at all (`check_labels`). None where a file is read alone.
+        spellings: of the pictures, kept from one file of an export to the next.
     """
 
     unit: str | None = None
@@ -55,6 +57,7 @@ class Options:
     columns: tuple[str, ...] | None = None
     images: Path | None = None
     gathered: dict[Path, Counter[str | None]] | None = None
+    spellings: Spellings = field(default_factory=lambda: Spellings(), compare=False, repr=False)
 
     def __post_init__(self):
         if self.unit not in (None, *UNITS):
@@ -102,6 +105,16 @@ class Spellings:
 
     def __init__(self):
         self._folders: dict[Path, dict[str, list[Path]]] = {}
+        self._stems: dict[Path, dict[str, list[Path]]] = {}
+
+    def called(self, folder: Path, stem: str) -> list[Path]:
+        """The pictures of a folder that have this name and a suffix."""
+        if folder not in self._stems:
+            listed = self._stems.setdefault(folder, {})
+            with suppress(OSError):
+                for picture in filter(_is_picture, folder.iterdir()):
+                    listed.setdefault(picture.stem, []).append(picture)
+        return [picture for picture in self._stems[folder].get(stem, []) if not is_overlay(picture)]
 
     def of(self, path: Path) -> list[Path]:
         """The pictures in the folder of this path whose names are the same but for the spelling."""
@@ -130,7 +143,7 @@ class Pile:
         self.entries: dict[Path, Entry] = {}
         self._places: dict[str, Path | None] = {}
         self._names: dict[Path, list[tuple[str, bool]]] = {}
-        self._spellings = Spellings()
+        self._spellings = options.spellings
 
     def entry(self, name: object, where: str, *, once: bool = False) -> Entry | None:
         """The entry of the picture that is named, or None, which is reported.
@@ -392,18 +405,8 @@ def find_picture(file: Path, name: str, images: Path | None, spellings: Spelling
         for folder in folders:
             if os.path.isfile(folder / spelled):
                 return _tidy(folder / spelled), True
-    if (
-        os.path.splitext(name)[1].lower() not in PICTURE_SUFFIXES
-        and not set(name) & set("/\\*?[\0")
-        and len(name) < 200
-    ):
-        found = [
-            path
-            for folder in folders
-            if folder.is_dir()
-            for path in folder.glob(f"{name}.*")
-            if _is_picture(path) and path.stem == Path(name).name
-        ]
+    if not set(name) & set("/\\"):
+        found = [path for folder in dict.fromkeys(folders) for path in spellings.called(folder, name)]
         if len(found) == 1:
             return _tidy(found[0]), True
     # Last, another spelling.

@@ -270,7 +270,8 @@ class _Table:
         if len(row) < self.length or any(value.strip() for value in row[self.length :]):
             self._report(f"{where}: should have {self.length} values, as line {self.first} has. Received {short(row)}.")
             return
-        values = {name: row[at].strip() for name, at in self.columns.items()}
+        # Space around a picture's name may be part of it.
+        values = {name: row[at] if name == "picture" else row[at].strip() for name, at in self.columns.items()}
         entry = self.pile.entry(values["picture"], where)
         if entry is None:
             return

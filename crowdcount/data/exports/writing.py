@@ -11,11 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import scipy.io
+from PIL import Image
 
-from crowdcount.data.images import picture_size
+from crowdcount.data.dividing import hashed_split
+from crowdcount.data.exif import orientation_of
+from crowdcount.data.images import load_picture, picture_size
 from crowdcount.data.records import Record
 from crowdcount.errors import AnnotationError
 from crowdcount.files import as_cell, atomic_folder, atomic_path
+
+_PERCENT = 101.0  # shares may miss 100 by rounding
 
 
 def convert(records: Sequence[Record], kind: str, out: str | os.PathLike) -> None:
@@ -36,6 +41,17 @@ def convert(records: Sequence[Record], kind: str, out: str | os.PathLike) -> Non
     KINDS[kind](records, Path(out))
 
 
+def changed_sides(records: Sequence[Record], out: str | os.PathLike) -> int:
+    """How many pictures without a split a file's names put on the other side of training and validation.
+
+    Args:
+        records: as for `convert`.
+        out: the CSV, JSON or COCO file.
+    """
+    unmarked = (record for record in records if record.split is None)
+    return sum(hashed_split(record.name) != hashed_split(_name(record, Path(out))) for record in unmarked)
+
+
 def _write_csv(records: Sequence[Record], out: Path) -> None:
     _refuse(records, "CSV", roi=True, labels=True)
     for record in records:
@@ -45,13 +61,16 @@ def _write_csv(records: Sequence[Record], out: Path) -> None:
             )
     with_split = _whole_split(records)
     boxes = any(len(record.ignore) for record in records)
-    columns = ["picture", "x", "y", *(["ignore"] if boxes else []), *(["split"] if with_split else [])]
+    # Numbers as small as these might be shares of the picture: the reader would ask.
+    small = all(record.points.size == 0 or record.points.max() <= _PERCENT for record in records)
+    x, y = ("x (px)", "y (px)") if small else ("x", "y")
+    columns = ["picture", x, y, *(["ignore"] if boxes else []), *(["split"] if with_split else [])]
     with atomic_path(out) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         for record in records:
             row = {"picture": as_cell(_name(record, out)), **({"split": record.split} if with_split else {})}
-            heads = [{**row, "x": repr(x), "y": repr(y)} for x, y in record.points.tolist()]
+            heads = [{**row, x: repr(across), y: repr(down)} for across, down in record.points.tolist()]
             ignored = [{**row, "ignore": " ".join(map(repr, box))} for box in record.ignore.tolist()]
             writer.writerows(heads + ignored or [row])
 
@@ -115,9 +134,20 @@ def _write_shanghaitech(records: Sequence[Record], out: Path) -> None:
             half = whole / ("test_data" if record.split == "test" else "train_data")
             for folder in ("images", "ground-truth"):
                 (half / folder).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(record.picture, half / "images" / record.picture.name)
+            _copy_upright(record.picture, half / "images" / record.picture.name)
             truth = half / "ground-truth" / f"GT_{record.picture.stem}.mat"
             scipy.io.savemat(truth, {"image_info": _image_info(record.points)})
+
+
+def _copy_upright(picture: Path, target: Path) -> None:
+    """The points are those of the upright picture, and not every reader of this layout turns it by its EXIF."""
+    with Image.open(picture) as image:
+        turned, kind = orientation_of(image) != 1, image.format
+    if not turned:
+        shutil.copyfile(picture, target)
+        return
+    lossy = {"quality": 95} if kind in ("JPEG", "MPO", "WEBP") else {}
+    Image.fromarray(load_picture(picture)).save(target, "JPEG" if kind == "MPO" else kind, **lossy)
 
 
 def _image_info(points: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import PICTURE_SUFFIXES
-from crowdcount.data.records import Record, TellFault, files_by_number
+from crowdcount.data.records import Record, TellFault, files_by_number, own_name
 
 
 def is_brt(folder: Path) -> bool:
@@ -38,5 +38,6 @@ def read_nobody(folder: Path, half: str, tell: TellFault) -> list[Record] | None
     times = Counter(picture.stem for picture in pictures)
     names = [picture.stem if times[picture.stem] == 1 else picture.name for picture in pictures]
     return [
-        Record(f"{folder.name}/{name}", picture, np.zeros((0, 2)), picture) for name, picture in zip(names, pictures)
+        Record(f"{own_name(folder)}/{name}", picture, np.zeros((0, 2)), picture)
+        for name, picture in zip(names, pictures)
     ]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from crowdcount.data.exports.voc import read_boxes
-from crowdcount.data.records import Record, TellFault, numbered_lines
+from crowdcount.data.records import Record, TellFault, numbered_lines, own_name
 
 
 def is_part(folder: Path, part: str) -> bool:
     """Whether a folder is that of part `"A"` or `"B"`."""
-    return folder.name.lower() == f"scut_head_part_{part.lower()}" and (folder / "JPEGImages").is_dir()
+    return own_name(folder).lower() == f"scut_head_part_{part.lower()}" and (folder / "JPEGImages").is_dir()
 
 
 def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
@@ -31,5 +31,5 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
             continue
         points = read_boxes(file, tell)
         if points is not None:
-            records.append(Record(f"{folder.name}/{stem}", picture, points, file, half))
+            records.append(Record(f"{own_name(folder)}/{stem}", picture, points, file, half))
     return records

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crowdcount.data.readers.matlab import read_points
 from crowdcount.data.readers.pairs import read_pairs
-from crowdcount.data.records import Record, TellFault
+from crowdcount.data.records import Record, TellFault, own_name
 
 HALVES = {"train": "train_data", "test": "test_data"}
 TRUTHS = ("ground-truth", "ground_truth")
@@ -20,7 +20,7 @@ def read(folder: Path, half: str, tell: TellFault) -> list[Record] | None:
     """Read one half of a part, named `part_A/IMG_1`, in the test half `part_A/test/IMG_1`."""
     if half not in HALVES or not (folder / HALVES[half]).is_dir():
         return None
-    part = folder.name.removesuffix("_final")
+    part = own_name(folder).removesuffix("_final")
     return read_half(folder / HALVES[half], f"{part}/test/" if half == "test" else f"{part}/", tell, half)
 
 
@@ -54,5 +54,10 @@ def read_half(folder: Path, prefix: str, tell: TellFault, split: str | None = No
 
 
 def is_part(folder: Path, part: str) -> bool:
-    """Whether a folder is that of part `"A"` or `"B"`, by the names that copies of it have."""
-    return folder.name in (f"part_{part}", f"part_{part}_final")
+    """Whether a folder is that of part `"A"` or `"B"`, by the names that copies of it have; or is to be it, and empty.
+
+    Density maps lie in folders of these names, too.
+    """
+    if own_name(folder) not in (f"part_{part}", f"part_{part}_final"):
+        return False
+    return any((folder / half).is_dir() for half in HALVES.values()) or not any(folder.iterdir())
