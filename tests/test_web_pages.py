@@ -608,8 +608,14 @@ def test_all_can_be_done_with_the_keyboard(page, annotating, photos):
     page.keyboard.press("n")
     expect(page.locator(".cc-name")).to_have_text("b.png", timeout=PATIENCE)
     expect(page.locator(".cc-told")).to_contain_text("model's heads", timeout=PATIENCE)
-    page.keyboard.press("Enter")
+    page.keyboard.down("Enter")
     expect(page.locator(".cc-top")).to_contain_text("1 of 2 done", timeout=PATIENCE)
+    expect(page.locator(".cc-name")).to_have_text("a.png", timeout=PATIENCE)
+    for _ in range(3):  # held too long, it marks no other picture
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    settled(page)
+    expect(page.locator(".cc-top")).to_contain_text("1 of 2 done")
 
 
 def test_the_later_of_two_tabs_is_told_and_shown_what_was_saved(browser, annotating, photos):

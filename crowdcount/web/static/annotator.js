@@ -273,7 +273,8 @@ export class Annotator {
       n: () => this.go(1), p: () => this.go(-1), PageDown: () => this.go(1), PageUp: () => this.go(-1),
       Enter: () => this.finish(), h: () => this.entry && this.findHeads(), b: () => this.mode(this.dots.mode === "dot" ? "box" : "dot"),
     }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (plain && work) work();
+    const held = event.key === "Enter" && event.repeat; // which would mark one picture after the other as done
+    if (plain && work) held || work();
     else if (!this.entry || !this.dots.key(event)) return;
     event.preventDefault();
     event.stopPropagation();

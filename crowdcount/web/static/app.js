@@ -92,13 +92,14 @@ async function dropped(transfer) {
   const files = [];
   async function take(entry, within) {
     if (entry.isFile) {
-      const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+      const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
+      if (!file) return; // may not be read: the others are counted
       if (!within || (await isPhoto(file))) files.push(file);
       return;
     }
     if (within && !isMeant(entry.name)) return;
     const reader = entry.createReader();
-    for (let part; (part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length; )
+    for (let part; (part = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])))).length; )
       for (const inside of part) await take(inside, true);
   }
   for (const entry of entries) await take(entry, false);
