@@ -383,3 +383,9 @@ def test_regions_in_which_nothing_is_to_be_seen_are_told(name):
 def test_more_words_than_places_are_told():
     with pytest.raises(DataError, match="128 words"):
         LinearDensity().fit([np.zeros((24, 24, 3), np.uint8)], [[(3, 3)]])
+
+
+def test_a_detector_without_a_window_free_of_heads_is_told():
+    grid = [[x, y] for x in range(0, 32, 4) for y in range(0, 32, 4)]
+    with pytest.raises(DataError, match="Heads stand everywhere"):
+        SlidingWindowDetector((6.0, 16.0), threshold=0.0).fit([Sample("a", np.zeros((32, 32, 3), np.uint8), grid)])

@@ -6,9 +6,11 @@ The network is stood for by the brightness of the pictures, so that only the com
 import csv
 import json
 import os
+import re
 import shutil
 import stat
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -408,6 +410,45 @@ def test_a_picture_that_shares_its_name_with_none_replaces_its_own_overlay(run, 
     before = sorted(os.listdir("over"))
     run("photos", *options)
     assert network.counted == [ALL[1], ALL[3]] and sorted(os.listdir("over")) == before
+
+
+def test_heads_of_other_tables_and_dots_by_hand_stay_when_heads_are_gone_on_with(run, network, photos):
+    def heads():
+        return {row["picture"] for row in rows_of("heads.csv")}
+
+    run("photos/a.png", "--csv", "one.csv", "--resume", "--heads", "heads.csv")
+    run("whole.jpg", "--csv", "two.csv", "--resume", "--heads", "heads.csv")
+    assert heads() == {"photos/a.png", "whole.jpg"}
+    (photos / "points.csv").write_text("picture,x,y\nphotos/a.png,1,2\n")
+    status, lines, err = run("photos/a.png", "--csv", "three.csv", "--resume", "--heads", "points.csv")
+    assert (status, lines) == (1, []) and "dots made by hand" in err
+    assert (photos / "points.csv").read_text() == "picture,x,y\nphotos/a.png,1,2\n"
+
+
+def test_a_report_that_is_gone_on_with_has_all_of_the_table(run, network, photos):
+    """Pictures that could not be counted, or that the zones did not fit, were left out, and their people."""
+    (photos / "zones.json").write_text(json.dumps([{"name": "far", "polygon": [[0, 0], [70, 0], [70, 63], [0, 63]]}]))
+    Image.new("RGB", (40, 40), (90, 90, 90)).save("small.png")
+    options = ("--csv", "out.csv", "--resume", "--zones", "zones.json", "--report", "out.html")
+    run("small.png", "photos/b.jpg", *options)
+    small, broken = rows_of("out.csv")
+    assert small["count"] and small["error"] and broken["error"] and not broken["count"]
+    run("photos/a.png", *options)
+    page = Path("out.html").read_text()
+    assert "small.png" in page and "b.jpg" in page
+    total = sum(float(row["count"] or 0) for row in rows_of("out.csv"))
+    tile = re.search(r"Sum of all pictures.*?([\d,]+)", page, re.S)
+    assert abs(int(tile[1]) - total) <= 1
+
+
+def test_a_table_that_a_spreadsheet_has_saved_is_gone_on_with(run, network, photos):
+    run("photos/a.png", "--csv", "out.csv", "--scale", "1")
+    text = Path("out.csv").read_text()
+    assert ",1.0," in text
+    Path("out.csv").write_text(text.replace(",1.0", ",1"), newline="")
+    status, _, err = run("photos/a.png", "--csv", "out.csv", "--scale", "1", "--resume")
+    assert status == 0 and "1 of 1 pictures are in out.csv already" in err
+    assert run("photos/a.png", "--csv", "out.csv", "--scale", "2", "--resume")[0] == 1
 
 
 def test_without_resume_a_file_is_replaced_and_only_at_the_end(run, network):

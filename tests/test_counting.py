@@ -6,6 +6,7 @@ import json
 import os
 import weakref
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import keras
@@ -316,6 +317,42 @@ def test_a_damaged_network_does_not_give_a_count(rng):
     network.get_layer("density").set_weights([np.full((1, 1, 1, 1), np.nan), np.zeros(1)])
     with pytest.raises(CrowdCountError, match="NaN"):
         count(picture(rng), model=network)
+
+
+def test_a_network_that_was_spoiled_after_its_first_count_does_not_count_nobody(rng):
+    """As by a training that went wrong in between: the processor's ReLU makes 0 of NaN."""
+    network = CSRNet(width=1 / 64, precision="float32")
+    assert count(picture(rng), model=network).count > 0
+    network.set_weights([np.full(each.shape, np.nan) for each in network.get_weights()])
+    with pytest.raises(CrowdCountError, match="NaN"):
+        count(picture(rng), model=network)
+
+
+@pytest.mark.parametrize("coverage", [np.float32(0.9), Fraction(9, 10), np.float64(0.9)])
+def test_coverage_may_be_any_number(rng, coverage):
+    result = count(picture(rng), model="light", coverage=coverage)
+    assert type(result.coverage) is float and repr(result) and json.loads(result.to_json())["coverage"]
+
+
+def test_no_table_of_counts_takes_the_place_of_a_picture_or_of_annotations(rng, tmp_path, model):
+    Image.fromarray(picture(rng)).save(tmp_path / "a.png")
+    (tmp_path / "points.csv").write_text("picture,x,y\na.png,1,2\n")
+    for name, what in (("a.png", "a picture"), ("points.csv", "annotations")):
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(DataError, match=f"would replace .*{name}, which holds {what}"):
+            next(count_many([tmp_path / "a.png"], model, csv=tmp_path / name))
+        assert (tmp_path / name).read_bytes() == before
+
+
+def test_pictures_from_files_are_known_again_and_nameless_ones_are_told(rng, tmp_path, model):
+    Image.fromarray(picture(rng)).save(tmp_path / "a.png")
+    table = tmp_path / "counts.csv"
+    for _ in range(2):
+        with Image.open(tmp_path / "a.png") as image:
+            list(count_many([image], model, csv=table, resume=True))
+    assert len(table.read_text().splitlines()) == 2
+    with pytest.warns(UserWarning, match="1 of the pictures come without a path"):
+        list(count_many([picture(rng)], model, csv=table, resume=True))
 
 
 def test_network_by_file_is_loaded_once_and_named_as_given(rng, tmp_path, monkeypatch):

@@ -133,6 +133,15 @@ def test_coverage_and_width_of_the_ranges(reader_of_red, tmp_path, monkeypatch):
         evaluate(reader_of_red, samples, coverage=90)
 
 
+def test_a_picture_of_one_cell_costs_the_others_no_score(reader_of_red):
+    """SSIM's window does not fit into its map."""
+    pictures = [np.zeros((size, size, 3), np.uint8) for size in (8, 64)]
+    tiny, other = (Sample(str(len(each)), each, [[4.0, 4.0]]) for each in pictures)
+    both = evaluate(reader_of_red, [tiny, other], maps=True, progress=False)
+    assert both.ssim == evaluate(reader_of_red, [other], maps=True, progress=False).ssim is not None
+    assert evaluate(reader_of_red, [tiny], maps=True, progress=False).ssim is None
+
+
 def test_maps_are_compared_with_the_papers_kernel(reader_of_red):
     points = [(40.0, 40.0), (44.0, 40.0), (40.0, 46.0), (90.0, 70.0)]
     size = (104, 120)

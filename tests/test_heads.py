@@ -15,7 +15,7 @@ from PIL import Image
 
 from crowdcount.counting.head_files import picture_name, save_heads
 from crowdcount.counting.heads import find_heads, match_heads
-from crowdcount.counting.results import CountResult
+from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.data.annotations import read_csv, read_json
 from crowdcount.data.density import density_map
 from crowdcount.errors import DataError
@@ -146,6 +146,18 @@ def test_saved_heads_are_annotations(tmp_path, suffix, read):
             "two, here.png",
             "nobody.png",
         ]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_heads_of_a_single_result_and_beside_failures_are_saved(tmp_path, suffix):
+    density = np.zeros((2, 3), np.float32)
+    density[1, 1] = 1
+    Image.new("RGB", (24, 16)).save(tmp_path / "a.png")
+    result = result_of("a.png", density, (16, 24), os.path.abspath(tmp_path / "a.png"))
+    for name, results in (("one", result), ("some", iter([CountFailure("b.png", "it is gone"), result]))):
+        save_heads(tmp_path / f"{name}.{suffix}", results)
+        text = (tmp_path / f"{name}.{suffix}").read_text()
+        assert "a.png" in text and "b.png" not in text
 
 
 READERS = {"csv": read_csv, "json": read_json}

@@ -258,6 +258,23 @@ def test_failed_save_leaves_the_old_file(file, monkeypatch, model):
     assert sorted(path.name for path in file.parent.iterdir()) == ["own.json", "own.weights.h5"]
 
 
+def test_weights_saved_without_a_card_leave_none_that_is_not_theirs(model, tmp_path):
+    path = save_weights(model, tmp_path / "mine.weights.h5", {"network": network_card("C", TINY)})
+    other = CSRNet(width=1 / 32)
+    save_weights(other, path)
+    assert not (tmp_path / "mine.json").exists()
+    assert load_model(path).count_params() == other.count_params()
+
+
+def test_a_weight_too_large_for_half_precision_is_kept(tmp_path):
+    network = CSRNet(width=1 / 64)
+    kernel, bias = network.get_layer("dilated1").get_weights()
+    kernel[0, 0, 0, 0] = 1e5
+    network.get_layer("dilated1").set_weights([kernel, bias])
+    again = load_model(save_weights(network, tmp_path / "mine.weights.h5"))
+    assert again.get_layer("dilated1").get_weights()[0][0, 0, 0, 0] == 1e5
+
+
 def test_shipped_weights_match_their_cards():
     folder = data_folder("weights")
     for path in sorted(folder.glob("*.weights.h5")):

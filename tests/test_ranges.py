@@ -185,6 +185,12 @@ def test_sum_of_ranges():
     assert sum_range([(0, 10), (None, None)]) is None and sum_range([]) is None
 
 
+def test_zones_have_ranges_also_where_no_kinds_are_known(rng):
+    calibration = Calibration([10.0] * 12, [11.0] * 12, None, [[(2.5, 2.7, 10.0)] * 4] * 12)
+    low, high = calibration.zone_range(5.0, 0.25, 20.0, 0.9, Kind(10.0, 0.5, 200.0))
+    assert low < 5 < high
+
+
 def test_card_keeps_kinds_and_quarters(rng):
     first = mixed(rng, 20)
     second = Calibration.from_card(json.loads(json.dumps({"calibration": first.card()})))

@@ -123,6 +123,7 @@ def test_it_has_colors_for_light_and_dark(tmp_path):
             *(("--warning", "--warning-ground"), ("--error", "--error-ground")),
         ):
             assert contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground)  # WCAG 2.1, AA
+        assert contrast(colors["--range"], colors["--card"]) >= 3  # of what is no text
 
 
 def contrast(one, other):
@@ -187,6 +188,17 @@ def test_it_tells_counts_ranges_warnings_failures_and_the_sum(page):
     assert "no range: some pictures have none; people on several" in text
     assert text.startswith("March\nMarch\n3 pictures")
     assert len(found.all("article")) == 2
+
+
+def test_the_sum_of_many_sparse_pictures_is_not_nobody(page):
+    sparse = [Entry(f"{number}.jpg", 0.5, low=0.0, high=10.0, coverage=0.9) for number in range(94)]
+    assert "Sum of all pictures" in page(*sparse).text
+    assert re.search(r"Sum of all pictures\s+50\b", page(*sparse).text)
+
+
+def test_one_result_needs_no_list(tmp_path):
+    write_report(tmp_path / "one.html", Entry("a.jpg", 5))
+    assert "a.jpg" in (tmp_path / "one.html").read_text()
 
 
 def test_pictures_that_share_a_name_are_told_with_their_folders(page):
@@ -341,6 +353,10 @@ def test_the_chart_shows_counts_in_the_order_of_time(page):
     targets = [link["xlink:href"][1:] for link in found.all("a")]
     assert targets == ["picture-2", "picture-3", "picture-1"]
     assert set(targets) <= {card["id"] for card in found.all("article")}
+    # On this page, not on another copy of it; by the keyboard and the ear, too.
+    assert not any("target" in link for link in found.all("a"))
+    assert [link["aria-label"].split(",")[0] for link in found.all("a")] == ["0.jpg", "1.jpg", "3.jpg"]
+    assert [drawn["role"] for drawn in found.all("svg")] == ["group"]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from crowdcount.network.cards import ModelCard, model_card
 from crowdcount.network.loading import load_model
 from crowdcount.network.prediction import predict_density
 from crowdcount.network.repeated import expected
+from crowdcount.network.weight_files import save_weights
 from crowdcount.training import callbacks, mining, recipes
 from crowdcount.training.callbacks import CropBias, CropMAE, Drift, RunawayWatch, averaged_weights
 from crowdcount.training.losses import PoissonLoss
@@ -405,12 +406,28 @@ def test_few_pictures_take_their_steps_all_the_same(tmp_path, quick):
     assert len(train(crowd(4), out=tmp_path / "asked", epochs=2, **arguments).history) == 2
 
 
+def test_a_run_of_one_step_learns_and_its_width_may_be_numpys(tmp_path, quick):
+    start = save_weights(model.CSRNet(width=1 / 64), tmp_path / "start.weights.h5")
+    recipe = dataclasses.replace(quick, phases=(dataclasses.replace(quick.phases[0], batch=4),))
+    result = train(crowd(1), out=tmp_path / "run", recipe=recipe, epochs=1, init=start, width=np.float32(1 / 64))
+    before, after = (load_model(path).get_weights() for path in (start, result.last))
+    assert any(np.any(one != other) for one, other in zip(before, after))
+
+
+def test_hard_places_need_crops_that_show_them(quick):
+    """Told once all pictures had been searched."""
+    papers = dataclasses.replace(quick.phases[0], crops=recipes.PaperPatches(), batch=1)
+    with pytest.raises(TrainingError, match="Hard places are shown by RandomCrops"):
+        dataclasses.replace(quick, hard=0.5, phases=(papers,))
+
+
 def test_rate_falls_over_the_whole_run():
     alone, reference = (
         WarmCosine(3e-5, 2000, before=0, total=2000),
         keras.optimizers.schedules.CosineDecay(0.0, 1900, alpha=0.0, warmup_target=3e-5, warmup_steps=100),
     )
-    for step in (0, 50, 100, 700, 2000):
+    assert [float(alone(step)) for step in (0, 49, 98)] == pytest.approx([3e-7, 1.5e-5, 2.97e-5])  # none at rate 0
+    for step in (100, 700, 2000):
         assert float(alone(step)) == pytest.approx(float(reference(step)), rel=1e-4, abs=1e-12)
     first, second = (WarmCosine(3e-5, 1000, before=before, total=2000) for before in (0, 1000))
     assert float(first(1000)) == pytest.approx(float(alone(1000)))

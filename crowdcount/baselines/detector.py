@@ -172,6 +172,11 @@ class SlidingWindowDetector(Counter):
             places.append(len(positive))
         if not sum(places):
             raise DataError("There is no head in the training pictures: a detector has nothing to learn from.")
+        if all(signs):
+            raise DataError(
+                "Heads stand everywhere in the training pictures: there is no window without one to learn from. Give "
+                "pictures with room between the heads, or smaller `heads`."
+            )
         inputs, labels = _patch_hog(np.concatenate(patches)), np.array(signs)
         self.threshold_ = 0.0
         self._learn(inputs, labels, random)

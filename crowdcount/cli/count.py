@@ -24,7 +24,6 @@ from crowdcount.cli.common import (
     coverage_of,
     fail,
     import_keras,
-    keep_dots,
     number_of,
     positive_int,
     warn,
@@ -230,7 +229,7 @@ class _Outputs:
             style = arguments.overlay_style or "heat"
             self._outputs.append(OverlayFolder(arguments.overlay, zones, resumed, pictures, style))
         if arguments.heads:
-            self._outputs.append(HeadsFile(arguments.heads, resumed))
+            self._outputs.append(HeadsFile(arguments.heads, resumed, pictures))
         if arguments.report:
             self._outputs.append(ReportFile(arguments.report, resumed, arguments.model))
         if self._counts is not None:
@@ -321,8 +320,6 @@ def _check_files(arguments: argparse.Namespace, pictures: list[str]) -> None:
         [*pictures, arguments.zones, arguments.ground, arguments.model],
         {"--overlay": arguments.overlay},
     )
-    if arguments.heads and not arguments.resume:
-        keep_dots("--heads", arguments.heads)
     if arguments.report and Path(arguments.report).suffix.lower() not in ("", ".html", ".htm"):
         arguments.parser.error(f"--report writes a web page: name it FILE.html. Received: {arguments.report}")
     if arguments.parquet:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crowdcount.cli.common import check_folder, check_writable, warn
+from crowdcount.cli.common import check_folder, check_writable, keep_dots, warn
 from crowdcount.counting.counts_file import CountsFile
 from crowdcount.counting.head_files import is_json
 from crowdcount.counting.results import CountFailure, CountResult
@@ -75,11 +75,14 @@ class HeadsFile(Output):
     Args:
         path: the file; JSON where it ends in .json.
         counts: the file of `--csv` that is gone on with, or None.
+        pictures: those that are to be counted.
     """
 
-    def __init__(self, path: str, counts: CountsFile | None):
+    def __init__(self, path: str, counts: CountsFile | None, pictures: Sequence[str]):
         from crowdcount.counting.head_files import CSV_COLUMNS, picture_name
 
+        if counts is None or not counts.rows_before():  # nothing that is gone on with
+            keep_dots("--heads", path)
         check_writable(Path(path))
         self._path = path
         self._pictures: list[tuple[str, np.ndarray]] = []
@@ -90,10 +93,10 @@ class HeadsFile(Output):
             self._table = Table(path, CSV_COLUMNS)
             return
         self._table = GrowingTable(path, CSV_COLUMNS)
-        # A picture's heads are written before its row of counts: where there is no row, they may be cut off. A picture
-        # that its zones do not fit has a row, and is counted anew only where it is named again.
-        known = {picture_name(picture, path) for picture in counts.pictures_before()}
-        self._table.rows = [row for row in self._table.rows if row["picture"] in known]
+        # A picture's heads are written before its row of counts: what is counted anew may have some already. Of all
+        # others they stay, also those of pictures that another table has the counts of.
+        anew = {picture_name(picture, path) for picture in pictures}
+        self._table.rows = [row for row in self._table.rows if row["picture"] not in anew]
         done = {picture_name(row["picture"], path) for row in counts.earlier()}
         missing = len(done - {row["picture"] for row in self._table.rows})
         if missing:
@@ -137,7 +140,7 @@ class ReportFile(Output):
         check_writable(Path(path))
         self._path, self._model = path, model
         self._entries: list[Entry] = []
-        self._earlier = [] if counts is None else counts.earlier()
+        self._earlier = [] if counts is None else counts.rows_before()
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         from crowdcount.counting.report import entry_of
@@ -179,7 +182,7 @@ class OverlayFolder(Output):
         self._taken: set[str] = set()  # names in small letters: elsewhere two that differ by them alone are one
         # Nothing tells whose overlay a number is, when pictures that failed have come again behind others. So where
         # pictures share a name, what an earlier run has drawn stays; where none does, it is the picture's own.
-        before = [] if counts is None else [*counts.pictures_before(), *pictures]
+        before = [] if counts is None else [*(row["picture"] for row in counts.rows_before()), *pictures]
         stems = Counter(_small(Path(path).stem) for path in set(map(os.path.abspath, before)))
         self._shared = {stem for stem, number in stems.items() if number > 1}
 

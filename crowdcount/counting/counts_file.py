@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 from crowdcount.counting.report import Entry, entry_of_file
 from crowdcount.counting.results import COLUMNS, CountFailure, rounded_scale
-from crowdcount.counting.sources import name_of, place_of
+from crowdcount.counting.sources import NAMELESS, name_of, place_of
 from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.counting.words import PEOPLE
 from crowdcount.data.images import Source
@@ -77,16 +77,17 @@ class CountsFile:
         """Rows of the pictures that were counted before this run."""
         return [row for row in self._table.rows if _is_done(row)]
 
-    def pictures_before(self) -> list[str]:
-        """Paths of the pictures that it has rows of before this run's, also of those that failed."""
-        return [row["picture"] for row in self._table.rows]
+    def rows_before(self) -> list[dict[str, str]]:
+        """All rows of before this run's, also of pictures that failed."""
+        return list(self._table.rows)
 
     def take_up(self, sources: Sequence[Source | CountFailure]) -> list[Source | CountFailure]:
         """Those of the sources that are to be counted still; their rows of failures give way to new ones."""
         done = {place_of(row["picture"]) for row in self.earlier()}
-        left = [source for source in sources if not (_is_path(source) and place_of(source) in done)]
+        left = [source for source in sources if not (_has_name(source) and place_of(name_of(source)) in done)]
         again = {place_of(source.picture if isinstance(source, CountFailure) else name_of(source)) for source in left}
-        again |= _around(place_of(source) for source in sources if _is_path(source))  # folders that were empty once
+        # Folders that were empty once, too.
+        again |= _around(place_of(name_of(source)) for source in sources if _has_name(source))
         self._table.rows = [row for row in self._table.rows if _is_done(row) or place_of(row["picture"]) not in again]
         self.pictures = len(self._table.rows)
         return left
@@ -135,7 +136,7 @@ def settings_of(model: str, coverage: float, scale: float | None, page: int | No
 def _check(row: Mapping[str, str], settings: Mapping[str, str], path: str | os.PathLike) -> None:
     """Raise a DataError where a row has other settings, or was edited so that it no longer tells a count."""
     for column, value in settings.items():
-        if row[column] not in ("", value):
+        if not (row[column] in ("", value) or _is_same_number(row[column], value)):
             raise DataError(
                 f"{path} holds counts with the {column} {row[column]}; this run has {value}. Name another file, or the "
                 f"same {column}."
@@ -153,6 +154,19 @@ def _check(row: Mapping[str, str], settings: Mapping[str, str], path: str | os.P
                     f"{path}: of {row['picture']!r} {column!r} should be a number, as it was written. Received "
                     f"{cell!r}. Correct it, take the row out, or name another file."
                 )
+
+
+def _is_same_number(one: str, other: str) -> bool:
+    """Spreadsheets save 1.0 as 1.
+
+    Example:
+        >>> _is_same_number("1", "1.0"), _is_same_number("general", "general"), _is_same_number("0.5", "1.0")
+        (True, False, False)
+    """
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
 
 
 def _other_end(column: str) -> str:
@@ -182,9 +196,9 @@ def _around(places: Iterable[str]) -> set[str]:
     return found
 
 
-def _is_path(source: Source | CountFailure) -> TypeGuard[str | os.PathLike]:
+def _has_name(source: Source | CountFailure) -> TypeGuard[Source]:
     """Whether it is a picture that a later run knows again."""
-    return isinstance(source, (str, os.PathLike))
+    return not isinstance(source, CountFailure) and name_of(source) != NAMELESS
 
 
 def _is_done(row: dict[str, str]) -> bool:
@@ -206,6 +220,7 @@ def entry_of_row(row: dict[str, str], thing: str = PEOPLE) -> Entry:
     )
     return entry_of_file(
         row["picture"],
+        error=row["error"] or None,
         page=int(row["page"]) if row.get("page") else None,
         model=row["model"],
         warnings=(row["warnings"],) if row["warnings"] else (),

@@ -10,27 +10,30 @@ from pathlib import Path
 
 import numpy as np
 
-from crowdcount.counting.results import CountResult
+from crowdcount.counting.results import CountFailure, CountResult
+from crowdcount.counting.sources import listed
 from crowdcount.files import as_cell, atomic_path, is_stream
 
 CSV_COLUMNS = ("picture", "x", "y")
 """Columns of a CSV file of heads, as `annotations.read_csv` reads it."""
 
 
-def save_heads(path: str | os.PathLike, results: Iterable[CountResult]) -> None:
+def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountResult | CountFailure]) -> None:
     """Write the heads of pictures as annotations: CSV or JSON, as `load_dataset` reads them.
 
     Args:
         path: the file to write: JSON where its name ends in `.json`, else CSV with the columns picture, x, y.
             A picture in which nobody was counted has one line of CSV with empty x and y.
-        results: what `count` returned for each picture. Their pictures are named as `picture_name` does it; those
+        results: what `count` returned, or `count_many` yields; pictures that failed are left out. The others
+            are named as `picture_name` does it; those
             that came as an array, without a path, by the name in the result.
 
     Raises:
         OSError: if the file cannot be written.
     """
+    counted = (result for result in listed(results) if not isinstance(result, CountFailure))
     if is_json(path):
-        write_json(path, [(_name_in(path, result), result.heads()) for result in results])
+        write_json(path, [(_name_in(path, result), result.heads()) for result in counted])
         return
     with (
         atomic_path(path) as temporary,
@@ -38,7 +41,7 @@ def save_heads(path: str | os.PathLike, results: Iterable[CountResult]) -> None:
     ):
         writer = csv.DictWriter(file, CSV_COLUMNS)
         writer.writeheader()
-        for result in results:
+        for result in counted:
             writer.writerows(csv_rows(_name_in(path, result), result.heads()))
 
 

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import closing
+from pathlib import Path
 from typing import TypeVar, overload
 
 import numpy as np
@@ -16,7 +17,14 @@ from PIL import Image
 from crowdcount.counting.counts_file import CountsFile, settings_of
 from crowdcount.counting.doubts import Doubt, carries_range, find_doubts
 from crowdcount.counting.kinds import kind_of
-from crowdcount.counting.ranges import COVERAGE, Calibration, calibration_of, usable_calibration, why_no_range
+from crowdcount.counting.ranges import (
+    COVERAGE,
+    Calibration,
+    calibration_of,
+    check_coverage,
+    usable_calibration,
+    why_no_range,
+)
 from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.resuming import doubts_of
@@ -30,10 +38,11 @@ from crowdcount.counting.scale import (
     search,
     sizes_of,
 )
-from crowdcount.counting.sources import expanded, is_folder, is_one, listed, name_of, pictures_in
+from crowdcount.counting.sources import NAMELESS, expanded, is_folder, is_one, listed, name_of, pictures_in
 from crowdcount.counting.turned import on_its_side
 from crowdcount.counting.words import PEOPLE, about, thing_of
-from crowdcount.data.images import Source, load_picture
+from crowdcount.data.exports.table import names_heads
+from crowdcount.data.images import PICTURE_SUFFIXES, Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError, PictureError
 from crowdcount.network.loading import Model, load_network
 from crowdcount.network.repeated import many_of_a_size
@@ -158,7 +167,8 @@ def count_many(
     Raises:
         WeightsError: if there is no such network, or its file is damaged.
         DataError: if `coverage` is no share between 0 and 1, or `scale` out of its range; if the file of `csv` is to be
-            gone on with and is no such table, or holds counts by another model; for `resume` without `csv`.
+            gone on with and is no such table, or holds counts by another model, or if a picture or annotations are
+            there; for `resume` without `csv`.
         CrowdCountError: if the file of `csv` cannot be written.
 
     Warns:
@@ -180,12 +190,20 @@ def count_many(
         several = listed(sources)
         yield from map(counter.tried, counter.passing(expanded(several), several))
         return
-    settings = settings_of(counter.name, coverage, scale, page)
+    settings = settings_of(counter.name, counter.coverage, scale, page)
+    _check_table(csv)
     counts = CountsFile(csv, resume=resume, settings=settings)
     with closing(counts):
         pictures = list(expanded(listed(sources)))
         counter.repeats = Repeats(pictures)  # with those that are counted already: what goes on counts as it began
         left = counts.take_up(pictures)
+        nameless = sum(name_of(source) == NAMELESS for source in left if not isinstance(source, CountFailure))
+        if resume and nameless:
+            warnings.warn(
+                f"{nameless} of the pictures come without a path: they are counted in each run, and stand in {csv} "
+                "several times. Give their paths, or leave out resume.",
+                stacklevel=2,
+            )
         for doubt in doubts_of(counts, model, left) if resume else ():
             warnings.warn(doubt, stacklevel=2)
         for source in bar(left, "picture", wanted=progress and len(left) > 1):
@@ -193,6 +211,13 @@ def count_many(
             counts.add(result.to_dict())
             yield result
         counts.finish()
+
+
+def _check_table(path: str | os.PathLike) -> None:
+    """Raise a DataError where counts would replace a picture or annotations."""
+    what = "a picture" if Path(path).suffix.lower() in PICTURE_SUFFIXES else "annotations"
+    if os.path.isfile(path) and (what == "a picture" or names_heads(Path(path))):
+        raise DataError(f"The counts would replace {os.fspath(path)}, which holds {what}. Give csv another name.")
 
 
 def _rgb(picture: np.ndarray, source: Source, channels: str) -> np.ndarray:
@@ -233,7 +258,7 @@ class Counter:
         self.sizes = sizes_of(model)
         self.network, self.name = load_network(model)
         self.thing = thing_of(model)
-        self.coverage, self.progress = coverage, progress
+        self.coverage, self.progress = check_coverage(coverage), progress
         self.repeats = Repeats()
 
     def passing(self, pictures: Iterable[_Item], sources: Iterable) -> Iterable[_Item]:

@@ -180,7 +180,7 @@ class Calibration:
         if self.quarters is None or share < _SMALLEST_ZONE:
             return None
         scores, usual = _compared(self._quarter_scores, self._quarter_density, math.log(density + _SPARSE))
-        wider = 1.0 if kind is None else self._wider(_features(kind))
+        wider = 1.0 if kind is None or self.kinds is None else self._wider(_features(kind))
         # Quarters of one picture are alike: four of them count as one.
         reach = wider * usual * _quantile(scores, len(self), coverage) * (count + _OFFSET * min(1.0, share))
         return max(0.0, count - reach), count + reach
@@ -308,10 +308,11 @@ def why_no_range(model: str | os.PathLike | keras.Model, coverage: float) -> str
     )
 
 
-def check_coverage(coverage: float) -> None:
-    """Raise a DataError where `coverage` is no share between 0 and 1."""
+def check_coverage(coverage: float) -> float:
+    """The coverage as a float; raises a DataError where it is no share between 0 and 1."""
     if not isinstance(coverage, Real) or not 0 < coverage < 1:
         raise DataError(f"coverage must lie between 0 and 1, as 0.9 for nine of ten. Received: coverage={coverage!r}")
+    return float(coverage)
 
 
 def leave_one_out(calibration: Calibration, coverage: float = COVERAGE) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ from crowdcount.area.ground import SERVICE_LEVELS, level_of_service
 from crowdcount.counting.ranges import sum_range
 from crowdcount.counting.report_chart import Dot, chart_svg
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.counting.sources import short_names
+from crowdcount.counting.sources import listed, short_names
 from crowdcount.counting.time_chart import top_of
 from crowdcount.counting.words import PEOPLE, about, amount, dense, span, whole, width_of
 from crowdcount.data.exif import taken_at
@@ -80,12 +80,14 @@ class Entry:
 Reportable = CountResult | CountFailure | Entry
 
 
-def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, title: str | None = None) -> None:
+def write_report(
+    path: str | os.PathLike, results: Reportable | Iterable[Reportable], *, title: str | None = None
+) -> None:
     """Write a report on counted pictures as one HTML file.
 
     Args:
         path: the file to write; its name usually ends in `.html`.
-        results: what `count` returned for a list or folder, or `counting.count_many` yields; or entries of
+        results: what `count` returned, or `counting.count_many` yields; or entries of
             your own. Of each only the thumbnail is kept: a generator over many pictures needs little memory.
         title: heading of the report; None for what was counted.
 
@@ -99,7 +101,7 @@ def write_report(path: str | os.PathLike, results: Iterable[Reportable], *, titl
         >>> "&lt;march&gt;.jpg" in open(path, encoding="utf-8").read()
         True
     """
-    entries = [result if isinstance(result, Entry) else entry_of(result) for result in results]
+    entries = [result if isinstance(result, Entry) else entry_of(result) for result in listed(results)]
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.writelines(report_page(entries, title or about("People counted", _thing(entries))))
 

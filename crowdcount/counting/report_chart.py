@@ -101,7 +101,7 @@ def _of_the_page(svg: str, told: Sequence[str], label: str) -> str:
     root = ElementTree.fromstring(svg)
     for attribute in ("width", "height", "version"):
         root.attrib.pop(attribute, None)
-    root.set("role", "img")
+    root.set("role", "group")  # an image could hold no links
     root.set("aria-label", label)
     for parent in root.iter():
         for child in [each for each in parent if each.tag == f"{{{_SVG}}}metadata"]:
@@ -109,4 +109,6 @@ def _of_the_page(svg: str, told: Sequence[str], label: str) -> str:
     for link, text in zip(root.iter(f"{{{_SVG}}}a"), told, strict=True):
         title = ElementTree.SubElement(link[0], f"{{{_SVG}}}title")
         title.text = text
+        link.set("aria-label", text)
+        link.attrib.pop("target", None)  # Matplotlib's, for links that lead out of the page
     return ElementTree.tostring(root, encoding="unicode")

@@ -15,6 +15,9 @@ from crowdcount.data.images import Source, is_searched, list_pictures
 from crowdcount.errors import PictureError
 from crowdcount.files import natural
 
+NAMELESS = "picture"
+"""What a picture is called that came without a path."""
+
 
 def is_one(items: object) -> bool:
     """Whether something to count is one picture or folder, not several: one rule for all that count.
@@ -145,4 +148,4 @@ def name_of(source: Source) -> str:
         return os.fsdecode(source)
     # PIL images and file objects know their files; an open socket's name is a number.
     name = getattr(source, "filename", None) or getattr(source, "name", None)
-    return name if isinstance(name, str) and name else "picture"
+    return name if isinstance(name, str) and name else NAMELESS

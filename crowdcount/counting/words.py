@@ -47,7 +47,8 @@ def whole(number: float, low: float | None = None, high: float | None = None) ->
     """A number of people as it is told to people: whole, with digits no finer than a hundredth to a tenth of the range.
 
     Of a number without a range nobody knows how far off it is. It has two digits, as many as it would have beside a
-    range as wide as the number itself.
+    range as wide as the number itself. What is somebody is never told as nobody, however wide the range: it keeps its
+    first digit.
 
     Args:
         number: of people; an end of the range, too.
@@ -56,11 +57,13 @@ def whole(number: float, low: float | None = None, high: float | None = None) ->
     Example:
         >>> whole(1393.4, 1048.2, 1738.6), whole(1048.2, 1048.2, 1738.6), whole(143.2, 101.0, 185.4)
         ('1,390', '1,050', '143')
-        >>> whole(1393.4), whole(143.2), whole(99.4), whole(0.4)
-        ('1,400', '140', '99', '0')
+        >>> whole(1393.4), whole(143.2), whole(99.4), whole(0.4), whole(47.1, 0.0, 1027.0)
+        ('1,400', '140', '99', '0', '50')
     """
     width = width_of(number, low, high)
     unit = 10 ** (math.floor(math.log10(width)) - 1) if width >= 100 else 1
+    if number >= 1 and round(number / unit) == 0:
+        unit = 10 ** math.floor(math.log10(number))
     return f"{round(number / unit) * unit:,}"
 
 

@@ -226,7 +226,8 @@ def _score(
                 "high": high,
             }
         )
-        if maps and len(heads):  # a map without heads has no peak to measure by
+        # A map without heads has no peak to measure by, and one of a cell no room for SSIM's window.
+        if maps and len(heads) and min(density.shape) > 1:
             kernel = sigma(sample) if callable(sigma) else sigma
             truth = density_map(sample.points, size, sigma=kernel, stride=STRIDE)
             truth, _ = within(counted, truth, sample.points)

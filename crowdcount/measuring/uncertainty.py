@@ -151,7 +151,7 @@ def read_counts(path: str | os.PathLike) -> dict[str, tuple[float, float]]:
         if not rows:
             raise ValueError("it holds no picture")
         if len(counts) < len(rows):
-            raise ValueError("it holds a picture twice")
+            raise ValueError("two of its pictures have one name")
         if not all(map(math.isfinite, itertools.chain(*counts.values()))):
             raise ValueError("a count is no number")
         return counts

@@ -78,6 +78,8 @@ def predict_density(model: keras.Model, picture: np.ndarray, *, progress: bool =
         cut = windows((height, width), margin=margin_of(model), most=min(WHOLE_PIXELS, fitting))
         for window in bar(cut, "tile", "large picture", wanted=progress, leave=False):
             density[window.cells] = forward(picture[window.rows, window.columns])[window.own]
+    if not density.any():  # nobody at all; or weights that were spoiled since `compiled` looked at them
+        _check_weights(model)
     return _checked_map(density, model.name)
 
 
@@ -90,13 +92,17 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """
     with _lock:
         if model not in _compiled:
-            if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-                raise CrowdCountError(
-                    f"The network {model.name!r} has weights that are NaN or infinite: it is damaged, or its training "
-                    "went wrong. Use other weights."
-                )
+            _check_weights(model)
             _compiled[model] = _compile(model)
         return _compiled[model]
+
+
+def _check_weights(model: keras.Model) -> None:
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise CrowdCountError(
+            f"The network {model.name!r} has weights that are NaN or infinite: it is damaged, or its training went "
+            "wrong. Use other weights."
+        )
 
 
 def check_network(model: keras.Model, what: str) -> None:

@@ -119,7 +119,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike, card: dict | None 
     Args:
         model: any Keras model.
         path: file to write; its name ends in `.weights.h5`.
-        card: what is known of the model; `sha256` is added.
+        card: what is known of the model; `sha256` is added. Without one, the card of what was there before goes.
 
     Returns:
         The path.
@@ -147,14 +147,17 @@ def save_weights(model: keras.Model, path: str | os.PathLike, card: dict | None 
         finally:
             whole.unlink(missing_ok=True)
         digest = checksum(temporary)
-    if card is not None:
-        with atomic_path(path.with_name(path.name.removesuffix(SUFFIX) + ".json")) as temporary:
+    beside = path.with_name(path.name.removesuffix(SUFFIX) + ".json")
+    if card is None:
+        beside.unlink(missing_ok=True)  # that of the weights of before, with which these could not be opened
+    else:
+        with atomic_path(beside) as temporary:
             temporary.write_text(json.dumps({**card, "sha256": digest}, indent=2) + "\n", "utf-8")
     return path
 
 
 def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
-    """Copy a tree of groups, attributes and arrays; floating point arrays become float16."""
+    """Copy a tree of groups, attributes and arrays; floating point arrays become float16, if they do not overflow."""
     import numpy as np
 
     target.attrs.update(source.attrs)
@@ -163,7 +166,8 @@ def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
             continue
         if hasattr(item, "dtype"):
             array = item[()]
-            target[name] = array.astype(np.float16) if array.dtype.kind == "f" else array
+            small = array.dtype.kind == "f" and np.abs(array).max(initial=0) <= np.finfo(np.float16).max
+            target[name] = array.astype(np.float16) if small else array
             target[name].attrs.update(item.attrs)
         else:
             _copy_as_float16(item, target.create_group(name))

@@ -12,7 +12,7 @@ from keras import ops
 class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
     """A rate that rises from 0 over the first hundred steps of a phase, then falls by one cosine over the whole run.
 
-    A run of one phase has Keras's `CosineDecay` with a warm-up.
+    A run of one phase has Keras's `CosineDecay` with a warm-up, but that its first step has a rate, too.
 
     Args:
         peak: the highest rate of a run that had this phase alone.
@@ -26,7 +26,7 @@ class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
     Example:
         >>> rate = WarmCosine(2e-5, 1000, before=1000, total=2000)
         >>> [round(float(rate(step)) * 1e5, 2) for step in (0, 100, 1000)]
-        [0.0, 0.92, 0.0]
+        [0.01, 0.92, 0.0]
     """
 
     def __init__(self, peak: float, steps: int, *, before: int, total: int):
@@ -37,7 +37,7 @@ class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
         step = ops.cast(step, "float32")
         along = (self.before + ops.maximum(step - self.warmup, 0.0)) / max(1, self.total - self.warmup)
         falling = 0.5 * self.peak * (1 + ops.cos(math.pi * ops.minimum(along, 1.0)))
-        return falling * ops.minimum(step / self.warmup, 1.0)
+        return falling * ops.minimum((step + 1) / self.warmup, 1.0)  # a step at rate 0 would learn nothing
 
     def get_config(self) -> dict:
         return {"peak": self.peak, "steps": self.warmup * 10, "before": self.before, "total": self.total}

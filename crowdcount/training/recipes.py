@@ -100,6 +100,8 @@ class Recipe:
         for name, share in {"hard": self.hard, "taught": self.taught}.items():
             if not 0 <= share <= 1:
                 raise TrainingError(f"`{name}` of a recipe is a share, from 0 to 1. Received: {name}={share}")
+        if self.hard and not all(isinstance(phase.crops, RandomCrops) for phase in self.phases):
+            raise TrainingError("Hard places are shown by RandomCrops. Give all phases such crops, or hard=0.")
         loss = keras.losses.Loss
         # A loss itself can be called too, with maps.
         if isinstance(self.loss, loss) or not callable(self.loss) or not isinstance(self.loss(), loss):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ def train(
         "recipe": recipe,
         "epochs": _whole(epochs),
         "design": design,
-        "width": width,
+        "width": float(width) if isinstance(width, Real) and not isinstance(width, bool) else width,
         "init": None if init is None else os.fspath(init),  # no checkpoint's state can hold a `Path`
         "seed": _whole(seed),
         "teacher": None if teacher is None else os.fspath(teacher),

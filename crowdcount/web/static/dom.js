@@ -74,10 +74,11 @@ export class Texts {
   }
 
   // A number of people with digits no finer than a hundredth to a tenth of its range, or two digits without a range,
-  // as counting/words.py tells it.
+  // and never as nobody, as counting/words.py tells it.
   whole(number, { low, high }) {
     const width = low === undefined || high === undefined ? number : high - low;
-    const unit = width >= 100 ? 10 ** (Math.floor(Math.log10(width)) - 1) : 1;
+    let unit = width >= 100 ? 10 ** (Math.floor(Math.log10(width)) - 1) : 1;
+    if (number >= 1 && Math.round(number / unit) === 0) unit = 10 ** Math.floor(Math.log10(number));
     return this.n(Math.round(number / unit) * unit);
   }
 
