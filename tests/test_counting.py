@@ -344,13 +344,18 @@ def test_no_table_of_counts_takes_the_place_of_a_picture_or_of_annotations(rng, 
         assert (tmp_path / name).read_bytes() == before
 
 
-def test_pictures_from_files_are_known_again_and_nameless_ones_are_told(rng, tmp_path, model):
+def test_pictures_from_files_are_known_again_and_nameless_ones_are_told(rng, tmp_path, model, monkeypatch):
     Image.fromarray(picture(rng)).save(tmp_path / "a.png")
     table = tmp_path / "counts.csv"
     for _ in range(2):
         with Image.open(tmp_path / "a.png") as image:
             list(count_many([image], model, csv=table, resume=True))
     assert len(table.read_text().splitlines()) == 2
+    (tmp_path / "a.png").rename(tmp_path / "picture")  # what those are called that have no name
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        list(count_many("picture", model, csv="other.csv", resume=True))
+    assert len((tmp_path / "other.csv").read_text().splitlines()) == 2
     with pytest.warns(UserWarning, match="1 of the pictures come without a path"):
         list(count_many([picture(rng)], model, csv=table, resume=True))
 

@@ -84,10 +84,10 @@ class CountsFile:
     def take_up(self, sources: Sequence[Source | CountFailure]) -> list[Source | CountFailure]:
         """Those of the sources that are to be counted still; their rows of failures give way to new ones."""
         done = {place_of(row["picture"]) for row in self.earlier()}
-        left = [source for source in sources if not (_has_name(source) and place_of(name_of(source)) in done)]
+        left = [source for source in sources if not (has_name(source) and place_of(name_of(source)) in done)]
         again = {place_of(source.picture if isinstance(source, CountFailure) else name_of(source)) for source in left}
         # Folders that were empty once, too.
-        again |= _around(place_of(name_of(source)) for source in sources if _has_name(source))
+        again |= _around(place_of(name_of(source)) for source in sources if has_name(source))
         self._table.rows = [row for row in self._table.rows if _is_done(row) or place_of(row["picture"]) not in again]
         self.pictures = len(self._table.rows)
         return left
@@ -196,9 +196,11 @@ def _around(places: Iterable[str]) -> set[str]:
     return found
 
 
-def _has_name(source: Source | CountFailure) -> TypeGuard[Source]:
+def has_name(source: Source | CountFailure) -> TypeGuard[Source]:
     """Whether it is a picture that a later run knows again."""
-    return not isinstance(source, CountFailure) and name_of(source) != NAMELESS
+    if isinstance(source, CountFailure):
+        return False
+    return isinstance(source, (str, os.PathLike)) or name_of(source) != NAMELESS
 
 
 def _is_done(row: dict[str, str]) -> bool:

@@ -14,7 +14,7 @@ from typing import TypeVar, overload
 import numpy as np
 from PIL import Image
 
-from crowdcount.counting.counts_file import CountsFile, settings_of
+from crowdcount.counting.counts_file import CountsFile, has_name, settings_of
 from crowdcount.counting.doubts import Doubt, carries_range, find_doubts
 from crowdcount.counting.kinds import kind_of
 from crowdcount.counting.ranges import (
@@ -38,7 +38,7 @@ from crowdcount.counting.scale import (
     search,
     sizes_of,
 )
-from crowdcount.counting.sources import NAMELESS, expanded, is_folder, is_one, listed, name_of, pictures_in
+from crowdcount.counting.sources import expanded, is_folder, is_one, listed, name_of, pictures_in
 from crowdcount.counting.turned import on_its_side
 from crowdcount.counting.words import PEOPLE, about, thing_of
 from crowdcount.data.exports.table import names_heads
@@ -197,7 +197,7 @@ def count_many(
         pictures = list(expanded(listed(sources)))
         counter.repeats = Repeats(pictures)  # with those that are counted already: what goes on counts as it began
         left = counts.take_up(pictures)
-        nameless = sum(name_of(source) == NAMELESS for source in left if not isinstance(source, CountFailure))
+        nameless = sum(not isinstance(source, CountFailure) and not has_name(source) for source in left)
         if resume and nameless:
             warnings.warn(
                 f"{nameless} of the pictures come without a path: they are counted in each run, and stand in {csv} "
