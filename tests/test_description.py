@@ -13,6 +13,7 @@ import crowdcount
 from crowdcount.cli import main
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import DataError
+from crowdcount.files import data_folder
 
 
 @pytest.fixture
@@ -132,5 +133,5 @@ def test_the_words_for_what_is_counted(weights, tmp_path, capsys):
     text = (tmp_path / "report.html").read_text()
     assert "Cells counted" in text and "Most cells in one picture" in text and "sees people" not in text
     file.with_name("cells.json").write_text(json.dumps({**card, "thing": 3}))
-    assert main(["count", "picture.jpg", "--model", str(file)]) == 1
+    assert main(["count", str(data_folder("datasets") / "sample.jpg"), "--model", str(file)]) == 1
     assert "'thing' must be a word" in capsys.readouterr().err

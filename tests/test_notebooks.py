@@ -244,7 +244,7 @@ def _crowds_and_masks(path):
         into = [each.id for each in ast.walk(node.targets[0]) if isinstance(each, ast.Name)]
         if "head_patches" in names and "crowds" in into:
             space["crowds"] = np.random.default_rng(0).permutation(ast.literal_eval(node.value.args[0])) // 16
-        elif "crowds" in names and names <= {*space, "range"}:
+        elif "crowds" in names and names <= {*space, "list", "range"}:
             exec(compile(ast.Module([node], []), str(path), "exec"), space)
     crowds = space.get("crowds")
     return crowds, {k: v for k, v in space.items() if isinstance(v, np.ndarray) and v.dtype == bool}

@@ -61,8 +61,8 @@ def _write_csv(records: Sequence[Record], out: Path) -> None:
             )
     with_split = _whole_split(records)
     boxes = any(len(record.ignore) for record in records)
-    # Numbers as small as these might be shares of the picture: the reader would ask.
-    small = all(record.points.size == 0 or record.points.max() <= _PERCENT for record in records)
+    # Numbers of a picture as small as these might be shares of it: the reader would ask.
+    small = any(len(record.points) and record.points.max() <= _PERCENT for record in records)
     x, y = ("x (px)", "y (px)") if small else ("x", "y")
     columns = ["picture", x, y, *(["ignore"] if boxes else []), *(["split"] if with_split else [])]
     with atomic_path(out) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
