@@ -386,6 +386,23 @@ def portable_name(stem: str, ending: str = "") -> str:
     return whole(stem)
 
 
+def place_beside(path: str | os.PathLike) -> Path:
+    """Where work that was broken off writes: `path` itself, or beside what is there a name that is free.
+
+    Example:
+        >>> import tempfile
+        >>> table = Path(tempfile.mkdtemp()) / "counts.csv"
+        >>> place_beside(table).name, table.write_text("of before"), place_beside(table).name
+        ('counts.csv', 9, 'counts_interrupted.csv')
+    """
+    place, number = Path(path), 1
+    while not is_stream(place) and os.path.exists(place) and os.path.getsize(place):
+        ending = f"_{number}" if number > 1 else ""
+        place = Path(path).with_name(portable_name(Path(path).stem, f"_interrupted{ending}{Path(path).suffix}"))
+        number += 1
+    return place
+
+
 def as_cell(path: str) -> str:
     """A picture's path as a table holds it: one that a spreadsheet would take for a formula begins with `./`.
 

@@ -265,6 +265,42 @@ def test_ctrl_c_keeps_what_was_counted_to_be_gone_on_with(run, network, photos):
     assert sorted(row["picture"] for row in rows_of("out.csv")) == sorted(ALL)
 
 
+def test_ctrl_c_puts_what_was_counted_beside_what_an_earlier_run_has_left(run, network, photos):
+    argv = ("photos", "--csv", "out.csv", "--report", "r.html", "--heads")
+    for heads in ("heads.csv", "heads.json"):
+        run(*argv, heads)
+        before = {path: path.read_bytes() for path in photos.iterdir() if path.is_file()}
+
+        def stop():
+            if len(network.counted) == 3:
+                raise KeyboardInterrupt
+
+        network.before_each = stop
+        (photos / "r_interrupted.html").write_text("of another day")
+        status, _, err = run(*argv, heads)
+        assert status == 130
+        assert {path: path.read_bytes() for path in before} == before
+        beside = heads.replace(".", "_interrupted.")
+        assert f"{heads} stays as it was; what was counted is in {beside}\n" in err
+        assert "r.html stays as it was; what was counted is in r_interrupted_2.html\n" in err
+        assert (photos / "r_interrupted_2.html").stat().st_size and (photos / beside).stat().st_size
+        told = "out.csv stays as it was; out_interrupted.csv holds 3 pictures: --csv out_interrupted.csv --resume goes"
+        assert told in err
+        assert [row["picture"] for row in rows_of("out_interrupted.csv")] == ALL[:3]
+        network.before_each = lambda: None
+        run("photos", "--csv", "out_interrupted.csv", "--resume")
+        assert network.counted == [ALL[1], ALL[3]]
+        for path in photos.glob("*_interrupted*"):
+            path.unlink()
+
+
+@pytest.mark.parametrize("header", ["picture,x,y", "picture,x (px),y (px)", "picture,x (p"])
+def test_heads_whose_header_tells_the_unit_are_gone_on_with(run, photos, header):
+    (photos / "heads.csv").write_bytes(f"{header}\r\nother.png,3,4\r\n".encode() if "y" in header else header.encode())
+    assert run(ALL[0], "--csv", "out.csv", "--heads", "heads.csv", "--resume")[0] == 0
+    assert {row["picture"] for row in rows_of("heads.csv")} == {ALL[0], *(["other.png"] if "y" in header else [])}
+
+
 def test_ctrl_c_before_the_first_picture_replaces_nothing(run, network, photos):
     def stop():
         raise KeyboardInterrupt

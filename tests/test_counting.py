@@ -548,6 +548,20 @@ def test_overlay_of_another_format_and_of_none(rng, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["overlay.jpg"]
 
 
+def test_an_overlay_does_not_replace_its_own_picture(model, rng, tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(picture(rng)).save(path)
+    before = path.read_bytes()
+    (tmp_path / "link.png").symlink_to("a.png")
+    with Image.open(path) as image, open(path, "rb") as file:
+        for source in (path, image, file):
+            result = count(source, model=model)
+            for place in (path, tmp_path / "link.png"):
+                with pytest.raises(PictureError, match="would replace its own picture"):
+                    result.save_overlay(place)
+    assert path.read_bytes() == before
+
+
 def test_result_from_a_relative_path_is_shown_from_any_folder(model, rng, tmp_path, monkeypatch):
     Image.fromarray(picture(rng)).save(tmp_path / "a.png")
     monkeypatch.chdir(tmp_path)

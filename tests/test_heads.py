@@ -148,6 +148,16 @@ def test_saved_heads_are_annotations(tmp_path, suffix, read):
         ]
 
 
+def test_a_single_head_in_the_corner_of_a_large_photo_is_read_without_a_question(tmp_path):
+    size = (1500, 2000)
+    Image.new("RGB", size[::-1]).save(tmp_path / "a.png")
+    density = density_map([[70, 44]], size, sigma=5, stride=8)
+    path = tmp_path / "heads.csv"
+    save_heads(path, result_of("a.png", density, size, str(tmp_path / "a.png")))
+    assert path.read_bytes().splitlines()[0] == b"picture,x (px),y (px)"
+    assert read_csv(path, "all")[0].points == pytest.approx(np.array([[70, 44]]), abs=1)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "json"])
 def test_heads_of_a_single_result_and_beside_failures_are_saved(tmp_path, suffix):
     density = np.zeros((2, 3), np.float32)

@@ -74,7 +74,13 @@ def test_pictures_of_nobody_have_a_say_in_all_but_the_nae():
 
 
 @pytest.mark.parametrize(
-    ("rows", "message"), [("", "no picture"), ("a,1,nan\n", "no number"), ("a,1,2\na,1,3\n", "have one name")]
+    ("rows", "message"),
+    [
+        ("", "no picture"),
+        ("a,1,nan\n", "no number"),
+        ("a,1,2\na,1,3\n", "have one name"),
+        ("a,1,-9\nb,1,-12\n", "'b' has -12 heads"),  # its log ratio would be NaN
+    ],
 )
 def test_a_table_of_counts_that_says_nothing(tmp_path, rows, message):
     (tmp_path / "t.csv").write_text("picture,true,predicted\n" + rows)

@@ -159,6 +159,10 @@ def test_workers_that_end_are_told_in_a_line_and_their_rows_stay(monkeypatch, tm
     told = capsys.readouterr().err
     assert "Ray's workers have ended (it is cut off.)" in told and "Traceback" not in told
     assert list(rows_of(table)) == ["a.png"]
+    assert "counts.csv holds 1 picture; --resume goes on with it" in told
+    table.write_text("of before")
+    assert main(["count", "--demo", "--csv", str(table), "--workers", "1"]) == 1
+    assert table.read_text() == "of before" and list(rows_of(tmp_path / "counts_interrupted.csv")) == ["a.png"]
 
 
 @pytest.mark.parametrize(

@@ -231,8 +231,10 @@ def check_outputs(
             replace a picture or annotations, or has the name of another kind of file; if a file would stand where
             another option needs a folder; for "-", which elsewhere stands for what is printed.
     """
-    from crowdcount.data.images import PICTURE_SUFFIXES  # not for --help: it needs NumPy
+    from crowdcount.counting.tables import check_table  # neither for --help: they need NumPy
+    from crowdcount.data.images import PICTURE_SUFFIXES
 
+    kinds = {**dict.fromkeys(PICTURE_SUFFIXES, "picture"), **_VIDEOS}
     used = {os.path.realpath(path) for path in inputs if path and os.path.isfile(path)}
     for option, path in outputs.items():
         if path == "-":
@@ -246,12 +248,12 @@ def check_outputs(
             raise CrowdCountError(
                 f"{option} would replace {path}, which this run reads or writes too. Choose another file."
             )
-        kind = {**dict.fromkeys(PICTURE_SUFFIXES, "picture"), **_VIDEOS}.get(Path(path).suffix.lower())
+        kind = kinds.get(Path(path).suffix.lower())
         if option not in _PICTURES and kind and os.path.isfile(path):
             # As `--csv *.jpg` means it, where a shell puts the first picture in its place.
             raise CrowdCountError(f"{option} would replace the {kind} {path}. Name a file of its own.")
         if option == "--csv":
-            _check_table(path)
+            check_table(path, option)
         used.add(os.path.realpath(path))
     _check_folders(outputs, folders or {})
 
@@ -273,18 +275,6 @@ def _check_folders(outputs: Mapping[str, str | None], folders: Mapping[str, str 
                     f"{option} needs the folder {folder}, where {files[str(folder)]} writes a file. Choose another "
                     "place for one of them."
                 )
-
-
-def _check_table(path: str) -> None:
-    """Refuse a table that no program would open, and one in the place of annotations made by hand."""
-    from crowdcount.data.exports.table import names_heads
-
-    if Path(path).suffix.lower() in (".xlsx", ".xls", ".ods", ".json", ".html", ".parquet"):
-        raise CrowdCountError(
-            f"--csv writes a table as text, with commas, which spreadsheets open: name it FILE.csv. Received: {path}"
-        )
-    if names_heads(Path(path)):
-        raise CrowdCountError(f"--csv would replace {path}, which holds annotations. Choose another file.")
 
 
 def keep_dots(option: str, path: str) -> None:

@@ -196,10 +196,16 @@ def _count_by_workers(
             failed |= "error" in row
             counts.add(row)
             _print(row, as_json=arguments.json)
-    finally:
-        # A run that was stopped before its first picture replaces no older file.
         if counts.pictures:
             counts.finish()
+    except BaseException:
+        # A run that was stopped before its first picture replaces no older file, and later none that may hold more.
+        if counts.pictures:
+            counts.set_aside()
+            counts.finish()
+            _tell_where(counts, arguments.csv)
+        raise
+    finally:
         counts.close()
     if arguments.demo:
         _tell_truth()
@@ -222,6 +228,7 @@ class _Outputs:
 
         self.failed = False
         self._added = 0
+        self._csv = arguments.csv
         self._counts = None if counts is None else CountsOutput(counts)
         resumed = counts if arguments.resume else None
         self._outputs: list[Output] = []
@@ -261,13 +268,11 @@ class _Outputs:
         try:
             # A run that was stopped before its first picture replaces no older file.
             if kind is None or self._added:
+                for output in self._outputs if kind is not None else ():
+                    output.set_aside()
                 self._finish()
                 if kind is not None and (counts := self.kept()) is not None:
-                    print(
-                        f"crowdcount: {counts.path} holds {number_of(counts.pictures, 'picture')}; "
-                        "--resume goes on with it",
-                        file=sys.stderr,
-                    )
+                    _tell_where(counts, self._csv)
         finally:
             for output in self._outputs:
                 output.close()
@@ -332,6 +337,15 @@ def _check_files(arguments: argparse.Namespace, pictures: list[str]) -> None:
             )
         require_pyarrow()
         check_writable(Path(arguments.parquet))
+
+
+def _tell_where(counts: CountsFile, given: str) -> None:
+    """Where the rows are of a run that was broken off."""
+    kept, held = str(counts.path), number_of(counts.pictures, "picture")
+    told = f"{kept} holds {held}; --resume goes on with it"
+    if kept != given:
+        told = f"{given} stays as it was; {kept} holds {held}: --csv {kept} --resume goes on with it"
+    print(f"crowdcount: {shown(told)}", file=sys.stderr)
 
 
 def _tell_truth() -> None:

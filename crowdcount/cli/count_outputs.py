@@ -22,7 +22,7 @@ from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.data.overlay_files import is_overlay
 from crowdcount.errors import WeightsError
-from crowdcount.files import portable_name, shown, writing
+from crowdcount.files import place_beside, portable_name, shown, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,9 @@ class Output(ABC):
             CrowdCountError: if the output cannot be written.
         """
 
+    def set_aside(self) -> None:  # noqa: B027 - what is written at once is there already
+        """The work was broken off: an older file, which may hold more, stays, and `finish` writes beside it."""
+
     @abstractmethod
     def finish(self) -> None:
         """Write what is left to write at the end of the work."""
@@ -59,6 +62,9 @@ class CountsOutput(Output):
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         self.counts.add(row)
+
+    def set_aside(self) -> None:
+        self.counts.set_aside()  # where it is then is told with how much it holds
 
     def finish(self) -> None:
         self.counts.finish()
@@ -79,7 +85,7 @@ class HeadsFile(Output):
     """
 
     def __init__(self, path: str, counts: CountsFile | None, pictures: Sequence[str]):
-        from crowdcount.counting.head_files import CSV_COLUMNS, picture_name
+        from crowdcount.counting.head_files import CSV_COLUMNS, IN_PIXELS, picture_name
 
         if counts is None or not counts.rows_before():  # nothing that is gone on with
             keep_dots("--heads", path)
@@ -92,7 +98,7 @@ class HeadsFile(Output):
         if counts is None:
             self._table = Table(path, CSV_COLUMNS)
             return
-        self._table = GrowingTable(path, CSV_COLUMNS)
+        self._table = GrowingTable(path, CSV_COLUMNS, spelled=IN_PIXELS)
         # A picture's heads are written before its row of counts: what is counted anew may have some already. Of all
         # others they stay, also those of pictures that another table has the counts of.
         anew = {picture_name(picture, path) for picture in pictures}
@@ -113,11 +119,19 @@ class HeadsFile(Output):
         else:
             self._table.add(csv_rows(name, result.heads()))
 
+    def set_aside(self) -> None:
+        if self._table is None:
+            self._path = _aside(self._path)
+        elif not isinstance(self._table, GrowingTable):  # which holds what the file held before
+            self._path = self._table.path = _aside(self._path)
+
     def finish(self) -> None:
-        from crowdcount.counting.head_files import write_json
+        from crowdcount.counting.head_files import state_unit, write_json
 
         if self._table is not None:
             self._table.finish()
+            with writing(self._path):
+                state_unit(self._path)
             return
         with writing(self._path):
             write_json(self._path, self._pictures)
@@ -147,6 +161,10 @@ class ReportFile(Output):
 
         by_zone = {key: row.get(key) for key in ("zones", "zone_ranges", "per_m2")}
         self._entries.append(entry_of(result, error=row.get("error"), **by_zone))
+
+    def set_aside(self) -> None:
+        if not self._earlier:  # a report on what is gone on with holds all that was counted before
+            self._path = _aside(self._path)
 
     def finish(self) -> None:
         from crowdcount.counting.counts_file import entry_of_row
@@ -209,6 +227,15 @@ class OverlayFolder(Output):
     def _stays(self, path: Path, stem: str) -> bool:
         """Whether there is a file that is not to be replaced: another picture's overlay, or a photo called so."""
         return os.path.lexists(path) and (_small(stem) in self._shared or not is_overlay(path))
+
+
+def _aside(path: str) -> str:
+    """Where a file goes whose run was broken off, see `place_beside`; tells it."""
+    place = str(place_beside(path))
+    if place != str(Path(path)):
+        print(f"crowdcount: {shown(path)} stays as it was; what was counted is in {shown(place)}", file=sys.stderr)
+        return place
+    return path
 
 
 def _small(name: str) -> str:

@@ -110,6 +110,11 @@ class CountsFile:
         self._table.add([cells | self._constants])
         self.pictures += 1
 
+    def set_aside(self) -> None:
+        """The work was broken off: see `Table.set_aside`; `path` is where the rows are then."""
+        self._table.set_aside()
+        self.path = self._table.path
+
     def finish(self) -> None:
         """Write what is not in the file yet."""
         self._table.finish()

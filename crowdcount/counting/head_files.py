@@ -6,16 +6,22 @@ import csv
 import json
 import os
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
+from crowdcount.data.exports.table import read_table
 from crowdcount.files import as_cell, atomic_path, is_stream
 
 CSV_COLUMNS = ("picture", "x", "y")
 """Columns of a CSV file of heads, as `annotations.read_csv` reads it."""
+IN_PIXELS = {"x (px)": "x", "y (px)": "y"}
+"""What the columns are called where their numbers alone do not tell their unit, see `state_unit`."""
+
+_PERCENT = 101.0  # readers take numbers up to 100, and what misses that by rounding, for shares of the picture
 
 
 def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountResult | CountFailure]) -> None:
@@ -23,7 +29,8 @@ def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountRes
 
     Args:
         path: the file to write: JSON where its name ends in `.json`, else CSV with the columns picture, x, y.
-            A picture in which nobody was counted has one line of CSV with empty x and y.
+            A picture in which nobody was counted has one line of CSV with empty x and y. Where all numbers are so
+            small that they seem to be percent, the header says what they are: `x (px)`, `y (px)`.
         results: what `count` returned, or `count_many` yields; pictures that failed are left out. The others
             are named as `picture_name` does it; those
             that came as an array, without a path, by the name in the result.
@@ -35,14 +42,13 @@ def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountRes
     if is_json(path):
         write_json(path, [(_name_in(path, result), result.heads()) for result in counted])
         return
-    with (
-        atomic_path(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        writer = csv.DictWriter(file, CSV_COLUMNS)
-        writer.writeheader()
-        for result in counted:
-            writer.writerows(csv_rows(_name_in(path, result), result.heads()))
+    with atomic_path(path) as temporary:
+        with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.DictWriter(file, CSV_COLUMNS)
+            writer.writeheader()
+            for result in counted:
+                writer.writerows(csv_rows(_name_in(path, result), result.heads()))
+        state_unit(temporary)
 
 
 def is_json(path: str | os.PathLike) -> bool:
@@ -93,6 +99,30 @@ def csv_rows(picture: str, heads: np.ndarray) -> list[dict]:
     if not len(heads):
         return [{"picture": picture, "x": "", "y": ""}]
     return [{"picture": picture, "x": round(x, 2), "y": round(y, 2)} for x, y in heads.tolist()]
+
+
+def state_unit(path: str | os.PathLike) -> None:
+    """Say in a CSV file's header that its numbers are pixels, where readers would ask: small ones in large pictures.
+
+    Args:
+        path: the file, as `save_heads` writes it.
+
+    Raises:
+        OSError: if it cannot be read or written.
+    """
+    if is_stream(path):
+        return
+    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+        heads = ((row["x"], row["y"]) for row in csv.DictReader(file) if row.get("x"))
+        first = next(heads, None)
+        small = first is not None and all(float(at) <= _PERCENT for head in chain([first], heads) for at in head)
+    told: list[str] = []
+    if small:
+        read_table(Path(path), lambda _, problem: told.append(problem))
+    if told:
+        _, end, rows = Path(path).read_bytes().partition(b"\n")
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(f"{CSV_COLUMNS[0]},{','.join(IN_PIXELS)}\r".encode() + end + rows)
 
 
 def write_json(path: str | os.PathLike, pictures: Iterable[tuple[str, np.ndarray]]) -> None:

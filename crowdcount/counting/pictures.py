@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import closing
-from pathlib import Path
 from typing import TypeVar, overload
 
 import numpy as np
@@ -21,7 +20,6 @@ from crowdcount.counting.ranges import (
     COVERAGE,
     Calibration,
     calibration_of,
-    check_coverage,
     usable_calibration,
     why_no_range,
 )
@@ -39,10 +37,10 @@ from crowdcount.counting.scale import (
     sizes_of,
 )
 from crowdcount.counting.sources import expanded, is_folder, is_one, listed, name_of, pictures_in
+from crowdcount.counting.tables import check_table
 from crowdcount.counting.turned import on_its_side
 from crowdcount.counting.words import PEOPLE, about, thing_of
-from crowdcount.data.exports.table import names_heads
-from crowdcount.data.images import PICTURE_SUFFIXES, Source, load_picture
+from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError, PictureError
 from crowdcount.network.loading import Model, load_network
 from crowdcount.network.repeated import many_of_a_size
@@ -191,7 +189,7 @@ def count_many(
         yield from map(counter.tried, counter.passing(expanded(several), several))
         return
     settings = settings_of(counter.name, counter.coverage, scale, page)
-    _check_table(csv)
+    check_table(csv)
     counts = CountsFile(csv, resume=resume, settings=settings)
     with closing(counts):
         pictures = list(expanded(listed(sources)))
@@ -211,13 +209,6 @@ def count_many(
             counts.add(result.to_dict())
             yield result
         counts.finish()
-
-
-def _check_table(path: str | os.PathLike) -> None:
-    """Raise a DataError where counts would replace a picture or annotations."""
-    what = "a picture" if Path(path).suffix.lower() in PICTURE_SUFFIXES else "annotations"
-    if os.path.isfile(path) and (what == "a picture" or names_heads(Path(path))):
-        raise DataError(f"The counts would replace {os.fspath(path)}, which holds {what}. Give csv another name.")
 
 
 def _rgb(picture: np.ndarray, source: Source, channels: str) -> np.ndarray:
@@ -251,14 +242,14 @@ class Counter:
             raise DataError(f"channels must be one of {', '.join(CHANNELS)}. Received: channels={channels!r}")
         self.channels, self.page = channels, page
         self.scale = None if scale is None else check_scale(scale)
-        self.calibration: Calibration | None = usable_calibration(model, coverage)
+        self.calibration: Calibration | None = usable_calibration(model, coverage)  # raises for what is no share
         # Of weights that hold none nobody expects ranges; of a calibration too small for what is asked one does.
         too_small = self.calibration is None and calibration_of(model) is not None
         self.lacking = why_no_range(model, coverage) if too_small else None
         self.sizes = sizes_of(model)
         self.network, self.name = load_network(model)
         self.thing = thing_of(model)
-        self.coverage, self.progress = check_coverage(coverage), progress
+        self.coverage, self.progress = float(coverage), progress
         self.repeats = Repeats()
 
     def passing(self, pictures: Iterable[_Item], sources: Iterable) -> Iterable[_Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -275,11 +276,14 @@ class CountResult:
 
         Raises:
             DataError: if the zones cannot be used, or there is no such style.
-            PictureError: if the suffix is no picture format, or the picture's file has gone meanwhile.
+            PictureError: if the suffix is no picture format, the picture's file has gone meanwhile, or `path` is that
+                file.
             OSError: if the file cannot be written.
         """
         from PIL import Image
 
+        if self._is_from(path):
+            raise PictureError(f"The overlay would replace its own picture, {os.fspath(path)}. Choose another file.")
         image = Image.fromarray(self._captioned(style=style, zones=zones))
         with atomic_path(path) as temporary:
             try:
@@ -305,6 +309,13 @@ class CountResult:
         buffer = io.BytesIO()
         Image.fromarray(shown).save(buffer, format="PNG")
         return buffer.getvalue(), {"alt": f"Heat map over the picture: {self!r}"}
+
+    def _is_from(self, path: str | os.PathLike) -> bool:
+        """Whether this is the file that was counted."""
+        with suppress(OSError, ValueError):  # a file that is not there, as most overlays; a name that is no path
+            # A picture that came as an image or an open file may know its path.
+            return os.path.samefile(path, self.source if isinstance(self.source, str) else self.picture)
+        return False
 
     def _picture(self) -> np.ndarray:
         """The picture again; its file may have been replaced meanwhile."""

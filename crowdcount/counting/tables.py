@@ -9,8 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from crowdcount.data.exports.table import names_heads
+from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.errors import DataError
-from crowdcount.files import append_whole, atomic_path, held, is_stream, writing
+from crowdcount.files import append_whole, atomic_path, held, is_stream, place_beside, writing
+
+# Names of files that are no text with commas.
+_NO_TABLES = (".xlsx", ".xls", ".ods", ".json", ".html", ".parquet")
 
 
 class Table:
@@ -36,6 +41,10 @@ class Table:
     def add(self, rows: Sequence[dict]) -> None:
         self.rows += rows
 
+    def set_aside(self) -> None:
+        """The work was broken off: an older file, which may hold more, stays, and `finish` writes beside it."""
+        self.path = place_beside(self.path)
+
     def finish(self) -> None:
         with writing(self.path):
             _write(self.path, self.columns, self.rows)
@@ -55,15 +64,22 @@ class GrowingTable(Table):
         path, columns: see `Table`.
         added: column -> what rows have there that were written before there was this column. A file without these
             columns gets them when it is written: whole, with all that it holds.
+        spelled: another name that the file may have for a column -> the column.
 
     Raises:
         DataError: if there is a file, and it is no such table.
     """
 
-    def __init__(self, path: str | os.PathLike, columns: Sequence[str], added: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        columns: Sequence[str],
+        added: Mapping[str, str] | None = None,
+        spelled: Mapping[str, str] | None = None,
+    ):
         super().__init__(path, columns)
         try:
-            self.rows = _read(path, columns, added or {})
+            self.rows = _read(path, columns, added or {}, spelled or {})
         except BaseException:
             super().close()
             raise
@@ -77,15 +93,40 @@ class GrowingTable(Table):
                 self._file = open(self._place, "ab", buffering=0)  # noqa: SIM115 - closed in `close`
             append_whole(self._file, _lines(self.columns, rows), self._place)
 
+    def set_aside(self) -> None:
+        """Nothing is lost: it holds what the file held before."""
+
     def finish(self) -> None:
         if self._file is None:
             super().finish()
-        self.close()
+        else:
+            self._file.close()
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
         super().close()
+
+
+def check_table(path: str | os.PathLike, option: str = "csv") -> None:
+    """Find out before the work that a table has the name of a table, and takes the place of nothing else.
+
+    Args:
+        path: the table that is to be written.
+        option: what the message calls it.
+
+    Raises:
+        DataError: for the name of a file that no program would open then; if a picture or annotations are there.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix in _NO_TABLES:
+        raise DataError(
+            f"{option} writes a table as text, with commas, which spreadsheets open: name it FILE.csv. "
+            f"Received: {os.fspath(path)}"
+        )
+    what = "a picture" if suffix in PICTURE_SUFFIXES else "annotations"
+    if os.path.isfile(path) and (what == "a picture" or names_heads(Path(path))):
+        raise DataError(f"{option} would replace {os.fspath(path)}, which holds {what}. Choose another file.")
 
 
 def _write(path: str | os.PathLike, columns: Sequence[str], rows: Iterable[dict]) -> None:
@@ -104,7 +145,9 @@ def _lines(columns: Sequence[str], rows: Iterable[dict]) -> bytes:
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _read(path: str | os.PathLike, columns: Sequence[str], added: Mapping[str, str]) -> list[dict]:
+def _read(
+    path: str | os.PathLike, columns: Sequence[str], added: Mapping[str, str], spelled: Mapping[str, str]
+) -> list[dict]:
     """The rows that are in the file as a whole, with what `added` says; none where there is no file."""
     if is_stream(path):
         raise DataError(f"{path} is a pipe or a device, which keeps no rows to go on with. Name a file.")
@@ -127,11 +170,14 @@ def _read(path: str | os.PathLike, columns: Sequence[str], added: Mapping[str, s
             ) from error
         # Otherwise a name with a line break in it was cut off there.
     if not rows:
-        if not _lines(columns, [_header(columns)]).startswith(text.encode("utf-8", "surrogateescape")):
+        other = {column: name for name, column in spelled.items()}
+        headers = (_header(columns), {column: other.get(column, column) for column in columns})
+        whole = [_lines(columns, [header]) for header in headers]
+        if not any(header.startswith(text.encode("utf-8", "surrogateescape")) for header in whole):
             raise DataError(f"{path} holds something else than this table. Name another file.")
         return []
     stored = [column for column in columns if column not in added or column in rows[0]]
-    if rows[0] != stored:
+    if [spelled.get(name, name) for name in rows[0]] != stored:
         raise DataError(
             f"{path} has other columns than this run: {', '.join(columns)}. Use the options that it was "
             "begun with, or name another file."

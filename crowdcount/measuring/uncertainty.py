@@ -154,6 +154,10 @@ def read_counts(path: str | os.PathLike) -> dict[str, tuple[float, float]]:
             raise ValueError("two of its pictures have one name")
         if not all(map(math.isfinite, itertools.chain(*counts.values()))):
             raise ValueError("a count is no number")
+        # A little below 0 regressions come to; the log ratio has no value from here on.
+        below = [f"{picture!r} has {min(pair):g} heads" for picture, pair in counts.items() if min(pair) <= -10]
+        if below:
+            raise ValueError(below[0])
         return counts
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         why = f"it has no column {error}" if isinstance(error, KeyError) else error
