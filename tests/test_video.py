@@ -835,6 +835,17 @@ def test_annotated_frames_have_room_for_the_range_that_the_first_lacks():
     assert light.size == dark.size and film._strip.height <= light.height - 240
 
 
+def test_zones_of_an_annotated_video_go_along_when_a_camera_changes_its_size():
+    left = read_zones([{"name": "left", "polygon": [[0, 0], [160, 0], [160, 240], [0, 240]]}])
+    film = AnnotatedVideo("v.mp4", left, pytest.fail)
+    for height, width in ((240, 320), (480, 640), (120, 160)):
+        nobody = np.zeros((height // 8, width // 8), np.float32)
+        frame = frame_at(0.0, nobody, width=width, count=0.0, zones={"left": 0.0})
+        shown = np.asarray(film.drawn(0.0, np.full((height, width, 3), 240, np.uint8), frame))[:height]
+        corners = shown[[10, 10, -10, -10], [10, -10, 10, -10], 0]
+        assert corners.tolist() == [240, 80, 240, 80], (height, width)
+
+
 def test_annotated_frames_keep_their_size_whatever_is_counted():
     film = AnnotatedVideo("v.mp4", [], pytest.fail)
     picture = np.zeros((48, 64, 3), np.uint8)

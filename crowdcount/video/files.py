@@ -207,7 +207,7 @@ class AnnotatedVideo:
         self._container: OutputContainer | None = None
         self._last = -1
         self._shown: FrameCount | None = None
-        self._size: tuple[int, ...] | None = None
+        self._size: tuple[int, int] | None = None
         self._strip: Image.Image | None = None
         self._strip_text = ""
         self._room: int | None = None
@@ -251,6 +251,8 @@ class AnnotatedVideo:
 
     def drawn(self, time: float, picture: np.ndarray, frame: FrameCount) -> Image.Image:
         size = picture.shape[:2]
+        if self._size is None:  # where a camera changes the size of its frames, zones go along
+            self._zones = [zone.drawn(size) for zone in self._zones]
         if frame is not self._shown or size != self._size:
             self._shown, self._size = frame, size
             self._set_layer(frame, size)
