@@ -842,7 +842,11 @@ def test_what_ends_a_running_count_leaves_its_table(photos, weights, tmp_path, n
     for picture in pictures:
         os.symlink("a.png", picture)
     command = [*CROWDCOUNT, "count", *pictures, "--model", weights, "--csv", "counts.csv"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}  # `communicate` loses what was buffered
+    pipes = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "bufsize": 0,
+    }  # `communicate` loses what was buffered
     started = subprocess.Popen(command, env=environment(), cwd=tmp_path, **pipes)
     for _ in range(2):  # the first picture's row is there for sure when the second is printed
         assert b"a.png" in started.stdout.readline()

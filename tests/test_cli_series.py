@@ -368,6 +368,26 @@ def test_a_scale_by_hand_is_the_whole_tables(run):
     assert "already" in run("photos", "--csv", "out.csv", "--resume", "--scale", "1")[2]
 
 
+def test_zones_in_pixels_on_pictures_of_several_sizes_are_told_once(run, photos):
+    """On a larger copy they hold a part of what they held, and nothing showed it."""
+    for number, size in enumerate([(400, 300), (800, 600), (800, 600)]):
+        Image.new("RGB", size, "gray").save(photos / f"{number}.png")
+    polygon = [[10, 10], [390, 10], [390, 290], [10, 290]]
+    pixels, share = {"name": "a", "polygon": polygon}, {"name": "a", "polygon": [[0, 0], [1, 0], [1, 1]]}
+    told = "1.png has 800x600 pixels, and 0.png 400x300: pixels of zones and ground are other places in it"
+    ground = {"points": [[x, y, x / 20, y / 20] for x, y in polygon]}
+    for zone, beside, tells in ((pixels, {}, True), (pixels | {"width": 400, "height": 300}, {}, False),
+                                (share, {}, False), (share, ground, True)):  # fmt: skip
+        (photos / "zones.json").write_text(json.dumps([zone]))
+        (photos / "ground.json").write_text(json.dumps(beside))
+        options = ["--zones", "zones.json", *(["--ground", "ground.json"] if beside else [])]
+        _, _, err = run("0.png", "1.png", "2.png", *options)
+        assert err.count(told) == err.count("other places") == tells, (zone, beside)
+    (photos / "zones.json").write_text(json.dumps([pixels]))
+    run("0.png", "--csv", "out.csv", "--zones", "zones.json")
+    assert told in run("0.png", "1.png", "--csv", "out.csv", "--resume", "--zones", "zones.json")[2]
+
+
 def test_a_picture_that_is_named_twice_is_counted_once(run, network, photos):
     _, lines, err = run("photos", ALL[0], str(photos / ALL[0]), "--heads", "heads.csv")
     assert network.counted == ALL and len(lines) == len(ALL) - 1  # one is broken

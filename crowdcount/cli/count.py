@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from crowdcount.errors import CrowdCountError, PictureError
 from crowdcount.files import is_stream, shown
 
 if TYPE_CHECKING:
+    from crowdcount.area.ground import Ground
     from crowdcount.area.zones import Zone
     from crowdcount.cli.count_outputs import Output
     from crowdcount.counting.counts_file import CountsFile
@@ -151,11 +152,13 @@ def _count(arguments: argparse.Namespace) -> int:
         progress=progress,
     )
     failed = False
+    sizes = _Sizes(zones, ground, [] if counts is None else counts.earlier())
     with outputs:
         for source in sources:
             result = source if isinstance(source, CountFailure) else next(counted)
             row = result.to_dict()
             if zones and isinstance(result, CountResult):
+                sizes.look(row)
                 row |= zone_columns(result.density, zones, ground, (result.height, result.width))
                 row |= range_columns(result, zones) if "zones" in row else {}
             failed |= "error" in row
@@ -296,6 +299,34 @@ class _Outputs:
     def _fail(self, error: CrowdCountError) -> None:
         fail(str(error))
         self.failed = True
+
+
+class _Sizes:
+    """Tells once where pictures have several sizes, and zones or ground are in pixels of no picture in particular.
+
+    Args:
+        zones, ground: what is put on each picture.
+        earlier: rows of the table that is gone on with.
+    """
+
+    def __init__(self, zones: Sequence[Zone], ground: Ground | None, earlier: Sequence[Mapping]):
+        placed: list[Zone | Ground] = [*zones]
+        placed += [] if ground is None else [ground]
+        self._told = all(each.fractions or each.drawn_on is not None for each in placed)
+        self._first = next((row for row in earlier if row["width"] and row["height"]), None)
+
+    def look(self, row: Mapping) -> None:
+        """Look at a picture that was counted: `to_dict` of its result."""
+        first = self._first = self._first or row
+        size, before = ([int(float(each[side])) for side in ("width", "height")] for each in (row, first))
+        if self._told or size == before:
+            return
+        self._told = True
+        warn(
+            f"{row['picture']} has {size[0]}x{size[1]} pixels, and {first['picture']} {before[0]}x{before[1]}: "
+            "pixels of zones and ground are other places in it. Give fractions of width and height; or beside them "
+            '"width" and "height" of the picture that they were drawn on: then they go along with its copies.'
+        )
 
 
 def _check_arguments(arguments: argparse.Namespace) -> None:
