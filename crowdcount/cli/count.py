@@ -374,7 +374,7 @@ def _tell_where(counts: CountsFile, given: str) -> None:
     """Where the rows are of a run that was broken off."""
     kept, held = str(counts.path), number_of(counts.pictures, "picture")
     told = f"{kept} holds {held}; --resume goes on with it"
-    if kept != given:
+    if Path(kept) != Path(given):
         told = f"{given} stays as it was; {kept} holds {held}: --csv {kept} --resume goes on with it"
     print(f"crowdcount: {shown(told)}", file=sys.stderr)
 
