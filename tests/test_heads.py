@@ -148,6 +148,16 @@ def test_saved_heads_are_annotations(tmp_path, suffix, read):
         ]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_saved_heads_do_not_replace_dots_made_by_hand(tmp_path, suffix):
+    density = np.zeros((2, 3), np.float32)
+    dots = tmp_path / f"points.{suffix}"
+    dots.write_text("made by hand")
+    with pytest.raises(DataError, match=r"points\.\w+, which may hold dots made by hand"):
+        save_heads(dots, result_of("a.png", density, (16, 24), np.zeros((16, 24, 3), np.uint8)))
+    assert dots.read_text() == "made by hand"
+
+
 def test_a_single_head_in_the_corner_of_a_large_photo_is_read_without_a_question(tmp_path):
     size = (1500, 2000)
     Image.new("RGB", size[::-1]).save(tmp_path / "a.png")

@@ -277,18 +277,6 @@ def _check_folders(outputs: Mapping[str, str | None], folders: Mapping[str, str 
                 )
 
 
-def keep_dots(option: str, path: str) -> None:
-    """Refuse to replace dots by what a network or a tool has found: these names are those of dots made by hand.
-
-    Raises:
-        CrowdCountError: if the file is there and called so.
-    """
-    if os.path.isfile(path) and Path(path).name.lower() in ("points.csv", "points.json"):
-        raise CrowdCountError(
-            f"{option} would replace {path}, which may hold dots made by hand. Choose another file, or move it away."
-        )
-
-
 def check_writable(path: Path) -> None:
     """Find out before the work, not after it, that its result has no place to go."""
     with writing(path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from crowdcount.cli.common import Command, begin, check_outputs, check_writable, keep_dots, number_of, warn, writing
+from crowdcount.cli.common import Command, begin, check_outputs, check_writable, number_of, warn, writing
 
 _KINDS = ("csv", "json", "coco", "shanghaitech")
 _UNITS = ("pixels", "fraction", "percent")
@@ -34,6 +34,7 @@ def add(command: Command) -> None:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
+    from crowdcount.counting.head_files import keep_dots
     from crowdcount.data.annotations import data_root
     from crowdcount.data.datasets import named
     from crowdcount.data.exports import detect
@@ -55,7 +56,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     else:
         records = detect.read_any(Path(arguments.source), raise_fault, options)
     check_outputs({"OUT": arguments.out}, {str(path) for record in records for path in (record.source, record.picture)})
-    keep_dots("OUT", arguments.out)
+    keep_dots(arguments.out, "OUT")
     with writing(arguments.out):
         convert(records, arguments.to, arguments.out)
     heads = sum(len(record.points) for record in records)

@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crowdcount.cli.common import check_folder, check_writable, keep_dots, warn
+from crowdcount.cli.common import check_folder, check_writable, warn
 from crowdcount.counting.counts_file import CountsFile
-from crowdcount.counting.head_files import is_json
+from crowdcount.counting.head_files import is_json, keep_dots
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.data.overlay_files import is_overlay
@@ -88,7 +88,7 @@ class HeadsFile(Output):
         from crowdcount.counting.head_files import CSV_COLUMNS, IN_PIXELS, picture_name
 
         if counts is None or not counts.rows_before():  # nothing that is gone on with
-            keep_dots("--heads", path)
+            keep_dots(path, "--heads")
         check_writable(Path(path))
         self._path = path
         self._pictures: list[tuple[str, np.ndarray]] = []

@@ -14,6 +14,7 @@ import numpy as np
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
 from crowdcount.data.exports.table import read_table
+from crowdcount.errors import DataError
 from crowdcount.files import as_cell, atomic_path, is_stream
 
 CSV_COLUMNS = ("picture", "x", "y")
@@ -36,8 +37,10 @@ def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountRes
             that came as an array, without a path, by the name in the result.
 
     Raises:
+        DataError: if the file is there and may hold dots made by hand, see `keep_dots`.
         OSError: if the file cannot be written.
     """
+    keep_dots(path)
     counted = (result for result in listed(results) if not isinstance(result, CountFailure))
     if is_json(path):
         write_json(path, [(_name_in(path, result), result.heads()) for result in counted])
@@ -49,6 +52,23 @@ def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountRes
             for result in counted:
                 writer.writerows(csv_rows(_name_in(path, result), result.heads()))
         state_unit(temporary)
+
+
+def keep_dots(path: str | os.PathLike, option: str = "path") -> None:
+    """Refuse to replace dots by what a network or a tool has found: these names are those of dots made by hand.
+
+    Args:
+        path: the file that is to be written.
+        option: what the message calls it.
+
+    Raises:
+        DataError: if the file is there and called so.
+    """
+    if os.path.isfile(path) and Path(path).name.lower() in ("points.csv", "points.json"):
+        raise DataError(
+            f"{option} would replace {os.fspath(path)}, which may hold dots made by hand. Choose another file, or move "
+            "it away."
+        )
 
 
 def is_json(path: str | os.PathLike) -> bool:
