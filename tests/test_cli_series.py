@@ -505,6 +505,10 @@ def test_a_table_that_a_spreadsheet_has_saved_is_gone_on_with(run, network, phot
     status, _, err = run("photos/a.png", "--csv", "out.csv", "--scale", "1", "--resume")
     assert status == 0 and "1 of 1 pictures are in out.csv already" in err
     assert run("photos/a.png", "--csv", "out.csv", "--scale", "2", "--resume")[0] == 1
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):  # it was told to have other columns
+        Path("out.csv").write_text(text.replace(",", sign).replace(".0", ",0"), newline="")
+        status, _, err = run("photos/a.png", "--csv", "out.csv", "--scale", "1", "--resume")
+        assert status == 1 and f"out.csv has {name} between its columns" in err
 
 
 def test_without_resume_a_file_is_replaced_and_only_at_the_end(run, network):

@@ -176,6 +176,12 @@ def _read(
         if not any(header.startswith(text.encode("utf-8", "surrogateescape")) for header in whole):
             raise DataError(f"{path} holds something else than this table. Name another file.")
         return []
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if rows[0] and rows[0][0].startswith(columns[0] + sign):
+            raise DataError(
+                f"{path} has {name} between its columns, as some spreadsheets save them. Save it as CSV with commas, and "
+                "with points in its numbers, or name another file."
+            )
     stored = [column for column in columns if column not in added or column in rows[0]]
     if [spelled.get(name, name) for name in rows[0]] != stored:
         raise DataError(
