@@ -294,6 +294,29 @@ def test_ctrl_c_puts_what_was_counted_beside_what_an_earlier_run_has_left(run, n
             path.unlink()
 
 
+def test_what_cannot_be_replaced_in_the_end_is_kept_beside_it(run, photos, monkeypatch):
+    """On Windows a table that a spreadsheet has open; all that was counted was lost."""
+    outputs = ["out.csv", "heads.csv", "r.html"]
+    for name in outputs:
+        (photos / name).write_text("open elsewhere")
+    replace = os.replace
+
+    def fails(source, target):
+        if Path(target).name in outputs:
+            raise PermissionError(13, "Permission denied", target)
+        replace(source, target)
+
+    monkeypatch.setattr("crowdcount.files.os.replace", fails)
+    status, lines, err = run("photos", "--csv", "out.csv", "--heads", "heads.csv", "--report", "r.html")
+    assert status == 1 and len(lines) == 3
+    for name in outputs:
+        assert f"cannot write {name}: Permission denied" in err and (photos / name).read_text() == "open elsewhere"
+    assert "heads_interrupted.csv\n" in err and "r_interrupted.html\n" in err
+    assert "out_interrupted.csv holds 4 pictures: --csv out_interrupted.csv --resume goes on with it" in err
+    assert [row["picture"] for row in rows_of("out_interrupted.csv")] == ALL
+    assert_heads_fit(rows_of("out_interrupted.csv"), rows_of("heads_interrupted.csv"))
+
+
 @pytest.mark.parametrize("header", ["picture,x,y", "picture,x (px),y (px)", "picture,x (p"])
 def test_heads_whose_header_tells_the_unit_are_gone_on_with(run, photos, header):
     (photos / "heads.csv").write_bytes(f"{header}\r\nother.png,3,4\r\n".encode() if "y" in header else header.encode())

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -175,6 +176,7 @@ def _count_by_workers(
     arguments: argparse.Namespace, counts: CountsFile, sources: Sequence[Source | CountFailure], coverage: float
 ) -> int:
     """Count over Ray; the rows come in the order in which they are ready, and each is written at once."""
+    from crowdcount.cli.count_outputs import CountsOutput
     from crowdcount.counting.cluster import count_by_workers
     from crowdcount.counting.parquet import write_parquet
     from crowdcount.counting.results import CountFailure
@@ -206,7 +208,7 @@ def _count_by_workers(
         if counts.pictures:
             counts.set_aside()
             counts.finish()
-            _tell_where(counts, arguments.csv)
+            CountsOutput(counts, arguments.csv).tell_place()
         raise
     finally:
         counts.close()
@@ -231,8 +233,7 @@ class _Outputs:
 
         self.failed = False
         self._added = 0
-        self._csv = arguments.csv
-        self._counts = None if counts is None else CountsOutput(counts)
+        self._counts = None if counts is None else CountsOutput(counts, arguments.csv)
         resumed = counts if arguments.resume else None
         self._outputs: list[Output] = []
         if arguments.overlay:
@@ -271,11 +272,7 @@ class _Outputs:
         try:
             # A run that was stopped before its first picture replaces no older file.
             if kind is None or self._added:
-                for output in self._outputs if kind is not None else ():
-                    output.set_aside()
-                self._finish()
-                if kind is not None and (counts := self.kept()) is not None:
-                    _tell_where(counts, self._csv)
+                self._finish(stopped=kind is not None)
         finally:
             for output in self._outputs:
                 output.close()
@@ -284,13 +281,22 @@ class _Outputs:
         """The file of counts; None where there is none, or it could not be written."""
         return self._counts.counts if self._counts is not None and self._counts in self._outputs else None
 
-    def _finish(self) -> None:
+    def _finish(self, *, stopped: bool) -> None:
         for output in list(self._outputs):
             try:
+                if stopped:
+                    output.set_aside()
                 output.finish()
             except CrowdCountError as error:
                 self._fail(error)
+                with suppress(CrowdCountError):  # a full disk takes nothing beside it either
+                    output.set_aside()  # what a spreadsheet has open on Windows cannot be replaced
+                    output.finish()
+                    output.tell_place()
                 self._drop(output)
+            else:
+                if stopped:
+                    output.tell_place()
 
     def _drop(self, output: Output) -> None:
         output.close()
@@ -368,15 +374,6 @@ def _check_files(arguments: argparse.Namespace, pictures: list[str]) -> None:
             )
         require_pyarrow()
         check_writable(Path(arguments.parquet))
-
-
-def _tell_where(counts: CountsFile, given: str) -> None:
-    """Where the rows are of a run that was broken off."""
-    kept, held = str(counts.path), number_of(counts.pictures, "picture")
-    told = f"{kept} holds {held}; --resume goes on with it"
-    if Path(kept) != Path(given):
-        told = f"{given} stays as it was; {kept} holds {held}: --csv {kept} --resume goes on with it"
-    print(f"crowdcount: {shown(told)}", file=sys.stderr)
 
 
 def _tell_truth() -> None:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crowdcount.cli.common import check_folder, check_writable, warn
+from crowdcount.cli.common import check_folder, check_writable, number_of, warn
 from crowdcount.counting.counts_file import CountsFile
 from crowdcount.counting.head_files import is_json, keep_dots
 from crowdcount.counting.results import CountFailure, CountResult
@@ -46,6 +46,9 @@ class Output(ABC):
     def set_aside(self) -> None:  # noqa: B027 - what is written at once is there already
         """The work was broken off: an older file, which may hold more, stays, and `finish` writes beside it."""
 
+    def tell_place(self) -> None:  # noqa: B027
+        """Tell where it is where the work was broken off."""
+
     @abstractmethod
     def finish(self) -> None:
         """Write what is left to write at the end of the work."""
@@ -57,14 +60,21 @@ class Output(ABC):
 class CountsOutput(Output):
     """`--csv FILE`: a line a picture, see `CountsFile`."""
 
-    def __init__(self, counts: CountsFile):
-        self.counts = counts
+    def __init__(self, counts: CountsFile, given: str):
+        self.counts, self._given = counts, given
 
     def add(self, result: CountResult | CountFailure, row: dict) -> None:
         self.counts.add(row)
 
     def set_aside(self) -> None:
-        self.counts.set_aside()  # where it is then is told with how much it holds
+        self.counts.set_aside()
+
+    def tell_place(self) -> None:
+        kept, held = os.fspath(self.counts.path), number_of(self.counts.pictures, "picture")
+        told = f"{kept} holds {held}; --resume goes on with it"
+        if Path(kept) != Path(self._given):
+            told = f"{self._given} stays as it was; {kept} holds {held}: --csv {kept} --resume goes on with it"
+        print(f"crowdcount: {shown(told)}", file=sys.stderr)
 
     def finish(self) -> None:
         self.counts.finish()
@@ -90,7 +100,7 @@ class HeadsFile(Output):
         if counts is None or not counts.rows_before():  # nothing that is gone on with
             keep_dots(path, "--heads")
         check_writable(Path(path))
-        self._path = path
+        self._path = self._given = path
         self._pictures: list[tuple[str, np.ndarray]] = []
         self._table: Table | None = None
         if is_json(path):
@@ -121,9 +131,13 @@ class HeadsFile(Output):
 
     def set_aside(self) -> None:
         if self._table is None:
-            self._path = _aside(self._path)
-        elif not isinstance(self._table, GrowingTable):  # which holds what the file held before
-            self._path = self._table.path = _aside(self._path)
+            self._path = os.fspath(place_beside(self._path))
+        else:
+            self._table.set_aside()
+            self._path = os.fspath(self._table.path)
+
+    def tell_place(self) -> None:
+        _tell_aside(self._given, self._path)
 
     def finish(self) -> None:
         from crowdcount.counting.head_files import state_unit, write_json
@@ -152,7 +166,8 @@ class ReportFile(Output):
 
     def __init__(self, path: str, counts: CountsFile | None, model: str):
         check_writable(Path(path))
-        self._path, self._model = path, model
+        self._path = self._given = path
+        self._model = model
         self._entries: list[Entry] = []
         self._earlier = [] if counts is None else counts.rows_before()
 
@@ -164,7 +179,10 @@ class ReportFile(Output):
 
     def set_aside(self) -> None:
         if not self._earlier:  # a report on what is gone on with holds all that was counted before
-            self._path = _aside(self._path)
+            self._path = os.fspath(place_beside(self._path))
+
+    def tell_place(self) -> None:
+        _tell_aside(self._given, self._path)
 
     def finish(self) -> None:
         from crowdcount.counting.counts_file import entry_of_row
@@ -229,13 +247,10 @@ class OverlayFolder(Output):
         return os.path.lexists(path) and (_small(stem) in self._shared or not is_overlay(path))
 
 
-def _aside(path: str) -> str:
-    """Where a file goes whose run was broken off, see `place_beside`; tells it."""
-    place = str(place_beside(path))
-    if place != str(Path(path)):
-        print(f"crowdcount: {shown(path)} stays as it was; what was counted is in {shown(place)}", file=sys.stderr)
-        return place
-    return path
+def _tell_aside(given: str, path: str) -> None:
+    """Tell it where a file of work that was broken off lies beside the older one, see `place_beside`."""
+    if Path(path) != Path(given):
+        print(f"crowdcount: {shown(given)} stays as it was; what was counted is in {shown(path)}", file=sys.stderr)
 
 
 def _small(name: str) -> str:

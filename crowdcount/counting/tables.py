@@ -176,18 +176,9 @@ def _read(
         if not any(header.startswith(text.encode("utf-8", "surrogateescape")) for header in whole):
             raise DataError(f"{path} holds something else than this table. Name another file.")
         return []
-    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
-        if rows[0] and rows[0][0].startswith(columns[0] + sign):
-            raise DataError(
-                f"{path} has {name} between its columns, as some spreadsheets save them. Save it as CSV with commas, and "
-                "with points in its numbers, or name another file."
-            )
     stored = [column for column in columns if column not in added or column in rows[0]]
     if [spelled.get(name, name) for name in rows[0]] != stored:
-        raise DataError(
-            f"{path} has other columns than this run: {', '.join(columns)}. Use the options that it was "
-            "begun with, or name another file."
-        )
+        raise DataError(f"{path} {_why_other(rows[0], columns)}")
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(stored):
             raise DataError(
@@ -195,3 +186,17 @@ def _read(
                 "another file."
             )
     return [{**added, **dict(zip(stored, row))} for row in rows[1:]]
+
+
+def _why_other(header: Sequence[str], columns: Sequence[str]) -> str:
+    """Why a table with this header is not the one that is gone on with."""
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if header and header[0].startswith(columns[0] + sign):
+            return (
+                f"has {name} between its columns, as some spreadsheets save them. Save it as CSV with commas, and with "
+                "points in its numbers, or name another file."
+            )
+    return (
+        f"has other columns than this run: {', '.join(columns)}. Use the options that it was begun with, or name "
+        "another file."
+    )
