@@ -344,6 +344,27 @@ def test_no_table_of_counts_takes_the_place_of_a_picture_or_of_annotations(rng, 
         assert (tmp_path / name).read_bytes() == before
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, CrowdCountError])
+def test_count_many_that_is_stopped_keeps_what_was_counted(rng, tmp_path, model, monkeypatch, stop):
+    for name in "abc":
+        Image.fromarray(picture(rng, 16, 16)).save(tmp_path / f"{name}.png")
+    tried = Counter.tried
+
+    def stopped(counter, source):
+        if "c.png" in str(source):
+            raise stop("now")
+        return tried(counter, source)
+
+    monkeypatch.setattr(Counter, "tried", stopped)
+    table = tmp_path / "counts.csv"
+    for kept in (table, tmp_path / "counts_interrupted.csv"):
+        with pytest.warns(UserWarning, match=f"{kept.name} holds what was counted"), pytest.raises(stop):
+            list(count_many(tmp_path, model, csv=table))
+        assert len(kept.read_text().splitlines()) == 3
+        table.write_text("of another day")
+    assert table.read_text() == "of another day"
+
+
 def test_pictures_from_files_are_known_again_and_nameless_ones_are_told(rng, tmp_path, model, monkeypatch):
     Image.fromarray(picture(rng)).save(tmp_path / "a.png")
     table = tmp_path / "counts.csv"

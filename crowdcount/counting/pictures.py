@@ -154,7 +154,8 @@ def count_many(
         sources: pictures and paths of folders, as for `count`; or one of them.
         model, coverage, scale, channels, page, progress: as for `count`.
         csv: a file that gets a line a picture once all are counted, as with `crowdcount count --csv`; an existing one
-            is replaced.
+            is replaced. After Ctrl-C it has those that were counted, or where one is there a file beside it, which is
+            told.
         resume: go on with the file of `csv`, if it is there: its rows stay, and their pictures are not counted
             again, nor yielded, except those that failed. Each row is in the file as soon as it is counted.
 
@@ -204,11 +205,18 @@ def count_many(
             )
         for doubt in doubts_of(counts, model, left) if resume else ():
             warnings.warn(doubt, stacklevel=2)
-        for source in bar(left, "picture", wanted=progress and len(left) > 1):
-            result = counter.tried(source)
-            counts.add(result.to_dict())
-            yield result
-        counts.finish()
+        try:
+            for source in bar(left, "picture", wanted=progress and len(left) > 1):
+                result = counter.tried(source)
+                counts.add(result.to_dict())
+                yield result
+            counts.finish()
+        except (Exception, KeyboardInterrupt):  # also where a spreadsheet has the file open, on Windows
+            if counts.pictures:
+                counts.set_aside()
+                counts.finish()
+                warnings.warn(f"{counts.path} holds what was counted: resume=True goes on with it.", stacklevel=2)
+            raise
 
 
 def _rgb(picture: np.ndarray, source: Source, channels: str) -> np.ndarray:
