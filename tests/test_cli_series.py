@@ -322,6 +322,8 @@ def test_heads_whose_header_tells_the_unit_are_gone_on_with(run, photos, header)
     (photos / "heads.csv").write_bytes(f"{header}\r\nother.png,3,4\r\n".encode() if "y" in header else header.encode())
     assert run(ALL[0], "--csv", "out.csv", "--heads", "heads.csv", "--resume")[0] == 0
     assert {row["picture"] for row in rows_of("heads.csv")} == {ALL[0], *(["other.png"] if "y" in header else [])}
+    (photos / "heads.csv").write_bytes(b'picture,x,y\r\nother.png,"3,5",4\r\n')  # edited
+    assert run(ALL[2], "--csv", "out.csv", "--heads", "heads.csv", "--resume")[0] == 0
 
 
 def test_ctrl_c_before_the_first_picture_replaces_nothing(run, network, photos):

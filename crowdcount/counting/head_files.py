@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -135,7 +136,9 @@ def state_unit(path: str | os.PathLike) -> None:
     with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
         heads = ((row["x"], row["y"]) for row in csv.DictReader(file) if row.get("x"))
         first = next(heads, None)
-        small = first is not None and all(float(at) <= _PERCENT for head in chain([first], heads) for at in head)
+        small = False
+        with suppress(ValueError):  # of a file that is gone on with, and was edited so: its readers tell
+            small = first is not None and all(float(at) <= _PERCENT for head in chain([first], heads) for at in head)
     told: list[str] = []
     if small:
         read_table(Path(path), lambda _, problem: told.append(problem))
