@@ -762,6 +762,17 @@ def test_a_raw_files_preview_is_not_taken_for_the_picture(picture, tags):
     refused(encode(picture, "TIFF", tiffinfo=tags), "raw file", "Save it as JPEG")
 
 
+def test_a_canon_raw_file_is_told_and_not_counted_beside_its_jpeg():
+    """By its first bytes: its preview is no reduced version by its tags."""
+    entries = [(256, 4, 2), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 200), (278, 4, 1), (279, 4, 2)]
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    raw = b"II*\0\x10\0\0\0CR\2\0" + bytes(4) + struct.pack("<H", len(entries)) + directory + bytes(4)
+    raw = raw.ljust(200, b"\0") + b"\x10\x20"
+    refused(raw, "raw file", "Save it as JPEG")
+    refused(raw[:50], "raw file", "Save it as JPEG")
+    assert load_picture(raw.replace(b"CR\2", b"\0\0\0")).shape == (1, 2, 3)
+
+
 # --- Large pictures -----------------------------------------------------------------------------------------
 
 

@@ -196,12 +196,14 @@ def _identified(file: BinaryIO, name: str, page: int | None, notes: list[str]) -
         with decoding(name):  # a file object may be open for writing alone
             file.seek(0)
             start = file.read(32)
+        if _is_canon_raw(start):
+            raise _raw(name) from error
         if _seems_tiff(start, error):
             return RareTiff(file, name, page, notes)
         _refuse(start, name, error)
     if page is None and _is_animated(image):
         notes.append("The file is an animation, and its first frame was taken: page (--page) names another.")
-    _refuse_preview(image, name)
+    _refuse_preview(image, file, name)
     return _at_page(image, name, page, notes)
 
 
@@ -243,13 +245,28 @@ def _refuse(start: bytes, name: str, error: PictureError) -> NoReturn:
     ) from error
 
 
-def _refuse_preview(image: Image.Image, name: str) -> None:
+def _refuse_preview(image: Image.Image, file: BinaryIO, name: str) -> None:
     with decoding(name):
-        if _DNG_TAG in getattr(image, "tag_v2", {}) or is_reduced(image) and not has_full_page(image):
-            raise PictureError(
-                f"{name} is a camera's raw file: what can be read of it is a small preview. Save it as JPEG "
-                "in a picture program."
-            )
+        preview = _DNG_TAG in getattr(image, "tag_v2", {}) or is_reduced(image) and not has_full_page(image)
+        if image.format == "TIFF" and not preview:
+            at = file.tell()
+            file.seek(0)
+            preview = _is_canon_raw(file.read(32))
+            file.seek(at)
+        if preview:
+            raise _raw(name)
+
+
+def _is_canon_raw(start: bytes) -> bool:
+    """Whether a file begins like Canon's CR2, a TIFF with a preview before the rest: its JPEG mostly lies beside it."""
+    return start.startswith(b"II*\0") and start[8:10] == b"CR"
+
+
+def _raw(name: str) -> PictureError:
+    return PictureError(
+        f"{name} is a camera's raw file: what can be read of it is a small preview. Save it as JPEG in a picture "
+        "program."
+    )
 
 
 def _is_animated(image: Image.Image) -> bool:
