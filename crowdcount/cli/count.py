@@ -159,8 +159,8 @@ def _count(arguments: argparse.Namespace) -> int:
             result = source if isinstance(source, CountFailure) else next(counted)
             row = result.to_dict()
             if zones and isinstance(result, CountResult):
-                sizes.look(row)
                 row |= zone_columns(result.density, zones, ground, (result.height, result.width))
+                sizes.look(row)
                 row |= range_columns(result, zones) if "zones" in row else {}
             failed |= "error" in row
             _print(row, as_json=arguments.json)
@@ -322,7 +322,9 @@ class _Sizes:
         self._first = next((row for row in earlier if row["width"] and row["height"]), None)
 
     def look(self, row: Mapping) -> None:
-        """Look at a picture that was counted: `to_dict` of its result."""
+        """Look at a picture that was counted: `to_dict` of its result, and what zones hold."""
+        if "error" in row:  # they do not fit it, which is told already
+            return
         first = self._first = self._first or row
         size, before = ([int(float(each[side])) for side in ("width", "height")] for each in (row, first))
         if self._told or size == before:
