@@ -499,6 +499,13 @@ def test_without_validation_pictures(tmp_path, quick):
     assert result.best is None and result.last.exists()
 
 
+def test_the_card_counts_pictures_that_are_shown_several_times_once(tmp_path, quick):
+    """Of `NAME*3` it told three times as many as there are."""
+    result = train(crowd(4) * 3, out=tmp_path, recipe=quick, width=WIDTH, init="none", epochs=1)
+    assert model_card(result.last).content["pictures"] == 4
+    assert read_state(tmp_path)["pictures"] == 12  # what a run that is resumed is compared with
+
+
 def test_the_card_is_json_where_nobody_is_validated_with(tmp_path, quick):
     """Pictures of nobody have no NAE: it was NaN, which only Python reads."""
     nobody = [Sample("wall", np.zeros((64, 64, 3), np.uint8), [])]

@@ -318,7 +318,8 @@ class _Run:
     def _keep(self, which: str, results: dict, calibration: Calibration | None) -> None:
         """Write the model's weights, with a card, as the best or the last ones."""
         seconds = self.state.get("looked", 0.0) + self.history.seconds()
-        card = run_card(self.plan, self.state, results, calibration, validation=len(self.validation), seconds=seconds)
+        numbers = {"pictures": _different(self.samples), "validation": _different(self.validation)}
+        card = run_card(self.plan, self.state, results, calibration, **numbers, seconds=seconds)
         if which == "best":
             self.state["best"] = results["val_log_ratio"]
         save_weights(self.model, self.out / (BEST if which == "best" else LAST), card)
@@ -350,6 +351,11 @@ class _Run:
         maps = learn_maps(teacher, digest, self.samples, self.out / FOLDER, keep=self.devices.chief)
         self.state["looked"] = self.state.get("looked", 0.0) + time.monotonic() - began
         return Lessons(maps, self.plan.recipe.taught)
+
+
+def _different(samples: Sequence[Sample]) -> int:
+    """Number of pictures, those once that stand there several times, as of `NAME*3`."""
+    return len({each.picture if isinstance(each.picture, Path) else id(each.picture) for each in samples})
 
 
 def _tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
