@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -466,6 +467,14 @@ def test_a_picture_that_stands_twice_in_an_object_is_refused(folder):
         heads_of(folder)
 
 
+def test_an_archive_as_tools_export_it_is_told_to_be_unpacked(tmp_path):
+    """It was told to save its sheet as CSV."""
+    with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:
+        archive.writestr("annotations.xml", CVAT)
+    with pytest.raises(AnnotationError, match=r"task.zip: is an archive. Unpack it"):
+        read_export(tmp_path / "task.zip")
+
+
 def test_a_workbook_is_told_to_be_saved_as_csv(folder):
     (folder / "points.xlsx").write_bytes(b"PK\x03\x04" + bytes(range(256)))
     with pytest.raises(AnnotationError, match=r"Save the sheet of points.xlsx as CSV"):
@@ -872,6 +881,45 @@ def test_folders_of_yolo_are_splits(tmp_path, place, val):
         draw_picture(tmp_path / place.format(split).replace("labels", "images") / "0.jpg", SIZE, 60 * shade)
     for split, name in folders.items():
         assert [sample.name for sample in read_export(tmp_path, split)] == [f"{name}/0"]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_darknets_layout_of_cvat(tmp_path, apart):
+    """CVAT's "YOLO 1.1" was refused as no annotations that are known."""
+    (tmp_path / "export").mkdir()
+    pictures = {"obj_train_data": ("a", "Day 1/a", "b"), "obj_valid_data": ("c",)}
+    (tmp_path / "export" / "obj.names").write_text("head\nhat\n")
+    (tmp_path / "export" / "obj.data").write_text("classes = 2\ntrain = data/train.txt\nnames = data/obj.names\n")
+    for shade, (folder, names) in enumerate(pictures.items()):
+        listed = "".join(f"data/{folder}/{name}.jpg\n" for name in names)
+        (tmp_path / "export" / f"{folder.split('_')[1]}.txt").write_text(listed)
+        for number, name in enumerate(names):
+            labels = tmp_path / "export" / folder / f"{name}.txt"
+            labels.parent.mkdir(parents=True, exist_ok=True)
+            labels.write_text("" if name == "b" else "0 0.5 0.25 0.1 0.1\n0 0.25 0.5 0.1 0.1\n")
+            draw_picture((tmp_path / "photos" / name if apart else labels).with_suffix(".jpg"), SIZE, 60 * shade + number)
+    options = Options(images=tmp_path / "photos" if apart else None)
+    records = detect.read_any(tmp_path / "export", raise_fault, options)
+    assert [(record.name, record.split, len(record.points)) for record in records] == [
+        ("train/a", "train", 2), ("train/b", "train", 0), ("train/Day 1/a", "train", 2), ("valid/c", "val", 2)
+    ]  # fmt: skip
+    assert records[0].points.tolist() == [[200, 76], [100, 152]]
+    (tmp_path / "export" / "obj_train_data" / "a.txt").write_text("0 0.5 0.25 0.1 0.1\n1 0.25 0.5 0.1 0.1\n")
+    with pytest.raises(AnnotationError, match=r"several labels: head \(5\), hat \(1\)"):
+        detect.read_any(tmp_path / "export", raise_fault, options)
+    options = Options(images=options.images, label="hat")
+    assert [len(record.points) for record in detect.read_any(tmp_path / "export", raise_fault, options)] == [1, 0, 0, 0]
+
+
+def test_a_picture_of_darknets_layout_without_labels_is_told(tmp_path):
+    for name in "ab":
+        draw_picture(tmp_path / "obj_train_data" / f"{name}.jpg", SIZE)
+    (tmp_path / "obj_train_data" / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(AnnotationError, match=r"b.jpg: has no labels"):
+        read_export(tmp_path, "all")
+    (tmp_path / "obj_train_data" / "b.txt").write_text("")
+    assert [(sample.name, sample.count) for sample in read_export(tmp_path, "all")] == [("a", 1), ("b", 0)]
+    assert ["same picture" in fault.problem for fault in check_folder(tmp_path)] == [True]
 
 
 def coco_of(name, x):

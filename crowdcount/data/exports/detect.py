@@ -63,7 +63,7 @@ def _read_all(path: Path, tell: TellFault, options: Options) -> list[Record]:
         place = path / name
         if place.is_dir() and (records := _read_folder(place, tell, options)) is not None:
             return _with_other_subsets(records, path, name, tell, options)
-    subsets = [(name, _read_subset(path / name, tell, options)) for name in SUBSETS]
+    subsets = [(name, _read_subset(path, name, tell, options)) for name in SUBSETS]
     found = [(name, records) for name, records in subsets if records is not None]
     if found:
         return _apart(found)
@@ -73,12 +73,12 @@ def _read_all(path: Path, tell: TellFault, options: Options) -> list[Record]:
     return []
 
 
-def _read_subset(folder: Path, tell: TellFault, options: Options) -> list[Record] | None:
+def _read_subset(path: Path, name: str, tell: TellFault, options: Options) -> list[Record] | None:
     """The annotations of a folder as `train`, with its pictures or apart from them; None where there are none."""
-    for place in (folder / "labels", folder):
+    for place in (path / name / "labels", path / name):
         if place.is_dir() and (records := _read_folder(place, tell, options)) is not None:
             return records
-    return None
+    return yolo.read_darknet(path, name, tell, options)
 
 
 def read_json(file: Path, tell: TellFault, options: Options | None = None) -> list[Record]:
