@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 from test_annotations import draw_picture
 
+from crowdcount import cli
 from crowdcount.data import overlay_files
 from crowdcount.data.annotations import load_dataset, read_csv, read_export, read_json
 from crowdcount.data.checking import check_folder
@@ -22,7 +23,7 @@ from crowdcount.data.exports.writing import KINDS, convert
 from crowdcount.data.images import load_picture
 from crowdcount.data.records import Record, raise_fault
 from crowdcount.data.regions import Region
-from crowdcount.errors import AnnotationError
+from crowdcount.errors import AnnotationError, AnnotationWarning
 
 SIZE = (400, 304)
 HEADS = [[101.5, 88.25], [55, 60]]
@@ -897,7 +898,9 @@ def test_darknets_layout_of_cvat(tmp_path, apart):
             labels = tmp_path / "export" / folder / f"{name}.txt"
             labels.parent.mkdir(parents=True, exist_ok=True)
             labels.write_text("" if name == "b" else "0 0.5 0.25 0.1 0.1\n0 0.25 0.5 0.1 0.1\n")
-            draw_picture((tmp_path / "photos" / name if apart else labels).with_suffix(".jpg"), SIZE, 60 * shade + number)
+            draw_picture(
+                (tmp_path / "photos" / name if apart else labels).with_suffix(".jpg"), SIZE, 60 * shade + number
+            )
     options = Options(images=tmp_path / "photos" if apart else None)
     records = detect.read_any(tmp_path / "export", raise_fault, options)
     assert [(record.name, record.split, len(record.points)) for record in records] == [
@@ -984,6 +987,56 @@ def test_the_pictures_of_yolo_are_listed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", lambda path: (listed.append(path), iterdir(path))[1])
     monkeypatch.setattr(os, "scandir", lambda *path: (listed.append(path), scandir(*path))[1])
     assert len(read_export(tmp_path, "all")) == 30 and len(listed) < 30
+
+
+def via_of(heads):
+    shape = {"name": "point", "cx": 30, "cy": 40}
+    return {
+        f"{name}99": {
+            "filename": name,
+            "size": 99,
+            "regions": [{"shape_attributes": shape, "region_attributes": {}}] * n,
+        }
+        for name, n in heads.items()
+    }
+
+
+def cvat_of(heads):
+    point = '<points label="head" points="30,40"/>'
+    images = "".join(f'<image name="{name}" width="64" height="48">{point * n}</image>' for name, n in heads.items())
+    return f"<annotations>{images}</annotations>"
+
+
+@pytest.mark.parametrize("tool", ["VIA", "CVAT", "COCO", "YOLO"])
+def test_pictures_that_nobody_has_annotated_yet_are_warned_of(tmp_path, capsys, tool):
+    """In silence they were pictures of nobody to learn from."""
+    heads = {f"{number}.jpg": int(number > 2) for number in range(8)}
+    for number, name in enumerate(heads):
+        draw_picture(tmp_path / "images" / name, shade=20 * number)
+    if tool == "YOLO":
+        (tmp_path / "labels").mkdir()
+        for name, n in heads.items():
+            (tmp_path / "labels" / f"{name[0]}.txt").write_text("0 0.5 0.5 0.1 0.1\n" * n)
+    elif tool == "COCO":
+        images = [{"id": name, "file_name": name} for name in heads]
+        marks = [{"image_id": name, "bbox": [9, 9, 9, 9], "category_id": 1} for name, n in heads.items() if n]
+        (tmp_path / "a.json").write_text(json.dumps({"images": images, "annotations": marks}))
+    else:
+        name, text = {"VIA": ("a.json", json.dumps(via_of(heads))), "CVAT": ("a.xml", cvat_of(heads))}[tool]
+        (tmp_path / name).write_text(text)
+    with pytest.warns(AnnotationWarning, match="3 of 8 pictures have no annotation") as told:
+        assert len(read_export(tmp_path, "all")) == 8
+    assert len(told) == 1
+    assert cli.main(["check", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert err.count("crowdcount: warning:") == 1 and "3 of 8 pictures" in err and "no faults" in out
+    assert cli.main(["convert", str(tmp_path), str(tmp_path / "points.csv"), "--to", "csv"]) == 0
+    capsys.readouterr()
+    lines = (tmp_path / "points.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "points.csv").write_text("".join(line for line in lines if ",," not in line))
+    assert len(read_csv(tmp_path / "points.csv")) == 5
+    assert cli.main(["describe", "csv", "--root", str(tmp_path / "points.csv")]) == 0
+    assert not capsys.readouterr().err, "of what is ours each line says what it says"
 
 
 def test_splits_of_some_pictures_alone_are_told(folder):

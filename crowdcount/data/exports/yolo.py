@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from crowdcount.data.exports.entries import Options, Pile
+from crowdcount.data.exports.unmarked import warn_of_unmarked
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.overlay_files import is_overlay
 from crowdcount.data.records import Record, TellFault, files_by_number, folders_below, numbered_lines, short
@@ -80,7 +81,7 @@ def read(folder: Path, tell: TellFault, options: Options, names: Sequence[str] |
     images = options.images or _images_of(folder)
     whole = names is None or options.images is None
     names = _class_names(folder) if names is None else names
-    records, done = [], set()
+    records, done, marked = [], set(), 0
     for file in label_files(folder, images):
         pile = Pile(file, tell, replace(options, unit="fraction", columns=None, images=images))
         entry = pile.entry(file.stem, "the picture")
@@ -98,7 +99,9 @@ def read(folder: Path, tell: TellFault, options: Options, names: Sequence[str] |
                 continue
             kind = int(values[0])
             entry.add(values[1], values[2], names[kind] if kind < len(names) else str(kind))
+        marked += bool(entry.points)
         records += pile.records(unit="fraction")
+    warn_of_unmarked(folder, len(records) - marked, len(records))
     for picture in files_by_number(images, PICTURE_SUFFIXES) if whole else ():
         if picture.resolve() not in done and not is_overlay(picture):
             tell(
