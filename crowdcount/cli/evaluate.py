@@ -161,8 +161,12 @@ def _print_against(compared: Comparison, other: str) -> None:
     for name, each in compared.differences.items():
         digits = _DIGITS[name]
         label = {"log_ratio": "log", "bias": "|bias|"}.get(name, name.upper())
-        numbers = " to ".join(f"{value:+.{digits}f}" for value in (each.low, each.high))
-        verdict = "fewer errors" if each.high < 0 else "more errors" if each.low > 0 else "not told apart"
+        if math.isnan(each.low):
+            why = "no picture has heads" if math.isnan(each.value) else "too few pictures"
+            numbers, verdict = f"no interval: {why}", "not told apart"
+        else:
+            numbers = " to ".join(f"{value:+.{digits}f}" for value in (each.low, each.high))
+            verdict = "fewer errors" if each.high < 0 else "more errors" if each.low > 0 else "not told apart"
         print(f"{label:6}{each.value:+9.{digits}f}  ({numbers})  {verdict}")
     print(
         f"nearer to the truth in {compared.nearer} of {compared.pictures} pictures, the other in "
