@@ -539,6 +539,14 @@ def test_command_training_and_card_refuse_the_same_words_for_what_is_counted(tmp
     assert thing("cells") == ModelCard.parse({"thing": "cells"}, "a.json").thing == "cells"
 
 
+def test_weights_that_go_on_count_what_they_counted(run, quick, tmp_path):
+    """Trained on once more, weights that counted cells counted people in every caption."""
+    cells = save_weights(run[1].model, tmp_path / "cells.weights.h5", {"network": {"width": WIDTH}, "thing": "cells"})
+    began = {"recipe": quick, "width": WIDTH, "epochs": 1, "init": cells}
+    assert model_card(train(crowd(4), out=tmp_path / "a", **began).last).thing == "cells"
+    assert model_card(train(crowd(4), out=tmp_path / "b", thing="people", **began).last).thing == "people"
+
+
 def test_no_pictures(tmp_path):
     with pytest.raises(DataError, match="empty"):
         train([], out=tmp_path / "run", width=WIDTH, init="none")
