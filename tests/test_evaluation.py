@@ -94,6 +94,8 @@ def test_two_networks_on_the_same_pictures(reader_of_red, looker_to_the_left, tm
     with pytest.raises(DataError, match="no count of 1 of the 5 pictures; the first is 'new'"):
         new = painted([[1, 0], [0, 0]], "new")
         evaluate(reader_of_red, [*samples, new], against=tmp_path / "other.csv")
+    with pytest.raises(DataError, match="the first is 'lost'"):  # told before anything is counted
+        evaluate(reader_of_red, [Sample("lost", tmp_path / "lost.jpg", [])], against=tmp_path / "other.csv")
     with pytest.raises(DataError, match="other annotations: '0' has 2 heads there, 1 here"):
         evaluate(reader_of_red, [Sample("0", samples[0].picture, [(1, 1)])], against=tmp_path / "other.csv")
     (tmp_path / "no.csv").write_text("a,b\n1,2\n")

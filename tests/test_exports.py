@@ -884,6 +884,29 @@ def test_folders_of_yolo_are_splits(tmp_path, place, val):
         assert [sample.name for sample in read_export(tmp_path, split)] == [f"{name}/0"]
 
 
+def test_lists_of_pascal_voc_are_splits(tmp_path):
+    """Its pictures for the test were learned from."""
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    for shade, name in enumerate("abcd"):
+        (tmp_path / "Annotations" / f"{name}.xml").write_text(VOC.format(f"{name}.jpg", BOX.format(1, 2, 3, 4)))
+        draw_picture(tmp_path / "JPEGImages" / f"{name}.jpg", SIZE, 60 * shade)
+    lists = tmp_path / "ImageSets" / "Main"
+    (lists / "trainval.txt").write_text("a\nb\nc\n")
+    (lists / "train.txt").write_text("a\nb\n")
+    assert len(read_export(tmp_path, "all")) == 4
+    (lists / "val.txt").write_text("c\n")
+    (lists / "test.txt").write_text("d\n")
+    for split, names in {"train": ["a", "b"], "val": ["c"], "test": ["d"]}.items():
+        assert [sample.picture.stem for sample in read_export(tmp_path, split)] == names
+    (lists / "test.txt").write_text("c\n")
+    with pytest.raises(AnnotationError, match=r"test.txt: line 1: 'c' is in the list of the split 'val', too"):
+        read_export(tmp_path, "train")
+    (lists / "test.txt").write_text("")
+    with pytest.raises(AnnotationError, match="1 of 4 pictures have no split, as 'd.jpg'"):
+        read_export(tmp_path, "train")
+
+
 @pytest.mark.parametrize("apart", [False, True])
 def test_darknets_layout_of_cvat(tmp_path, apart):
     """CVAT's "YOLO 1.1" was refused as no annotations that are known."""

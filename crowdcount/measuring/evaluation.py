@@ -154,8 +154,10 @@ def evaluate(
         raise DataError("There are no pictures to evaluate. Received: an empty list of samples")
     file = os.fspath(against) if isinstance(against, (str, os.PathLike)) else ""
     table = uncertainty.read_counts(file) if file.lower().endswith(".csv") else None
-    if table is not None:
+    if table is not None:  # before hours of counting
         _refuse_shared_names(groups)
+        for group in groups.values():
+            uncertainty.check_names([sample.name for sample in group], table, file)
     options: dict[str, Any] = {"sigma": sigma, "tta": tta, "progress": progress}
     scored = {name: _score(model, group, maps=maps, coverage=coverage, **options) for name, group in groups.items()}
     theirs: dict[str, list[float]] = {}

@@ -176,14 +176,7 @@ def counts_of(rows: Sequence[Mapping], table: Mapping[str, tuple[float, float]],
     Raises:
         DataError: where a picture is missing in the table, or has another true count there.
     """
-    # Tables name pictures so that no spreadsheet takes them for formulas.
-    table = {**table, **{row["picture"]: table[cell] for row in rows if (cell := as_cell(row["picture"])) in table}}
-    missing = [row["picture"] for row in rows if row["picture"] not in table]
-    if missing:
-        raise DataError(
-            f"{where} has no count of {len(missing)} of the {len(rows)} pictures; the first is {missing[0]!r}. Make "
-            "the table from the same data set and split."
-        )
+    table = check_names([row["picture"] for row in rows], table, where)
     for row in rows:
         if table[row["picture"]][0] != row["true"]:
             raise DataError(
@@ -191,6 +184,29 @@ def counts_of(rows: Sequence[Mapping], table: Mapping[str, tuple[float, float]],
                 f"there, {row['true']:g} here."
             )
     return [table[row["picture"]][1] for row in rows]
+
+
+def check_names(
+    names: Sequence[str], table: Mapping[str, tuple[float, float]], where: str
+) -> dict[str, tuple[float, float]]:
+    """A table with the pictures named as they are, if all of them are in it.
+
+    Args:
+        names: of the pictures.
+        table, where: as for `counts_of`.
+
+    Raises:
+        DataError: where a picture is missing.
+    """
+    # Tables name pictures so that no spreadsheet takes them for formulas.
+    named = {**table, **{name: table[cell] for name in names if (cell := as_cell(name)) in table}}
+    missing = [name for name in names if name not in named]
+    if missing:
+        raise DataError(
+            f"{where} has no count of {len(missing)} of the {len(names)} pictures; the first is {missing[0]!r}. Make "
+            "the table from the same data set and split."
+        )
+    return named
 
 
 def _draws(pictures: int) -> Iterator[np.ndarray]:

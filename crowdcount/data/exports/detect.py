@@ -62,6 +62,7 @@ def _read_all(path: Path, tell: TellFault, options: Options) -> list[Record]:
     for name in _FOLDERS:
         place = path / name
         if place.is_dir() and (records := _read_folder(place, tell, options)) is not None:
+            records = voc.with_listed_splits(records, path, tell) if name.lower() == "annotations" else records
             return _with_other_subsets(records, path, name, tell, options)
     subsets = [(name, _read_subset(path, name, tell, options)) for name in SUBSETS]
     found = [(name, records) for name, records in subsets if records is not None]
