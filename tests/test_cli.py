@@ -333,6 +333,15 @@ def test_evaluate_passes_over_a_data_set_without_validation_pictures(capsys, tmp
     assert status == 0 and lines[0].startswith("csv+nobody, val: 1 picture, model ")
 
 
+def test_evaluate_tells_pictures_of_nobody_without_a_nan(capsys, tmp_path, weights):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    argv = ["evaluate", "nobody", "--root", tmp_path, "--split", "all", "--model", weights, "--against", weights]
+    status, lines, _ = run(capsys, *argv)
+    assert status == 0 and not any("nan" in line for line in lines)
+    assert sum("none  (no picture has heads)" in line for line in lines) == 2
+
+
 def test_evaluate_with_the_mirror_image_says_so(capsys, crowd, weights):
     argv = ["evaluate", "csv", "--root", crowd, "--split", "test", "--model", weights]
     (_, (alone,), _), (_, (both,), _) = run(capsys, *argv, "--json"), run(capsys, *argv, "--json", "--tta")
