@@ -616,6 +616,20 @@ def test_yolo(folder):
         heads_of(folder)
 
 
+def test_notes_of_label_studio_beside_yolos_files_are_no_annotations(folder):
+    """They were refused as a JSON file of no kind that is known."""
+    (folder / "labels").mkdir()
+    for name in ("a", "b", "Straße"):
+        (folder / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (folder / "classes.txt").write_text("head\n")
+    note = {"categories": [{"id": 0, "name": "head"}], "info": {"year": 2026, "contributor": "Label Studio"}}
+    (folder / "notes.json").write_text(json.dumps(note))
+    assert len(read_export(folder, "all")) == 3
+    assert check_folder(folder) == []
+    (folder / "notes.json").write_text(json.dumps([{"picture": "a.jpg", "points": HEADS}]))
+    assert [sample.count for sample in read_export(folder, "all")] == [2]
+
+
 def test_an_export_is_a_data_set(folder):
     (folder / "annotations.xml").write_text(CVAT)
     assert [sample.count for sample in load_dataset("export", folder, "all")] == [2, 0]

@@ -156,7 +156,7 @@ def _reader(file: Path) -> Callable[[Path, TellFault, Options], list[Record]]:
 
 def _read_folder(folder: Path, tell: TellFault, options: Options) -> list[Record] | None:
     """The annotations right in a folder, or None where there are none: one file for all pictures, or one for each."""
-    documents = annotation_files(folder, _DOCUMENTS)
+    documents = [file for file in annotation_files(folder, _DOCUMENTS) if not label_studio.is_notes(file)]
     tables = annotation_files(folder, (".csv", ".tsv"))
     files = [*tables, *documents]
     # Both points.csv and points.json: the page of dots takes the first over into the second, and goes on there.

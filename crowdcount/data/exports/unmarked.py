@@ -15,9 +15,14 @@ _ENOUGH, _SHARE = 3, 0.2
 
 def records_of(pile: Pile) -> list[Record]:
     """The records of a tool that lists all pictures of a project, annotated or not; see `Pile.records`."""
-    marked = [bool(entry.points or entry.ignore) for entry in pile.entries.values()]  # whatever their labels
-    warn_of_unmarked(pile.file, len(marked) - sum(marked), len(marked))
+    warn_of_unmarked_in(pile)
     return pile.records(sure=False)
+
+
+def warn_of_unmarked_in(pile: Pile) -> None:
+    """`warn_of_unmarked` of what has been gathered, before labels are chosen: those of others are marks, too."""
+    marked = [bool(entry.points or entry.ignore) for entry in pile.entries.values()]
+    warn_of_unmarked(pile.file, len(marked) - sum(marked), len(marked))
 
 
 def warn_of_unmarked(source: Path, unmarked: int, pictures: int) -> None:
