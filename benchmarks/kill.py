@@ -276,6 +276,10 @@ def whole_training(out: Path) -> None:
             file.visititems(lambda name, item: item[()] if hasattr(item, "dtype") else None)
     for path in out.glob("[!.]*.json"):
         json.loads(path.read_text())
+    from crowdcount.network.cards import checksum, model_card
+
+    for path in out.glob("[!.]*.weights.h5"):
+        assert model_card(path).sha256 == checksum(path), f"the card is not that of {path.name}"
 
 
 def result_of_training(out: Path) -> list:

@@ -1,4 +1,4 @@
-"""The exceptions that crowdcount raises for bad input.
+"""The exceptions that crowdcount raises for bad input, and a warning.
 
 Each message says what is wrong, with the value received, and what to do. The command line prints the message and ends
 with status 1; a traceback is kept for our own mistakes.
@@ -60,6 +60,10 @@ class VideoError(CrowdCountError, ValueError):
 
 class MissingPackageError(CrowdCountError, ImportError):
     """A package that only some of crowdcount needs is not installed."""
+
+
+class AnnotationWarning(UserWarning):
+    """Head annotations can be read, and may not mean what they say."""
 
 
 @contextmanager

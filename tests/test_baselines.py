@@ -175,6 +175,31 @@ def test_memory_keeps_features_and_changes_nothing(fitted, monkeypatch):
 # Detection
 
 
+@pytest.mark.parametrize("name", ["patches", "linear", "forest"])
+def test_clones_share_the_memory(name):
+    memory = {}
+    estimator = clone(ESTIMATORS[name]).set_params(memory=memory)
+    twin = clone(estimator)
+    assert twin.memory is memory
+    assert estimator.memory is memory
+    twin.fit(TRAIN[:4])
+    assert len(memory) == 4
+    assert twin.get_params() == estimator.get_params()
+
+
+@pytest.mark.parametrize("size", [(1, 40), (40, 1), (1, 1)])
+@pytest.mark.parametrize("name", ["patches", "linear", "forest"])
+def test_lines_of_pixels_are_told(fitted, name, size):
+    height, width = size
+    with pytest.raises(DataError, match=f"2 x 2 pixels at least. Received: one of {width} x {height} pixels"):
+        fitted[name].predict([np.zeros((*size, 3), np.uint8)])
+
+
+@pytest.mark.parametrize("name", ["mean", "detector"])
+def test_lines_of_pixels_are_counted_without_edges(fitted, name):
+    assert fitted[name].predict([np.zeros((1, 40, 3), np.uint8)]) >= 0
+
+
 def test_detected_boxes_lie_on_heads(fitted):
     found = fitted["detector"].detect(TEST[0])
     centers = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2

@@ -299,10 +299,11 @@ def test_evaluate_compares_with_a_table_or_a_model(capsys, crowd, weights, tmp_p
     assert run(capsys, *argv, "--csv", table)[0] == 0
     _, lines, _ = run(capsys, *argv, "--against", table)
     assert lines[-1] == "nearer to the truth in 0 of 4 pictures, the other in 0"
-    assert sum("not told apart" in line for line in lines) == 5 and any(line.startswith("log ") for line in lines)
+    assert sum("(no interval: too few pictures)  not told apart" in line for line in lines) == 5
+    assert any(line.startswith("log ") for line in lines)
     _, (line,), _ = run(capsys, *argv, "--against", weights, "--json")
     found = json.loads(line)
-    assert found["against"]["differences"]["log_ratio"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert found["against"]["differences"]["log_ratio"] == {"value": 0.0, "low": None, "high": None}
     assert set(found["standard_error"]) == {"mae", "rmse", "nae", "log_ratio", "bias"} and found["parts"] == {}
     assert_clean_error(*run(capsys, *argv, "--against", table, "--csv", table), f"--csv would replace {table}")
 
@@ -330,6 +331,15 @@ def test_evaluate_passes_over_a_data_set_without_validation_pictures(capsys, tmp
     argv = ["evaluate", "csv+nobody", "--root", tmp_path, "--model", weights, "--split", "val"]
     status, lines, _ = run(capsys, *argv)
     assert status == 0 and lines[0].startswith("csv+nobody, val: 1 picture, model ")
+
+
+def test_evaluate_tells_pictures_of_nobody_without_a_nan(capsys, tmp_path, weights):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    argv = ["evaluate", "nobody", "--root", tmp_path, "--split", "all", "--model", weights, "--against", weights]
+    status, lines, _ = run(capsys, *argv)
+    assert status == 0 and not any("nan" in line for line in lines)
+    assert sum("none  (no picture has heads)" in line for line in lines) == 2
 
 
 def test_evaluate_with_the_mirror_image_says_so(capsys, crowd, weights):

@@ -94,6 +94,8 @@ def test_two_networks_on_the_same_pictures(reader_of_red, looker_to_the_left, tm
     with pytest.raises(DataError, match="no count of 1 of the 5 pictures; the first is 'new'"):
         new = painted([[1, 0], [0, 0]], "new")
         evaluate(reader_of_red, [*samples, new], against=tmp_path / "other.csv")
+    with pytest.raises(DataError, match="the first is 'lost'"):  # told before anything is counted
+        evaluate(reader_of_red, [Sample("lost", tmp_path / "lost.jpg", [])], against=tmp_path / "other.csv")
     with pytest.raises(DataError, match="other annotations: '0' has 2 heads there, 1 here"):
         evaluate(reader_of_red, [Sample("0", samples[0].picture, [(1, 1)])], against=tmp_path / "other.csv")
     (tmp_path / "no.csv").write_text("a,b\n1,2\n")
@@ -162,6 +164,18 @@ def test_another_network_counts_the_same_pictures_even_where_names_come_twice(re
     result = evaluate(reader_of_red, groups, against=reader_of_red)
     for each in (result, *result.parts.values()):
         assert {difference.value for difference in each.against.differences.values()} == {0.0}
+
+
+def test_a_table_of_one_folder_is_none_of_another_with_the_same_names(reader_of_red, tmp_path):
+    """Both have an IMG_1 with one head: the north's count was taken for the south's, too."""
+    north = [painted([[2.0]], "IMG_1.jpg", [(1, 1)])]
+    south = [painted([[0.5]], "IMG_1.jpg", [(1, 1)])]
+    evaluate(reader_of_red, north).save_csv(tmp_path / "north.csv")
+    for both in ({"north": north, "south": south}, north + south):
+        with pytest.raises(DataError, match=r"Two different pictures are called 'IMG_1.jpg'.*Compare with the model"):
+            evaluate(reader_of_red, both, against=tmp_path / "north.csv")
+    again = evaluate(reader_of_red, {"all": north, "by night": north}, against=tmp_path / "north.csv")
+    assert again.parts["by night"].against.differences["mae"].value == 0
 
 
 @pytest.mark.parametrize(

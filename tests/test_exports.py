@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 from test_annotations import draw_picture
 
+from crowdcount import cli
 from crowdcount.data import overlay_files
 from crowdcount.data.annotations import load_dataset, read_csv, read_export, read_json
 from crowdcount.data.checking import check_folder
@@ -21,7 +23,7 @@ from crowdcount.data.exports.writing import KINDS, convert
 from crowdcount.data.images import load_picture
 from crowdcount.data.records import Record, raise_fault
 from crowdcount.data.regions import Region
-from crowdcount.errors import AnnotationError
+from crowdcount.errors import AnnotationError, AnnotationWarning
 
 SIZE = (400, 304)
 HEADS = [[101.5, 88.25], [55, 60]]
@@ -466,6 +468,14 @@ def test_a_picture_that_stands_twice_in_an_object_is_refused(folder):
         heads_of(folder)
 
 
+def test_an_archive_as_tools_export_it_is_told_to_be_unpacked(tmp_path):
+    """It was told to save its sheet as CSV."""
+    with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:
+        archive.writestr("annotations.xml", CVAT)
+    with pytest.raises(AnnotationError, match=r"task.zip: is an archive. Unpack it"):
+        read_export(tmp_path / "task.zip")
+
+
 def test_a_workbook_is_told_to_be_saved_as_csv(folder):
     (folder / "points.xlsx").write_bytes(b"PK\x03\x04" + bytes(range(256)))
     with pytest.raises(AnnotationError, match=r"Save the sheet of points.xlsx as CSV"):
@@ -604,6 +614,20 @@ def test_yolo(folder):
     (labels / "b.txt").unlink()
     with pytest.raises(AnnotationError, match=r"b.jpg: has no labels.*An empty one says"):
         heads_of(folder)
+
+
+def test_notes_of_label_studio_beside_yolos_files_are_no_annotations(folder):
+    """They were refused as a JSON file of no kind that is known."""
+    (folder / "labels").mkdir()
+    for name in ("a", "b", "Straße"):
+        (folder / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (folder / "classes.txt").write_text("head\n")
+    note = {"categories": [{"id": 0, "name": "head"}], "info": {"year": 2026, "contributor": "Label Studio"}}
+    (folder / "notes.json").write_text(json.dumps(note))
+    assert len(read_export(folder, "all")) == 3
+    assert check_folder(folder) == []
+    (folder / "notes.json").write_text(json.dumps([{"picture": "a.jpg", "points": HEADS}]))
+    assert [sample.count for sample in read_export(folder, "all")] == [2]
 
 
 def test_an_export_is_a_data_set(folder):
@@ -874,6 +898,70 @@ def test_folders_of_yolo_are_splits(tmp_path, place, val):
         assert [sample.name for sample in read_export(tmp_path, split)] == [f"{name}/0"]
 
 
+def test_lists_of_pascal_voc_are_splits(tmp_path):
+    """Its pictures for the test were learned from."""
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    for shade, name in enumerate("abcd"):
+        (tmp_path / "Annotations" / f"{name}.xml").write_text(VOC.format(f"{name}.jpg", BOX.format(1, 2, 3, 4)))
+        draw_picture(tmp_path / "JPEGImages" / f"{name}.jpg", SIZE, 60 * shade)
+    lists = tmp_path / "ImageSets" / "Main"
+    (lists / "trainval.txt").write_text("a\nb\nc\n")
+    (lists / "train.txt").write_text("a\nb\n")
+    assert len(read_export(tmp_path, "all")) == 4
+    (lists / "val.txt").write_text("c\n")
+    (lists / "test.txt").write_text("d\n")
+    for split, names in {"train": ["a", "b"], "val": ["c"], "test": ["d"]}.items():
+        assert [sample.picture.stem for sample in read_export(tmp_path, split)] == names
+    (lists / "test.txt").write_text("c\n")
+    with pytest.raises(AnnotationError, match=r"test.txt: line 1: 'c' is in the list of the split 'val', too"):
+        read_export(tmp_path, "train")
+    (lists / "test.txt").write_text("")
+    with pytest.raises(AnnotationError, match="1 of 4 pictures have no split, as 'd.jpg'"):
+        read_export(tmp_path, "train")
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_darknets_layout_of_cvat(tmp_path, apart):
+    """CVAT's "YOLO 1.1" was refused as no annotations that are known."""
+    (tmp_path / "export").mkdir()
+    pictures = {"obj_train_data": ("a", "Day 1/a", "b"), "obj_valid_data": ("c",)}
+    (tmp_path / "export" / "obj.names").write_text("head\nhat\n")
+    (tmp_path / "export" / "obj.data").write_text("classes = 2\ntrain = data/train.txt\nnames = data/obj.names\n")
+    for shade, (folder, names) in enumerate(pictures.items()):
+        listed = "".join(f"data/{folder}/{name}.jpg\n" for name in names)
+        (tmp_path / "export" / f"{folder.split('_')[1]}.txt").write_text(listed)
+        for number, name in enumerate(names):
+            labels = tmp_path / "export" / folder / f"{name}.txt"
+            labels.parent.mkdir(parents=True, exist_ok=True)
+            labels.write_text("" if name == "b" else "0 0.5 0.25 0.1 0.1\n0 0.25 0.5 0.1 0.1\n")
+            draw_picture(
+                (tmp_path / "photos" / name if apart else labels).with_suffix(".jpg"), SIZE, 60 * shade + number
+            )
+    options = Options(images=tmp_path / "photos" if apart else None)
+    records = detect.read_any(tmp_path / "export", raise_fault, options)
+    assert [(record.name, record.split, len(record.points)) for record in records] == [
+        ("train/a", "train", 2), ("train/b", "train", 0), ("train/Day 1/a", "train", 2), ("valid/c", "val", 2)
+    ]  # fmt: skip
+    assert records[0].points.tolist() == [[200, 76], [100, 152]]
+    (tmp_path / "export" / "obj_train_data" / "a.txt").write_text("0 0.5 0.25 0.1 0.1\n1 0.25 0.5 0.1 0.1\n")
+    with pytest.raises(AnnotationError, match=r"several labels: head \(5\), hat \(1\)"):
+        detect.read_any(tmp_path / "export", raise_fault, options)
+    options = Options(images=options.images, label="hat")
+    assert [len(record.points) for record in detect.read_any(tmp_path / "export", raise_fault, options)] == [1, 0, 0, 0]
+
+
+def test_a_picture_of_darknets_layout_without_labels_is_told(tmp_path):
+    for name in "ab":
+        draw_picture(tmp_path / "obj_train_data" / f"{name}.jpg", SIZE)
+    (tmp_path / "obj_train_data" / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(AnnotationError, match=r"b.jpg: has no labels"):
+        read_export(tmp_path, "all")
+    (tmp_path / "obj_train_data" / "b.txt").write_text("")
+    assert [(sample.name, sample.count) for sample in read_export(tmp_path, "all")] == [("a", 1), ("b", 0)]
+    assert ["same picture" in fault.problem for fault in check_folder(tmp_path)] == [True]
+
+
 def coco_of(name, x):
     image = {"id": 1, "file_name": name, "width": SIZE[0], "height": SIZE[1]}
     head = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [x, 20, 4, 4]}
@@ -936,6 +1024,56 @@ def test_the_pictures_of_yolo_are_listed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", lambda path: (listed.append(path), iterdir(path))[1])
     monkeypatch.setattr(os, "scandir", lambda *path: (listed.append(path), scandir(*path))[1])
     assert len(read_export(tmp_path, "all")) == 30 and len(listed) < 30
+
+
+def via_of(heads):
+    shape = {"name": "point", "cx": 30, "cy": 40}
+    return {
+        f"{name}99": {
+            "filename": name,
+            "size": 99,
+            "regions": [{"shape_attributes": shape, "region_attributes": {}}] * n,
+        }
+        for name, n in heads.items()
+    }
+
+
+def cvat_of(heads):
+    point = '<points label="head" points="30,40"/>'
+    images = "".join(f'<image name="{name}" width="64" height="48">{point * n}</image>' for name, n in heads.items())
+    return f"<annotations>{images}</annotations>"
+
+
+@pytest.mark.parametrize("tool", ["VIA", "CVAT", "COCO", "YOLO"])
+def test_pictures_that_nobody_has_annotated_yet_are_warned_of(tmp_path, capsys, tool):
+    """In silence they were pictures of nobody to learn from."""
+    heads = {f"{number}.jpg": int(number > 2) for number in range(8)}
+    for number, name in enumerate(heads):
+        draw_picture(tmp_path / "images" / name, shade=20 * number)
+    if tool == "YOLO":
+        (tmp_path / "labels").mkdir()
+        for name, n in heads.items():
+            (tmp_path / "labels" / f"{name[0]}.txt").write_text("0 0.5 0.5 0.1 0.1\n" * n)
+    elif tool == "COCO":
+        images = [{"id": name, "file_name": name} for name in heads]
+        marks = [{"image_id": name, "bbox": [9, 9, 9, 9], "category_id": 1} for name, n in heads.items() if n]
+        (tmp_path / "a.json").write_text(json.dumps({"images": images, "annotations": marks}))
+    else:
+        name, text = {"VIA": ("a.json", json.dumps(via_of(heads))), "CVAT": ("a.xml", cvat_of(heads))}[tool]
+        (tmp_path / name).write_text(text)
+    with pytest.warns(AnnotationWarning, match="3 of 8 pictures have no annotation") as told:
+        assert len(read_export(tmp_path, "all")) == 8
+    assert len(told) == 1
+    assert cli.main(["check", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert err.count("crowdcount: warning:") == 1 and "3 of 8 pictures" in err and "no faults" in out
+    assert cli.main(["convert", str(tmp_path), str(tmp_path / "points.csv"), "--to", "csv"]) == 0
+    capsys.readouterr()
+    lines = (tmp_path / "points.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "points.csv").write_text("".join(line for line in lines if ",," not in line))
+    assert len(read_csv(tmp_path / "points.csv")) == 5
+    assert cli.main(["describe", "csv", "--root", str(tmp_path / "points.csv")]) == 0
+    assert not capsys.readouterr().err, "of what is ours each line says what it says"
 
 
 def test_splits_of_some_pictures_alone_are_told(folder):

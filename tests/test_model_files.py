@@ -1,8 +1,11 @@
 """Weight files and cards."""
 
 import json
+import os
 import shutil
 import zipfile
+from contextlib import nullcontext
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -273,6 +276,35 @@ def test_a_weight_too_large_for_half_precision_is_kept(tmp_path):
     network.get_layer("dilated1").set_weights([kernel, bias])
     again = load_model(save_weights(network, tmp_path / "mine.weights.h5"))
     assert again.get_layer("dilated1").get_weights()[0][0, 0, 0, 0] == 1e5
+
+
+@pytest.mark.parametrize("with_card", [True, False])
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_weights_that_are_replaced_have_their_card_at_every_moment(tmp_path, monkeypatch, moment, with_card):
+    """A run that was killed between the two files left weights that were refused as cut off."""
+    path = tmp_path / "best.weights.h5"
+    networks = [CSRNet("B", 1 / 64), CSRNet("B", 1 / 32)]
+    save_weights(networks[0], path, {"note": "first", "network": {"width": 1 / 64}})
+    if not with_card:
+        path.with_name("best.json").unlink()
+    replaced = []
+
+    def killed(source, target, replace=os.replace):
+        if len(replaced) == moment:
+            raise KeyboardInterrupt
+        replaced.append(Path(target).name)
+        replace(source, target)
+
+    monkeypatch.setattr("crowdcount.files.os.replace", killed)
+    with pytest.raises(KeyboardInterrupt) if moment < 3 else nullcontext():
+        save_weights(networks[1], path, {"note": "second", "network": {"width": 1 / 32}})
+    assert replaced == ["best.json", "best.weights.h5", "best.json"][:moment]
+    loaded, content = load_model(path), model_card(path).content
+    first = moment == 1
+    assert loaded.get_layer("block1_conv1").filters == (1 if first else 2)
+    assert content.get("note") == (("first" if with_card else None) if first else "second")
+    assert "before" not in content
+    assert ("before" in json.loads(path.with_name("best.json").read_text())) == (moment < 3)
 
 
 def test_shipped_weights_match_their_cards():

@@ -499,6 +499,13 @@ def test_without_validation_pictures(tmp_path, quick):
     assert result.best is None and result.last.exists()
 
 
+def test_the_card_counts_pictures_that_are_shown_several_times_once(tmp_path, quick):
+    """Of `NAME*3` it told three times as many as there are."""
+    result = train(crowd(4) * 3, out=tmp_path, recipe=quick, width=WIDTH, init="none", epochs=1)
+    assert model_card(result.last).content["pictures"] == 4
+    assert read_state(tmp_path)["pictures"] == 12  # what a run that is resumed is compared with
+
+
 def test_the_card_is_json_where_nobody_is_validated_with(tmp_path, quick):
     """Pictures of nobody have no NAE: it was NaN, which only Python reads."""
     nobody = [Sample("wall", np.zeros((64, 64, 3), np.uint8), [])]
@@ -530,6 +537,14 @@ def test_command_training_and_card_refuse_the_same_words_for_what_is_counted(tmp
     with pytest.raises(TrainingError, match="`thing` must be a word"):
         train([], out=tmp_path / "run", width=WIDTH, init="none", thing=word)
     assert thing("cells") == ModelCard.parse({"thing": "cells"}, "a.json").thing == "cells"
+
+
+def test_weights_that_go_on_count_what_they_counted(run, quick, tmp_path):
+    """Trained on once more, weights that counted cells counted people in every caption."""
+    cells = save_weights(run[1].model, tmp_path / "cells.weights.h5", {"network": {"width": WIDTH}, "thing": "cells"})
+    began = {"recipe": quick, "width": WIDTH, "epochs": 1, "init": cells}
+    assert model_card(train(crowd(4), out=tmp_path / "a", **began).last).thing == "cells"
+    assert model_card(train(crowd(4), out=tmp_path / "b", thing="people", **began).last).thing == "people"
 
 
 def test_no_pictures(tmp_path):

@@ -65,10 +65,22 @@ def test_memory_does_not_grow_with_the_draws(rng, monkeypatch):
         assert vars(each) == pytest.approx(vars(compared.differences[name]))
 
 
+@pytest.mark.parametrize("pictures", [2, 3, 5, 6])
+def test_few_pictures_hold_no_interval_that_chance_leaves_more_often_than_it_says(rng, pictures):
+    """Of two networks that are equally good the pictures must tell one apart in 1 of 20 cases at most, or about so."""
+    told = 0
+    for _ in range(100):
+        true, first = _counts(rng, pictures, 0.2)
+        each = compare_counts(true, first, true * np.exp(rng.normal(0, 0.2, pictures))).differences["log_ratio"]
+        told += each.low > 0 or each.high < 0
+        assert np.isfinite(each.value) and np.isfinite(each.low) == np.isfinite(each.high) == (pictures == 6)
+    assert told <= 15
+
+
 def test_pictures_of_nobody_have_a_say_in_all_but_the_nae():
-    compared = compare_counts([0, 0, 0], [1, 2, 3], [4, 4, 4])
+    compared = compare_counts([0] * 6, [1, 2, 3, 1, 2, 3], [4] * 6)
     assert np.isnan(compared.differences["nae"].value) and np.isnan(compared.differences["nae"].low)
-    assert compared.differences["log_ratio"].high < 0 and compared.nearer == 3
+    assert compared.differences["log_ratio"].high < 0 and compared.nearer == 6
     with pytest.raises(DataError, match="same length"):
         compare_counts([1, 2], [1, 2], [1])
 

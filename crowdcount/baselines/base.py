@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from numbers import Integral, Real
@@ -40,6 +41,15 @@ class Counter(BaseEstimator):
         """Mean absolute error of the counts, with a minus sign: higher is better, as searches want it."""
         pictures, points = annotated_pictures(pictures, points)
         return -mae(_numbers(pictures, points), self.predict(pictures))
+
+    def __sklearn_clone__(self) -> Counter:
+        """As scikit-learn clones, but for the memory: it is shared, where all other settings are copied in depth."""
+        memory = getattr(self, "memory", None)
+        if memory is None:
+            return super().__sklearn_clone__()
+        bare = copy.copy(self)
+        bare.memory = None  # it may hold gigabytes of features
+        return super(Counter, bare).__sklearn_clone__().set_params(memory=memory)
 
 
 class MeanCount(Counter):
@@ -130,6 +140,20 @@ def kept(memory: dict | None, function: Callable, *arrays: np.ndarray) -> np.nda
     if key not in memory:
         memory[key] = function(*arrays)
     return memory[key]
+
+
+def check_has_neighbors(picture: np.ndarray) -> None:
+    """Edges and texture are differences between neighbors, which a line of pixels has on two sides alone.
+
+    Raises:
+        DataError: for a picture that is a single pixel wide or high.
+    """
+    height, width = picture.shape[:2]
+    if min(height, width) < 2:
+        raise DataError(
+            "Edges and texture take a picture of 2 x 2 pixels at least. Received: one of "
+            f"{width} x {height} pixels. Leave it out."
+        )
 
 
 def check_whole(name: str, value: int, least: int) -> None:

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from crowdcount.baselines.base import (
     Counter,
     annotated_pictures,
+    check_has_neighbors,
     check_range,
     check_whole,
     inside,
@@ -316,6 +317,7 @@ def cell_features(picture: np.ndarray) -> np.ndarray:
 
 def filtered(picture: np.ndarray) -> np.ndarray:
     """Answers of the filters at each pixel, float32 (H, W, 48)."""
+    check_has_neighbors(picture)
     return multiscale_basic_features(
         picture, sigma_min=_FINEST, sigma_max=_COARSEST, num_sigma=4, channel_axis=-1
     ).astype(np.float32)

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from crowdcount.baselines.base import (
     Counter,
     annotated_pictures,
+    check_has_neighbors,
     check_whole,
     inside,
     kept,
@@ -147,6 +148,7 @@ def patch_features(picture: np.ndarray, rows: np.ndarray, columns: np.ndarray) -
         Features for Image Classification", 1973; Otsu, "A Threshold Selection Method from Gray-Level
         Histograms", 1979.
     """
+    check_has_neighbors(picture)
     gray = np.asarray(Image.fromarray(picture).convert("L"))
     down, across = np.gradient(gray.astype(np.float64) / 255)
     strength = np.hypot(across, down)

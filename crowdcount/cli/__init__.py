@@ -31,7 +31,7 @@ from crowdcount.cli import (
     train,
     video,
 )
-from crowdcount.cli.common import Stopped, drop_output, fail
+from crowdcount.cli.common import Stopped, drop_output, fail, telling_of_annotations
 from crowdcount.errors import CrowdCountError
 from crowdcount.files import reason
 
@@ -62,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             with suppress(AttributeError):  # a stand-in for the standard output need not have it
                 # File names may hold what a terminal cannot show.
                 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # of text files
-            return arguments.run(arguments)
+            with telling_of_annotations():
+                return arguments.run(arguments)
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # here, where a failure can still be told

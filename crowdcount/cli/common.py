@@ -13,10 +13,10 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from crowdcount.data.dividing import OLDER_SPLITS, SPLITS
-from crowdcount.errors import CrowdCountError
+from crowdcount.errors import AnnotationWarning, CrowdCountError
 from crowdcount.files import is_stream, shown, target_of, writing
 
 if TYPE_CHECKING:
@@ -384,6 +384,32 @@ def number_of(count: int, thing: str) -> str:
 def warn(message: str) -> None:
     """Tell in a line, whatever the names in it hold."""
     print(f"crowdcount: warning: {shown(message)}", file=sys.stderr)
+
+
+@contextmanager
+def telling_of_annotations() -> Iterator[None]:
+    """Within, an `AnnotationWarning` is a line as all others, and told once."""
+    others, told = warnings.showwarning, set[str]()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if not issubclass(category, AnnotationWarning):
+            others(message, category, filename, lineno, file, line)
+        elif str(message) not in told:
+            told.add(str(message))
+            warn(str(message))
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = others
 
 
 def fail(message: str) -> int:

@@ -129,7 +129,8 @@ def _print_scores(result: Evaluation, coverage: float, arguments: argparse.Names
     }
     print(f"MAE   {result.mae:9.2f}{off['mae']}  {thing}")
     print(f"RMSE  {result.rmse:9.2f}{off['rmse']}  {thing}")
-    print(f"NAE   {result.nae:9.4f}{off['nae']}")
+    nae = "     none  (no picture has heads)" if math.isnan(result.nae) else f"{result.nae:9.4f}{off['nae']}"
+    print(f"NAE   {nae}")
     print(f"log   {result.log_ratio:9.4f}{off['log_ratio']}  (mean |log((predicted + 10) / (true + 10))|)")
     print(f"bias  {result.bias:+9.2f}{off['bias']}  {thing} (predicted minus true)")
     print(f"GAME  {'  '.join(f'{value:.2f}' for value in result.game)}  (levels 0 to 3)")
@@ -161,7 +162,12 @@ def _print_against(compared: Comparison, other: str) -> None:
     for name, each in compared.differences.items():
         digits = _DIGITS[name]
         label = {"log_ratio": "log", "bias": "|bias|"}.get(name, name.upper())
+        if math.isnan(each.value):
+            print(f"{label:6}     none  (no picture has heads)")
+            continue
         numbers = " to ".join(f"{value:+.{digits}f}" for value in (each.low, each.high))
+        if math.isnan(each.low):
+            numbers = "no interval: too few pictures"
         verdict = "fewer errors" if each.high < 0 else "more errors" if each.low > 0 else "not told apart"
         print(f"{label:6}{each.value:+9.{digits}f}  ({numbers})  {verdict}")
     print(

@@ -64,7 +64,7 @@ def add(command: Command) -> None:
         metavar="WORD",
         type=thing,
         help="what the annotations mark, in the plural, as cells: counts speak of it (default: what the data set says, "
-        "vehicles for trancos, or people)",
+        "vehicles for trancos; for data of your own what the weights of --init count, or people)",
     )
     parser.add_argument("--seed", metavar="N", type=seed, help="seed of the random numbers (default: 0)")
     parser.add_argument(

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from crowdcount.data.datasets import DATASETS, HALVES, DataSet, named
-from crowdcount.data.exports import detect
+from crowdcount.data.exports import detect, label_studio
 from crowdcount.data.exports.entries import annotation_files
 from crowdcount.data.images import DAMAGED, list_pictures, load_picture, picture_size
 from crowdcount.data.readers import shanghaitech
@@ -128,7 +128,7 @@ def _layouts(folder: Path, tell: TellFault) -> Iterator[tuple[Path, Callable[[Pa
     preferred = {suffix: folder / f"points{suffix}" for suffix in (".csv", ".json")}
     only_preferred = known or any(file.is_file() for file in preferred.values())
     for suffix, file in preferred.items():
-        files = annotation_files(folder, (suffix,))
+        files = _lists(folder, suffix)
         if only_preferred:
             files = [other for other in files if other == file]
         if len(files) == 1:
@@ -137,11 +137,15 @@ def _layouts(folder: Path, tell: TellFault) -> Iterator[tuple[Path, Callable[[Pa
             names = ", ".join(file.name for file in files[:5])
             tell(folder, f"holds several {suffix} files: {names}. Call the one to check points{suffix}.")
             return
-    if not only_preferred and len(annotation_files(folder, (".csv", ".json"))) != 1:
+    if not only_preferred and len(_lists(folder, ".csv", ".json")) != 1:
         faulty: list[Path] = []
         records = detect.read_any(folder, lambda file, problem: faulty.append(file))
         if records or any(file != folder for file in faulty):
             yield folder, lambda folder: _parse_export(folder, tell)
+
+
+def _lists(folder: Path, *suffixes: str) -> list[Path]:
+    return [file for file in annotation_files(folder, suffixes) if not label_studio.is_notes(file)]
 
 
 def _halves(found: DataSet, place: Path, tell: TellFault) -> list[Record]:

@@ -39,13 +39,17 @@ def parse_spec(spec: str) -> list[tuple[str, str | None, int]]:
     return parsed
 
 
-def marked_thing(spec: str) -> str:
+def marked_thing(spec: str) -> str | None:
     """What the points of data sets mark, in the plural: people, unless all of them mark one other thing.
 
+    None where all are files of one's own, or have no points: nothing says what these mark.
+
     Example:
-        >>> marked_thing("trancos + nobody"), marked_thing("trancos + csv")
-        ('vehicles', 'people')
+        >>> marked_thing("trancos + nobody"), marked_thing("trancos + csv"), marked_thing("csv + nobody")
+        ('vehicles', 'people', None)
     """
+    if not any(name in DATASETS and DATASETS[name].thing for name, _, _ in parse_spec(spec)):
+        return None
     found = (DATASETS[name].thing if name in DATASETS else "people" for name, _, _ in parse_spec(spec))
     things = {thing for thing in found if thing is not None}
     return things.pop() if len(things) == 1 else "people"

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ def evaluate(
 
     Raises:
         DataError: if these are no samples or none, `coverage` is no share between 0 and 1, or the table `against` is
-            not of these pictures.
+            not of these pictures, or cannot tell them apart: two have one name.
         PictureError: if a picture cannot be read.
         WeightsError: if there is no such network, or its file is damaged.
 
@@ -153,6 +154,10 @@ def evaluate(
         raise DataError("There are no pictures to evaluate. Received: an empty list of samples")
     file = os.fspath(against) if isinstance(against, (str, os.PathLike)) else ""
     table = uncertainty.read_counts(file) if file.lower().endswith(".csv") else None
+    if table is not None:  # before hours of counting
+        _refuse_shared_names(groups)
+        for group in groups.values():
+            uncertainty.check_names([sample.name for sample in group], table, file)
     options: dict[str, Any] = {"sigma": sigma, "tta": tta, "progress": progress}
     scored = {name: _score(model, group, maps=maps, coverage=coverage, **options) for name, group in groups.items()}
     theirs: dict[str, list[float]] = {}
@@ -166,6 +171,21 @@ def evaluate(
     parts = {name: _summary([each], theirs.get(name)) for name, each in scored.items()}
     whole = _summary(list(scored.values()), [count for counts in theirs.values() for count in counts])
     return whole if len(parts) == 1 else replace(whole, parts=parts)
+
+
+def _refuse_shared_names(groups: Mapping[str, Sequence[Sample]]) -> None:
+    """A table knows pictures by their names alone: the count of one would be taken for another of the same name."""
+    named: dict[str, Sample] = {}
+    for name, group in groups.items():
+        for sample in group:
+            other = named.setdefault(sample.name, sample).picture
+            # The very picture may be in several groups, as in that of all and in that of the nights.
+            if other is not sample.picture and not (isinstance(other, Path) and other == sample.picture):
+                where = f", one of them in {name!r}" if name else ""
+                raise DataError(
+                    f"Two different pictures are called {sample.name!r}{where}: a table tells pictures by their names. "
+                    "Compare with the model itself, or evaluate the folders one by one, each with a table of its own."
+                )
 
 
 @dataclass(frozen=True)

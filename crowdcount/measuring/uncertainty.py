@@ -22,6 +22,9 @@ from crowdcount.measuring import metrics
 
 _RESAMPLES = 10_000
 _SEED = 1
+# Draws from a few pictures hold no other sign where all of them have one, which chance alone brings about in 1 of 16
+# times with five, in every other with two: no 95 %.
+_FEWEST = 6
 # Pictures of the draws that are measured at once.
 _NUMBERS = 2**20
 
@@ -34,7 +37,8 @@ class Difference:
 
     Attributes:
         value: the difference; below 0 the first one's is smaller. Of `bias` it is that of the sizes, |bias|.
-        low, high: ends of the 95 % interval; where 0 lies outside, the pictures tell the two apart.
+        low, high: ends of the 95 % interval; where 0 lies outside, the pictures tell the two apart. NaN where there are
+            fewer than six, which tell nothing apart.
     """
 
     value: float
@@ -116,9 +120,9 @@ def compare_counts(truth: ArrayLike, predicted: ArrayLike, other: ArrayLike) -> 
         Efron and Tibshirani, An Introduction to the Bootstrap, Chapman & Hall 1993, chapter 13 (percentile intervals).
 
     Example:
-        >>> compared = compare_counts([10, 20, 30, 40], [11, 21, 31, 41], [13, 23, 33, 43])
+        >>> compared = compare_counts(range(10, 70, 10), range(11, 71, 10), range(13, 73, 10))
         >>> compared.differences["mae"], compared.nearer
-        (Difference(value=-2.0, low=-2.0, high=-2.0), 4)
+        (Difference(value=-2.0, low=-2.0, high=-2.0), 6)
     """
     metrics.mae(truth, predicted), metrics.mae(truth, other)  # check all three
     true, first, second = (np.asarray(values, float) for values in (truth, predicted, other))
@@ -127,8 +131,7 @@ def compare_counts(truth: ArrayLike, predicted: ArrayLike, other: ArrayLike) -> 
     for name in MEASURES:
         each = np.concatenate([part[name] for part in parts])
         value, resampled = each[0], each[1:][np.isfinite(each[1:])]  # a draw of empty pictures alone has no NAE
-        # Of one picture all draws are the same, which says nothing of other pictures.
-        told = resampled.size and len(true) > 1
+        told = resampled.size and len(true) >= _FEWEST
         low, high = np.percentile(resampled, [2.5, 97.5]) if told else (np.nan, np.nan)
         differences[name] = Difference(float(value), float(low), float(high))
     off, other_off = np.abs(first - true), np.abs(second - true)
@@ -177,14 +180,7 @@ def counts_of(rows: Sequence[Mapping], table: Mapping[str, tuple[float, float]],
     Raises:
         DataError: where a picture is missing in the table, or has another true count there.
     """
-    # Tables name pictures so that no spreadsheet takes them for formulas.
-    table = {**table, **{row["picture"]: table[cell] for row in rows if (cell := as_cell(row["picture"])) in table}}
-    missing = [row["picture"] for row in rows if row["picture"] not in table]
-    if missing:
-        raise DataError(
-            f"{where} has no count of {len(missing)} of the {len(rows)} pictures; the first is {missing[0]!r}. Make "
-            "the table from the same data set and split."
-        )
+    table = check_names([row["picture"] for row in rows], table, where)
     for row in rows:
         if table[row["picture"]][0] != row["true"]:
             raise DataError(
@@ -192,6 +188,29 @@ def counts_of(rows: Sequence[Mapping], table: Mapping[str, tuple[float, float]],
                 f"there, {row['true']:g} here."
             )
     return [table[row["picture"]][1] for row in rows]
+
+
+def check_names(
+    names: Sequence[str], table: Mapping[str, tuple[float, float]], where: str
+) -> dict[str, tuple[float, float]]:
+    """A table with the pictures named as they are, if all of them are in it.
+
+    Args:
+        names: of the pictures.
+        table, where: as for `counts_of`.
+
+    Raises:
+        DataError: where a picture is missing.
+    """
+    # Tables name pictures so that no spreadsheet takes them for formulas.
+    named = {**table, **{name: table[cell] for name in names if (cell := as_cell(name)) in table}}
+    missing = [name for name in names if name not in named]
+    if missing:
+        raise DataError(
+            f"{where} has no count of {len(missing)} of the {len(names)} pictures; the first is {missing[0]!r}. Make "
+            "the table from the same data set and split."
+        )
+    return named
 
 
 def _draws(pictures: int) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from pathlib import Path
 from crowdcount.errors import WeightsError, first_line
 from crowdcount.network.designs import DESIGNS, dilation_rates, is_width
 from crowdcount.network.locate import SUFFIX, find_weights, model_names
+
+# In a card that is written just now: the card of the weights that it replaces, which may lie there still.
+BEFORE = "before"
 
 
 @dataclass(frozen=True)
@@ -124,4 +128,16 @@ def model_card(name_or_file: str | os.PathLike) -> ModelCard:
         content = json.loads(card_path.read_text("utf-8-sig"))  # some editors of Windows put a mark before it
     except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"The model card {card_path} cannot be read: {first_line(error)}") from None
+    before = content.pop(BEFORE, None) if isinstance(content, dict) else None
+    if isinstance(before, dict) and checksum(path) == before.get("sha256"):
+        content = before
     return ModelCard.parse(content, card_path)
+
+
+def checksum(path: str | os.PathLike) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -7,16 +7,16 @@ either never runs code from the file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crowdcount.errors import WeightsError, first_line
 from crowdcount.files import atomic_path
-from crowdcount.network.cards import model_card
+from crowdcount.network.cards import BEFORE, checksum, model_card
 from crowdcount.network.designs import NUMBERS, dilation_rates, filters_of, width_of
 from crowdcount.network.kinds import kind_of
 from crowdcount.network.locate import SUFFIX, find_weights
@@ -49,7 +49,10 @@ def load_weights(model: keras.Model, name_or_file: str | os.PathLike) -> None:
         raise WeightsError(f"A weight file's name ends in {SUFFIX}. Received: {path}")
     card = model_card(path)
     if card.sha256 is not None and checksum(path) != card.sha256:
-        raise WeightsError(f"{path} is cut off or changed: its checksum is not the one in its card. Get it again.")
+        raise WeightsError(
+            f"{path} is cut off or changed: its checksum is not the one in its card. Get both again, the file and the "
+            "card that lies beside it."
+        )
     try:
         filters = model.get_layer("block1_conv1").filters
     except ValueError:
@@ -137,6 +140,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike, card: dict | None 
             f"The network {model.name!r} has PyTorch's linear end. A weight file holds numbers alone, and opened again "
             f"it would count otherwise. Save it whole: model.save({path.name.removesuffix(SUFFIX) + '.keras'!r})."
         )
+    beside = path.with_name(path.name.removesuffix(SUFFIX) + ".json")
     with atomic_path(path) as temporary:
         # Keras knows the format by the double ending, which the temporary name must keep.
         whole = temporary.with_name(temporary.name.removesuffix(".h5") + SUFFIX)
@@ -146,14 +150,31 @@ def save_weights(model: keras.Model, path: str | os.PathLike, card: dict | None 
                 _copy_as_float16(source, target)
         finally:
             whole.unlink(missing_ok=True)
-        digest = checksum(temporary)
-    beside = path.with_name(path.name.removesuffix(SUFFIX) + ".json")
+        if card is not None:
+            # Two files cannot be replaced at once. Until both are, and where the process ends in between, the card has
+            # that of the weights of before in it: whichever lie there have theirs.
+            card = {**card, "sha256": checksum(temporary)}
+            before = _card_there(path)
+            _write_card(beside, {**card, BEFORE: before} if before else card)
     if card is None:
         beside.unlink(missing_ok=True)  # that of the weights of before, with which these could not be opened
-    else:
-        with atomic_path(beside) as temporary:
-            temporary.write_text(json.dumps({**card, "sha256": digest}, indent=2) + "\n", "utf-8")
+    elif before:
+        _write_card(beside, card)
     return path
+
+
+def _card_there(path: Path) -> dict | None:
+    """The card of the weights that are to be replaced, where there are any and it can be read, with their checksum."""
+    with suppress(WeightsError):
+        if path.is_file():
+            there = model_card(path)
+            return {**there.content, "sha256": there.sha256 or checksum(path)}
+    return None
+
+
+def _write_card(path: Path, card: dict) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(card, indent=2) + "\n", "utf-8")
 
 
 def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
@@ -171,12 +192,3 @@ def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
             target[name].attrs.update(item.attrs)
         else:
             _copy_as_float16(item, target.create_group(name))
-
-
-def checksum(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

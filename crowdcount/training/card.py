@@ -16,7 +16,14 @@ from crowdcount.training.plan import Plan
 
 
 def run_card(
-    plan: Plan, state: dict, results: dict, calibration: Calibration | None, *, validation: int, seconds: float
+    plan: Plan,
+    state: dict,
+    results: dict,
+    calibration: Calibration | None,
+    *,
+    pictures: int,
+    validation: int,
+    seconds: float,
 ) -> dict:
     """The card of the weights of one epoch.
 
@@ -25,6 +32,7 @@ def run_card(
         state: of the run, see `crowdcount.training.state`.
         results: `epoch`, and what validation measured in it, if it was validated: names that begin with `val_`.
         calibration: of the ranges, or None.
+        pictures: number of pictures that it learns from; of `NAME*3` each once.
         validation: number of validation pictures.
         seconds: that the training has taken.
 
@@ -38,7 +46,7 @@ def run_card(
         "init": Path(plan.init).name,
         "seed": plan.seed,
         "data": state.get("dataset"),
-        "pictures": state["pictures"],
+        "pictures": pictures,
         "validation_pictures": validation,
         "epochs": plan.epochs,
         "kept_epoch": results["epoch"],

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from crowdcount.counting.ranges import Calibration
-from crowdcount.counting.words import PEOPLE
+from crowdcount.counting.words import PEOPLE, thing_of
 from crowdcount.data.annotations import Sample, listed_samples
 from crowdcount.data.datasets import DATASETS
 from crowdcount.data.specs import parse_spec
@@ -111,7 +111,7 @@ def train(
             for `crowdcount train --resume`.
         command: the command line, for the card.
         thing: what the annotations mark, in the plural, for the card: captions, warnings and reports of counts speak
-            of it. People where it is not given.
+            of it. What the weights of `init` count where it is not given, or else the teacher; people without these.
         strategy: `"mirrored"` to train on all GPUs of this machine, `"multiworker"` on several machines, see
             `crowdcount.training.devices`; None for the device that Keras chooses. Batches are shared, and the result
             is that of one device, to rounding.
@@ -170,7 +170,7 @@ def train(
                 )
             plan = _begin(samples, asked, dataset, imagenet_file)
             source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
-            source["thing"] = thing or PEOPLE
+            source["thing"] = thing or _counted_before(plan)
             source["teacher_sha256"] = None if plan.teacher is None else digest_of(plan.teacher)
             state = new_state(plan, samples, validation, **source)
         if imagenet_file is not None and plan.init != "imagenet":
@@ -193,6 +193,12 @@ def _begin(
     if init != plan.init:
         print(f"ImageNet's weights cannot be had: training goes on from {init!r}.", file=sys.stderr)
     return new_plan(samples, **{**asked, "init": init})
+
+
+def _counted_before(plan: Plan) -> str:
+    """What the weights count that a run goes on from, or else those of its teacher; people where there are none."""
+    trained = [name for name in (plan.init, plan.teacher) if name not in (None, "imagenet", "none", "teacher")]
+    return thing_of(trained[0]) if trained else PEOPLE
 
 
 def _whole(number: Any) -> Any:
@@ -318,7 +324,8 @@ class _Run:
     def _keep(self, which: str, results: dict, calibration: Calibration | None) -> None:
         """Write the model's weights, with a card, as the best or the last ones."""
         seconds = self.state.get("looked", 0.0) + self.history.seconds()
-        card = run_card(self.plan, self.state, results, calibration, validation=len(self.validation), seconds=seconds)
+        numbers = {"pictures": _different(self.samples), "validation": _different(self.validation)}
+        card = run_card(self.plan, self.state, results, calibration, **numbers, seconds=seconds)
         if which == "best":
             self.state["best"] = results["val_log_ratio"]
         save_weights(self.model, self.out / (BEST if which == "best" else LAST), card)
@@ -350,6 +357,11 @@ class _Run:
         maps = learn_maps(teacher, digest, self.samples, self.out / FOLDER, keep=self.devices.chief)
         self.state["looked"] = self.state.get("looked", 0.0) + time.monotonic() - began
         return Lessons(maps, self.plan.recipe.taught)
+
+
+def _different(samples: Sequence[Sample]) -> int:
+    """Number of pictures, those once that stand there several times, as of `NAME*3`."""
+    return len({each.picture if isinstance(each.picture, Path) else id(each.picture) for each in samples})
 
 
 def _tensorboard(folder: Path) -> list[keras.callbacks.Callback]:

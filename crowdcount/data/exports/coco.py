@@ -8,6 +8,7 @@ import numpy as np
 
 from crowdcount.data.exports.entries import Entry, Pile, set_split
 from crowdcount.data.exports.shapes import NoHead, middle, numbers, pair
+from crowdcount.data.exports.unmarked import records_of
 from crowdcount.data.records import Record, short
 
 # So many keypoints has the skeleton of a person in COCO; of these lie on the head:
@@ -54,7 +55,8 @@ def read(content: dict, pile: Pile) -> list[Record]:
         if entry is not None:
             _add(item, categories.get(_id(item.get("category_id")), {}), entry, where, pile)
     info = content.get("info")
-    return pile.records(sure=isinstance(info, dict) and info.get("unit") == "pixels")
+    ours = isinstance(info, dict) and info.get("unit") == "pixels"  # nobody is there, where it says so
+    return pile.records() if ours else records_of(pile)
 
 
 def _id(value: object) -> float | str | None:

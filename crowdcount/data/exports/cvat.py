@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from crowdcount.data.exports.entries import SUBSETS, Entry, Pile
 from crowdcount.data.exports.shapes import NoHead, middle, numbers, pair
+from crowdcount.data.exports.unmarked import records_of
 from crowdcount.data.records import Record, short
 
 
@@ -25,7 +26,7 @@ def read(root: ElementTree.Element, pile: Pile) -> list[Record]:
         pile.check_size(entry, image.get("width"), image.get("height"), where)
         for shape in image:
             _add(shape, entry, where, pile)
-    return pile.records(sure=False)
+    return records_of(pile)
 
 
 def _add(shape: ElementTree.Element, entry: Entry, where: str, pile: Pile) -> None:

@@ -62,8 +62,9 @@ def _read_all(path: Path, tell: TellFault, options: Options) -> list[Record]:
     for name in _FOLDERS:
         place = path / name
         if place.is_dir() and (records := _read_folder(place, tell, options)) is not None:
+            records = voc.with_listed_splits(records, path, tell) if name.lower() == "annotations" else records
             return _with_other_subsets(records, path, name, tell, options)
-    subsets = [(name, _read_subset(path / name, tell, options)) for name in SUBSETS]
+    subsets = [(name, _read_subset(path, name, tell, options)) for name in SUBSETS]
     found = [(name, records) for name, records in subsets if records is not None]
     if found:
         return _apart(found)
@@ -73,12 +74,12 @@ def _read_all(path: Path, tell: TellFault, options: Options) -> list[Record]:
     return []
 
 
-def _read_subset(folder: Path, tell: TellFault, options: Options) -> list[Record] | None:
+def _read_subset(path: Path, name: str, tell: TellFault, options: Options) -> list[Record] | None:
     """The annotations of a folder as `train`, with its pictures or apart from them; None where there are none."""
-    for place in (folder / "labels", folder):
+    for place in (path / name / "labels", path / name):
         if place.is_dir() and (records := _read_folder(place, tell, options)) is not None:
             return records
-    return None
+    return yolo.read_darknet(path, name, tell, options)
 
 
 def read_json(file: Path, tell: TellFault, options: Options | None = None) -> list[Record]:
@@ -155,7 +156,7 @@ def _reader(file: Path) -> Callable[[Path, TellFault, Options], list[Record]]:
 
 def _read_folder(folder: Path, tell: TellFault, options: Options) -> list[Record] | None:
     """The annotations right in a folder, or None where there are none: one file for all pictures, or one for each."""
-    documents = annotation_files(folder, _DOCUMENTS)
+    documents = [file for file in annotation_files(folder, _DOCUMENTS) if not label_studio.is_notes(file)]
     tables = annotation_files(folder, (".csv", ".tsv"))
     files = [*tables, *documents]
     # Both points.csv and points.json: the page of dots takes the first over into the second, and goes on there.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TypeGuard
 
 from crowdcount.data.exports.entries import Entry, Pile, is_finite_number
 from crowdcount.data.exports.shapes import NoHead, middle, numbers
+from crowdcount.data.exports.unmarked import warn_of_unmarked_in
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.records import Record, short
 from crowdcount.errors import PictureError
@@ -36,6 +38,16 @@ def is_minimal(content: object) -> bool:
 
 def _all_objects(content: object) -> TypeGuard[list[dict]]:
     return isinstance(content, list) and bool(content) and all(isinstance(item, dict) for item in content)
+
+
+def is_notes(file: Path) -> bool:
+    """Whether a file is what lies beside Label Studio's YOLO files: categories and a note of the program, no places."""
+    if file.name != "notes.json":
+        return False
+    with suppress(OSError, ValueError, RecursionError):
+        content = json.loads(file.read_text("utf-8"))
+        return isinstance(content, dict) and set(content) <= {"categories", "info"}
+    return False
 
 
 def read_full(content: list[dict], pile: Pile) -> list[Record]:
@@ -81,6 +93,7 @@ def read_minimal(content: list[dict], pile: Pile) -> list[Record]:
         if entry is not None:
             for value in _regions(task):
                 _add(value, entry, where, pile)
+    warn_of_unmarked_in(pile)
     return pile.records()
 
 

@@ -65,6 +65,9 @@ def read_table(file: Path, tell: TellFault, options: Options | None = None) -> l
         Every picture that is named in the file and exists.
     """
     pile = Pile(file, tell, options or Options())
+    if file.suffix.lower() == ".zip":  # as annotation tools export; with its pictures it may be of gigabytes
+        tell(file, "is an archive. Unpack it, and name the folder that comes out of it.")
+        return []
     try:
         data = file.read_bytes()
         if data.startswith(_ARCHIVE):

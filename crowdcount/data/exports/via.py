@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from crowdcount.data.exports.entries import Entry, Pile, number
 from crowdcount.data.exports.shapes import NoHead, middle, numbers
+from crowdcount.data.exports.unmarked import records_of
 from crowdcount.data.records import Record, short
 
 # Names of the attribute that says what a region is.
@@ -40,7 +41,7 @@ def read_json(content: dict, pile: Pile) -> list[Record]:
         for region in listed:
             region = region if isinstance(region, dict) else {}
             _add(region.get("shape_attributes"), region.get("region_attributes"), entry, where, pile)
-    return pile.records(sure=False)
+    return records_of(pile)
 
 
 def read_rows(lines: list[tuple[int, list[str]]], pile: Pile) -> list[Record]:
@@ -70,7 +71,7 @@ def read_rows(lines: list[tuple[int, list[str]]], pile: Pile) -> list[Record]:
         if max(counts) != len(counts):
             told = f"should have {max(counts)} regions by its region_count, but has {len(counts)} lines"
             pile.tell(pile.file, f"{name!r}: {told}.")
-    return pile.records(sure=False)
+    return records_of(pile)
 
 
 def _add(shape: object, attributes: object, entry: Entry, where: str, pile: Pile) -> None:

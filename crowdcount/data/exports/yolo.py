@@ -1,16 +1,24 @@
-"""YOLO boxes: one text file a picture, a line a box: class, middle and size as shares of the picture."""
+"""YOLO boxes: one text file a picture, a line a box: class, middle and size as shares of the picture.
+
+The files of a subset lie in a folder `labels`, or beside their pictures. CVAT's "YOLO 1.1" is Darknet's layout:
+`obj_train_data` with pictures and text files, beside it `obj.names` with the names of the classes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from crowdcount.data.exports.entries import Options, Pile
+from crowdcount.data.exports.unmarked import warn_of_unmarked
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.overlay_files import is_overlay
-from crowdcount.data.records import Record, TellFault, files_by_number, numbered_lines, short
+from crowdcount.data.records import Record, TellFault, files_by_number, folders_below, numbered_lines, short
 
 _NO_LABELS = {"classes.txt", "obj.names", "readme.txt", "notes.txt", "train.txt", "val.txt", "test.txt"}
+# CVAT keeps the folders of a task's pictures: so many levels of them are looked into.
+_DEPTH = 3
 
 
 def label_files(folder: Path, images: Path | None = None) -> list[Path]:
@@ -36,14 +44,44 @@ def _fits(file: Path) -> bool:
     return not first or _numbers(first) is not None
 
 
-def read(folder: Path, tell: TellFault, options: Options) -> list[Record]:
+def read_darknet(root: Path, subset: str, tell: TellFault, options: Options) -> list[Record] | None:
+    """Read the folder of a subset, as `obj_train_data`, with the folders in it; None where there are no label files.
+
+    Args:
+        root: folder that holds it, and `obj.names`.
+        subset: what it is called after, as `"train"`.
+        tell: called with file and problem for each fault.
+        options: answers to what the files leave unclear. In the folder of the pictures are the same folders, or none.
+    """
+    folder = root / f"obj_{subset}_data"
+    records: list[Record] | None = None
+    for place in folders_below(folder, _DEPTH) if folder.is_dir() else ():
+        within = place.relative_to(folder)
+        images = options.images
+        if images is not None and (images / within).is_dir():
+            images /= within
+        if label_files(place, images):
+            found = read(place, tell, replace(options, images=images), _class_names(root))
+            records = [*(records or ()), *(replace(each, name=(within / each.name).as_posix()) for each in found)]
+    return records
+
+
+def read(folder: Path, tell: TellFault, options: Options, names: Sequence[str] | None = None) -> list[Record]:
     """Read all label files of a folder, the pictures in the folder `images` at the place of `labels`, or beside them.
 
     A picture without a file is reported: it may hold nobody, which an empty file says, or be left undone.
+
+    Args:
+        folder: where they lie.
+        tell: called with file and problem for each fault.
+        options: answers to what the files leave unclear.
+        names: of the classes of Darknet's layout, in which a folder of pictures that is named may be that of several
+            subsets: one without a file is another's. None to look for them in and above the folder.
     """
     images = options.images or _images_of(folder)
-    names = _class_names(folder)
-    records, done = [], set()
+    whole = names is None or options.images is None
+    names = _class_names(folder) if names is None else names
+    records, done, marked = [], set(), 0
     for file in label_files(folder, images):
         pile = Pile(file, tell, replace(options, unit="fraction", columns=None, images=images))
         entry = pile.entry(file.stem, "the picture")
@@ -61,8 +99,10 @@ def read(folder: Path, tell: TellFault, options: Options) -> list[Record]:
                 continue
             kind = int(values[0])
             entry.add(values[1], values[2], names[kind] if kind < len(names) else str(kind))
+        marked += bool(entry.points)
         records += pile.records(unit="fraction")
-    for picture in files_by_number(images, PICTURE_SUFFIXES):
+    warn_of_unmarked(folder, len(records) - marked, len(records))
+    for picture in files_by_number(images, PICTURE_SUFFIXES) if whole else ():
         if picture.resolve() not in done and not is_overlay(picture):
             tell(
                 picture,
@@ -82,8 +122,7 @@ def _images_of(folder: Path) -> Path:
 
 
 def _class_names(folder: Path) -> list[str]:
-    for place in (folder, folder.parent):
-        file = place / "classes.txt"
+    for file in (place / name for place in (folder, folder.parent) for name in ("classes.txt", "obj.names")):
         if file.is_file():
             return [line for _, line in numbered_lines(file, lambda file, problem: None)]
     return []
