@@ -105,6 +105,36 @@ def test_an_array_of_the_right_numbers_is_as_good_as_a_tuple():
         course.find("02.graph").examine(lambda a, b, c: np.array(3.0))
 
 
+@pytest.mark.parametrize("wrap", [list, np.array])
+def test_a_size_that_is_compared_with_shapes_is_a_tuple(wrap):
+    map_size = course.use("07.map_size", None)
+    with pytest.raises(Wrong, match="the numbers are right, but in an? (list|array)"):
+        course.find("07.map_size").examine(lambda *given: wrap(map_size(*given)))
+
+
+def test_an_error_is_told_with_its_line():
+    def forward(w, b, X):
+        Z = w.T @ X
+        return np.add(Z, np.zeros(X.shape[1] + 1))
+
+    with pytest.raises(
+        Wrong, match=r"stopped with ValueError: .*\(in the line `return np.add\(Z, np.zeros\(X.shape\[1\]"
+    ):
+        course.find("03.forward").examine(forward)
+
+
+def test_a_number_in_an_array_is_told_how_to_come_out():
+    def cost(A, Y):
+        return -(Y @ np.log(A).T + (1 - Y) @ np.log(1 - A).T) / Y.shape[1]
+
+    with pytest.raises(
+        Wrong, match=r"the value is right, .* an array of shape \(1, 1\). A number is wanted: .item\(\)"
+    ):
+        course.find("02.cost").examine(cost)
+    with pytest.raises(Wrong, match=r"the shape should be that of a number, yours is \(1, 1\)"):
+        course.find("02.cost").examine(lambda A, Y: 2 * cost(A, Y))
+
+
 def _last_off(result):
     result = np.array(result, dtype=float)
     result.flat[-1] += 1

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
+from traceback import extract_tb
 from types import FrameType
 from typing import Any
 from unittest import mock
@@ -110,11 +111,18 @@ def call(answer: Callable, arguments: tuple) -> Any:
     try:
         received = answer(*_copies(arguments))
     except Exception as error:  # whatever a learner's code raises is shown to the learner
-        raise Wrong(f"your function stopped with {type(error).__name__}: {error}") from None
+        raise Wrong(f"your function stopped with {type(error).__name__}: {error}{_where(answer, error)}") from None
     parts = received if isinstance(received, tuple) else (received,)
     if any(part is None or part is Ellipsis for part in parts):
         raise Wrong("your function returns nothing yet. Fill in the blank and return the result.")
     return received
+
+
+def _where(answer: Callable, error: Exception) -> str:
+    """The line of the learner's cell at which it stopped, as the traceback would have shown it."""
+    file = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    lines = [frame.line for frame in extract_tb(error.__traceback__) if frame.filename == file]
+    return f" (in the line `{lines[-1]}`)" if lines and lines[-1] else ""
 
 
 def _copies(arguments: tuple) -> tuple:
@@ -253,6 +261,11 @@ def _difference(arguments: tuple, received: Any, expected: Any, tolerance: float
     a, b = _numbers(received), _numbers(expected)
     if a is None or b is None:
         return f"{about} {result} should be {_show(expected)}, yours is {_show(received)}."
+    if a.shape and not b.shape and a.size == 1 and np.isclose(a.item(), b, rtol=tolerance, atol=tolerance):
+        return (
+            f"the value{f' of {result}' if where else ''} is right, but it stands in an array of shape {a.shape}. A "
+            "number is wanted: .item() behind the array takes it out."
+        )
     if a.shape != b.shape:
         wanted, given = (str(each.shape) if each.shape else "that of a number" for each in (b, a))
         return f"{about} the shape{f' of {result}' if where else ''} should be {wanted}, yours is {given}."
