@@ -145,6 +145,18 @@ def test_what_comes_out_is_on_the_slide_after_the_prediction():
     assert shown[2] == ["markdown"] and shown[3] == ["image"]
 
 
+def test_what_comes_out_of_a_cell_with_earlier_answers_is_on_a_slide():
+    """Notebook 03 measures with what was written in 02: its figure was missing, and its code was on the slide."""
+    pytest.importorskip("mdit_py_plugins", reason="slides need pip install '.[site]'")
+    from tools.slides.deck import deck
+
+    notebook = lesson()
+    said = new_output("stream", text="02.cost: from here on the reference (none of yours is kept from notebook 02).\n")
+    notebook.cells[4].source = 'cost = course.use("02.cost")\n' + "show(cost)\n" * 20
+    notebook.cells[4].outputs.insert(0, said)
+    assert deck(notebook) == deck(lesson())
+
+
 def test_slides_lead_to_other_decks_and_to_no_page_that_is_not_there():
     pytest.importorskip("mdit_py_plugins", reason="slides need pip install '.[site]'")
     from tools.slides.deck import deck
