@@ -123,16 +123,25 @@ def test_an_error_is_told_with_its_line():
         course.find("03.forward").examine(forward)
 
 
-def test_a_number_in_an_array_is_told_how_to_come_out():
-    def cost(A, Y):
-        return -(Y @ np.log(A).T + (1 - Y) @ np.log(1 - A).T) / Y.shape[1]
-
-    with pytest.raises(
-        Wrong, match=r"the value is right, .* an array of shape \(1, 1\). A number is wanted: .item\(\)"
-    ):
-        course.find("02.cost").examine(cost)
-    with pytest.raises(Wrong, match=r"the shape should be that of a number, yours is \(1, 1\)"):
-        course.find("02.cost").examine(lambda A, Y: 2 * cost(A, Y))
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("02.cost", lambda cost: np.array([[cost]]), r"yours is \(1, 1\). The value is right: .item\(\)"),
+        ("02.cost", lambda cost: np.array([[2 * cost]]), r"that of a number, yours is \(1, 1\).$"),
+        ("00.error", lambda error: np.array([error, error]), r"One number is wanted: is a sum or a mean missing"),
+        ("10.mirror", lambda points: points.T, r"rows and columns are exchanged: .T$"),
+        (
+            "01.network",
+            lambda answers: answers[:, None],
+            r"yours is \(5, 1\). The values are right, only the shape is not",
+        ),
+        ("01.network", lambda answers: 2 * answers[:, None], r"yours is \(5, 1\).$"),
+    ],
+)
+def test_of_another_shape_is_told_what_is_right(name, change, message):
+    right = course.use(name, None)
+    with pytest.raises(Wrong, match=message):
+        course.find(name).examine(lambda *given: change(right(*given)))
 
 
 def _last_off(result):

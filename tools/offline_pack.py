@@ -29,7 +29,7 @@ _README = f"""\
 The course of crowdcount, without network.
 
 Read:    open pages/index.html in a browser. Slides: slides/*.html
-Install: python3 -m venv .venv
+Install: python3 -m venv .venv         (Windows: py -m venv .venv)
          . .venv/bin/activate          (Windows: .venv\\Scripts\\activate)
          pip install --no-index --find-links wheels "{_WANTED}"
 Work:    jupyter lab notebooks/

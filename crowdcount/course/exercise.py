@@ -261,14 +261,10 @@ def _difference(arguments: tuple, received: Any, expected: Any, tolerance: float
     a, b = _numbers(received), _numbers(expected)
     if a is None or b is None:
         return f"{about} {result} should be {_show(expected)}, yours is {_show(received)}."
-    if a.shape and not b.shape and a.size == 1 and np.isclose(a.item(), b, rtol=tolerance, atol=tolerance):
-        return (
-            f"the value{f' of {result}' if where else ''} is right, but it stands in an array of shape {a.shape}. A "
-            "number is wanted: .item() behind the array takes it out."
-        )
     if a.shape != b.shape:
         wanted, given = (str(each.shape) if each.shape else "that of a number" for each in (b, a))
-        return f"{about} the shape{f' of {result}' if where else ''} should be {wanted}, yours is {given}."
+        shape = f"the shape{f' of {result}' if where else ''} should be {wanted}, yours is {given}."
+        return f"{about} {shape}{_of_other_shape(a, b, tolerance)}"
     differs = ~np.isclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
     if a.size <= 6 or differs.sum() == 0:
         return f"{about} {result} should be {_show(expected)}, yours is {_show(received)}."
@@ -277,6 +273,21 @@ def _difference(arguments: tuple, received: Any, expected: Any, tolerance: float
         f"{about} {differs.sum()} of the {a.size} numbers{f' of {result}' if where else ''} differ. The first is at "
         f"[{', '.join(map(str, first))}]: it should be {_one(b[first])}, yours is {_one(a[first])}."
     )
+
+
+def _of_other_shape(received: np.ndarray, expected: np.ndarray, tolerance: float) -> str:
+    """What else can be said of an array that has not the shape which it should have."""
+
+    def right(values: np.ndarray) -> bool:
+        return values.size == expected.size and _same(values.ravel(), expected.ravel(), tolerance)
+
+    if not expected.shape and received.size != 1:
+        return " One number is wanted: is a sum or a mean missing, or an axis too much?"
+    if not expected.shape:
+        return " The value is right: .item() behind the array takes it out." if right(received) else ""
+    if received.T.shape == expected.shape and right(received.T):
+        return " The values are right, but rows and columns are exchanged: .T"
+    return " The values are right, only the shape is not." if right(received) else ""
 
 
 def _parts(value: Any) -> int:
