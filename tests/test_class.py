@@ -145,6 +145,29 @@ def test_what_comes_out_is_on_the_slide_after_the_prediction():
     assert shown[2] == ["markdown"] and shown[3] == ["image"]
 
 
+def test_what_comes_out_of_a_cell_with_earlier_answers_is_on_a_slide():
+    """Notebook 03 measures with what was written in 02: its figure was missing, and its code was on the slide."""
+    pytest.importorskip("mdit_py_plugins", reason="slides need pip install '.[site]'")
+    from tools.slides.deck import deck
+
+    notebook = lesson()
+    said = new_output("stream", text="02.cost: from here on the reference (none of yours is kept from notebook 02).\n")
+    notebook.cells[4].source = 'cost = course.use("02.cost")\n' + "show(cost)\n" * 20
+    notebook.cells[4].outputs.insert(0, said)
+    assert deck(notebook) == deck(lesson())
+
+
+def test_slides_lead_to_other_decks_and_to_no_page_that_is_not_there():
+    pytest.importorskip("mdit_py_plugins", reason="slides need pip install '.[site]'")
+    from tools.slides.deck import deck
+    from tools.slides.html import page
+
+    text = "# 98 · A\n\n[Next](99_a.ipynb), [**words**](glossary.md), [range](../docs/how_sure.md#warnings), [far](https://a.org/)"
+    made = page(deck(new_notebook(cells=[new_markdown_cell(text)])))
+    assert re.findall(r'<a href="([^"]*)"', made) == ["99_a.html", "https://a.org/"]
+    assert "<strong>words</strong>, range, " in made and made.count("</a>") == 2
+
+
 def test_decks_fit_their_slides_and_load_nothing(tmp_path, browser):
     pytest.importorskip("mdit_py_plugins", reason="slides need pip install '.[site]'")
     from tools.slides.__main__ import write_slides
@@ -183,7 +206,8 @@ def test_the_pack_holds_wheels_pages_slides_and_notebooks(tmp_path, monkeypatch,
     pack = offline_pack.write_pack(tmp_path / "pack", ["win_amd64"], "3.12")
     made = {path.name for path in pack.iterdir() if not path.name.startswith(".")}
     assert made == {"pages", "slides", "notebooks", "README.txt"}
-    assert {path.name for path in (pack / "notebooks").iterdir()} == {path.name for path in PATHS}
+    led_to = {"glossary.md", "notation.md"}
+    assert {path.name for path in (pack / "notebooks").iterdir()} == {path.name for path in PATHS} | led_to
     own, fetch = ran
     assert own[-1] == str(ROOT) and "--no-deps" in own
     assert fetch[-5:] == ["--platform", "win_amd64", "--python-version", "3.12", "crowdcount-csrnet[notebooks]"]

@@ -105,6 +105,45 @@ def test_an_array_of_the_right_numbers_is_as_good_as_a_tuple():
         course.find("02.graph").examine(lambda a, b, c: np.array(3.0))
 
 
+@pytest.mark.parametrize("wrap", [list, np.array])
+def test_a_size_that_is_compared_with_shapes_is_a_tuple(wrap):
+    map_size = course.use("07.map_size", None)
+    with pytest.raises(Wrong, match="the numbers are right, but in an? (list|array)"):
+        course.find("07.map_size").examine(lambda *given: wrap(map_size(*given)))
+
+
+def test_an_error_is_told_with_its_line():
+    def forward(w, b, X):
+        Z = w.T @ X
+        return np.add(Z, np.zeros(X.shape[1] + 1))
+
+    with pytest.raises(
+        Wrong, match=r"stopped with ValueError: .*\(in the line `return np.add\(Z, np.zeros\(X.shape\[1\]"
+    ):
+        course.find("03.forward").examine(forward)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("02.cost", lambda cost: np.array([[cost]]), r"yours is \(1, 1\). The value is right: .item\(\)"),
+        ("02.cost", lambda cost: np.array([[2 * cost]]), r"that of a number, yours is \(1, 1\).$"),
+        ("00.error", lambda error: np.array([error, error]), r"One number is wanted: is a sum or a mean missing"),
+        ("10.mirror", lambda points: points.T, r"rows and columns are exchanged: .T$"),
+        (
+            "01.network",
+            lambda answers: answers[:, None],
+            r"yours is \(5, 1\). The values are right, only the shape is not",
+        ),
+        ("01.network", lambda answers: 2 * answers[:, None], r"yours is \(5, 1\).$"),
+    ],
+)
+def test_of_another_shape_is_told_what_is_right(name, change, message):
+    right = course.use(name, None)
+    with pytest.raises(Wrong, match=message):
+        course.find(name).examine(lambda *given: change(right(*given)))
+
+
 def _last_off(result):
     result = np.array(result, dtype=float)
     result.flat[-1] += 1

@@ -23,12 +23,13 @@ from tools.slides.__main__ import write_slides
 
 OUT = ROOT / "build" / "pack"
 _PARTS = ("wheels", "pages", "slides", "notebooks", "README.txt")
+_BESIDE = ("glossary.md", "notation.md")  # what the notebooks lead to
 _WANTED = "crowdcount-csrnet[notebooks]"
 _README = f"""\
 The course of crowdcount, without network.
 
 Read:    open pages/index.html in a browser. Slides: slides/*.html
-Install: python3 -m venv .venv
+Install: python3 -m venv .venv         (Windows: py -m venv .venv)
          . .venv/bin/activate          (Windows: .venv\\Scripts\\activate)
          pip install --no-index --find-links wheels "{_WANTED}"
 Work:    jupyter lab notebooks/
@@ -70,7 +71,7 @@ def write_pack(out: Path, platforms: list[str], python_version: str | None = Non
     shutil.copytree(build(), out / "pages")
     write_slides(out / "slides")
     (out / "notebooks").mkdir()
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+    for path in [*sorted(NOTEBOOKS.glob("*.ipynb")), *(NOTEBOOKS / name for name in _BESIDE)]:
         shutil.copy(path, out / "notebooks")
     (out / "README.txt").write_text(_README, "utf-8")
     return out

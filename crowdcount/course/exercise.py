@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
+from traceback import extract_tb
 from types import FrameType
 from typing import Any
 from unittest import mock
@@ -110,11 +111,18 @@ def call(answer: Callable, arguments: tuple) -> Any:
     try:
         received = answer(*_copies(arguments))
     except Exception as error:  # whatever a learner's code raises is shown to the learner
-        raise Wrong(f"your function stopped with {type(error).__name__}: {error}") from None
+        raise Wrong(f"your function stopped with {type(error).__name__}: {error}{_where(answer, error)}") from None
     parts = received if isinstance(received, tuple) else (received,)
     if any(part is None or part is Ellipsis for part in parts):
         raise Wrong("your function returns nothing yet. Fill in the blank and return the result.")
     return received
+
+
+def _where(answer: Callable, error: Exception) -> str:
+    """The line of the learner's cell at which it stopped, as the traceback would have shown it."""
+    file = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    lines = [frame.line for frame in extract_tb(error.__traceback__) if frame.filename == file]
+    return f" (in the line `{lines[-1]}`)" if lines and lines[-1] else ""
 
 
 def _copies(arguments: tuple) -> tuple:
@@ -255,7 +263,8 @@ def _difference(arguments: tuple, received: Any, expected: Any, tolerance: float
         return f"{about} {result} should be {_show(expected)}, yours is {_show(received)}."
     if a.shape != b.shape:
         wanted, given = (str(each.shape) if each.shape else "that of a number" for each in (b, a))
-        return f"{about} the shape{f' of {result}' if where else ''} should be {wanted}, yours is {given}."
+        shape = f"the shape{f' of {result}' if where else ''} should be {wanted}, yours is {given}."
+        return f"{about} {shape}{_of_other_shape(a, b, tolerance)}"
     differs = ~np.isclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
     if a.size <= 6 or differs.sum() == 0:
         return f"{about} {result} should be {_show(expected)}, yours is {_show(received)}."
@@ -264,6 +273,21 @@ def _difference(arguments: tuple, received: Any, expected: Any, tolerance: float
         f"{about} {differs.sum()} of the {a.size} numbers{f' of {result}' if where else ''} differ. The first is at "
         f"[{', '.join(map(str, first))}]: it should be {_one(b[first])}, yours is {_one(a[first])}."
     )
+
+
+def _of_other_shape(received: np.ndarray, expected: np.ndarray, tolerance: float) -> str:
+    """What else can be said of an array that has not the shape which it should have."""
+
+    def right(values: np.ndarray) -> bool:
+        return values.size == expected.size and _same(values.ravel(), expected.ravel(), tolerance)
+
+    if not expected.shape and received.size != 1:
+        return " One number is wanted: is a sum or a mean missing, or an axis too much?"
+    if not expected.shape:
+        return " The value is right: .item() behind the array takes it out." if right(received) else ""
+    if received.T.shape == expected.shape and right(received.T):
+        return " The values are right, but rows and columns are exchanged: .T"
+    return " The values are right, only the shape is not." if right(received) else ""
 
 
 def _parts(value: Any) -> int:

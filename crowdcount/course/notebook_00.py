@@ -238,6 +238,10 @@ EXERCISES = [
                     "one too many where it divides evenly: 100 people at 50 a steward need two.",
                 ),
                 (
+                    lambda people, each, least: np.maximum(least, people / each),
+                    "not rounded: 2.4 stewards are three people. Round up.",
+                ),
+                (
                     lambda people, each, least: np.ceil(people / each),
                     "an empty room has a door, too: no room has fewer than `least`.",
                 ),

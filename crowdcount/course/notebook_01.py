@@ -160,7 +160,10 @@ EXERCISES = [
         name="01.neuron",
         answer="neuron",
         hint="Two steps: the straight line, then the bend. What is the larger of 0 and a number?",
-        more=("z is w times x plus b; np.maximum compares every element of z with 0, while Python's max cannot."),
+        more=(
+            "z is w times x plus b; np.maximum compares every element of z with 0, which Python's max and np.max "
+            "do not."
+        ),
         solution="""def neuron(x, w, b):
     return np.maximum(0, w * x + b)
 """,

@@ -97,6 +97,15 @@ EXERCISES = [
                     "two things: columns mix the pictures, and the values are not 0..1 yet.",
                 ),
                 (
+                    lambda p: p.reshape(len(p), -1).T // 255,
+                    "// cuts the fractions off: only 0 and 1 are left. Divide with /.",
+                ),
+                (
+                    lambda p: p.reshape(len(p), -1).T / p.max(),
+                    "you divide by the brightest value that these pictures happen to have. Divide by 255, the "
+                    "most that a uint8 holds, or a dark picture becomes a bright one.",
+                ),
+                (
                     lambda p: p.reshape(len(p), -1) / 255,
                     "these are pictures as rows. One is wanted a column: .T",
                 ),
@@ -252,6 +261,17 @@ EXERCISES = [
                 (
                     lambda w, b, X, Y: (gradients(w, b, X, Y)[0], gradients(w, b, X, Y)[1] * X.shape[1]),
                     "dw is right; db was not divided by m.",
+                ),
+                (
+                    lambda w, b, X, Y: (
+                        gradients(w, b, X, Y)[0] * X.shape[1] / X.shape[0],
+                        gradients(w, b, X, Y)[1],
+                    ),
+                    "db is right; dw is divided by the number of inputs. m is the number of examples, X.shape[1].",
+                ),
+                (
+                    lambda w, b, X, Y: _scaled(X.shape[1] / X.shape[0], (w, b, X, Y)),
+                    "you divide by the number of inputs. m is the number of examples, X.shape[1].",
                 ),
                 (lambda w, b, X, Y: gradients(w, 0.0, X, Y), "the bias b is missing in z."),
                 (

@@ -163,6 +163,10 @@ EXERCISES = [
                     "here the rows add up to 100. axis=1 sums along a row; a column is summed by axis=0.",
                 ),
                 (
+                    lambda counts: 100 * counts / counts.sum(axis=1),
+                    "axis=1 gives the sum of each row. Each column is wanted: axis=0.",
+                ),
+                (
                     lambda counts: 100 * counts / counts.sum(),
                     "this is the share of the whole table. Sum each column by itself.",
                 ),

@@ -94,6 +94,8 @@ def _backward_with(what: str) -> Callable:
         m = dZ.shape[1]
         if what == "no mean":
             return dA, dW * m, db * m
+        if what == "inputs":
+            return dA, dW * m / len(cache[0]), db * m / len(cache[0])
         if what == "mean everywhere":
             return dA / m, dW, db
         if what == "flat":
@@ -261,6 +263,10 @@ EXERCISES = [
                 (
                     _backward_with("no mean"),
                     "dW and db are m times too large: the cost is a mean, divide both by m.",
+                ),
+                (
+                    _backward_with("inputs"),
+                    "you divide by the number of inputs. m is the number of examples, A_prev.shape[1].",
                 ),
                 (
                     _backward_with("mean everywhere"),

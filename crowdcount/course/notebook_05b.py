@@ -280,6 +280,16 @@ EXERCISES = [
                     "all numbers together add up to 1 here; each column is to do so by itself: axis=0.",
                 ),
                 (
+                    lambda Z: np.exp(Z) / np.exp(Z).sum(),
+                    "all numbers together add up to 1 here; each column is to do so by itself: axis=0. And "
+                    "np.exp(1000) is infinite: subtract each column's largest logit first.",
+                ),
+                (
+                    lambda Z: np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True),
+                    "your rows add up to 1. An example is a column: axis=0. And np.exp(1000) is infinite: subtract "
+                    "each column's largest logit first.",
+                ),
+                (
                     lambda Z: (
                         np.exp(Z - Z.max(axis=1, keepdims=True))
                         / np.exp(Z - Z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
@@ -369,6 +379,10 @@ EXERCISES = [
                 (_stop_with("last"), "keep the best epoch, not the last: the ones after it were worse."),
                 (
                     _stop_with("whole"),
+                    "this looks at the whole list. While training, the epochs after the stop are never run.",
+                ),
+                (
+                    lambda costs, patience: (int(np.argmin(costs)), int(np.argmin(costs)) + patience),
                     "this looks at the whole list. While training, the epochs after the stop are never run.",
                 ),
                 (_stop_with("rise"), "it stops at the first rise. Costs wobble: wait `patience` epochs."),

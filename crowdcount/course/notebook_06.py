@@ -154,6 +154,10 @@ EXERCISES = [
                     lambda n, f, p, s: -(-(n + 2 * p - f) // s) + 1,
                     "you round up: the last filter would stick out of the picture. Round down.",
                 ),
+                (
+                    lambda n, f, p, s: round((n + 2 * p - f) / s + 1),
+                    "you round to the nearest: where that is up, the last filter sticks out. Round down with //.",
+                ),
                 (lambda n, f, p, s: n + 2 * p - f + 1, "the stride is missing: only each s-th place counts."),
             ],
         ),
@@ -226,6 +230,10 @@ EXERCISES = [
                 (
                     lambda f, c, k: (f * f + 1) * c * k,
                     "a filter has one bias altogether, not one for each channel.",
+                ),
+                (
+                    lambda f, c, k: f * f * c * k + c,
+                    "there is one bias for each filter, not for each channel that comes in.",
                 ),
                 (lambda f, c, k: (f * c + 1) * k, "a filter is square: f * f, not f."),
             ],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import getsource
+from typing import Any
 
 import numpy as np
 
-from crowdcount.course.exercise import Exercise, examine_function
+from crowdcount.course.exercise import Exercise, Wrong, call, examine_function
 
 
 def parameters(layers, side, channels):
@@ -120,6 +121,21 @@ def _steps() -> list[tuple]:
     ]
 
 
+def _as_a_tuple(examine: Callable[[Any], None]) -> Callable[[Any], None]:
+    """`examine`, and no list or array in the tuple's place: the notebook compares it with shapes of arrays."""
+
+    def both(answer: Any) -> None:
+        examine(answer)
+        received = call(answer, (24, 40, 3))
+        if not isinstance(received, tuple):
+            raise Wrong(
+                f"the numbers are right, but in {'an array' if isinstance(received, np.ndarray) else 'a list'}. A size "
+                "is a tuple, as the shape of an array: `return rows, columns`."
+            )
+
+    return both
+
+
 EXERCISES = [
     Exercise(
         name="07.parameters",
@@ -213,37 +229,39 @@ EXERCISES = [
         ),
         solution=getsource(map_size),
         praise="three pools give 1/8, five give 1/32: the size of the map is the number of pools, nothing else.",
-        examine=examine_function(
-            map_size,
-            [
-                (768, 1024, 3),
-                (101, 37, 3),
-                (224, 225, 5),
-                (int(_RNG.integers(40, 900)) * 2 + 1, int(_RNG.integers(40, 900)), int(_RNG.integers(1, 6))),
-            ],
-            [
-                (
-                    lambda height, width, pools: (height // 2**pools, width // 2**pools),
-                    "a last odd row or column is lost. CSRNet's pools keep it: round up.",
-                ),
-                (
-                    lambda height, width, pools: (-(-height // (2 * pools)), -(-width // (2 * pools))),
-                    "every pool halves what the one before left: divide by 2 to the power of the pools, not by 2 x "
-                    "pools.",
-                ),
-                (
-                    lambda height, width, pools: map_size(width, height, pools),
-                    "rows and columns are exchanged: the height comes first.",
-                ),
-                (
-                    lambda height, width, pools: map_size(height, width, 2 * pools),
-                    "a pool leaves a quarter of the values, but half of each side.",
-                ),
-                (
-                    lambda height, width, pools: map_size(height, width, 1),
-                    "this is one pool. Do it once for each.",
-                ),
-            ],
+        examine=_as_a_tuple(
+            examine_function(
+                map_size,
+                [
+                    (768, 1024, 3),
+                    (101, 37, 3),
+                    (224, 225, 5),
+                    (int(_RNG.integers(40, 900)) * 2 + 1, int(_RNG.integers(40, 900)), int(_RNG.integers(1, 6))),
+                ],
+                [
+                    (
+                        lambda height, width, pools: (height // 2**pools, width // 2**pools),
+                        "a last odd row or column is lost. CSRNet's pools keep it: round up.",
+                    ),
+                    (
+                        lambda height, width, pools: (-(-height // (2 * pools)), -(-width // (2 * pools))),
+                        "every pool halves what the one before left: divide by 2 to the power of the pools, not by 2 x "
+                        "pools.",
+                    ),
+                    (
+                        lambda height, width, pools: map_size(width, height, pools),
+                        "rows and columns are exchanged: the height comes first.",
+                    ),
+                    (
+                        lambda height, width, pools: map_size(height, width, 2 * pools),
+                        "a pool leaves a quarter of the values, but half of each side.",
+                    ),
+                    (
+                        lambda height, width, pools: map_size(height, width, 1),
+                        "this is one pool. Do it once for each.",
+                    ),
+                ],
+            )
         ),
     ),
     Exercise(

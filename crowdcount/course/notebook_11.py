@@ -42,11 +42,13 @@ def baseline(train_counts, test_counts):
     return np.abs(test_counts - train_counts.mean()).mean()
 
 
-def _patches(columns_first=False, overhang=False, swapped=False, short=False, whole=False):
+def _patches(columns_first=False, overhang=False, swapped=False, short=False, whole=False, middle=False):
     def wrong(height, width, random):
         high, wide = height // 2, width // 2
         bottom, right = height - high, width - wide
         quarters = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+        if middle:
+            quarters = [(0, 0), (0, wide), (high, 0), (high, wide)]
         if columns_first:
             quarters = [(0, 0), (bottom, 0), (0, right), (bottom, right)]
         room = [height, width] if overhang else [bottom + 1, right + 1]
@@ -127,6 +129,11 @@ EXERCISES = [
                     "on, so multiply "
                     "by one more.",
                 ),
+                (
+                    _patches(middle=True),
+                    "the quarters on the right and below begin where the picture ends less their size, width - width "
+                    "// 2 and height - height // 2: one more where a side is odd.",
+                ),
                 (_patches(whole=True), "corners must be whole pixels: round the random ones down."),
             ],
         ),
@@ -150,6 +157,11 @@ EXERCISES = [
                     lambda target, predicted: ((predicted - target) ** 2).mean(),
                     "this is averaged over the cells. The paper adds the cells up and averages over "
                     "the pictures of "
+                    "the batch only.",
+                ),
+                (
+                    lambda target, predicted: ((predicted - target) ** 2).mean() / 2,
+                    "this is averaged over the cells. The paper adds the cells up and averages over the pictures of "
                     "the batch only.",
                 ),
                 (

@@ -204,6 +204,15 @@ EXERCISES = [
                     "this counts pixels: a cell inside would count 64 times. Take the mean of its mask, not the sum.",
                 ),
                 (
+                    _shares_by(lambda cells: cells.mean(axis=(1, 3)) > 0.5),
+                    "a cell counts whole or not at all here. Weight it by the share of its pixels that lie inside.",
+                ),
+                (
+                    lambda density, inside: (density * inside.reshape(*density.shape, 8, 8).mean(axis=(2, 3))).sum(),
+                    "the cells are torn: reshape keeps the reading order, so the axes must be (rows, 8, columns, 8), "
+                    "and the mean goes over 1 and 3.",
+                ),
+                (
                     lambda density, inside: density.sum() * inside.mean(),
                     "this is the zone's share of the picture's area. People are not spread evenly: weight "
                     "the map "
@@ -378,6 +387,14 @@ EXERCISES = [
                 (
                     lambda prepared: prepared * _STD * 255 + _MEAN,
                     "mean and standard deviation both belong to pictures from 0 to 1: times 255 comes last, for both.",
+                ),
+                (
+                    lambda prepared: np.round((prepared * _STD + _MEAN) * 255),
+                    "right, but rounded. The fractions stay: a network takes them, and nothing is lost.",
+                ),
+                (
+                    lambda prepared: ((prepared * _STD + _MEAN) * 255).astype(np.uint8),
+                    "right, but cut to whole numbers. The fractions stay: a network takes them, and nothing is lost.",
                 ),
                 (
                     lambda prepared: prepared * 255,

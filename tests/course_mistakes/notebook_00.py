@@ -55,6 +55,7 @@ MISTAKES = {
         ),
     ],
     "00.stewards": [
+        ("def stewards(people, each, least):\n    return np.maximum(least, people / each)", "not rounded"),
         ("def stewards(people, each, least):\n    return np.maximum(people // each, least)", "rounded down"),
         (
             "def stewards(people, each, least):\n    return np.maximum(np.rint(people / each), least)",

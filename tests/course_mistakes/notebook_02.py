@@ -9,6 +9,8 @@ def gradients(w, b, X, Y):
 
 MISTAKES = {
     "02.flatten": [
+        ("def flatten(pictures):\n    return pictures.reshape(len(pictures), -1).T / pictures.max()", "happen to have"),
+        ("def flatten(pictures):\n    return pictures.reshape(len(pictures), -1).T // 255", "only 0 and 1 are left"),
         ("def flatten(pictures):\n    return pictures.reshape(-1, len(pictures)) / 255", "order of memory"),
         ("def flatten(pictures):\n    return pictures.reshape(-1, len(pictures))", "two things"),
         ("def flatten(pictures):\n    return pictures.reshape(len(pictures), -1) / 255", "pictures as rows"),
@@ -34,6 +36,18 @@ MISTAKES = {
         ("def graph(a, b, c):\n    return 3 * a, 3 * b * c, 3 * b * c", "values, not slopes"),
     ],
     "02.gradients": [
+        (
+            "def gradients(w, b, X, Y):\n"
+            "    dZ = 1 / (1 + np.exp(-(w.T @ X + b))) - Y\n"
+            "    return X @ dZ.T / len(X), dZ.sum() / len(X)",
+            "you divide by the number of inputs",
+        ),
+        (
+            "def gradients(w, b, X, Y):\n"
+            "    dZ = 1 / (1 + np.exp(-(w.T @ X + b))) - Y\n"
+            "    return X @ dZ.T / len(X), dZ.mean()",
+            "db is right; dw is divided by the number of inputs",
+        ),
         (_GRADIENTS.format(dw="X @ (Y - A).T / m", db="np.mean(Y - A)"), "the sign"),
         (_GRADIENTS.format(dw="X @ (A - Y).T", db="np.sum(A - Y)"), "divide by m"),
         (_GRADIENTS.format(dw="X @ (A - Y).T / m", db="np.sum(A - Y)"), "db was not divided"),

@@ -40,6 +40,7 @@ MISTAKES = {
         ),
     ],
     "03.shares": [
+        ("def shares(counts):\n    return 100 * counts / counts.sum(axis=1)", "the sum of each row"),
         ("def shares(counts):\n    return 100 * counts / counts.sum(axis=1, keepdims=True)", "rows add up"),
         ("def shares(counts):\n    return 100 * counts / counts.sum()", "whole table"),
         ("def shares(counts):\n    return counts / counts.sum(axis=0)", "fractions"),

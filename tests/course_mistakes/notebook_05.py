@@ -64,6 +64,13 @@ MISTAKES = {
         (_forward(cache="A_prev, W, A"), "taken at Z"),
     ],
     "05.block_backward": [
+        (
+            "def block_backward(dZ, cache):\n"
+            "    A, W, Z = cache\n"
+            "    m = len(A)\n"
+            "    return W.T @ dZ, dZ @ A.T / m, dZ.sum(axis=1, keepdims=True) / m",
+            "number of inputs",
+        ),
         (_backward().replace("m = ", "np.maximum(Z, 0, out=Z); m = "), "changes `cache`"),
         (_backward(dW="dZ @ A_prev.T", db="dZ.sum(1, keepdims=True)"), "m times too large"),
         (_backward(dA="W.T @ dZ / m"), "belongs to single examples"),

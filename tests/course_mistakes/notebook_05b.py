@@ -67,6 +67,8 @@ MISTAKES = {
         (_error("values.std(ddof=1) / n"), "root of n, not by n"),
     ],
     "05b.softmax": [
+        ("def softmax(Z):\n    return np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)", "your rows add up to 1"),
+        ("def softmax(Z):\n    return np.exp(Z) / np.exp(Z).sum()", "And np.exp(1000)"),
         (_softmax("np.exp(Z - np.max(Z)) / np.exp(Z - np.max(Z)).sum(axis=0)"), "each column's own"),
         (_softmax("np.exp(Z) / np.exp(Z).sum(axis=0)"), "np.exp(1000)"),
         (_softmax("np.exp(Z - Z.mean(0)) / np.exp(Z - Z.mean(0)).sum(0)"), "not the mean"),
@@ -85,6 +87,10 @@ MISTAKES = {
         (_adam(squared="slope"), "squared"),
     ],
     "05b.stop": [
+        (
+            "def stop(costs, patience):\n    best = int(np.argmin(costs))\n    return best, best + patience",
+            "the whole list",
+        ),
         (_STOP.format(when="patience", kept="best", one=0).replace("cost < ", "cost <= "), "the earlier one"),
         (
             _STOP.format(when="patience", kept="epoch", one=0).replace("return best", "return len(costs) - 1"),

@@ -74,6 +74,7 @@ MISTAKES = {
         (_correlate("np.sum(x[i:i + f, j:j + f]) * np.sum(w)"), "cell by cell first"),
     ],
     "06.output_size": [
+        ("def output_size(n, f, p, s):\n    return round((n + 2 * p - f) / s + 1)", "round to the nearest"),
         (_size("(n + 2 * p - f) // s"), "first place counts too"),
         (_size("(n + p - f) // s + 1"), "on both sides"),
         (_size("(n + 2 * p - f) / s + 1"), "Round down with //"),
@@ -88,6 +89,10 @@ MISTAKES = {
         (_CONVOLVE.format(cell="np.sum(v * w) + b"), "a channel of its own"),
     ],
     "06.parameters": [
+        (
+            "def parameters(f, channels, filters):\n    return f**2 * channels * filters + channels",
+            "for each filter, not for each channel",
+        ),
         (_parameters("f * f * channels * filters"), "biases are missing"),
         (_parameters("(f * f + 1) * filters"), "as deep as its input"),
         (_parameters("f * f * channels * filters + 1"), "its own bias"),

@@ -22,6 +22,14 @@ def descend(weights, gradients, rate, momentum):
 MISTAKES = {
     "11.nine": [
         (
+            "def nine(height, width, random):\n"
+            "    h, w = height // 2, width // 2\n"
+            "    room = [height - h + 1, width - w + 1]\n"
+            "    quarters = [(0, 0), (0, w), (h, 0), (h, w)]\n"
+            "    return np.concatenate([quarters, (random * room).astype(int)])",
+            "one more where a side is odd",
+        ),
+        (
             _NINE.format(quarters=_COLUMNS, drawn="(int(a * (height - h + 1)), int(b * (width - w + 1)))"),
             "column by column",
         ),
@@ -34,6 +42,10 @@ MISTAKES = {
         (_NINE.format(quarters=_ROWS, drawn="(a * (height - h + 1), b * (width - w + 1))"), "whole pixels"),
     ],
     "11.euclidean": [
+        (
+            "def euclidean(target, predicted):\n    return np.mean((target - predicted) ** 2) / 2",
+            "averaged over the cells",
+        ),
         (
             "def euclidean(target, predicted):\n    return np.square(target - predicted).mean()",
             "averaged over the cells",

@@ -30,6 +30,17 @@ _NUMBERS = "\n    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 
 MISTAKES = {
     "12.zone": [
         (
+            "def zone_count(density, inside):\n"
+            "    return (density * inside.reshape(*density.shape, 8, 8).mean(axis=(2, 3))).sum()",
+            "the cells are torn",
+        ),
+        (
+            "def zone_count(density, inside):\n"
+            "    rows, columns = density.shape\n"
+            "    return density[inside.reshape(rows, 8, columns, 8).mean(axis=(1, 3)) > 0.5].sum()",
+            "whole or not at all",
+        ),
+        (
             _CELLS + "def zone_count(d, m):\n    return d[cells(d, m).max(-1)].sum()",
             "as soon as one of its pixels",
         ),
@@ -92,6 +103,20 @@ MISTAKES = {
         ),
     ],
     "12.restore": [
+        (
+            "def restore(prepared):\n"
+            "    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])\n"
+            "    picture = (prepared * std + mean) * 255\n"
+            "    return picture.astype(np.uint8)",
+            "cut to whole numbers",
+        ),
+        (
+            "def restore(prepared):\n"
+            "    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])\n"
+            "    picture = (prepared * std + mean) * 255\n"
+            "    return np.round(picture)",
+            "right, but rounded",
+        ),
         (f"def restore(prepared):{_NUMBERS}    return mean + std * prepared", "RGB from 0 to 1"),
         (
             f"def restore(prepared):{_NUMBERS}    return 255 * std * (prepared + mean)",

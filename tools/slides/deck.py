@@ -11,7 +11,8 @@ from nbformat import NotebookNode
 # More than this is read out, not read from a slide.
 _MOST_LETTERS = 260
 _MOST_LINES = 14
-_CHECK = re.compile(r"\bcourse\.(check|use)\(")
+_CHECK = re.compile(r"\bcourse\.check\(")
+_HANDED_ON = re.compile(r"^\d\w*\.\w+: from here on .*\n?", re.MULTILINE)  # what `course.use` says to each learner
 
 
 @dataclass
@@ -97,7 +98,7 @@ def _output(output: NotebookNode) -> tuple[str, object] | None:
         return "image", (data["image/png"], output.metadata.get("image/png", {}).get("alt", "figure"))
     if "text/markdown" in data:
         return "markdown", data["text/markdown"]
-    text = output.get("text", "").rstrip() if output.output_type == "stream" else ""
+    text = _HANDED_ON.sub("", output.get("text", "")).rstrip() if output.output_type == "stream" else ""
     return ("text", text) if text and len(text.splitlines()) <= _MOST_LINES else None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from itertools import groupby
 from pathlib import Path
 from string import Template
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -47,7 +49,23 @@ def _markdown() -> MarkdownIt:
     options = {"html": True, "highlight": lambda source, language, _: _code(source) if language == "python" else ""}
     renderer = MarkdownIt("commonmark", options).enable("table")
     renderer.use(dollarmath_plugin, renderer=_math, allow_space=False, allow_digits=False)
+    renderer.core.ruler.push("links", _lead_where_decks_are)
     return renderer
+
+
+def _lead_where_decks_are(state: StateCore) -> None:
+    """A link to another notebook leads to its deck; one to a page that no deck lies beside is plain words."""
+    for token in state.tokens:
+        for each in token.children or ():
+            if each.type == "link_open":
+                opening = each
+                address = str(each.attrs["href"])
+                if re.fullmatch(r"[\w-]+\.ipynb", address):
+                    each.attrs["href"] = address.removesuffix("ipynb") + "html"
+                else:
+                    each.hidden = not re.match(r"https?:", address)
+            elif each.type == "link_close":
+                each.hidden = opening.hidden  # links are not nested
 
 
 def _math(formula: str, options: dict) -> str:
