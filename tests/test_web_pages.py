@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import threading
 import time
@@ -29,6 +30,7 @@ from crowdcount.counting.words import span, whole
 from crowdcount.data import images, overlay_files
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.web.app import make_app
+from crowdcount.web.bodies import MOST_BYTES
 from crowdcount.web.parts import static_file, texts
 from crowdcount.web.serve import listen, server_of
 
@@ -358,6 +360,42 @@ def test_dots_by_hand_stay_where_another_model_counts(page, app, photo):
     page.click("#rows tr:nth-child(2) .pick")
     page.click("#rows tr:nth-child(1) .pick")
     expect(page.locator("#actions strong")).to_have_text("1 dot")
+
+
+def test_a_file_that_is_larger_than_the_server_takes_is_told_and_not_sent(page, app, photo, tmp_path):
+    """A server in front of ours tells the page no reason: it asked whether crowdcount was still running."""
+    large = tmp_path / "large.png"
+    large.write_bytes(photo.read_bytes())
+    os.truncate(large, MOST_BYTES + 1)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.goto(app)
+    page.set_input_files("#files", [str(large), str(photo)])
+    expect(page.locator("#rows tr:nth-child(2) td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    expect(page.locator("#notes .cc-error")).to_contain_text("64 MB are the most")
+    assert not any("large.png" in url for url in sent)
+
+
+def test_the_page_works_below_a_folder_of_another_server(page, photo, weights):
+    """As behind a reverse proxy that shows it at /crowd/."""
+    app = make_app(weights, token="a token that nobody guesses")
+
+    async def below(scope, receive, send):
+        if scope["type"] == "http":
+            assert scope["path"].startswith("/crowd/")
+            scope = {**scope, "path": scope["path"].removeprefix("/crowd"), "raw_path": None}
+        await app(scope, receive, send)
+
+    with serving(below) as address:
+        page.goto(f"{address}crowd/?token=a%20token%20that%20nobody%20guesses")
+        assert page.url == f"{address}crowd/"
+        page.set_input_files("#files", str(photo))
+        expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+        (cookie,) = page.context.cookies()
+        assert cookie["path"] == "/crowd", "another program at this address does not get the token"
+        page.click(".brand")
+        page.click("#example")
+        expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
 
 
 def test_a_photo_that_is_gone_or_too_large_for_the_memory_stops_no_other(page, app, photo, tmp_path):

@@ -477,7 +477,7 @@ def test_a_token_is_wanted_on_the_network(guarded_port, picture):
     assert ask(port, "GET", "/?token=wrong")[0] == 401
     assert ask(port, "POST", "/api/count", data, {**JPEG, "Authorization": f"Bearer {TOKEN}"})[0] == 200
     status, headers, _ = ask(port, "GET", f"/?token={quote(TOKEN)}")
-    assert status == 303 and headers["location"] == "/"
+    assert status == 303 and headers["location"] == "./"
     cookie = headers["set-cookie"]
     assert "HttpOnly" in cookie and "samesite=lax" in cookie.lower()
     assert ask(port, "GET", "/", None, {"Cookie": cookie.split(";")[0]})[0] == 200
@@ -687,6 +687,23 @@ def test_ctrl_c_ends_a_server_well_and_its_address_is_printed_first():
         cut = waiting.submit(ask, int(place.rsplit(":", 1)[1]), "GET", "/slow", None, shown)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        printed, errors = process.communicate(timeout=60)
     assert process.returncode == 0 and "Traceback" not in errors
     assert cut.result()[0] == 503, "a request that is cut off is told so"
+    assert printed.endswith("\nEnded.\n"), "the prompt follows on a line of its own"
+
+
+def test_who_ends_a_page_does_not_wait_for_what_it_counts():
+    script = (
+        "import asyncio, sys, time; from crowdcount import __main__, cli; from crowdcount.web.line import Line\n"
+        "async def begin():\n"
+        "    task = asyncio.create_task(Line().run(None, lambda: time.sleep(600)))\n"
+        "    await asyncio.sleep(0.5)\n"
+        "    task.cancel()\n"
+        "def main():\n"
+        "    asyncio.run(begin())\n"
+        "    return 7\n"
+        "cli.main = main\n"
+        "sys.exit(__main__.run())"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 7

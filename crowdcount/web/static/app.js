@@ -40,12 +40,12 @@ $("folder").addEventListener("change", async () => {
 });
 $("example").addEventListener("click", async () => {
   await ready;
-  const picture = await (await fetch("/example.jpg")).blob();
+  const picture = await (await fetch("example.jpg")).blob();
   add([new File([picture], `${t("example_name")}.jpg`, { type: "image/jpeg" })]);
 });
 
-const texts = new Texts(await (await fetch("/texts")).json());
-const { models } = await (await fetch("/api/models")).json();
+const texts = new Texts(await (await fetch("texts")).json());
+const { models } = await (await fetch("api/models")).json();
 const t = (key, values) => texts.t(key, values);
 
 const counts = new Counts((item) => (item === shown ? show() : rows()));

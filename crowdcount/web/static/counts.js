@@ -2,6 +2,8 @@
 import { cell, named } from "./dom.js";
 
 const THUMBNAIL = 400; // longest side in a report
+// What the server takes as one photo, see bodies.py: it hangs up on more, and the browser tells no more than that.
+const MOST_BYTES = 64 * 2 ** 20;
 // What the server takes as one report, see bodies.py and answers.py; it hangs up on more before it can say so.
 const [MOST_REPORT, MOST_ENTRIES] = [32 * 2 ** 20, 2000];
 const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds", "warnings", "error"];
@@ -90,8 +92,12 @@ export class Counts {
       [item.state, item.problem] = ["failed", { code: "video", text: `${item.name} is a video, no picture.` }];
       return;
     }
+    if (item.file.size > MOST_BYTES) {
+      [item.state, item.problem] = ["failed", { code: "too_large", text: `${item.name} has more than 64 MiB.` }];
+      return;
+    }
     const query = new URLSearchParams({ name: item.name, details: "1", ...(model && { model }) });
-    const { ok, status, content, retry } = await post(`/api/count?${query}`, item.file, kindOf(item.file));
+    const { ok, status, content, retry } = await post(`api/count?${query}`, item.file, kindOf(item.file));
     if (item.state !== "counting") return; // meanwhile asked for anew
     if (status === 503) {
       await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(retry || 2, 30)));
@@ -126,7 +132,7 @@ export class Counts {
     const ask = async (ground) => {
       const drawn = item.shapes.map((shape) => ({ ...shape, unit: "pixels" }));
       const asked = { width, height, density, zones: drawn, ground, range };
-      return (await post("/api/zones", JSON.stringify(asked), "application/json")).content;
+      return (await post("api/zones", JSON.stringify(asked), "application/json")).content;
     };
     const turn = (item.turn = {});
     const ground = groundOf(item);
@@ -182,7 +188,7 @@ export class Counts {
     );
     const asked = JSON.stringify({ entries });
     if (asked.length > MOST_REPORT || entries.length > MOST_ENTRIES) throw { code: "report_too_large" };
-    const { ok, content } = await post("/api/report", asked, "application/json", "text");
+    const { ok, content } = await post("api/report", asked, "application/json", "text");
     if (!ok) throw { code: content.code, text: content.error };
     return content;
   }
