@@ -286,6 +286,19 @@ def test_no_answer_names_the_folder_of_the_weights(weights, picture, tmp_path, m
         file.write_bytes(Path(weights).read_bytes()[:1000])  # as by a training that was stopped
         record, counted = count_picture(jpeg(picture), "a.jpg", models, "mine", 0.9)
         assert not counted and record["error"].startswith("mine ") and "runs" not in record["error"]
+    # Those that come with crowdcount, too.
+    (tmp_path / "installed").mkdir()
+    monkeypatch.setattr("crowdcount.network.locate.data_folder", lambda name: tmp_path / "installed")
+    named = tmp_path / "installed" / "own.weights.h5"
+    named.write_bytes(Path(weights).read_bytes())
+    models = Models("own")
+    named.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    record, _ = count_picture(jpeg(picture), "a.jpg", models, "own", 0.9)
+    assert record["error"].startswith("own is a pointer of Git LFS")
+    named.with_name("own.json").write_text("{")
+    named.write_bytes(Path(weights).read_bytes())
+    record, _ = count_picture(jpeg(picture), "a.jpg", models, "own", 0.9)
+    assert "own.json" in record["error"] and "installed" not in record["error"]
 
 
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="such names cannot be there")
@@ -652,6 +665,8 @@ def test_what_is_not_there_is_told_before_anything_is_served(capsys, tmp_path, m
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "photos" / "a.png")
     monkeypatch.chdir(tmp_path / "empty" if "." in arguments else tmp_path)
+    for name in ("app", "annotate"):
+        monkeypatch.setattr(f"crowdcount.cli.{name}.import_keras", lambda: pytest.fail("which takes seconds"))
     status, told = run(capsys, *arguments, "--no-browser")
     assert status == 1 and message in told.err and told.out == ""
 
