@@ -44,7 +44,9 @@ export class Counts {
 
   add(files) {
     const added = [...files].map((file) => ({
-      file, name: file.name, record: null, problem: null, state: "waiting", heat: null, thumbnail: null, dots: null,
+      // Of those in a folder with the folders: each day has its IMG_0001.jpg.
+      file, name: file.path || file.webkitRelativePath || file.name,
+      record: null, problem: null, state: "waiting", heat: null, thumbnail: null, dots: null,
       shapes: [], ground: [], sides: ["", ""], zones: null,
     }));
     this.items.push(...added);
@@ -166,8 +168,8 @@ export class Counts {
     columns.push(...zones.flatMap((name) => [`low ${name}`, `high ${name}`]));
     if (onGround) columns.push(...zones.map((name) => `per m2 ${name}`));
     const rows = this.items.map((item) => {
-      const record = item.record ?? { picture: item.name, error: item.problem?.text };
-      const told = { ...record, picture: named(record.picture), warnings: (record.warnings ?? []).join(" ") };
+      const record = item.record ?? { error: item.problem?.text };
+      const told = { ...record, picture: named(item.name), warnings: (record.warnings ?? []).join(" ") };
       const found = COLUMNS.map((key) => told[key]);
       found.push(...zones.map((name) => item.zones?.zones?.[name]));
       found.push(...zones.flatMap((name) => item.zones?.zone_ranges?.[name] ?? [undefined, undefined]));
@@ -180,8 +182,8 @@ export class Counts {
   async report() {
     const entries = await Promise.all(
       this.items.map(async (item) => ({
-        ...(item.record ?? { picture: item.name, error: item.problem?.text ?? "not counted" }),
-        density: undefined, heat: undefined, heads: undefined,
+        ...(item.record ?? { error: item.problem?.text ?? "not counted" }),
+        picture: item.name, density: undefined, heat: undefined, heads: undefined,
         thumbnail: item.thumbnail ? await base64(item.thumbnail) : null,
         zones: item.zones?.zones, zone_ranges: item.zones?.zone_ranges, per_m2: item.zones?.per_m2,
       })),
