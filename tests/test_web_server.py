@@ -705,7 +705,7 @@ def test_ctrl_c_ends_a_server_well_and_its_address_is_printed_first():
         printed, errors = process.communicate(timeout=60)
     assert process.returncode == 0 and "Traceback" not in errors
     assert cut.result()[0] == 503, "a request that is cut off is told so"
-    assert printed.endswith("\nEnded.\n"), "the prompt follows on a line of its own"
+    assert printed.endswith("Ended.\n"), "the prompt follows on a line of its own"
 
 
 def test_who_ends_a_page_does_not_wait_for_what_it_counts():
