@@ -318,6 +318,27 @@ def test_a_photo_that_cannot_be_shown_does_not_take_the_place_of_the_next_one(pa
     )
 
 
+def test_photos_that_are_passed_by_do_not_stay_in_the_memory(page, app, photo):
+    page.goto(app)
+    page.set_input_files("#files", [str(photo)] * 3)
+    expect(page.locator("#rows tr:nth-child(3) td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.evaluate(
+        """() => {
+            const decode = window.createImageBitmap;
+            window.made = [];
+            window.createImageBitmap = async (...given) => {
+                await new Promise((resolve) => setTimeout(resolve, 200));
+                window.made.push(await decode(...given));
+                return window.made.at(-1);
+            };
+            for (const row of document.querySelectorAll("#rows tr")) row.click();
+        }"""
+    )
+    page.wait_for_timeout(1000)
+    kept, made = page.evaluate("[made.filter(({ width }) => width).length, made.length]")  # one that is closed has none
+    assert (kept, made) == (1, 3)
+
+
 def test_who_leaves_the_page_is_asked_where_dots_by_hand_are_not_saved(page, app, photo):
     page.goto(app)
     page.set_input_files("#files", str(photo))
