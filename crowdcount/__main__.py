@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 
 
 def run() -> int:
@@ -10,7 +11,11 @@ def run() -> int:
     signal.signal(signal.SIGINT, _stop)
     from crowdcount.cli import main
 
-    return main()
+    status = main()
+    if any(thread.name.startswith("crowdcount") for thread in threading.enumerate()):
+        # A page was ended while it counts. Python would wait for that, minutes for a large picture; nothing is written.
+        os._exit(status)
+    return status
 
 
 def _stop(*_) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -299,6 +300,13 @@ def test_a_picture_travels_whole_and_upright_and_begins_with_the_models_heads(ph
     heads = desk.answer({"ask": "heads", "name": "turned.jpg"})["heads"]
     expected = crowdcount.count(photos / "turned.jpg", model=weights).heads()
     np.testing.assert_allclose(np.reshape(heads, (-1, 2)), expected, atol=0.06)
+
+
+def test_too_little_memory_for_a_picture_is_told(photos, monkeypatch):
+    """The page said that something went wrong; in a notebook it waited for ever."""
+    monkeypatch.setattr("crowdcount.counting.pictures.count", Mock(side_effect=MemoryError))
+    with pytest.raises(PictureError, match="not enough memory"):
+        Desk(Folder(photos), "light").answer({"ask": "heads", "name": "a.png"})
 
 
 def test_the_widget_asks_the_same_questions(photos, weights):

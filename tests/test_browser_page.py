@@ -95,6 +95,12 @@ def test_what_cannot_be_counted_is_told(browser, address, tmp_path):
     page.set_input_files("#file", tmp_path / "notes.png")
     page.wait_for_selector("#count.error", timeout=PATIENCE)
     assert page.inner_text("#count").startswith("This picture cannot be counted: ") and page.is_enabled("#file")
+    _photo(tmp_path / "photo.png", 64, 64)
+    page.set_input_files("#file", tmp_path / "photo.png")
+    page.wait_for_selector("#seen:visible", timeout=PATIENCE)
+    page.set_input_files("#file", tmp_path / "notes.png")
+    page.wait_for_selector("#count.error", timeout=PATIENCE)
+    assert not page.is_visible("#seen"), "nothing of the picture before stays below the message"
     page.close()
 
 

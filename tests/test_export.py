@@ -305,9 +305,9 @@ def test_command_passes_everything_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(export, "_onnx", lambda model, precision: asked.append((model.name, precision)) or b"12345678")
     monkeypatch.setattr(export, "load_network", lambda name: (CSRNet(width=1 / 64, name=name), name))
     for option, precision in (("", "float32"), ("--float16", "float16"), ("--int8", "int8")):
-        arguments = ["export", "--model", "mine", "--format", "onnx", "--out", str(tmp_path / "a.onnx")]
+        arguments = ["export", "--model", "light", "--format", "onnx", "--out", str(tmp_path / "a.onnx")]
         assert cli.main(arguments + option.split()) == 0
-        assert asked.pop() == ("mine", precision)
+        assert asked.pop() == ("light", precision)
     assert capsys.readouterr().out.splitlines() == [f"{tmp_path / 'a.onnx'}\t0.0 MB"] * 3
 
 
@@ -326,6 +326,12 @@ def test_command_tells_what_went_wrong(tmp_path, capsys, weights):  # noqa: F811
         assert output.out == ""
         assert message in output.err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_command_tells_a_mistyped_name_before_it_imports_keras(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("crowdcount.cli.export.import_keras", lambda: pytest.fail("which takes seconds"))
+    assert cli.main(["export", "--model", "genral", "--format", "onnx", "--out", str(tmp_path / "a.onnx")]) == 1
+    assert "named 'genral'" in capsys.readouterr().err
 
 
 def test_command_knows_the_formats(capsys):

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import crowdcount
 from crowdcount import cli
 from crowdcount.errors import WeightsError
 from crowdcount.files import data_folder
+from crowdcount.network import loading
 from crowdcount.network.cards import ModelCard, list_models, model_card
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.designs import NARROWEST, NUMBERS, filters_of, width_of
@@ -70,6 +73,33 @@ def test_keras_reads_the_file_itself(model, file):
 
 def test_constructor_takes_a_file(model, file):
     np.testing.assert_allclose(_density(CSRNet("C", TINY, weights=file)), _density(model), rtol=0.01, atol=1e-4)
+
+
+def test_threads_that_ask_at_once_share_one_network(tmp_path, monkeypatch):
+    file = save_weights(CSRNet(width=1 / 64), tmp_path / "tiny.weights.h5")
+    loaded, load = [], loading._load
+
+    def slow(path, precision):
+        loaded.append(path)
+        time.sleep(0.2)
+        return load(path, precision)
+
+    monkeypatch.setattr(loading, "_load", slow)
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(shared_model, [file] * 4)
+    assert len(loaded) == 1 and all(other is first for other in others)
+
+
+def test_no_random_numbers_are_drawn_where_weights_are_read_and_a_copy_has_its_own(tmp_path, monkeypatch):
+    drawn = CSRNet(width=1 / 16)
+    file = save_weights(drawn, tmp_path / "tiny.weights.h5")
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.initializers.HeNormal, "__call__", None)
+        model = CSRNet(weights=file)
+    assert model.get_config() == drawn.get_config()
+    for layer, copy in zip(model.layers, keras.models.clone_model(model).layers, strict=True):
+        if layer.weights:
+            assert np.std(copy.get_weights()[0]) > 0 and not np.allclose(copy.get_weights()[0], layer.get_weights()[0])
 
 
 def test_counting_loads_once_until_the_file_changes(model, file):

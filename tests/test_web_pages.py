@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import threading
 import time
@@ -29,6 +30,7 @@ from crowdcount.counting.words import span, whole
 from crowdcount.data import images, overlay_files
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.web.app import make_app
+from crowdcount.web.bodies import MOST_BYTES
 from crowdcount.web.parts import static_file, texts
 from crowdcount.web.serve import listen, server_of
 
@@ -251,7 +253,109 @@ def test_a_folder_is_counted_without_its_overlays_and_small_copies(page, app, ph
     page.goto(app)
     page.set_input_files("#folder", str(folder))
     expect(page.locator("#rows .pick")).to_have_count(3, timeout=PATIENCE)
-    assert sorted(page.locator("#rows .pick").all_inner_texts()) == ["a.jpg", "b.png", "y 2.jpg"]
+    names = ["photos/a.jpg", "photos/b.png", "photos/day 2/y 2.jpg"]
+    assert sorted(page.locator("#rows .pick").all_inner_texts()) == names
+    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    expect(page.locator("#progress")).to_be_empty(timeout=PATIENCE)
+    table = csv.DictReader(io.StringIO(saved(page, "#csv").decode("utf-8-sig")))
+    assert sorted(row["picture"] for row in table) == names, "as the command writes them"
+
+
+def test_who_goes_by_keys_stays_where_he_is(page, app, photo):
+    """Each list is made anew with each change in it."""
+    page.goto(app)
+    other = photo.with_name("other.png")
+    other.write_bytes(photo.read_bytes())
+    page.set_input_files("#files", [str(photo), str(other)])
+    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.focus("#rows tr:nth-child(2) .pick")
+    page.keyboard.press("Enter")
+    expect(page.locator("#name")).to_have_text("other.png")
+    expect(page.locator("#rows tr:nth-child(2) .pick")).to_be_focused()
+    expect(page.locator("#rows tr:nth-child(2) .pick")).to_have_attribute("aria-current", "true")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page.locator("#rows tr:nth-child(1) .remove")).to_be_focused()
+    page.click("[data-mode=dots]")
+    page.click("#actions button:has-text('Remove all')")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    for x in (20, 60):
+        page.mouse.click(*on_picture(page, x, 20))
+    undo = page.locator("#actions button:has-text('Undo')")
+    undo.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#actions strong")).to_have_text("1 dot")
+    expect(undo).to_be_focused()
+
+
+def test_a_photo_that_cannot_be_shown_does_not_take_the_place_of_the_next_one(page, app, photo, tmp_path):
+    """The browser may tell it when the next one is on the stage already."""
+    (tmp_path / "slow.png").write_bytes(photo.read_bytes())
+    page.goto(app)
+    page.set_input_files("#files", [str(photo), str(tmp_path / "slow.png")])
+    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.evaluate(
+        """() => {
+            const decode = window.createImageBitmap;
+            const wait = (time) => new Promise((resolve) => setTimeout(resolve, time));
+            window.createImageBitmap = async (...given) => {
+                if (given[0]?.name !== "slow.png") return wait(600).then(() => decode(...given));
+                await wait(300);
+                throw new Error("no picture");
+            };
+        }"""
+    )
+    page.click("#rows tr:nth-child(2) .pick")
+    page.click("#rows tr:nth-child(1) .pick")
+    page.wait_for_timeout(1200)
+    assert page.evaluate(
+        """() => {
+            const canvas = document.querySelector(".cc-picture");
+            const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return data.some((value) => value > 0);
+        }"""
+    )
+
+
+def test_photos_that_are_passed_by_do_not_stay_in_the_memory(page, app, photo):
+    page.goto(app)
+    page.set_input_files("#files", [str(photo)] * 3)
+    expect(page.locator("#rows tr:nth-child(3) td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.evaluate(
+        """() => {
+            const decode = window.createImageBitmap;
+            window.made = [];
+            window.createImageBitmap = async (...given) => {
+                await new Promise((resolve) => setTimeout(resolve, 200));
+                window.made.push(await decode(...given));
+                return window.made.at(-1);
+            };
+            for (const row of document.querySelectorAll("#rows tr")) row.click();
+        }"""
+    )
+    page.wait_for_timeout(1000)
+    kept, made = page.evaluate("[made.filter(({ width }) => width).length, made.length]")  # one that is closed has none
+    assert (kept, made) == (1, 3)
+
+
+def test_who_leaves_the_page_is_asked_where_dots_by_hand_are_not_saved(page, app, photo):
+    page.goto(app)
+    page.set_input_files("#files", str(photo))
+    expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.click("[data-mode=dots]")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    page.mouse.click(*on_picture(page, 20, 20))
+    page.click(".brand")
+    page.wait_for_timeout(500)
+    assert asked == ["beforeunload"]
+    expect(page.locator("#actions strong")).to_contain_text("dot")
+    saved(page, "#actions button:has-text('Save the dots')")
+    page.click(".brand")
+    expect(page.locator("#welcome")).to_be_visible(timeout=PATIENCE)
+    assert len(asked) == 1
 
 
 def test_a_file_that_is_no_picture_is_told_and_the_next_one_counted(page, app, photo, tmp_path, weights):
@@ -360,6 +464,42 @@ def test_dots_by_hand_stay_where_another_model_counts(page, app, photo):
     expect(page.locator("#actions strong")).to_have_text("1 dot")
 
 
+def test_a_file_that_is_larger_than_the_server_takes_is_told_and_not_sent(page, app, photo, tmp_path):
+    """A server in front of ours tells the page no reason: it asked whether crowdcount was still running."""
+    large = tmp_path / "large.png"
+    large.write_bytes(photo.read_bytes())
+    os.truncate(large, MOST_BYTES + 1)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.goto(app)
+    page.set_input_files("#files", [str(large), str(photo)])
+    expect(page.locator("#rows tr:nth-child(2) td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    expect(page.locator("#notes .cc-error")).to_contain_text("64 MB are the most")
+    assert not any("large.png" in url for url in sent)
+
+
+def test_the_page_works_below_a_folder_of_another_server(page, photo, weights):
+    """As behind a reverse proxy that shows it at /crowd/."""
+    app = make_app(weights, token="a token that nobody guesses")
+
+    async def below(scope, receive, send):
+        if scope["type"] == "http":
+            assert scope["path"].startswith("/crowd/")
+            scope = {**scope, "path": scope["path"].removeprefix("/crowd"), "raw_path": None}
+        await app(scope, receive, send)
+
+    with serving(below) as address:
+        page.goto(f"{address}crowd/?token=a%20token%20that%20nobody%20guesses")
+        assert page.url == f"{address}crowd/"
+        page.set_input_files("#files", str(photo))
+        expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+        (cookie,) = page.context.cookies()
+        assert cookie["path"] == "/crowd", "another program at this address does not get the token"
+        page.click(".brand")
+        page.click("#example")
+        expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+
+
 def test_a_photo_that_is_gone_or_too_large_for_the_memory_stops_no_other(page, app, photo, tmp_path):
     held = []
     page.route("**/api/count*", lambda route: held.append(route))
@@ -446,6 +586,34 @@ def test_the_page_speaks_each_language_and_can_be_written_from_right_to_left(pag
     assert page.evaluate("document.documentElement.dir") == "rtl" and fits(page)
     brand, language = page.locator(".brand").bounding_box(), page.locator("#language").bounding_box()
     assert brand["x"] > language["x"]
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_large_crowds_and_names_of_zones_fit_on_a_phone(page, app, photo, language):
+    page.goto(app)
+    page.select_option("#language", language)
+    page.set_input_files("#files", [str(photo), str(photo)])
+    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    click_zone(page, [[40, 30], [120, 30], [120, 90], [40, 90]])
+    page.click("#actions button:first-child")  # close the zone
+    expect(page.locator("#zones td.figure")).not_to_have_text("…", timeout=PATIENCE)
+    page.evaluate(
+        """() => {
+            for (const row of document.querySelectorAll("#rows tr, #total tr")) {
+                const [count, range] = row.querySelectorAll(".figure");
+                [count.textContent, range.textContent] = ["24,000", "18,000–30,000"];
+            }
+            const people = document.querySelector("#zones td.figure");
+            people.textContent = "24,000";
+            for (const text of ["18,000–30,000", "0.13"])
+                people.after(Object.assign(people.cloneNode(), { className: "figure cc-soft", textContent: text }));
+        }"""
+    )
+    assert fits(page)
+    for place in ("#list", "#zones"):
+        ends = [page.locator(part).bounding_box() for part in (place, f"{place} table")]
+        assert ends[1]["x"] + ends[1]["width"] < ends[0]["x"] + ends[0]["width"], place
+    assert page.locator("#zones input").bounding_box()["width"] > 60
 
 
 def test_a_frame_costs_what_the_screen_has_in_pixels_not_the_picture(page, app):

@@ -286,6 +286,19 @@ def test_no_answer_names_the_folder_of_the_weights(weights, picture, tmp_path, m
         file.write_bytes(Path(weights).read_bytes()[:1000])  # as by a training that was stopped
         record, counted = count_picture(jpeg(picture), "a.jpg", models, "mine", 0.9)
         assert not counted and record["error"].startswith("mine ") and "runs" not in record["error"]
+    # Those that come with crowdcount, too.
+    (tmp_path / "installed").mkdir()
+    monkeypatch.setattr("crowdcount.network.locate.data_folder", lambda name: tmp_path / "installed")
+    named = tmp_path / "installed" / "own.weights.h5"
+    named.write_bytes(Path(weights).read_bytes())
+    models = Models("own")
+    named.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    record, _ = count_picture(jpeg(picture), "a.jpg", models, "own", 0.9)
+    assert record["error"].startswith("own is a pointer of Git LFS")
+    named.with_name("own.json").write_text("{")
+    named.write_bytes(Path(weights).read_bytes())
+    record, _ = count_picture(jpeg(picture), "a.jpg", models, "own", 0.9)
+    assert "own.json" in record["error"] and "installed" not in record["error"]
 
 
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="such names cannot be there")
@@ -477,7 +490,7 @@ def test_a_token_is_wanted_on_the_network(guarded_port, picture):
     assert ask(port, "GET", "/?token=wrong")[0] == 401
     assert ask(port, "POST", "/api/count", data, {**JPEG, "Authorization": f"Bearer {TOKEN}"})[0] == 200
     status, headers, _ = ask(port, "GET", f"/?token={quote(TOKEN)}")
-    assert status == 303 and headers["location"] == "/"
+    assert status == 303 and headers["location"] == "./"
     cookie = headers["set-cookie"]
     assert "HttpOnly" in cookie and "samesite=lax" in cookie.lower()
     assert ask(port, "GET", "/", None, {"Cookie": cookie.split(";")[0]})[0] == 200
@@ -652,6 +665,8 @@ def test_what_is_not_there_is_told_before_anything_is_served(capsys, tmp_path, m
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "photos" / "a.png")
     monkeypatch.chdir(tmp_path / "empty" if "." in arguments else tmp_path)
+    for name in ("app", "annotate"):
+        monkeypatch.setattr(f"crowdcount.cli.{name}.import_keras", lambda: pytest.fail("which takes seconds"))
     status, told = run(capsys, *arguments, "--no-browser")
     assert status == 1 and message in told.err and told.out == ""
 
@@ -687,6 +702,23 @@ def test_ctrl_c_ends_a_server_well_and_its_address_is_printed_first():
         cut = waiting.submit(ask, int(place.rsplit(":", 1)[1]), "GET", "/slow", None, shown)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        printed, errors = process.communicate(timeout=60)
     assert process.returncode == 0 and "Traceback" not in errors
     assert cut.result()[0] == 503, "a request that is cut off is told so"
+    assert printed.endswith("Ended.\n"), "the prompt follows on a line of its own"
+
+
+def test_who_ends_a_page_does_not_wait_for_what_it_counts():
+    script = (
+        "import asyncio, sys, time; from crowdcount import __main__, cli; from crowdcount.web.line import Line\n"
+        "async def begin():\n"
+        "    task = asyncio.create_task(Line().run(None, lambda: time.sleep(600)))\n"
+        "    await asyncio.sleep(0.5)\n"
+        "    task.cancel()\n"
+        "def main():\n"
+        "    asyncio.run(begin())\n"
+        "    return 7\n"
+        "cli.main = main\n"
+        "sys.exit(__main__.run())"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 7

@@ -11,7 +11,7 @@ from PIL import Image
 
 from crowdcount.annotating.folder import Entry, Folder, points_of
 from crowdcount.data.images import load_picture
-from crowdcount.errors import AnnotationError
+from crowdcount.errors import AnnotationError, PictureError
 
 if TYPE_CHECKING:
     from crowdcount.network.loading import Model
@@ -92,7 +92,10 @@ class Desk:
     def _heads(self, question: Mapping) -> dict:
         from crowdcount.counting.pictures import count
 
-        result = count(self._folder.picture(_name(question)), model=self._model, progress=False)
+        try:
+            result = count(self._folder.picture(_name(question)), model=self._model, progress=False)
+        except MemoryError as error:  # as `crowdcount app` tells it
+            raise PictureError("There is not enough memory for this picture. Make it smaller.") from error
         return {"heads": np.round(result.heads(), 1).tolist()}
 
     def _csv(self, question: Mapping) -> dict:

@@ -35,8 +35,10 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 def _app(arguments: argparse.Namespace) -> int:
     with_server()
+    from crowdcount.network.locate import find_weights
     from crowdcount.web.serve import listen, run, token_for
 
+    find_weights(arguments.model)  # a mistyped name is told now: Keras is imported for seconds
     listener = listen(arguments.host, arguments.port)
     token = token_for(arguments.host, os.environ.get(TOKEN))
     print("Loading the network ...", file=sys.stderr)

@@ -43,6 +43,9 @@ def add(command: Command) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from crowdcount.network.locate import find_weights
+
+    find_weights(arguments.model)  # a mistyped name is told now: Keras is imported for seconds
     import_keras()
     from crowdcount.network.export import check_export, export_model
 

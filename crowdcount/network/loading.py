@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import keras
 
 Model = Union[str, os.PathLike, "keras.Model"]
+
+_lock = threading.Lock()  # several threads may ask for one network at once
 
 
 def load_network(model: Model) -> tuple[keras.Model, str]:
@@ -64,7 +67,8 @@ def shared_model(name_or_file: str | os.PathLike) -> keras.Model:
     """
     path = _model_path(name_or_file)
     stamp = path.stat()
-    return _load_once(path, (stamp.st_dev, stamp.st_ino, stamp.st_mtime_ns, stamp.st_size))
+    with _lock:
+        return _load_once(path, (stamp.st_dev, stamp.st_ino, stamp.st_mtime_ns, stamp.st_size))
 
 
 def _model_path(name_or_file: str | os.PathLike) -> Path:

@@ -70,6 +70,7 @@ class Models:
             self.default = file if name in cards else name
             self._places[self.default] = os.path.abspath(default)
             cards[self.default] = {} if default.endswith(".keras") else model_card(default).content
+        self._files = {name: os.path.abspath(find_weights(place)) for name, place in self._places.items()}
         self.cards = [
             {**{key: card[key] for key in _TOLD if key in card}, "name": name, "default": name == self.default}
             for name, card in cards.items()
@@ -91,9 +92,9 @@ class Models:
 
     def by_name(self, text: str) -> str:
         """A message with the networks by their names in place of their files: a folder here is nobody's business."""
-        for name, place in self._places.items():
-            if name != place:
-                text = text.replace(place, name)
+        for name, file in self._files.items():
+            card = file.removesuffix(SUFFIX) + ".json"
+            text = text.replace(file, name).replace(card, os.path.basename(card))
         return text
 
 

@@ -104,8 +104,10 @@ class Guard:
             return None
         shown = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and shown and self._is_token(shown):
-            answer = RedirectResponse("/", 303)  # away from an address that holds the token
-            answer.set_cookie(self._cookie(scope), self._token, httponly=True, samesite="lax")
+            # Away from an address that holds the token. Neither answer nor cookie names a path: another server may show
+            # the page in one of its folders.
+            answer = RedirectResponse("./", 303)
+            answer.set_cookie(self._cookie(scope), self._token, path=None, httponly=True, samesite="lax")
             return answer
         kind, _, bearer = headers.get("authorization", "").partition(" ")
         cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie(scope), "")

@@ -101,8 +101,11 @@ def run(
         opening = threading.Timer(0.2, webbrowser.open, [addresses[0]])
         opening.daemon = True
         opening.start()
-    with suppress(KeyboardInterrupt):  # the ordinary end
+    try:
         server_of(app).run(sockets=[listener])
+    except KeyboardInterrupt:  # the ordinary end
+        with suppress(OSError):  # the terminal may be gone
+            say("Ended.")  # behind what it shows for the keys: the prompt begins a line of its own
 
 
 class _Impatient(H11Protocol):

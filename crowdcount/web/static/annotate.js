@@ -3,11 +3,11 @@ import { h, Texts } from "./dom.js";
 import { Annotator } from "./annotator.js";
 import { post } from "./counts.js";
 
-const texts = new Texts(await (await fetch("/texts")).json());
+const texts = new Texts(await (await fetch("texts")).json());
 
 async function ask(question) {
   const wanted = question.ask === "picture" ? "blob" : "json";
-  const { ok, content } = await post("/api/annotate", JSON.stringify(question), "application/json", wanted);
+  const { ok, content } = await post("api/annotate", JSON.stringify(question), "application/json", wanted);
   if (ok) return content;
   const told = texts.has(`error.${content.code}`) ? texts.t(`error.${content.code}`) : content.error;
   throw { ...content, error: told };

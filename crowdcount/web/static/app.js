@@ -1,5 +1,5 @@
 // The page of `crowdcount app`: photos in, numbers out.
-import { cell, download, h, named, Texts } from "./dom.js";
+import { cell, download, h, named, renew, Texts } from "./dom.js";
 import { Stage } from "./stage.js";
 import { Dots } from "./dots.js";
 import { Zones, COLORS } from "./zones.js";
@@ -40,19 +40,20 @@ $("folder").addEventListener("change", async () => {
 });
 $("example").addEventListener("click", async () => {
   await ready;
-  const picture = await (await fetch("/example.jpg")).blob();
+  const picture = await (await fetch("example.jpg")).blob();
   add([new File([picture], `${t("example_name")}.jpg`, { type: "image/jpeg" })]);
 });
 
-const texts = new Texts(await (await fetch("/texts")).json());
-const { models } = await (await fetch("/api/models")).json();
+const texts = new Texts(await (await fetch("texts")).json());
+const { models } = await (await fetch("api/models")).json();
 const t = (key, values) => texts.t(key, values);
 
 const counts = new Counts((item) => (item === shown ? show() : rows()));
 const stage = new Stage();
 const dots = new Dots(stage, (real = true) => {
   // Before there are heads of the model, dots that were all taken back are none by hand.
-  if (shown && real) shown.dots = shown.record || dots.past.length ? { points: dots.points, ignore: dots.ignore, byHand: true } : null;
+  const byHand = { points: dots.points, ignore: dots.ignore, byHand: true, saved: false };
+  if (shown && real) shown.dots = shown.record || dots.past.length ? byHand : null;
   tools();
 });
 const zones = new Zones(stage, zonesChanged, (number) => t("zone_name", { number }));
@@ -94,6 +95,7 @@ async function dropped(transfer) {
     if (entry.isFile) {
       const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
       if (!file) return; // may not be read: the others are counted
+      if (within) file.path = entry.fullPath.slice(1); // as `webkitRelativePath` of a folder that is chosen
       if (!within || (await isPhoto(file))) files.push(file);
       return;
     }
@@ -105,6 +107,11 @@ async function dropped(transfer) {
   for (const entry of entries) await take(entry, false);
   return files;
 }
+
+// Dots by hand are in this page alone until they are saved.
+window.addEventListener("beforeunload", (event) => {
+  if (counts.items.some((item) => item.dots?.byHand && !item.dots.saved)) event.preventDefault();
+});
 
 // --- One picture ----------------------------------------------------------------------------------------------
 
@@ -126,7 +133,8 @@ async function put(item) {
   onStage = null;
   // What the browser cannot decode has no size before the server has counted it.
   const size = () => [item.record?.width, item.record?.height];
-  const done = await stage.show(item.file, ...size()).catch(() => stage.show(null, ...size()));
+  // Another one may be shown by the time that it is told: that one stays.
+  const done = await stage.show(item.file, ...size()).catch(() => item === shown && stage.show(null, ...size()));
   if (done && item === shown && stage.there) onStage = item;
   stage.element.style.setProperty("--shape", stage.size[0] / stage.size[1]);
   stage.draw();
@@ -222,7 +230,7 @@ function tools() {
       button("save_dots", saveDots, dots.points.length > 0),
     ],
   }[mode]();
-  $("actions").replaceChildren(...made);
+  renew($("actions"), ...made);
 }
 
 function side(key, index) {
@@ -235,9 +243,10 @@ function side(key, index) {
 }
 
 function saveDots() {
-  const name = cell(named(shown.name));
-  const lines = dots.points.map(([x, y]) => `${name},${x},${y}\r\n`);
-  download(`${shown.name.replace(/\.\w+$/, "")}.csv`, `picture,x,y\r\n${lines.join("")}`, "text/csv");
+  const { name } = shown.file; // beside which the table is to lie
+  const lines = dots.points.map(([x, y]) => `${cell(named(name))},${x},${y}\r\n`);
+  download(`${name.replace(/\.\w+$/, "")}.csv`, `picture,x,y\r\n${lines.join("")}`, "text/csv");
+  if (shown.dots) shown.dots.saved = true;
 }
 
 function zonesChanged(whole) {
@@ -253,7 +262,6 @@ function zonesChanged(whole) {
 function zoneCard() {
   const { shapes, zones: found } = shown;
   $("zones").hidden = !shapes.length;
-  const focused = document.activeElement?.dataset?.zone;
   const onGround = Boolean(found?.per_m2);
   const ranged = Boolean(found?.zone_ranges);
   const unknown = shown.problem ? "–" : "…";
@@ -264,7 +272,6 @@ function zoneCard() {
     const swatch = h("span", { className: "swatch" });
     swatch.style.background = COLORS[index % COLORS.length];
     const field = h("input", { type: "text", value: name, ariaLabel: t("zone_label") });
-    field.dataset.zone = index;
     field.addEventListener("change", () => zones.rename(index, field.value.trim() || name));
     const people = found?.zones?.[name];
     const [low, high] = found?.zone_ranges?.[name] ?? [];
@@ -285,9 +292,8 @@ function zoneCard() {
         }
       })
     : null;
-  $("zones").replaceChildren(h("h2", {}, t("zones")), h("table", {}, h("thead", {}, head), h("tbody", {}, ...lines)),
+  renew($("zones"), h("h2", {}, t("zones")), h("table", {}, h("thead", {}, head), h("tbody", {}, ...lines)),
     ...[problem, spread].filter(Boolean));
-  if (focused !== undefined) $("zones").querySelector(`[data-zone="${focused}"]`)?.focus();
 }
 
 function alikeSize(a, b) {
@@ -297,7 +303,7 @@ function alikeSize(a, b) {
 // --- All pictures ---------------------------------------------------------------------------------------------
 
 function rows() {
-  $("rows").replaceChildren(...counts.items.map(row));
+  renew($("rows"), ...counts.items.map(row));
   const done = counts.done;
   const waiting = counts.items.filter((item) => item.state === "waiting" || item.state === "counting").length;
   $("progress").textContent = waiting ? t("progress", { done: counts.items.length - waiting, all: counts.items.length }) : "";
@@ -319,7 +325,7 @@ function row(item) {
   const note = problem ? told(problem) : (record?.warnings ?? []).map((text) => texts.sentence(text)).join(" ");
   const line = h("tr", { ariaSelected: String(item === shown), onclick: () => pick(item) },
     small,
-    h("td", {}, h("button", { className: "pick", dir: "auto" }, item.name)),
+    h("td", {}, h("button", { className: "pick", dir: "auto", ariaCurrent: String(item === shown) }, item.name)),
     h("td", { className: "figure" }, record ? texts.whole(record.count, record) : problem ? "–" : t(state)),
     h("td", { className: "figure cc-soft" }, record?.low === undefined ? "" : texts.span(record)),
     h("td", { className: `note-cell cc-soft${problem ? " wrong" : ""}` }, note),

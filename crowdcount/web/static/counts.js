@@ -2,6 +2,8 @@
 import { cell, named } from "./dom.js";
 
 const THUMBNAIL = 400; // longest side in a report
+// What the server takes as one photo, see bodies.py: it hangs up on more, and the browser tells no more than that.
+const MOST_BYTES = 64 * 2 ** 20;
 // What the server takes as one report, see bodies.py and answers.py; it hangs up on more before it can say so.
 const [MOST_REPORT, MOST_ENTRIES] = [32 * 2 ** 20, 2000];
 const COLUMNS = ["picture", "count", "low", "high", "coverage", "width", "height", "scale", "model", "seconds", "warnings", "error"];
@@ -42,7 +44,9 @@ export class Counts {
 
   add(files) {
     const added = [...files].map((file) => ({
-      file, name: file.name, record: null, problem: null, state: "waiting", heat: null, thumbnail: null, dots: null,
+      // Of those in a folder with the folders: each day has its IMG_0001.jpg.
+      file, name: file.path || file.webkitRelativePath || file.name,
+      record: null, problem: null, state: "waiting", heat: null, thumbnail: null, dots: null,
       shapes: [], ground: [], sides: ["", ""], zones: null,
     }));
     this.items.push(...added);
@@ -90,8 +94,12 @@ export class Counts {
       [item.state, item.problem] = ["failed", { code: "video", text: `${item.name} is a video, no picture.` }];
       return;
     }
+    if (item.file.size > MOST_BYTES) {
+      [item.state, item.problem] = ["failed", { code: "too_large", text: `${item.name} has more than 64 MiB.` }];
+      return;
+    }
     const query = new URLSearchParams({ name: item.name, details: "1", ...(model && { model }) });
-    const { ok, status, content, retry } = await post(`/api/count?${query}`, item.file, kindOf(item.file));
+    const { ok, status, content, retry } = await post(`api/count?${query}`, item.file, kindOf(item.file));
     if (item.state !== "counting") return; // meanwhile asked for anew
     if (status === 503) {
       await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(retry || 2, 30)));
@@ -126,7 +134,7 @@ export class Counts {
     const ask = async (ground) => {
       const drawn = item.shapes.map((shape) => ({ ...shape, unit: "pixels" }));
       const asked = { width, height, density, zones: drawn, ground, range };
-      return (await post("/api/zones", JSON.stringify(asked), "application/json")).content;
+      return (await post("api/zones", JSON.stringify(asked), "application/json")).content;
     };
     const turn = (item.turn = {});
     const ground = groundOf(item);
@@ -160,8 +168,8 @@ export class Counts {
     columns.push(...zones.flatMap((name) => [`low ${name}`, `high ${name}`]));
     if (onGround) columns.push(...zones.map((name) => `per m2 ${name}`));
     const rows = this.items.map((item) => {
-      const record = item.record ?? { picture: item.name, error: item.problem?.text };
-      const told = { ...record, picture: named(record.picture), warnings: (record.warnings ?? []).join(" ") };
+      const record = item.record ?? { error: item.problem?.text };
+      const told = { ...record, picture: named(item.name), warnings: (record.warnings ?? []).join(" ") };
       const found = COLUMNS.map((key) => told[key]);
       found.push(...zones.map((name) => item.zones?.zones?.[name]));
       found.push(...zones.flatMap((name) => item.zones?.zone_ranges?.[name] ?? [undefined, undefined]));
@@ -174,15 +182,15 @@ export class Counts {
   async report() {
     const entries = await Promise.all(
       this.items.map(async (item) => ({
-        ...(item.record ?? { picture: item.name, error: item.problem?.text ?? "not counted" }),
-        density: undefined, heat: undefined, heads: undefined,
+        ...(item.record ?? { error: item.problem?.text ?? "not counted" }),
+        picture: item.name, density: undefined, heat: undefined, heads: undefined,
         thumbnail: item.thumbnail ? await base64(item.thumbnail) : null,
         zones: item.zones?.zones, zone_ranges: item.zones?.zone_ranges, per_m2: item.zones?.per_m2,
       })),
     );
     const asked = JSON.stringify({ entries });
     if (asked.length > MOST_REPORT || entries.length > MOST_ENTRIES) throw { code: "report_too_large" };
-    const { ok, content } = await post("/api/report", asked, "application/json", "text");
+    const { ok, content } = await post("api/report", asked, "application/json", "text");
     if (!ok) throw { code: content.code, text: content.error };
     return content;
   }

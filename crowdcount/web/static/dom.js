@@ -12,6 +12,17 @@ export function h(kind, properties = {}, ...children) {
   return element;
 }
 
+// Put others in the place of what an element holds. Who goes by keys stays where he was: at the button or field in the
+// same place, or the next that can be used.
+export function renew(element, ...children) {
+  const found = () => [...element.querySelectorAll("button, input")];
+  const at = found().indexOf(document.activeElement);
+  element.replaceChildren(...children);
+  if (at < 0) return;
+  const usable = ({ disabled }) => !disabled;
+  (found().slice(at).find(usable) ?? found().findLast(usable))?.focus({ preventScroll: true });
+}
+
 const KEPT = "crowdcount-language";
 
 export class Texts {

@@ -51,7 +51,8 @@ export class Stage {
   async show(blob, width, height) {
     const turn = (this.turn = {});
     const first = blob ? await createImageBitmap(blob) : null;
-    if (turn !== this.turn) return false;
+    // Let go of at once: pictures of many megapixels take the memory until somebody collects what is no longer used.
+    if (turn !== this.turn) return first?.close(), false;
     for (const level of this.levels) level.close();
     this.levels = first ? [first] : [];
     this.size = [width ?? first?.width ?? 1, height ?? first?.height ?? 1];
@@ -62,7 +63,7 @@ export class Stage {
       [wide, high] = [Math.ceil(wide / 2), Math.ceil(high / 2)];
       const options = { resizeWidth: wide, resizeHeight: high, resizeQuality: "medium" };
       const half = await createImageBitmap(this.levels.at(-1), options);
-      if (turn !== this.turn) return false;
+      if (turn !== this.turn) return half.close(), false;
       this.levels.push(half);
     }
     this.draw();
