@@ -72,7 +72,7 @@ def read_zones(source: ZoneSource, size: Size | None = None) -> list[Zone]:
 def read_json(source: ZoneSource, what: str) -> tuple[object, str]:
     """What a source holds, and how messages call it."""
     if not isinstance(source, (str, os.PathLike)):
-        return source, f"The {what}"
+        return source, f"The list of {what}"
     place = f"The file of {what} {os.fspath(source)!r}"
     try:
         with open(source, encoding="utf-8-sig") as file:
