@@ -475,7 +475,9 @@ def test_a_network_gets_a_share_of_what_another_learned(tmp_path):
 
 def test_precise_measures_each_mean_against_the_plain_count(monkeypatch, capsys, rng):
     module = program("precise")
-    samples = [Sample(str(n), rng.integers(0, 256, (64, 64, 3), np.uint8), rng.uniform(0, 64, (10, 2))) for n in "abcdef"]
+    samples = [
+        Sample(str(n), rng.integers(0, 256, (64, 64, 3), np.uint8), rng.uniform(0, 64, (10, 2))) for n in "abcdef"
+    ]
     monkeypatch.setattr(module, "load_dataset", lambda *arguments: samples)
     monkeypatch.setattr(module, "load_network", lambda name: (None, None))
     monkeypatch.setattr(module, "looks", lambda network, picture: [12.0, 10.0, 9.0, 9.0])
