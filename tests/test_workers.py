@@ -43,12 +43,12 @@ def workers_of(parent: int) -> list[int]:
 
 @pytest.mark.slow
 def test_a_killed_worker_loses_nothing(weights, tmp_path, rng):
-    """60 pictures and a broken one by two workers; one is killed after the first row. Then more pictures, resumed."""
+    """200 pictures and a broken one by two workers; one is killed after the first row. Then more pictures, resumed."""
     pytest.importorskip("ray", reason="several workers need pip install 'ray[data]'")
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for number in range(60):
-        Image.fromarray(rng.integers(0, 256, (400, 600, 3), dtype=np.uint8)).save(folder / f"{number:02}.png")
+    for number in range(200):
+        Image.fromarray(rng.integers(0, 256, (400, 600, 3), dtype=np.uint8)).save(folder / f"{number:03}.png")
     (folder / "broken.jpg").write_bytes(b"no picture")
     table, parquet = tmp_path / "counts.csv", tmp_path / "counts.parquet"
     command = ["count", str(folder), "--model", weights, "--workers", "2", "--csv", str(table), "--resume"]
@@ -60,23 +60,23 @@ def test_a_killed_worker_loses_nothing(weights, tmp_path, rng):
     )
     deadline = time.monotonic() + 300
     while not (table.exists() and rows_of(table)) and running.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.01)
     alive = workers_of(running.pid)
-    assert len(alive) == 2 and len(rows_of(table)) < 61, running.communicate(timeout=300)
+    assert len(alive) == 2 and len(rows_of(table)) < 201, running.communicate(timeout=300)
     os.kill(alive[0], signal.SIGKILL)
     printed, errors = running.communicate(timeout=300)
     assert running.returncode == 1 and "broken.jpg" in errors, errors
     rows = rows_of(table)
     with open(table, newline="") as file:
-        assert len(list(csv.DictReader(file))) == len(rows) == 61
-    assert sum(line.startswith(str(folder)) for line in printed.splitlines()) == 60
+        assert len(list(csv.DictReader(file))) == len(rows) == 201
+    assert sum(line.startswith(str(folder)) for line in printed.splitlines()) == 200
     assert "broken.jpg" in rows["broken.jpg"]["error"] and not rows["broken.jpg"]["count"]
-    for result in count_many(sorted(str(path) for path in folder.glob("0[0-4].png")), weights, progress=False):
+    for result in count_many(sorted(str(path) for path in folder.glob("00[0-4].png")), weights, progress=False):
         assert float(rows[os.path.basename(result.picture)]["count"]) == pytest.approx(result.count, rel=1e-3, abs=2e-3)
 
     pandas = pytest.importorskip("pandas")
     frame = pandas.read_parquet(parquet)
-    assert len(frame) == 61 and frame["count"].notna().sum() == 60 and frame["width"].dropna().eq(600).all()
+    assert len(frame) == 201 and frame["count"].notna().sum() == 200 and frame["width"].dropna().eq(600).all()
 
 
 def test_parquet_holds_the_rows_of_the_table(weights, tmp_path):
