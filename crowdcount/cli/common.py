@@ -387,9 +387,9 @@ def warn(message: str) -> None:
 
 
 @contextmanager
-def telling_of_annotations() -> Iterator[None]:
-    """Within, an `AnnotationWarning` is a line as all others, and told once."""
-    others, told = warnings.showwarning, set[str]()
+def telling(kind: type[Warning], tell: Callable[[str], None] = warn) -> Iterator[None]:
+    """Within, warnings of this kind are lines as all others."""
+    others = warnings.showwarning
 
     def show(
         message: Warning | str,
@@ -399,17 +399,30 @@ def telling_of_annotations() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if not issubclass(category, AnnotationWarning):
+        if issubclass(category, kind):
+            tell(str(message))
+        else:
             others(message, category, filename, lineno, file, line)
-        elif str(message) not in told:
-            told.add(str(message))
-            warn(str(message))
 
     warnings.showwarning = show
     try:
         yield
     finally:
         warnings.showwarning = others
+
+
+@contextmanager
+def telling_of_annotations() -> Iterator[None]:
+    """Within, an `AnnotationWarning` is a line as all others, and told once."""
+    told = set[str]()
+
+    def once(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            warn(message)
+
+    with telling(AnnotationWarning, once):
+        yield
 
 
 def fail(message: str) -> int:

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TextIO
 
 from crowdcount.cli.common import (
     Command,
@@ -19,8 +18,8 @@ from crowdcount.cli.common import (
     import_keras,
     positive_int,
     seed,
+    telling,
     thing,
-    warn,
     width,
 )
 from crowdcount.errors import TrainingError
@@ -122,23 +121,8 @@ def _told_of_heads_outside() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", DensityWarning)
-        others = warnings.showwarning
-
-        def show(
-            message: Warning | str,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: TextIO | None = None,
-            line: str | None = None,
-        ) -> None:
-            if issubclass(category, DensityWarning):
-                warn(str(message))
-            else:
-                others(message, category, filename, lineno, file, line)
-
-        warnings.showwarning = show
-        yield
+        with telling(DensityWarning):
+            yield
 
 
 def _pictures(arguments: argparse.Namespace) -> tuple[str, str | None]:
