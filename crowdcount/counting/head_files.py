@@ -14,6 +14,7 @@ import numpy as np
 
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
+from crowdcount.data.exports.entries import PERCENT_BEYOND
 from crowdcount.data.exports.table import read_table
 from crowdcount.errors import DataError
 from crowdcount.files import as_cell, atomic_path, is_stream
@@ -23,7 +24,7 @@ CSV_COLUMNS = ("picture", "x", "y")
 IN_PIXELS = {"x (px)": "x", "y (px)": "y"}
 """What the columns are called where their numbers alone do not tell their unit, see `state_unit`."""
 
-_PERCENT = 101.0  # readers take numbers up to 100, and what misses that by rounding, for shares of the picture
+_PERCENT = 100 + PERCENT_BEYOND  # readers take numbers up to here for shares of the picture
 
 
 def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountResult | CountFailure]) -> None:

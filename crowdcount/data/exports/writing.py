@@ -15,12 +15,13 @@ from PIL import Image
 
 from crowdcount.data.dividing import hashed_split
 from crowdcount.data.exif import orientation_of
+from crowdcount.data.exports.entries import PERCENT_BEYOND
 from crowdcount.data.images import load_picture, picture_size
 from crowdcount.data.records import Record
 from crowdcount.errors import AnnotationError
 from crowdcount.files import as_cell, atomic_folder, atomic_path
 
-_PERCENT = 101.0  # shares may miss 100 by rounding
+_PERCENT = 100 + PERCENT_BEYOND  # shares may miss 100 by rounding
 
 
 def convert(records: Sequence[Record], kind: str, out: str | os.PathLike) -> None:
