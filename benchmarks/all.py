@@ -32,7 +32,6 @@ from crowdcount.files import atomic_path
 
 SPREAD = ("median", "least", "most")
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-MANY = ", one of many of its size"
 
 
 def picture_of(height: int, width: int) -> np.ndarray:
@@ -48,6 +47,7 @@ def picture_of(height: int, width: int) -> np.ndarray:
 def predict(options: argparse.Namespace) -> list[Table]:
     """Ours at all sizes, and how near it comes to the processor's peak."""
     from crowdcount.network.csrnet import CSRNet
+    from crowdcount.network.prediction import predict_density
 
     networks = {name: CSRNet(width=options.width, precision=PRECISIONS[name]) for name in options.numbers}
     peaks = {name: peak(name, options) for name in options.numbers}
@@ -59,33 +59,21 @@ def predict(options: argparse.Namespace) -> list[Table]:
             if batch * height * width > options.most * 1e6:
                 continue  # half an hour on two cores: eight pictures take eight times as long as one
             runs = {
-                name + (MANY if many else ""): lambda network=network, batch=[picture] * batch, many=many: [
-                    as_one(many, network, one) for one in batch
-                ]
+                name: lambda network=network, batch=[picture] * batch: [predict_density(network, one) for one in batch]
                 for name, network in networks.items()
-                for many in (False, True)
             }
             for name, seconds in in_turn(runs, options.repeats).items():
                 took = spread(seconds)
-                share = work(height, width, options.width) * batch / took[0] / peaks[name.removesuffix(MANY)]
+                share = work(height, width, options.width) * batch / took[0] / peaks[name]
                 row = [f"{width}x{height}", batch, name, *took, batch / took[0], f"{share:.0%}"]
                 table.rows.append(row)
     peaked = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {name}" for name, value in peaks.items())
     table.notes.append(
-        f"The peak is the best plain matrix product of the shapes of the network's layers: {peaked}. Where many "
-        "pictures of a size come, three in four multiplications of most layers are saved, hence more than all of it. "
-        "Several pictures are predicted one after the other: the network fills the processor with one."
+        f"The peak is the best plain matrix product of the shapes of the network's layers: {peaked}. Three in four "
+        "multiplications of many layers are saved, hence more than all of it. Several pictures are predicted one after "
+        "the other: the network fills the processor with one."
     )
     return [table]
-
-
-def as_one(many: bool, network, picture: np.ndarray) -> np.ndarray:
-    """Predict a picture alone, or as one of many pictures of its size."""
-    from crowdcount.network.prediction import predict_density
-    from crowdcount.network.repeated import many_of_a_size
-
-    with many_of_a_size(many):
-        return predict_density(network, picture)
 
 
 def work(height: int, width: int, share: float) -> float:
@@ -120,14 +108,14 @@ def against(options: argparse.Namespace) -> list[Table]:
 
     from crowdcount.network.csrnet import CSRNet
     from crowdcount.network.export import export_model
+    from crowdcount.network.prediction import predict_density
 
     height, width = options.against_size
     picture = picture_of(height, width)
     networks = {name: CSRNet(width=options.width, precision=PRECISIONS[name]) for name in options.numbers}
     runs: dict[str, Callable[[], object]] = {
-        f"crowdcount {name}{MANY if many else ''}": lambda network=network, many=many: as_one(many, network, picture)
+        f"crowdcount {name}": lambda network=network: predict_density(network, picture)
         for name, network in networks.items()
-        for many in (False, True)
     }
     with tempfile.TemporaryDirectory() as folder:
         whole = CSRNet(width=options.width, precision="float32")
@@ -135,11 +123,11 @@ def against(options: argparse.Namespace) -> list[Table]:
         rivals = torch_predictions(picture[np.newaxis], options.width) | onnx_predictions(file, picture[np.newaxis])
         runs |= {name: run for name, run in rivals.items() if any(numbers in name for numbers in options.numbers)}
         seconds = in_turn(runs, options.repeats)
-    columns = ("what", *SPREAD, "as a multiple of crowdcount's", f"as a multiple of crowdcount's{MANY}")
+    columns = ("what", *SPREAD, "as a multiple of crowdcount's")
     table = Table(f"One picture of {width}x{height}, seconds", columns)
     for name, found in seconds.items():
         ours = "crowdcount bfloat16" if "bfloat16" in name else "crowdcount float32"
-        table.rows.append([name, *spread(found), *(ratio(found, seconds[ours + many]) for many in ("", MANY))])
+        table.rows.append([name, *spread(found), ratio(found, seconds[ours])])
     table.notes.append("Above 1 crowdcount is quicker, in the same numbers and the same run.")
     return [table, counts_in_bfloat16(options)] if "bfloat16" in options.numbers else [table]
 
@@ -149,19 +137,16 @@ def counts_in_bfloat16(options: argparse.Namespace) -> Table:
     from crowdcount.data.images import load_picture
     from crowdcount.files import data_folder
     from crowdcount.network.loading import load_model
+    from crowdcount.network.prediction import predict_density
 
     files = sorted((data_folder("datasets") / "drawn" / "images").glob("*.jpg"))[: options.pictures]
     networks = [load_model(options.model, precision=precision) for precision in PRECISIONS.values()]
-    columns = ("picture", *PRECISIONS, "difference", f"bfloat16{MANY}", "its difference")
+    columns = ("picture", *PRECISIONS, "difference")
     table = Table("Counts in bfloat16 against float32", columns)
     for file in files:
         picture = load_picture(file)
-        full = float(as_one(False, networks[0], picture).sum())
-        row = [file.stem, f"{full:.2f}"]
-        for many in (False, True):
-            short = float(as_one(many, networks[1], picture).sum())
-            row += [f"{short:.2f}", f"{abs(short - full) / max(full, 1):.3%}"]
-        table.rows.append(row)
+        full, short = (float(predict_density(network, picture).sum()) for network in networks)
+        table.rows.append([file.stem, f"{full:.2f}", f"{short:.2f}", f"{abs(short - full) / max(full, 1):.3%}"])
     return table
 
 

@@ -360,10 +360,9 @@ def test_all_parts_at_tiny_sizes_fill_the_page(weights, tmp_path, monkeypatch, c
     module.main([*options.split(), *more.split(), "--numbers", "float32", "bfloat16"])
     text, numbers = page.read_text("utf-8"), json.loads(record.read_text("utf-8"))
     assert "Not measured yet" not in text and set(numbers["parts"]) == set(module.PARTS)
-    assert [row["pictures"] for row in numbers["parts"]["predict"][0]["rows"]] == [1] * 4 + [2] * 4
+    assert [row["pictures"] for row in numbers["parts"]["predict"][0]["rows"]] == [1] * 2 + [2] * 2
     rivals = {row["what"]: row["as a multiple of crowdcount's"] for row in numbers["parts"]["against"][0]["rows"]}
     assert rivals["crowdcount float32"] == rivals["crowdcount bfloat16"] == 1
-    assert {f"crowdcount {name}{module.MANY}" for name in module.PRECISIONS} < set(rivals)
     for package, name in (("torch", "PyTorch bfloat16"), ("onnxruntime", "ONNX Runtime float32")):
         assert (name in rivals) == (importlib.util.find_spec(package) is not None)
     assert {row["seconds a unit"] for row in numbers["parts"]["growth"][1]["rows"]} == {0.5, 0.25}

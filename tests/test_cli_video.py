@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from crowdcount import cli
-from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.video import counting as video
 
@@ -52,7 +51,7 @@ def network(monkeypatch):
     hooks = {}
 
     class Fake:
-        calls, scale, repeats = 0, None, Repeats()
+        calls, scale = 0, None
 
         def __call__(self, picture, *, upright):
             number = Fake.calls = Fake.calls + 1

@@ -20,9 +20,7 @@ from crowdcount.counting.comparison import compare
 from crowdcount.counting.doubts import Doubt
 from crowdcount.counting.pictures import Counter, count, count_many
 from crowdcount.counting.results import CountFailure, CountResult
-from crowdcount.data.annotations import Sample
 from crowdcount.errors import CrowdCountError, DataError, PictureError, WeightsError
-from crowdcount.measuring.evaluation import evaluate
 from crowdcount.network import prediction
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.prediction import predict_density
@@ -691,60 +689,6 @@ def test_counts_of_two_pages_are_not_mixed(tmp_path, weights, rng):
         assert len(list(crowdcount.count_many([tmp_path / "scan.tif"], page=2, **options))) in (0, 1)
     with pytest.raises(DataError, match="the page 2; this run has 1"):
         next(crowdcount.count_many([tmp_path / "scan.tif"], page=1, **options))
-
-
-@pytest.fixture
-def quick_ways(monkeypatch):
-    """Sizes, (height, width), of what goes through the quick convolutions, which 48 pictures' pixels are worth."""
-    tf = pytest.importorskip("tensorflow", exc_type=ImportError)
-    sizes = []
-
-    def convolve(inputs, kernel, rate, direct):
-        sizes.append(tuple(inputs.shape[1:3]))
-        return tf.nn.conv2d(inputs, kernel, 1, "SAME", dilations=rate)
-
-    monkeypatch.setattr("crowdcount.network.winograd.convolve", convolve)
-    monkeypatch.setattr("crowdcount.network.layers._MANY_CHANNELS", {"float32": 4})
-    monkeypatch.setattr("crowdcount.counting.repeats._ENOUGH", 48 * 40 * 3)
-    monkeypatch.setattr("crowdcount.counting.repeats._LOOKED_AT", 48 * 40)
-    return sizes
-
-
-def test_many_pictures_of_a_size_are_compiled_for(rng, quick_ways):
-    network = CSRNet(width=1 / 16, precision="float32")
-    alike, other = [picture(rng, 40, 48) for _ in range(3)], picture(rng, 48, 40)
-    singly = [count(each, model=network).count for each in (*alike, other)]
-    count([*alike[:2], other], model=network)
-    count((each for each in alike), model=network)  # may have no end
-    assert not quick_ways
-    together = count([*alike, other], model=network)
-    assert set(quick_ways) == {(40, 48), (20, 24), (10, 12), (5, 6)}
-    assert len(quick_ways) == 15  # the graph is made once, of all layers but the first and the last
-    assert [result.count for result in together] == pytest.approx(singly, rel=1e-4)
-
-
-def test_pictures_that_are_scored_are_compiled_for_as_those_that_are_counted(rng, quick_ways):
-    network = CSRNet(width=1 / 16, precision="float32")
-    samples = [Sample(str(number), picture(rng, 40, 48), []) for number in range(3)]
-    few = evaluate(network, samples[:2], progress=False)
-    assert not quick_ways
-    many = evaluate(network, samples, progress=False)
-    assert len(quick_ways) == 15
-    for first, second in zip(few.rows, many.rows):
-        assert first["predicted"] == pytest.approx(second["predicted"], rel=1e-4)
-
-
-def test_what_goes_on_counts_as_it_began(rng, quick_ways, tmp_path):
-    network = CSRNet(width=1 / 16, precision="float32")
-    for name in "abc":
-        Image.fromarray(picture(rng, 40, 48)).save(tmp_path / f"{name}.png")
-    begun = count_many(tmp_path, network, csv=tmp_path / "counts.csv")
-    next(begun)
-    begun.close()
-    first = len(quick_ways)
-    assert first
-    list(count_many(tmp_path, CSRNet(width=1 / 16, precision="float32"), csv=tmp_path / "counts.csv", resume=True))
-    assert len(quick_ways) == 2 * first
 
 
 def test_what_goes_on_tells_what_the_command_tells(rng, tmp_path, monkeypatch):

@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 
 from crowdcount import cli
-from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
 from crowdcount.data.images import load_picture
 from crowdcount.errors import CrowdCountError
@@ -144,7 +143,7 @@ def stand_for_network(monkeypatch, hooks):
         yield from map(stand_in, sources)
 
     monkeypatch.setattr("crowdcount.counting.pictures.count_many", many)
-    stand_in.scale, stand_in.repeats = None, Repeats()
+    stand_in.scale = None
     monkeypatch.setattr("crowdcount.video.counting.Counter", lambda *_: stand_in)
     monkeypatch.setattr("crowdcount.counting.ranges.why_no_range", lambda *_: None)
     for command in ("count", "video"):

@@ -25,7 +25,6 @@ from crowdcount.network import csrnet as model
 from crowdcount.network.cards import ModelCard, model_card
 from crowdcount.network.loading import load_model
 from crowdcount.network.prediction import predict_density
-from crowdcount.network.repeated import expected
 from crowdcount.network.weight_files import save_weights
 from crowdcount.training import callbacks, mining, recipes
 from crowdcount.training.callbacks import CropBias, CropMAE, Drift, RunawayWatch, averaged_weights
@@ -122,16 +121,6 @@ def test_the_trained_model_is_saved_and_opens_with_keras_alone(run, tmp_path):
     assert done.returncode == 0, done.stderr
     expected = float(np.sum(result.model(picture[None])))
     assert float(done.stdout.splitlines()[-1]) == pytest.approx(expected, rel=0.02, abs=0.02)
-
-
-@pytest.mark.parametrize("epochs, compiled", [(4, True), (2, False)])
-def test_validation_compiles_for_a_size_that_comes_often_in_all_epochs(monkeypatch, epochs, compiled):
-    told = []
-    monkeypatch.setattr("crowdcount.counting.repeats._ENOUGH", 5 * 96 * 96)
-    monkeypatch.setattr(callbacks, "predict_density", lambda *_: told.append(expected()) or np.zeros((12, 12), "f4"))
-    samples = [Sample(str(number), np.zeros((96, 96, 3), np.uint8), []) for number in range(3)]
-    callbacks.Validation(samples, 2, epochs, keep=None)._validate(0)
-    assert told == [compiled] * 3
 
 
 def test_kept_weights_give_the_validated_errors(run):

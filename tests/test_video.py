@@ -27,12 +27,9 @@ from crowdcount.area.drawing import draw_zones
 from crowdcount.area.zone_files import read_zones
 from crowdcount.counting.doubts import Doubt
 from crowdcount.counting.pictures import count
-from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountResult
-from crowdcount.counting.scale import Look
 from crowdcount.drawn.crowds import draw_crowd
 from crowdcount.errors import DataError, MissingPackageError, PictureError, VideoError
-from crowdcount.network.repeated import expected
 from crowdcount.show.plots import overlay
 from crowdcount.video import counting as video, files as video_files, frames as video_frames
 from crowdcount.video.chart import CountSeries
@@ -107,7 +104,7 @@ class ByLevel:
     """
 
     def __init__(self, model, coverage, scale, *_):
-        self.coverage, self.scale, self.repeats = coverage, scale, Repeats()
+        self.coverage, self.scale = coverage, scale
 
     def __call__(self, picture, *, upright):
         height, width = picture.shape[:2]
@@ -152,7 +149,7 @@ def test_zones_and_scale_go_along_when_a_camera_changes_its_size(monkeypatch):
         """A hundred people, evenly spread."""
 
         def __init__(self, model, coverage, scale, *_):
-            self.scale, self.repeats = scale, Repeats()
+            self.scale = scale
 
         def __call__(self, picture, *, upright):
             scales.append(self.scale)
@@ -1325,18 +1322,3 @@ def test_a_time_lapse_ends_when_its_last_frame_was_shown(tmp_path, seconds):
         container.mux(stream.encode())
     moments = list(read_frames(str(path), notify=told.append))
     assert len(moments) == 5 and not told
-
-
-def test_frames_are_compiled_for_once_there_were_many(tmp_path, monkeypatch):
-    told = []
-
-    def look(network, picture, scale, **_):
-        told.append(expected())
-        return Look(scale, picture, np.zeros((6, 8), np.float32))
-
-    monkeypatch.setattr("crowdcount.counting.pictures.look", look)
-    monkeypatch.setattr("crowdcount.counting.pictures.load_network", lambda model: (model, "any"))
-    monkeypatch.setattr("crowdcount.counting.repeats._ENOUGH", 3 * 64 * 48)
-    list(count_video(write_video(tmp_path / "v.mp4", range(5)), model=object()))
-    assert told == [False, False, True, True, True]
-    assert not expected()

@@ -23,7 +23,6 @@ from crowdcount.counting.ranges import (
     usable_calibration,
     why_no_range,
 )
-from crowdcount.counting.repeats import Repeats
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.resuming import doubts_of
 from crowdcount.counting.scale import (
@@ -43,7 +42,6 @@ from crowdcount.counting.words import PEOPLE, about, thing_of
 from crowdcount.data.images import Source, load_picture
 from crowdcount.errors import CrowdCountError, DataError, PictureError
 from crowdcount.network.loading import Model, load_network
-from crowdcount.network.repeated import many_of_a_size
 from crowdcount.progress import bar
 
 _Item = TypeVar("_Item")
@@ -194,7 +192,6 @@ def count_many(
     counts = CountsFile(csv, resume=resume, settings=settings)
     with closing(counts):
         pictures = list(expanded(listed(sources)))
-        counter.repeats = Repeats(pictures)  # with those that are counted already: what goes on counts as it began
         left = counts.take_up(pictures)
         nameless = sum(not isinstance(source, CountFailure) and not has_name(source) for source in left)
         if resume and nameless:
@@ -240,7 +237,6 @@ class Counter:
 
     Attributes:
         scale: at which pictures are counted; None: at the one that the network chooses for each.
-        repeats: the pictures that are to come, as far as they are known, or that came.
     """
 
     def __init__(
@@ -258,7 +254,6 @@ class Counter:
         self.network, self.name = load_network(model)
         self.thing = thing_of(model)
         self.coverage, self.progress = float(coverage), progress
-        self.repeats = Repeats()
 
     def passing(self, pictures: Iterable[_Item], sources: Iterable) -> Iterable[_Item]:
         """The pictures of some sources, with a bar if there are several; a generator's may have no end."""
@@ -266,7 +261,6 @@ class Counter:
         if isinstance(sources, Sized):
             pictures = list(pictures)
             progress &= len(pictures) > 1
-            self.repeats = Repeats(pictures)
         return bar(pictures, "picture", wanted=progress)
 
     def __call__(self, source: Source, *, upright: bool = False) -> CountResult:
@@ -293,8 +287,7 @@ class Counter:
         people = float(density.sum(dtype=np.float64))
         doubts = find_doubts(best.picture, best.density, size=size)
         if self.thing == PEOPLE and not upright:
-            with many_of_a_size(False):  # it looks at parts
-                lying = on_its_side(self.network, looks[0])
+            lying = on_its_side(self.network, looks[0])
             doubts |= {} if lying is None else {Doubt.SIDE: lying}
         low = high = coverage = kind = None
         if self.calibration is not None and carries_range(doubts):
@@ -349,7 +342,6 @@ class Counter:
             return CountFailure(name_of(source), str(error))
 
     def _looks(self, picture: np.ndarray) -> list[Look]:
-        with many_of_a_size(self.repeats.many(picture.shape[:2])):
-            if self.sizes is None:
-                return [look(self.network, picture, self.scale or 1.0, progress=self.progress)]
-            return search(self.network, picture, self.sizes, scale=self.scale, progress=self.progress)
+        if self.sizes is None:
+            return [look(self.network, picture, self.scale or 1.0, progress=self.progress)]
+        return search(self.network, picture, self.sizes, scale=self.scale, progress=self.progress)

@@ -20,7 +20,6 @@ import numpy as np
 from crowdcount.counting.doubts import carries_range, find_doubts
 from crowdcount.counting.kinds import Observation, observe
 from crowdcount.counting.ranges import COVERAGE, usable_calibration
-from crowdcount.counting.repeats import Repeats
 from crowdcount.data.annotations import Sample, listed_samples
 from crowdcount.data.density import density_map, paper_sigma
 from crowdcount.data.regions import within
@@ -30,7 +29,6 @@ from crowdcount.grid import STRIDE, edges
 from crowdcount.measuring import metrics, uncertainty
 from crowdcount.network.loading import Model, load_network
 from crowdcount.network.prediction import predict_density
-from crowdcount.network.repeated import many_of_a_size
 from crowdcount.progress import bar
 
 _GAME_LEVELS = (0, 1, 2, 3)
@@ -214,16 +212,14 @@ def _score(
     calibration = usable_calibration(model, coverage)
     network, _ = load_network(model)
     start = time.perf_counter()
-    repeats = Repeats([sample.picture for sample in samples])
     rows, games, map_scores, observed = [], [], [], []
     for sample in bar(samples, "picture", wanted=progress):
         picture = sample.read()
         size = picture.shape[:2]
-        with many_of_a_size(repeats.many(size)):
-            density = predict_density(network, picture)
-            if tta:
-                mirrored = predict_density(network, picture[:, ::-1])
-                density = (density + mirrored_back(mirrored, size[1])) / 2
+        density = predict_density(network, picture)
+        if tta:
+            mirrored = predict_density(network, picture[:, ::-1])
+            density = (density + mirrored_back(mirrored, size[1])) / 2
         doubts = find_doubts(picture, density)  # of the whole picture, as they are when it is counted
         counted = sample.counted(size)
         density, heads = within(counted, density, sample.points)

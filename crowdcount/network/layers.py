@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
+from collections.abc import Iterator
 
 from crowdcount.network.backend import keras
 from crowdcount.network.precision import multiplies_matrices
-from crowdcount.network.repeated import expected
 
-# With fewer the transforms cost more than the multiplications that they save.
-_MANY_CHANNELS = {"float32": 128, "bfloat16": 256}
+# With fewer channels and filters the transforms cost more than the multiplications that they save.
+_CHANNELS = {"float32": 128, "bfloat16": 256}
+# Where they are not compiled they cost more: as channels and filters together, and save as the two multiplied.
+_WORTH_IT = {"float32": 80, "bfloat16": 150}
+
+_counting: contextvars.ContextVar[bool] = contextvars.ContextVar("counting", default=False)
+
+
+@contextlib.contextmanager
+def to_count() -> Iterator[None]:
+    """Within, what is run or traced for one picture of any size saves multiplications, too, where that pays on a CPU.
+
+    Outside it is plain convolutions: what is exported holds the layers that other programs know.
+
+    Example:
+        >>> with to_count():
+        ...     maps = Convolution(4, 3, padding="same")(keras.ops.zeros((1, 8, 8, 3)))
+    """
+    token = _counting.set(True)
+    try:
+        yield
+    finally:
+        _counting.reset(token)
 
 
 class Convolution(keras.layers.Conv2D):
@@ -21,22 +44,17 @@ class Convolution(keras.layers.Conv2D):
     subsamplings of its input (Yu and Koltun 2016, the "algorithme a trous"), so on a CPU the input is rearranged,
     convolved plainly and rearranged back: the same numbers, everywhere, at the speed of a plain convolution.
 
-    In training, and where many pictures of a size are expected, many channels on a CPU go through
-    `crowdcount.network.winograd`, in about half the time. The sizes of the pictures must be known, since each is
-    compiled for. Where the processor multiplies matrices by itself, in bfloat16, only the gradients of kernels do.
+    Many channels on a CPU go through `crowdcount.network.winograd`: in training, where the size of the examples is
+    known, since it is compiled for, and where a picture is counted (`to_count`). Where the processor multiplies
+    matrices by itself, in bfloat16, only the gradients of kernels do.
 
     It differs from `keras.layers.Conv2D` in nothing that a saved model could hold, so it is saved as one: a `.keras`
     file of CSRNet opens with Keras alone.
     """
 
     def call(self, inputs, training=False):
-        if not self._quick(inputs, training):
-            return super().call(inputs)
-        from crowdcount.network import winograd
-
-        rate = self.dilation_rate[0]
-        direct = self._by_units() and (rate == 1 or _dilates(self.compute_dtype))
-        return self.activation(winograd.convolve(inputs, self.kernel, rate, direct) + self.bias)
+        quick = self._quick(inputs, training)
+        return super().call(inputs) if quick is None else self.activation(quick + self.bias)
 
     def convolution_op(self, inputs, kernel):
         if self._native():
@@ -62,23 +80,26 @@ class Convolution(keras.layers.Conv2D):
 
         return bool(tf.config.list_physical_devices("GPU"))
 
-    def _by_units(self) -> bool:
-        """Whether the processor's own units for matrix products make a direct convolution the quicker one."""
-        return self.compute_dtype == "bfloat16" and multiplies_matrices()
-
-    def _quick(self, inputs, training: bool) -> bool:
-        many = _MANY_CHANNELS.get(self.compute_dtype)
-        if keras.backend.backend() != "tensorflow" or many is None or not (training or expected()):
-            return False
-        if None in inputs.shape[1:] or min(inputs.shape[-1], self.filters) < many:
-            return False
-        if self._by_units() and not training:
-            return False
+    def _quick(self, inputs, training: bool):
+        """The convolution in fewer multiplications; None where these are not to be had, or do not pay."""
+        numbers, channels, filters, rate = self.compute_dtype, inputs.shape[-1], self.filters, self.dilation_rate[0]
+        if not (training or _counting.get()) or keras.backend.backend() != "tensorflow" or numbers not in _CHANNELS:
+            return None
         import tensorflow as tf
 
+        if tf.config.list_physical_devices("GPU"):
+            return None
         from crowdcount.network import winograd
 
-        return not tf.config.list_physical_devices("GPU") and winograd.available()
+        by_units = numbers == "bfloat16" and multiplies_matrices()
+        if training:
+            if None in inputs.shape[1:] or min(channels, filters) < _CHANNELS[numbers] or not winograd.available():
+                return None
+            direct = by_units and (rate == 1 or _dilates(numbers))
+            return winograd.convolve(inputs, self.kernel, rate, direct)
+        if inputs.shape[0] != 1 or by_units or channels * filters < _WORTH_IT[numbers] * (channels + filters):
+            return None
+        return winograd.convolve_any(inputs, self.kernel, rate)
 
 
 @functools.cache

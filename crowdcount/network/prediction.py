@@ -5,7 +5,6 @@ Tiles overlap by more than the network can see, so that tiling changes memory an
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 import weakref
@@ -16,7 +15,6 @@ import numpy as np
 
 from crowdcount.errors import CrowdCountError, WeightsError
 from crowdcount.grid import STRIDE, map_shape
-from crowdcount.network.repeated import expected
 from crowdcount.network.room import free_memory
 from crowdcount.network.tiling import windows
 from crowdcount.progress import bar
@@ -183,21 +181,18 @@ def _compile(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     import tensorflow as tf
 
+    from crowdcount.network.layers import to_count
+
     # One graph for all sizes: `predict` would trace, and may compile, a new one for each, at seconds apiece.
     @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)], autograph=False)
     def graph(pictures):
-        return network()(pictures, training=False)
-
-    # And one for each size of which there are many.
-    @functools.cache
-    def graph_of(shape: tuple[int, ...]) -> Callable:
-        sized = tf.function(lambda pictures: network()(pictures, training=False), autograph=False)
-        return sized.get_concrete_function(tf.TensorSpec(shape, tf.float32))
+        with to_count():
+            return network()(pictures, training=False)
 
     def forward(picture: np.ndarray) -> np.ndarray:
         pictures = tf.constant(picture[np.newaxis], tf.float32)
         try:
-            output = (graph_of(tuple(pictures.shape)) if expected() else graph)(pictures)
+            output = graph(pictures)
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from error
         return _map_in(output, picture, network().name)

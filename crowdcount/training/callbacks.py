@@ -16,14 +16,12 @@ from keras import ops
 
 from crowdcount.counting.kinds import observe
 from crowdcount.counting.ranges import Calibration
-from crowdcount.counting.repeats import Repeats
 from crowdcount.data.annotations import Sample
 from crowdcount.data.regions import within
 from crowdcount.errors import TrainingError
 from crowdcount.files import atomic_path
 from crowdcount.measuring import metrics
 from crowdcount.network.prediction import predict_density
-from crowdcount.network.repeated import many_of_a_size
 from crowdcount.progress import bar
 from crowdcount.training import losses
 
@@ -117,7 +115,6 @@ class Validation(keras.callbacks.Callback):
     ):
         super().__init__()
         self.samples, self.every, self.epochs, self.keep, self.best = samples, every, epochs, keep, best
-        self.repeats = Repeats([sample.picture for sample in samples], times=math.ceil(epochs / every))
 
     def on_epoch_end(self, epoch, logs=None):
         due = epoch + 1 == self.epochs or (epoch + 1) % self.every == 0
@@ -133,8 +130,7 @@ class Validation(keras.callbacks.Callback):
         seen = []
         for sample in bar(self.samples, "picture", f"validation {epoch + 1}", leave=False):
             picture = sample.read()
-            with many_of_a_size(self.repeats.many(picture.shape[:2])):
-                density = predict_density(self.model, picture)
+            density = predict_density(self.model, picture)
             counted = sample.counted(picture.shape[:2])
             density, heads = within(counted, density, sample.points)
             seen.append(observe(picture, heads, density, counted))

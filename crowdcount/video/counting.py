@@ -175,7 +175,6 @@ def _counted(
                         "before: zones and scale go along."
                     )
                 last = size
-                counter.repeats.add(size)
                 result = counter(picture, upright=upright >= _LEAD)
                 if result.count >= _SETTLED:
                     counter.scale = result.scale if counter.scale is None else counter.scale
