@@ -13,7 +13,7 @@ from crowdcount.network.precision import multiplies_matrices
 # With fewer channels and filters the transforms cost more than the multiplications that they save.
 _CHANNELS = {"float32": 128, "bfloat16": 256}
 # Where they are not compiled they cost more: as channels and filters together, and save as the two multiplied.
-_WORTH_IT = {"float32": 80, "bfloat16": 150}
+_WORTH_IT = {"float32": 80, "bfloat16": 120}
 
 _counting: contextvars.ContextVar[bool] = contextvars.ContextVar("counting", default=False)
 
