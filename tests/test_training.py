@@ -706,6 +706,15 @@ def test_a_validation_picture_that_cannot_be_read_is_told_before_the_first_step(
     assert not (tmp_path / "run" / "checkpoint.h5").exists()
 
 
+def test_validation_pictures_that_are_learned_from_are_told(tmp_path, quick, capsys):
+    pictures = crowd(4)
+    settings = {"recipe": quick, "width": 1 / 64, "init": "none", "epochs": 1}
+    train(pictures, [pictures[1], *crowd(2, 99)], out=tmp_path / "both", **settings)
+    assert "warning: 1 of the 3 validation pictures are learned from, too." in capsys.readouterr().err
+    train(pictures, crowd(2, 99), out=tmp_path / "apart", **settings)
+    assert "learned from" not in capsys.readouterr().err
+
+
 def test_moved_heads_are_another_run():
     def samples(x, ignore=()):
         return [Sample("a", np.zeros((8, 8, 3), np.uint8), [[x, 2.0]], ignore=np.reshape(ignore, (-1, 4)))]

@@ -131,7 +131,7 @@ def train(
         >>> import tempfile
         >>> import numpy as np
         >>> crowd = [Sample("a", np.zeros((64, 64, 3), np.uint8), [[20.0, 30.0]])]
-        >>> result = train(crowd, crowd, out=tempfile.mkdtemp(), epochs=1, width=1 / 64, init="none")
+        >>> result = train(crowd, out=tempfile.mkdtemp(), epochs=1, width=1 / 64, init="none")
         >>> result.last.name
         'last.weights.h5'
     """
@@ -172,6 +172,7 @@ def train(
                 )
             plan = _begin(samples, asked, dataset, imagenet_file)
             _look_at(validation)
+            _tell_learned_from(samples, validation)
             source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
             source["thing"] = thing or _counted_before(plan)
             source["teacher_sha256"] = None if plan.teacher is None else digest_of(plan.teacher)
@@ -211,6 +212,18 @@ def _look_at(validation: Sequence[Sample]) -> None:
     """
     for sample in bar(validation, "picture", "validation pictures", leave=False):
         sample.counted(sample.read().shape[:2])
+
+
+def _tell_learned_from(samples: Sequence[Sample], validation: Sequence[Sample]) -> None:
+    """Warn of validation pictures that are among those to learn from: any epoch looks good on them."""
+    learned = set(map(_identity, samples))
+    both = sum(_identity(sample) in learned for sample in validation)
+    if both:
+        print(
+            f"warning: {both} of the {len(validation)} validation pictures are learned from, too. The errors on them "
+            "say nothing of other pictures: keep some apart.",
+            file=sys.stderr,
+        )
 
 
 def _name_of(what: str, weights: Any) -> str | None:
@@ -383,7 +396,12 @@ class _Run:
 
 def _different(samples: Sequence[Sample]) -> int:
     """Number of pictures, those once that stand there several times, as of `NAME*3`."""
-    return len({each.picture if isinstance(each.picture, Path) else id(each.picture) for each in samples})
+    return len(set(map(_identity, samples)))
+
+
+def _identity(sample: Sample) -> Path | int:
+    """What tells a sample's picture from others: its file, or which array it is."""
+    return sample.picture if isinstance(sample.picture, Path) else id(sample.picture)
 
 
 def _tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
