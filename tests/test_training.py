@@ -20,7 +20,7 @@ from conftest import crowd
 from crowdcount.cli.common import thing
 from crowdcount.data.annotations import Sample
 from crowdcount.data.regions import Region
-from crowdcount.errors import DataError, TrainingError, WeightsError
+from crowdcount.errors import DataError, PictureError, TrainingError, WeightsError
 from crowdcount.network import csrnet as model
 from crowdcount.network.cards import ModelCard, model_card
 from crowdcount.network.loading import load_model
@@ -28,7 +28,7 @@ from crowdcount.network.prediction import predict_density
 from crowdcount.network.weight_files import save_weights
 from crowdcount.training import callbacks, mining, recipes
 from crowdcount.training.callbacks import CropBias, CropMAE, Drift, RunawayWatch, averaged_weights
-from crowdcount.training.losses import PoissonLoss
+from crowdcount.training.losses import BayesianLoss, PoissonLoss
 from crowdcount.training.mining import load_hard_places
 from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD, WarmCosine
 from crowdcount.training.plan import new_plan
@@ -211,6 +211,12 @@ def test_a_run_goes_on_from_the_path_of_weights(run, quick, tmp_path):
     assert train(crowd(4), out=tmp_path, recipe=quick, init=result.best, resume=True).trained == 0
 
 
+@pytest.mark.parametrize("name", ["init", "teacher"])
+def test_a_network_in_the_place_of_its_weights_is_told(name, tmp_path):
+    with pytest.raises(TrainingError, match=f"`{name}` is the name or the file of weights. Received: Functional"):
+        train(crowd(1), out=tmp_path / "run", **{name: model.CSRNet(width=1 / 64)})
+
+
 def test_no_pictures_are_told_before_weights_are_looked_for(tmp_path, monkeypatch):
     monkeypatch.setattr("crowdcount.training.start.first_weights", None)
     with pytest.raises(DataError, match="the list of samples is empty"):
@@ -227,6 +233,7 @@ def test_no_pictures_are_told_before_weights_are_looked_for(tmp_path, monkeypatc
         {"loss": PoissonLoss()},
         {"loss": "mse"},
         {"loss": lambda: "mse"},
+        {"loss": BayesianLoss},
     ],
 )
 def test_a_recipe_of_ones_own_is_checked(wrong):
@@ -677,6 +684,24 @@ def test_damaged_picture_is_named(tmp_path):
     samples = [Sample("broken", tmp_path / "broken.jpg", [[1.0, 1.0]])]
     with pytest.raises(TrainingError, match="cannot be trained on.*broken.jpg"):
         train(samples, out=tmp_path / "run", width=1 / 64, init="none", epochs=1)
+
+
+def test_a_validation_picture_that_cannot_be_read_is_told_before_the_first_step(tmp_path, quick):
+    """It was opened after the epochs before the first validation, and a picture that is replaced is another run."""
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    validation = [Sample("broken", tmp_path / "broken.jpg", [[1.0, 1.0]])]
+    with pytest.raises(PictureError, match="broken.jpg"):
+        train(crowd(4), validation, out=tmp_path / "run", recipe=quick, width=1 / 64, init="none", epochs=2)
+    assert not (tmp_path / "run" / "checkpoint.h5").exists()
+
+
+def test_validation_pictures_that_are_learned_from_are_told(tmp_path, quick, capsys):
+    pictures = crowd(4)
+    settings = {"recipe": quick, "width": 1 / 64, "init": "none", "epochs": 1}
+    train(pictures, [pictures[1], *crowd(2, 99)], out=tmp_path / "both", **settings)
+    assert "warning: 1 of the 3 validation pictures are learned from, too." in capsys.readouterr().err
+    train(pictures, crowd(2, 99), out=tmp_path / "apart", **settings)
+    assert "learned from" not in capsys.readouterr().err
 
 
 def test_moved_heads_are_another_run():

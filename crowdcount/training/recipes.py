@@ -17,7 +17,7 @@ from crowdcount.data.density import paper_sigma
 from crowdcount.errors import TrainingError
 from crowdcount.network.csrnet import INPUT_SCALE
 from crowdcount.network.designs import FRONT_END, LAYERS
-from crowdcount.training.losses import EuclideanLoss, PoissonLoss
+from crowdcount.training.losses import BayesianLoss, EuclideanLoss, PoissonLoss
 from crowdcount.training.optimizers import LayerRateAdam, LayerRateSGD, WarmCosine
 from crowdcount.training.pipeline import PaperPatches, RandomCrops, epoch_steps
 
@@ -108,6 +108,12 @@ class Recipe:
             raise TrainingError(
                 "`loss` of a recipe makes a loss of Keras, as PoissonLoss or lambda: PoissonLoss(halved_at=100). "
                 f"Received: loss={self.loss!r}"
+            )
+        if isinstance(self.loss(), BayesianLoss):
+            raise TrainingError(
+                "A recipe's `loss` takes maps, BayesianLoss heads. Give it another one, or train in Python: "
+                "with crowdcount.training.feeding.batches(samples, RandomCrops(256), batch=4, target='points') as "
+                "examples: model.fit(examples, steps_per_epoch=100, epochs=10)."
             )
 
     def kernel(self, sample: Sample) -> float | str:

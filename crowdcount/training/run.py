@@ -26,6 +26,7 @@ from crowdcount.network.cards import is_thing
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.locate import SUFFIX
 from crowdcount.network.weight_files import save_weights
+from crowdcount.progress import bar
 from crowdcount.training import callbacks, feeding, mining, start
 from crowdcount.training.card import run_card
 from crowdcount.training.devices import Devices, find_devices
@@ -124,12 +125,13 @@ def train(
         CrowdCountError: where another run is writing to `out`.
         DataError: where `samples` are empty, or these or `validation` are no samples.
         WeightsError: where the first weights are missing or do not fit.
+        PictureError: where a validation picture cannot be read, before the first step of a new run.
 
     Example:
         >>> import tempfile
         >>> import numpy as np
         >>> crowd = [Sample("a", np.zeros((64, 64, 3), np.uint8), [[20.0, 30.0]])]
-        >>> result = train(crowd, crowd, out=tempfile.mkdtemp(), epochs=1, width=1 / 64, init="none")
+        >>> result = train(crowd, out=tempfile.mkdtemp(), epochs=1, width=1 / 64, init="none")
         >>> result.last.name
         'last.weights.h5'
     """
@@ -142,9 +144,9 @@ def train(
         "epochs": _whole(epochs),
         "design": design,
         "width": float(width) if isinstance(width, Real) and not isinstance(width, bool) else width,
-        "init": None if init is None else os.fspath(init),  # no checkpoint's state can hold a `Path`
+        "init": _name_of("init", init),
         "seed": _whole(seed),
-        "teacher": None if teacher is None else os.fspath(teacher),
+        "teacher": _name_of("teacher", teacher),
     }
     # Of several processes that train together the first one holds the folder.
     with held(out / NAME) if devices.chief else nullcontext():
@@ -169,6 +171,8 @@ def train(
                     f"{out} holds the weights of another run: {', '.join(kept)}. Choose another folder, or move them."
                 )
             plan = _begin(samples, asked, dataset, imagenet_file)
+            _look_at(validation)
+            _tell_learned_from(samples, validation)
             source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
             source["thing"] = thing or _counted_before(plan)
             source["teacher_sha256"] = None if plan.teacher is None else digest_of(plan.teacher)
@@ -199,6 +203,37 @@ def _counted_before(plan: Plan) -> str:
     """What the weights count that a run goes on from, or else those of its teacher; people where there are none."""
     trained = [name for name in (plan.init, plan.teacher) if name not in (None, "imagenet", "none", "teacher")]
     return thing_of(trained[0]) if trained else PEOPLE
+
+
+def _look_at(validation: Sequence[Sample]) -> None:
+    """Read the pictures that are first opened after some epochs: what cannot be read ends a run before its steps.
+
+    A picture that is replaced later makes it another run, which is not gone on with.
+    """
+    for sample in bar(validation, "picture", "validation pictures", leave=False):
+        sample.counted(sample.read().shape[:2])
+
+
+def _tell_learned_from(samples: Sequence[Sample], validation: Sequence[Sample]) -> None:
+    """Warn of validation pictures that are among those to learn from: any epoch looks good on them."""
+    learned = set(map(_identity, samples))
+    both = sum(_identity(sample) in learned for sample in validation)
+    if both:
+        print(
+            f"warning: {both} of the {len(validation)} validation pictures are learned from, too. The errors on them "
+            "say nothing of other pictures: keep some apart.",
+            file=sys.stderr,
+        )
+
+
+def _name_of(what: str, weights: Any) -> str | None:
+    """Name or file of weights as text: no checkpoint's state can hold a `Path`, or a network."""
+    if weights is not None and not isinstance(weights, (str, os.PathLike)):
+        raise TrainingError(
+            f"`{what}` is the name or the file of weights. Received: {type(weights).__name__}. Save a network first, "
+            f"model.save_weights('first{SUFFIX}'), or train it on with model.fit."
+        )
+    return None if weights is None else os.fspath(weights)
 
 
 def _whole(number: Any) -> Any:
@@ -361,7 +396,12 @@ class _Run:
 
 def _different(samples: Sequence[Sample]) -> int:
     """Number of pictures, those once that stand there several times, as of `NAME*3`."""
-    return len({each.picture if isinstance(each.picture, Path) else id(each.picture) for each in samples})
+    return len(set(map(_identity, samples)))
+
+
+def _identity(sample: Sample) -> Path | int:
+    """What tells a sample's picture from others: its file, or which array it is."""
+    return sample.picture if isinstance(sample.picture, Path) else id(sample.picture)
 
 
 def _tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
