@@ -70,6 +70,17 @@ def test_the_csv_is_what_train_reads_too(photos):
     assert read == {"b.png": [], 'odd, "name".png': [[1.5, 2.0], [3.0, 4.25]], "./=1+1.png": [[1.0, 2.0]]}
 
 
+def test_a_csv_of_heads_in_the_corner_of_a_large_picture_says_that_they_are_pixels(tmp_path):
+    """Its reader asked whether they were percent."""
+    from crowdcount.data.annotations import read_csv
+
+    Image.new("RGB", (1000, 800)).save(tmp_path / "a.png")
+    folder = Folder(tmp_path)
+    folder.save("a.png", Entry([[10.0, 20.0], [30.0, 40.0], [50.0, 90.0]], done=True), "")
+    (tmp_path / "points.csv").write_text(folder.csv(), newline="")
+    assert read_csv(tmp_path)[0].points.tolist() == [[10, 20], [30, 40], [50, 90]]
+
+
 def test_the_later_of_two_tabs_is_told_and_nothing_is_lost(photos):
     first, second = Folder(photos), Folder(photos)  # as two programs on one folder, too
     version = first.save("a.png", Entry([[1.0, 1.0]]), "")

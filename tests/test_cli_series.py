@@ -522,6 +522,17 @@ def test_a_report_that_is_gone_on_with_has_all_of_the_table(run, network, photos
     assert abs(int(tile[1]) - total) <= 1
 
 
+def test_a_page_that_pandas_has_saved_is_told_in_a_report(run, network, photos):
+    """Whole numbers beside empty cells are saved with a point: 1 as 1.0."""
+    run("photos/a.png", "--page", "1", "--csv", "out.csv")
+    (row,) = rows_of("out.csv")
+    lines = Path("out.csv").read_text().splitlines()
+    cells = [f"{cell}.0" if name == "page" else cell for name, cell in zip(row, lines[1].split(","), strict=True)]
+    Path("out.csv").write_text(f"{lines[0]}\n{','.join(cells)}\n")
+    status, _, err = run("photos/a.png", "--page", "1", "--csv", "out.csv", "--resume", "--report", "out.html")
+    assert status == 0 and "a.png" in Path("out.html").read_text(), err
+
+
 def test_a_table_that_a_spreadsheet_has_saved_is_gone_on_with(run, network, photos):
     run("photos/a.png", "--csv", "out.csv", "--scale", "1")
     text = Path("out.csv").read_text()

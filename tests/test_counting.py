@@ -5,6 +5,7 @@ import io
 import json
 import os
 import weakref
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -361,6 +362,26 @@ def test_count_many_that_is_stopped_keeps_what_was_counted(rng, tmp_path, model,
         assert len(kept.read_text().splitlines()) == 3
         table.write_text("of another day")
     assert table.read_text() == "of another day"
+
+
+def test_a_loop_that_ends_before_its_pictures_keeps_what_was_counted(rng, tmp_path, model):
+    for name in "abc":
+        Image.fromarray(picture(rng, 16, 16)).save(tmp_path / f"{name}.png")
+    table = tmp_path / "counts.csv"
+
+    def work(results):
+        next(results)
+        next(results)
+        raise KeyboardInterrupt  # in the body of the loop the generator does not see it: it is closed
+
+    with (
+        pytest.warns(UserWarning, match="counts.csv holds what was counted"),
+        pytest.raises(KeyboardInterrupt),
+        closing(count_many(tmp_path, model, csv=table)) as results,
+    ):
+        work(results)
+    assert len(table.read_text().splitlines()) == 3
+    assert [Path(result.picture).name for result in count_many(tmp_path, model, csv=table, resume=True)] == ["c.png"]
 
 
 def test_pictures_from_files_are_known_again_and_nameless_ones_are_told(rng, tmp_path, model, monkeypatch):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 from test_annotations import draw_picture
@@ -719,6 +720,19 @@ def test_pictures_that_are_copied_for_other_programs_lie_upright_beside_their_po
     np.testing.assert_allclose(upright, load_picture(tmp_path / f"a{suffix}"), atol=3 if suffix == ".jpg" else 0)
 
 
+def test_pictures_that_pillow_does_not_know_are_copied_too(tmp_path):
+    pixels = np.full((48, 80, 3), 0.5, np.float32)
+    options = {"photometric": "rgb", "extratags": [(274, "H", 1, 6, True)]}
+    for name, more in {"a.tif": {}, "b.tif": options}.items():
+        tifffile.imwrite(tmp_path / name, pixels, **{"photometric": "rgb", **more})
+    records = [Record(name, tmp_path / name, np.array([[10.0, 40.0]]), tmp_path) for name in ("a.tif", "b.tif")]
+    convert(records, "shanghaitech", tmp_path / "part_A")
+    images = tmp_path / "part_A" / "train_data" / "images"
+    assert (images / "a.tif").read_bytes() == (tmp_path / "a.tif").read_bytes()
+    with Image.open(images / "b.tif") as image:
+        assert image.size == (48, 80)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
 def test_a_name_with_a_space_behind(folder):
     draw_picture(folder / "images" / "trail.jpg", SIZE)
@@ -762,6 +776,18 @@ def test_pictures_are_copied_all_or_none(folder, monkeypatch, there):
     monkeypatch.chdir("empty")
     with pytest.raises(AnnotationError, match="the folder that you are in"):
         convert(records, "shanghaitech", ".")
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "coco"])
+def test_what_is_written_into_a_folder_that_is_a_link_names_pictures_so_that_they_are_found(folder, kind):
+    (folder / "deep" / "kept").mkdir(parents=True)
+    (folder / "link").symlink_to(folder / "deep" / "kept")
+    records = [Record("a.jpg", folder / "images" / "a.jpg", np.array(HEADS), folder)]
+    out = folder / "link" / f"ours.{'csv' if kind == 'csv' else 'json'}"
+    convert(records, kind, out)
+    for place in (out, folder / "deep" / "kept" / out.name):
+        (record,) = detect.read_any(place, raise_fault)
+        assert record.picture.samefile(folder / "images" / "a.jpg")
 
 
 def test_x_and_y_exchanged(folder):

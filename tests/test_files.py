@@ -1,12 +1,13 @@
 """How files are written: whole, and on the disk before they have their name."""
 
 import errno
+import io
 import os
 
 import pytest
 
 from crowdcount.counting.tables import GrowingTable
-from crowdcount.files import atomic_path, replace_whole
+from crowdcount.files import append_whole, atomic_path, replace_whole
 
 
 @pytest.fixture
@@ -82,3 +83,18 @@ def test_rows_do_not_wait_for_the_disk(tmp_path, disk):
         table.add([{"picture": number}])
     table.finish()
     assert disk == [("flush", disk[0][1]), ("rename", "out.csv"), ("flush", tmp_path.name)]
+
+
+def test_what_a_full_disk_takes_of_a_row_is_taken_back(tmp_path):
+    class Filling(io.FileIO):
+        def write(self, data):
+            if len(data) < 6:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data[:4])
+
+    path = tmp_path / "out.csv"
+    path.write_text("whole\n")
+    with Filling(path, "ab") as file:
+        with pytest.raises(OSError, match="No space left"):
+            append_whole(file, b"a row\n", path)
+        assert path.read_text() == "whole\n"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import ImageDraw
 
+from crowdcount.errors import DataError
 from crowdcount.show import plots
 from crowdcount.show.overlays import color_scale, draw_contours, draw_dots
 from crowdcount.show.plots import add_caption, heat_layer, overlay, plot_count, plot_learning, top_density
@@ -137,7 +138,7 @@ def test_learning_curve_of_one_run_without_validation(tmp_path):
     figure = plot_learning(rows)
     assert len(figure.axes[0].lines) == 1
     figure.savefig(tmp_path / "curve.png")
-    with pytest.raises(ValueError, match="at least one epoch"):
+    with pytest.raises(DataError, match="at least one epoch"):
         plot_learning([])
 
 

@@ -427,6 +427,10 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
     lines = saved(page, "#actions button:last-child").decode().split("\r\n")
     assert lines[0] == "picture,x,y" and len(lines) == 4
     assert [float(value) for value in lines[1].split(",")[1:]] == pytest.approx([10, 10], abs=1)
+    page.click("#actions button:nth-of-type(1)")  # take back the second
+    expect(page.locator("#actions strong")).to_have_text(re.compile("^1 "))
+    # In a large picture readers would ask whether small numbers are percent.
+    assert saved(page, "#actions button:last-child").decode().startswith("picture,x (px),y (px)\r\n")
 
 
 def test_dots_by_hand_that_come_before_the_count_stay(page, app, photo):

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from crowdcount.counting.head_files import CSV_COLUMNS, csv_rows
+from crowdcount.counting.head_files import CSV_COLUMNS, IN_PIXELS, csv_rows
 from crowdcount.data import documents
 from crowdcount.data.annotations import read_json
 from crowdcount.data.dividing import hashed_split
-from crowdcount.data.exports.entries import Spellings, find_picture
+from crowdcount.data.exports.entries import PERCENT_BEYOND, Spellings, find_picture
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import list_pictures, picture_size
 from crowdcount.data.records import raise_fault
@@ -190,7 +190,9 @@ class Folder:
         return entry.version
 
     def csv(self) -> str:
-        """The pictures that are done as CSV, `picture,x,y`; with columns for boxes and splits where there are any.
+        """The pictures that are done as CSV, `picture,x,y` or, of small numbers, `picture,x (px),y (px)`.
+
+        There are columns for boxes and splits where a picture has any.
 
         Raises:
             AnnotationError: if the file cannot be read any more, a polygon in which nothing is counted is no box, or a
@@ -208,7 +210,11 @@ class Folder:
             more = {"split": item["split"]} if "split" in item else {}
             rows += [{**row, **more} for row in (boxes if boxes and not item["points"] else heads + boxes)]
         columns = [*CSV_COLUMNS, *(name for name in ("ignore", "split") if any(name in row for row in rows))]
-        lines = [columns, *([row.get(column, "") for column in columns] for row in rows)]
+        # Of numbers that are all so small readers would ask whether they are percent.
+        small = all(row[at] == "" or row[at] <= 100 + PERCENT_BEYOND for row in rows for at in "xy" if at in row)
+        called = {column: name for name, column in IN_PIXELS.items()} if small else {}
+        header = [called.get(column, column) for column in columns]
+        lines = [header, *([row.get(column, "") for column in columns] for row in rows)]
         return "".join(f"{','.join(map(_cell, line))}\r\n" for line in lines)
 
     @contextmanager

@@ -228,7 +228,7 @@ def entry_of_row(row: dict[str, str], thing: str = PEOPLE) -> Entry:
     return entry_of_file(
         row["picture"],
         error=row["error"] or None,
-        page=int(row["page"]) if row.get("page") else None,
+        page=int(float(row["page"])) if row.get("page") else None,  # pandas saves 2 beside empty cells as 2.0
         model=row["model"],
         warnings=(row["warnings"],) if row["warnings"] else (),
         zones=zones,

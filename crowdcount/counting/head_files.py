@@ -16,6 +16,7 @@ from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
 from crowdcount.data.exports.entries import PERCENT_BEYOND
 from crowdcount.data.exports.table import read_table
+from crowdcount.data.records import way_to
 from crowdcount.errors import DataError
 from crowdcount.files import as_cell, atomic_path, is_stream
 
@@ -79,33 +80,21 @@ def is_json(path: str | os.PathLike) -> bool:
 
 
 def picture_name(picture: str | os.PathLike, file: str | os.PathLike) -> str:
-    """How an annotation file names a picture, so that its readers find it: by the way from the file's folder.
+    """How a file of heads names a picture: as `crowdcount.data.records.way_to`, and so that no table takes it for a
+    formula.
 
     Args:
         picture: path of the picture.
         file: path of the annotation file.
 
     Returns:
-        The path from the folder of `file`, with slashes on every system. The whole path where there is none (on
-        another drive of Windows) or it leads elsewhere (up out of a folder that is a link). The path as it was given
-        where `file` is a pipe or a device: nobody knows where what goes through it will lie.
+        The path as it was given where `file` is a pipe or a device: nobody knows where what goes through it will lie.
 
     Example:
-        >>> picture_name("crowds/images/a.jpg", "crowds/points.csv")
-        'images/a.jpg'
-        >>> picture_name("photos/a.jpg", "crowds/points.csv")
-        '../photos/a.jpg'
+        >>> picture_name("crowds/images/a.jpg", "crowds/points.csv"), picture_name("=1.jpg", "points.csv")
+        ('images/a.jpg', './=1.jpg')
     """
-    if is_stream(file):
-        return as_cell(os.fspath(picture))
-    folder, real = os.path.dirname(os.path.abspath(file)), os.path.realpath(picture)
-    try:
-        relative = os.path.relpath(picture, folder)
-    except ValueError:
-        return real
-    if os.path.realpath(os.path.join(folder, relative)) != real:
-        return real
-    return as_cell(Path(relative).as_posix())
+    return as_cell(os.fspath(picture) if is_stream(file) else way_to(picture, file))
 
 
 def _name_in(path: str | os.PathLike, result: CountResult) -> str:

@@ -152,8 +152,8 @@ def count_many(
         sources: pictures and paths of folders, as for `count`; or one of them.
         model, coverage, scale, channels, page, progress: as for `count`.
         csv: a file that gets a line a picture once all are counted, as with `crowdcount count --csv`; an existing one
-            is replaced. After Ctrl-C it has those that were counted, or where one is there a file beside it, which is
-            told.
+            is replaced. After Ctrl-C, or where your loop ends before, it has those that were counted, or where one is
+            there a file beside it, which is told.
         resume: go on with the file of `csv`, if it is there: its rows stay, and their pictures are not counted
             again, nor yielded, except those that failed. Each row is in the file as soon as it is counted.
 
@@ -208,7 +208,7 @@ def count_many(
                 counts.add(result.to_dict())
                 yield result
             counts.finish()
-        except (Exception, KeyboardInterrupt):  # also where a spreadsheet has the file open, on Windows
+        except BaseException:  # also where a spreadsheet has the file open, on Windows, or the loop over it ends
             if counts.pictures:
                 counts.set_aside()
                 counts.finish()

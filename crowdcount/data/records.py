@@ -88,6 +88,29 @@ def own_name(folder: Path) -> str:
     return os.path.basename(os.path.abspath(folder))
 
 
+def way_to(picture: str | os.PathLike, file: str | os.PathLike) -> str:
+    """How an annotation file names a picture, so that its readers find it: by the way from the file's folder.
+
+    Args:
+        picture: path of the picture.
+        file: path of the annotation file.
+
+    Returns:
+        The path from the folder of `file`, with slashes on every system. The whole path where there is none (on
+        another drive of Windows) or it leads elsewhere (up out of a folder that is a link).
+
+    Example:
+        >>> way_to("crowds/images/a.jpg", "crowds/points.csv"), way_to("photos/a.jpg", "crowds/points.csv")
+        ('images/a.jpg', '../photos/a.jpg')
+    """
+    folder, real = os.path.dirname(os.path.abspath(file)), os.path.realpath(picture)
+    try:
+        relative = os.path.relpath(picture, folder)
+    except ValueError:
+        return real
+    return Path(relative).as_posix() if os.path.realpath(os.path.join(folder, relative)) == real else real
+
+
 def short(value: object) -> str:
     """A value as a message shows it: 80 characters at most."""
     text = repr(value)

@@ -198,7 +198,7 @@ def plot_learning(rows: Sequence[Mapping], *, title: str = "", kept: int | None 
         The figure, which `savefig` writes to a file.
 
     Raises:
-        ValueError: if there are no rows.
+        DataError: if there are no rows.
 
     Example:
         >>> rows = [{"loss": 9.5, "val_mae": "", "val_rmse": ""}, {"loss": 7.0, "val_mae": 12.0, "val_rmse": 20.5}]
@@ -208,7 +208,7 @@ def plot_learning(rows: Sequence[Mapping], *, title: str = "", kept: int | None 
     from matplotlib.figure import Figure
 
     if not rows:
-        raise ValueError("A learning curve needs at least one epoch. Received: no rows")
+        raise DataError("A learning curve needs at least one epoch. Received: no rows")
     epochs = np.arange(1, len(rows) + 1)
     runs = np.array([int(row.get("run", 1)) for row in rows])
     starts = np.flatnonzero(np.diff(runs, prepend=-1))

@@ -350,8 +350,6 @@ def find_recipe(recipe: str | Recipe) -> Recipe:
         TrainingError: where there is none; says which there are.
     """
     if isinstance(recipe, Recipe):
-        if not recipe.phases:
-            raise TrainingError(f"A recipe needs at least one phase. Received: {recipe.name!r} with none")
         return recipe
     if not isinstance(recipe, str) or recipe not in RECIPES:
         raise TrainingError(f"There is no recipe named {recipe!r}. Recipes: {', '.join(RECIPES)}.")

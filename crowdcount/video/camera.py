@@ -49,7 +49,6 @@ class Camera:
         # What the thread hands over, under the lock of `_news`.
         self._newest: tuple[float, VideoMoment] | None = None
         self._dropped: str | None = None
-        self._seen = False
         self._messages: list[str] = []
 
     def moments(self, seconds: float | None) -> Iterator[VideoMoment]:

@@ -17,7 +17,9 @@ from crowdcount.data.dividing import hashed_split
 from crowdcount.data.exif import orientation_of
 from crowdcount.data.exports.entries import PERCENT_BEYOND
 from crowdcount.data.images import load_picture, picture_size
-from crowdcount.data.records import Record
+from crowdcount.data.opening import opened, quiet_pillow
+from crowdcount.data.records import Record, way_to
+from crowdcount.data.tiff import RareTiff
 from crowdcount.errors import AnnotationError
 from crowdcount.files import as_cell, atomic_folder, atomic_path
 
@@ -142,8 +144,11 @@ def _write_shanghaitech(records: Sequence[Record], out: Path) -> None:
 
 def _copy_upright(picture: Path, target: Path) -> None:
     """The points are those of the upright picture, and not every reader of this layout turns it by its EXIF."""
-    with Image.open(picture) as image:
-        turned, kind = orientation_of(image) != 1, image.format
+    with quiet_pillow(), opened(picture, None, []) as (image, _):
+        if isinstance(image, RareTiff):
+            turned, kind = image.orientation != 1, "TIFF"
+        else:
+            turned, kind = orientation_of(image) != 1, image.format or ""
     if not turned:
         shutil.copyfile(picture, target)
         return
@@ -175,8 +180,8 @@ def _write_text(out: Path, text: str) -> None:
 
 
 def _name(record: Record, out: Path) -> str:
-    """The picture as seen from the file's folder, with slashes."""
-    return Path(os.path.relpath(os.path.abspath(record.picture), os.path.abspath(out.parent))).as_posix()
+    """What the file calls the picture."""
+    return way_to(record.picture, out)
 
 
 def _is_unicode(name: str) -> bool:

@@ -245,7 +245,9 @@ function side(key, index) {
 function saveDots() {
   const { name } = shown.file; // beside which the table is to lie
   const lines = dots.points.map(([x, y]) => `${cell(named(name))},${x},${y}\r\n`);
-  download(`${name.replace(/\.\w+$/, "")}.csv`, `picture,x,y\r\n${lines.join("")}`, "text/csv");
+  // Of numbers that are all so small readers would ask whether they are percent.
+  const places = dots.points.flat().every((at) => at <= 101) ? "x (px),y (px)" : "x,y";
+  download(`${name.replace(/\.\w+$/, "")}.csv`, `picture,${places}\r\n${lines.join("")}`, "text/csv");
   if (shown.dots) shown.dots.saved = true;
 }
 
