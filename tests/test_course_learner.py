@@ -210,3 +210,14 @@ def test_columns_that_differ_in_the_last_digit_go_on(scaled, capsys):
     own = f"def flatten(pictures):\n    return pictures.reshape(len(pictures), -1).T{scaled}\n"
     _run_with(own, until="flatten(patches)", number="02")
     assert "02.flatten: from here on yours." in capsys.readouterr().out
+
+
+def test_a_slope_that_asks_for_the_shape_goes_on(capsys):
+    """The check gives arrays: so does the notebook, which asked for single numbers."""
+    own = """
+def sigmoid_slope(z):
+    a = np.ones(z.shape) / (1 + np.exp(-z))
+    return a * (1 - a)
+"""
+    _run_with(own, until="# the formula is what nudging measures", number="01")
+    assert "01.slope: from here on yours." in capsys.readouterr().out
