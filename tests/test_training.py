@@ -690,6 +690,13 @@ def test_damaged_picture_is_named(tmp_path):
         train(samples, out=tmp_path / "run", width=1 / 64, init="none", epochs=1)
 
 
+def test_a_network_has_the_width_of_the_weights_that_it_goes_on_from():
+    """`--init light` was refused with every recipe but its own: the width stood in the message."""
+    assert new_plan([], "clear", init="light").width == 0.25 and new_plan([], "clear", init="general").width == 1
+    assert new_plan([], "clear", init="light", width=0.5).width == 0.5  # which is told with the weights
+    assert new_plan([], "default", init="none").width == 1
+
+
 def test_moved_heads_are_another_run():
     def samples(x, ignore=()):
         return [Sample("a", np.zeros((8, 8, 3), np.uint8), [[x, 2.0]], ignore=np.reshape(ignore, (-1, 4)))]
