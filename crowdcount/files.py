@@ -386,8 +386,12 @@ def portable_name(stem: str, ending: str = "") -> str:
     return whole(stem)
 
 
-def place_beside(path: str | os.PathLike) -> Path:
+def place_beside(path: str | os.PathLike, word: str = "interrupted") -> Path:
     """Where work that was broken off writes: `path` itself, or beside what is there a name that is free.
+
+    Args:
+        path: the file that is wanted.
+        word: what stands in the other name.
 
     Example:
         >>> import tempfile
@@ -398,7 +402,7 @@ def place_beside(path: str | os.PathLike) -> Path:
     place, number = Path(path), 1
     while not is_stream(place) and os.path.exists(place) and os.path.getsize(place):
         ending = f"_{number}" if number > 1 else ""
-        place = Path(path).with_name(portable_name(Path(path).stem, f"_interrupted{ending}{Path(path).suffix}"))
+        place = Path(path).with_name(portable_name(Path(path).stem, f"_{word}{ending}{Path(path).suffix}"))
         number += 1
     return place
 

@@ -20,10 +20,11 @@ from crowdcount.data.annotations import (
     read_csv,
     read_json,
     read_shanghaitech,
+    split_there,
 )
 from crowdcount.data.datasets import DATASETS
 from crowdcount.data.dividing import SPLITS, hashed_split, listed_names
-from crowdcount.errors import AnnotationError, PictureError
+from crowdcount.errors import AnnotationError, AnnotationWarning, PictureError
 
 
 def draw_picture(path, size=(64, 48), shade=0):
@@ -531,8 +532,29 @@ def test_a_file_of_the_other_kind_says_the_data_set_to_name(tmp_path):
 def test_a_split_without_pictures_is_an_error(tmp_path):
     draw_picture(tmp_path / "a.png")
     write_points(tmp_path, "picture,x,y,split\na.png,1,1,train\n")
-    with pytest.raises(AnnotationError, match="column 'split' marks no picture 'val', only train"):
-        read_csv(tmp_path, "val")
+    with pytest.raises(AnnotationError, match="column 'split' marks no picture 'test', only train"):
+        read_csv(tmp_path, "test")
+    write_points(tmp_path, "picture,x,y,split\na.png,1,1,test\n")
+    for split in ("train", "val"):
+        with pytest.raises(AnnotationError, match=f"column 'split' marks no picture '{split}', only test"):
+            read_csv(tmp_path, split)
+
+
+@pytest.mark.parametrize("others", [["test"] * 3, []])
+def test_some_of_the_marked_are_for_validation_where_none_is_marked_so(tmp_path, others):
+    """Such data could not be trained on: the command asked for marks."""
+    rows = ["picture,x,y,split"]
+    for number, split in enumerate(["train"] * 30 + others):
+        draw_picture(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,1,1,{split}")
+    write_points(tmp_path, "\n".join(rows) + "\n")
+    train = names(read_csv(tmp_path, "train"))
+    with pytest.warns(AnnotationWarning, match=rf"no picture is marked 'val', so {30 - len(train)} of the 30 that are"):
+        val = names(read_csv(tmp_path, "val"))
+    assert val == [f"{number}.png" for number in range(30) if hashed_split(f"{number}.png") == "val"] != []
+    assert sorted([*train, *val]) == sorted(f"{number}.png" for number in range(30))
+    assert split_there("csv", tmp_path) == ("test" if others else "val")
+    assert split_there("csv", tmp_path, learned=False) == ("test" if others else "all")
 
 
 def test_joined_data_sets(tmp_path):

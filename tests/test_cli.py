@@ -207,7 +207,17 @@ def test_what_is_empty_is_not_taken_for_left_out(capsys, argv):
 
 @pytest.mark.parametrize(
     "name",
-    ["counts.xlsx", "counts.JSON", "points.csv", "boxes.csv", "excel.csv", "sep.csv", "empty.csv", "via.csv"],
+    [
+        "counts.xlsx",
+        "counts.JSON",
+        "counts.tsv",
+        "points.csv",
+        "boxes.csv",
+        "excel.csv",
+        "sep.csv",
+        "empty.csv",
+        "via.csv",
+    ],
 )
 def test_count_refuses_tables_of_other_kinds_and_those_of_annotations(capsys, photos, weights, name):
     """They were replaced, however a spreadsheet had saved them, and a text named as a workbook opens nowhere."""
@@ -218,7 +228,7 @@ def test_count_refuses_tables_of_other_kinds_and_those_of_annotations(capsys, ph
     (photos / "empty.csv").write_bytes("\r\npicture,x,y\r\n".encode("utf-16-be"))
     (photos / "via.csv").write_text("filename,region_count,region_shape_attributes\ngood.jpg,0,{}\n")
     before = {path: path.read_bytes() for path in photos.iterdir()}
-    reason = "name it FILE.csv" if name in ("counts.xlsx", "counts.JSON") else "holds annotations"
+    reason = "name it FILE.csv" if name.startswith("counts.") else "holds annotations"
     assert_clean_error(*run(capsys, "count", photos, "--model", weights, "--csv", photos / name), name, reason)
     assert {path: path.read_bytes() for path in photos.iterdir()} == before
 

@@ -435,6 +435,18 @@ def test_a_file_that_is_cut_off_anywhere_is_gone_on_with(run, photos):
         assert sorted(row["picture"] for row in again) == sorted(row["picture"] for row in rows), cut
 
 
+def test_nothing_is_lost_with_the_last_line_end(run, photos):
+    """As an editor takes it away: the last head was lost, and the last picture where it was not counted again."""
+    options = ("--csv", "out.csv", "--heads", "heads.csv", "--resume")
+    run(ALL[0], *options)
+    counts, heads = rows_of("out.csv"), rows_of("heads.csv")
+    for name in ("out.csv", "heads.csv"):
+        (photos / name).write_bytes((photos / name).read_bytes().removesuffix(b"\r\n"))
+    run(ALL[2], *options)
+    assert rows_of("out.csv")[:1] == counts and len(rows_of("out.csv")) == 2
+    assert rows_of("heads.csv")[: len(heads)] == heads and len(rows_of("heads.csv")) > len(heads) > 1
+
+
 def test_heads_of_a_picture_without_a_row_are_counted_anew(run, photos):
     argv = ("photos", "--csv", "out.csv", "--heads", "heads.csv", "--resume")
     run(*argv)
@@ -613,6 +625,26 @@ def test_counts_in_zones_that_were_moved_are_not_mixed(run, network, photos):
     status, lines, err = run("photos", *options, zones(0.5))
     assert status == 1 and lines == [] and "the same zones" in err and err.count("\n") == 1
     assert (photos / "out.csv").read_bytes() == before and network.counted == []
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="no pipes that have names")
+def test_zones_from_a_pipe_are_read_once(run, network, photos):
+    """For the table they were read again, when nothing was left in the pipe: all zones passed for the same."""
+
+    def counted(right):
+        reading, writing = os.pipe()
+        polygon = [[0, 0], [right, 0], [right, 1], [0, 1]]
+        os.write(writing, json.dumps([{"name": "all", "polygon": polygon}]).encode())
+        os.close(writing)
+        try:
+            return run("photos/a.png", "--csv", "out.csv", "--resume", "--zones", f"/dev/fd/{reading}")
+        finally:
+            os.close(reading)
+
+    assert counted(1.0)[0] == 0
+    assert "already" in counted(1.0)[2]
+    status, _, err = counted(0.5)
+    assert status == 1 and "the same zones" in err
 
 
 @pytest.mark.parametrize("content", [b"no table", b"a,b\r\n1,2\r\n", b"\x89PNG\0\0\n\xff", b'"x"y,\r\n1\r\n2\r\n'])

@@ -209,6 +209,19 @@ def test_the_table_grows_as_it_counts(run, network, folder):
     assert seen[0] == b"an older table"
     assert [content.count(b"\r\n") for content in seen] == [0, 2, 4]
     assert seen[2].startswith(seen[1])
+    assert not (folder / "out_earlier.csv").exists()
+
+
+def test_a_table_of_before_is_kept_until_a_recording_is_counted(run, network, folder):
+    def stop():
+        raise KeyboardInterrupt
+
+    (folder / "out.csv").write_text("an older table")
+    network[3] = stop
+    status, _, err = run("--csv", "out.csv")
+    assert status == 130 and (folder / "out_earlier.csv").read_text() == "an older table"
+    assert len(rows("out.csv")) == 2
+    assert any(line.startswith("crowdcount: the table of before is kept as ") for line in err)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

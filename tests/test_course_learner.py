@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 
 from crowdcount import course
+from crowdcount.course import look, notebook_01
 
 _RIGHT = "def mean_absolute_error(predicted, truth):\n    return np.abs(np.ravel(predicted) - np.ravel(truth)).mean()\n"
 
@@ -210,3 +212,21 @@ def test_columns_that_differ_in_the_last_digit_go_on(scaled, capsys):
     own = f"def flatten(pictures):\n    return pictures.reshape(len(pictures), -1).T{scaled}\n"
     _run_with(own, until="flatten(patches)", number="02")
     assert "02.flatten: from here on yours." in capsys.readouterr().out
+
+
+def test_a_slope_that_asks_for_the_shape_goes_on():
+    """The check gives arrays: so does the notebook, which asked for single numbers. Its cell alone is run."""
+    nbformat = pytest.importorskip("nbformat", reason="the notebooks need pip install '.[test]'")
+    (path,) = (Path(__file__).resolve().parents[1] / "notebooks").glob("01_*.ipynb")
+    sources = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    own = """
+def sigmoid_slope(z):
+    a = np.ones(z.shape) / (1 + np.exp(-z))
+    return a * (1 - a)
+"""
+    space = {"np": np, "look": look, "reference": notebook_01, "Markdown": str}
+    exec(own, space)
+    (source,) = [source for source in sources if "# the formula is what nudging measures" in source]
+    exec(source, space)
+    assert [round(float(space[name]), 5) for name in ("at_0", "at_4", "at_8")] == [0.25, 0.01766, 0.00034]
+    pyplot.close("all")

@@ -36,6 +36,14 @@ def test_a_row_of_pictures_is_told_once():
     pyplot.close("all")
 
 
+def test_pictures_that_are_numbered_are_told_once():
+    _, axes = look.canvas(1, 6)
+    for each, title in zip(axes, ("8", "8", "9", "10", "11", "3")):
+        look.picture(each, np.zeros((4, 4, 3)), title)
+    assert alt.text(axes[0].figure) == ("6 panels. (1) to (2) Picture: 8. (3) to (5) Picture: 9 to 11. (6) Picture: 3.")
+    pyplot.close("all")
+
+
 def test_a_figure_in_a_notebook_is_sharp_small_and_described():
     look.use()
     figure = _figure()

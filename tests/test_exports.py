@@ -617,6 +617,25 @@ def test_yolo(folder):
         heads_of(folder)
 
 
+@pytest.mark.parametrize(
+    "names", ["['head', 'hard hat']", "\n- head\n- hard hat", "\n  0: head  # in all\n  1: hard hat"]
+)
+@pytest.mark.parametrize("labels", ["labels/train", "train/labels"])
+def test_yolos_classes_have_the_names_of_its_yaml(folder, labels, names):
+    """They were numbers: `--label head` was refused, and a list of labels told nobody which 0 is."""
+    labels = folder / labels
+    labels.mkdir(parents=True)
+    (folder / "images").rename(folder / "pictures")
+    (folder / "pictures" / "Straße.jpg").unlink()
+    (folder / "data.yaml").write_text(f"train: ../train/images\nnc: 2\nnames: {names}\nroboflow:\n  license: MIT\n")
+    (labels / "a.txt").write_text("0 0.5 0.25 0.1 0.1\n0 0.5 0.5 0.1 0.1\n1 0.5 0.75 0.1 0.1\n2 0.1 0.1 0.1 0.1\n")
+    (labels / "b.txt").write_text("")
+    with pytest.raises(AnnotationError, match=r"several labels: head \(2\), hard hat \(1\), 2 \(1\)"):
+        detect.read_any(folder, raise_fault, Options(images=folder / "pictures"))
+    records = detect.read_any(folder, raise_fault, Options(images=folder / "pictures", label="hard hat"))
+    assert [record.points.tolist() for record in records] == [[[200, 228]], []]
+
+
 def test_notes_of_label_studio_beside_yolos_files_are_no_annotations(folder):
     """They were refused as a JSON file of no kind that is known."""
     (folder / "labels").mkdir()

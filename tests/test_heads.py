@@ -158,6 +158,16 @@ def test_saved_heads_do_not_replace_dots_made_by_hand(tmp_path, suffix):
     assert dots.read_text() == "made by hand"
 
 
+@pytest.mark.parametrize("header", ["picture,count,low,high", "time,count,low,high", "picture,true,predicted"])
+def test_saved_heads_do_not_replace_a_table_of_counts(tmp_path, header):
+    """As `--heads counts.csv` in the place of `--csv` did."""
+    table = tmp_path / "counts.csv"
+    table.write_text(f"{header}\na.png,3,1,9\n")
+    with pytest.raises(DataError, match=r"would replace .*counts\.csv, which is a table of counts"):
+        save_heads(table, result_of("a.png", np.zeros((2, 3)), (16, 24), np.zeros((16, 24, 3), np.uint8)))
+    assert table.read_text().startswith(header)
+
+
 def test_a_single_head_in_the_corner_of_a_large_photo_is_read_without_a_question(tmp_path):
     size = (1500, 2000)
     Image.new("RGB", size[::-1]).save(tmp_path / "a.png")

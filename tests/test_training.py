@@ -704,6 +704,13 @@ def test_validation_pictures_that_are_learned_from_are_told(tmp_path, quick, cap
     assert "learned from" not in capsys.readouterr().err
 
 
+def test_a_network_has_the_width_of_the_weights_that_it_goes_on_from():
+    """`--init light` was refused with every recipe but its own: the width stood in the message."""
+    assert new_plan([], "clear", init="light").width == 0.25 and new_plan([], "clear", init="general").width == 1
+    assert new_plan([], "clear", init="light", width=0.5).width == 0.5  # which is told with the weights
+    assert new_plan([], "default", init="none").width == 1
+
+
 def test_moved_heads_are_another_run():
     def samples(x, ignore=()):
         return [Sample("a", np.zeros((8, 8, 3), np.uint8), [[x, 2.0]], ignore=np.reshape(ignore, (-1, 4)))]

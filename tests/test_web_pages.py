@@ -29,6 +29,7 @@ from crowdcount.counting.turned import on_its_side
 from crowdcount.counting.words import span, whole
 from crowdcount.data import images, overlay_files
 from crowdcount.data.images import PICTURE_SUFFIXES
+from crowdcount.data.tiff import _of_pages
 from crowdcount.web.app import make_app
 from crowdcount.web.bodies import MOST_BYTES
 from crowdcount.web.parts import static_file, texts
@@ -928,6 +929,25 @@ def test_every_language_says_everything_with_the_same_values():
         assert words["dir"] in ("ltr", "rtl") and all(text.strip() for text in words.values())
 
 
+def _notes_of_files(templates):
+    """The keys of what is said of files, each found in the pages' texts."""
+    still, moving = io.BytesIO(), io.BytesIO()
+    pages = [Image.new("RGB", size) for size in ((16, 16), (32, 32))]
+    pages[0].save(still, "TIFF", save_all=True, append_images=pages[1:])
+    pages[0].save(moving, "GIF", save_all=True, append_images=[Image.new("RGB", (16, 16), "red")])
+    clear, dim = io.BytesIO(), io.BytesIO()
+    Image.fromarray(np.arange(1024, dtype=np.uint8).reshape(16, 16, 4) * np.uint8([1, 1, 1, 0])).save(clear, "PNG")
+    Image.fromarray(np.full((16, 16), 900, np.uint16)).save(dim, "PNG")
+    files = {"pages": still, "animation": moving, "transparent": clear, "bits": dim}
+    said = {"damaged": [images.DAMAGED], "pages_alone": [_of_pages(3, (0, 1))]}
+    for name, file in files.items():
+        images.load_picture(file, notes=said.setdefault(name, []))
+    for name, (sentence,) in said.items():
+        pattern = re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(templates[f"warning.{name}"]))
+        assert re.fullmatch(pattern, sentence), sentence
+    return {f"warning.{name}" for name in said}
+
+
 def test_every_warning_has_its_words_in_the_pages_texts(rng, monkeypatch):
     noise = rng.integers(0, 256, (256, 256, 3), np.uint8)
     many = np.full((32, 32), 3.0, np.float32)
@@ -941,7 +961,7 @@ def test_every_warning_has_its_words_in_the_pages_texts(rng, monkeypatch):
     }
     templates = {key: text for key, text in texts()["en"].items() if key.startswith("warning.")}
     others = {f"warning.{name}" for name in ("side", "sizes", "sizes_alone", "unknown")}
-    assert set(templates) == {*others, *(f"warning.{name}" for name in pictures)}
+    assert set(templates) == {*others, *(f"warning.{name}" for name in pictures), *_notes_of_files(templates)}
     assert {f"warning.{doubt.value}" for doubt in Doubt} < set(templates)
     for name, picture in pictures.items():
         side = picture.shape[0] // 8

@@ -114,7 +114,7 @@ def _count(arguments: argparse.Namespace) -> int:
     if arguments.csv:
         settings = settings_of(arguments.model, coverage, arguments.scale, arguments.page)
         if zones:
-            settings["zones"] = _fingerprint(arguments.zones, arguments.ground)
+            settings["zones"] = _fingerprint((arguments.zones, zones), (arguments.ground, ground))
         check_writable(Path(arguments.csv))
         counts = CountsFile(
             arguments.csv,
@@ -386,13 +386,17 @@ def _tell_truth() -> None:
     print(f"crowdcount: the picture of --demo is drawn; {heads} people are in it", file=sys.stderr)
 
 
-def _fingerprint(*paths: str | None) -> str:
-    """Twelve digits that change with what the files hold: zones may be moved and keep their names."""
+def _fingerprint(*files: tuple[str | None, object]) -> str:
+    """Twelve digits that change with what files hold, each with what was read of it: zones may be moved and keep names.
+
+    Of a pipe nothing is left to be read.
+    """
     import hashlib
 
     digest = hashlib.sha256()
-    for path in paths:
-        digest.update(hashlib.sha256(Path(path).read_bytes() if path else b"").digest())
+    for path, read in files:
+        data = b"" if path is None else repr(read).encode() if is_stream(path) else Path(path).read_bytes()
+        digest.update(hashlib.sha256(data).digest())
     return digest.hexdigest()[:12]
 
 

@@ -44,8 +44,17 @@ def add(command: Command) -> None:
         "--resume", action="store_true", help="go on from the checkpoint in the folder of --out, with its own settings"
     )
     parser.add_argument("--epochs", metavar="N", type=positive_int, help="number of epochs (default: the recipe's)")
-    parser.add_argument("--design", choices="ABCD", help="the paper's back end by its dilation rates (default: B)")
-    parser.add_argument("--width", metavar="W", type=width, help="share of the filters (default: 1; light: 1/4)")
+    parser.add_argument(
+        "--design",
+        choices="ABCD",
+        help="the paper's back end by its dilation rates (default: that of --init's weights, or B)",
+    )
+    parser.add_argument(
+        "--width",
+        metavar="W",
+        type=width,
+        help="share of the filters (default: that of --init's weights, or 1; with --recipe light 1/4)",
+    )
     parser.add_argument(
         "--init",
         metavar="imagenet|teacher|NAME|none",

@@ -32,10 +32,10 @@ from crowdcount.cli.common import (
     zones_and_ground,
 )
 from crowdcount.errors import DataError
+from crowdcount.files import shown
 from crowdcount.progress import bar
 
 if TYPE_CHECKING:
-    from crowdcount.video.files import CountTable
     from crowdcount.video.results import FrameCount
 
 
@@ -114,7 +114,7 @@ def _video(arguments: argparse.Namespace) -> int:
 
     from crowdcount.video.chart import CountSeries, check_chart_name
 
-    table = _table(arguments, [zone.name for zone in zones], per_m2=ground is not None)
+    table = _Table(arguments.csv, [zone.name for zone in zones], ground is not None, arguments.resume)
     if arguments.chart:
         check_chart_name(arguments.chart)
     import_keras()
@@ -124,7 +124,6 @@ def _video(arguments: argparse.Namespace) -> int:
     summary = _Summary()
     series = CountSeries() if arguments.chart else None
     warned: dict[str, float] = {}  # when each was last true
-    failed = False
     frames = count_video(
         arguments.source,
         every=arguments.every,
@@ -153,29 +152,48 @@ def _video(arguments: argparse.Namespace) -> int:
                     if frame.time - warned.get(kind, -math.inf) > _SILENCE:
                         warn(f"{frame.time:.1f} s: {warning}")
                     warned[kind] = frame.time
-                if table is not None and not failed:
-                    try:
-                        table.add(frame)
-                    except OSError as error:
-                        reason = error.strerror or error
-                        fail(f"cannot write {arguments.csv}: {reason}. Counting goes on without it.")
-                        failed = True
+                table.add(frame)
+        table.finish()
     finally:
         # Interrupted or failed: what was counted is kept.
-        if table is not None:
-            table.close()
+        table.close()
         if series:
             with writing(arguments.chart):
                 series.save_chart(arguments.chart, title=_title(arguments.source))
         if summary.counts:  # last: the terminal may be gone
             print(summary, file=sys.stderr)
-    return FAILED if failed else 0
+    return FAILED if table.failed else 0
 
 
-def _table(arguments: argparse.Namespace, names: list[str], *, per_m2: bool) -> CountTable | None:
-    from crowdcount.video.files import CountTable
+class _Table:
+    """`--csv FILE`, if it is asked for; given up with a message where it cannot be written."""
 
-    return CountTable(arguments.csv, names, per_m2=per_m2, resume=arguments.resume) if arguments.csv else None
+    def __init__(self, path: str | None, names: list[str], per_m2: bool, resume: bool):
+        from crowdcount.video.files import CountTable
+
+        self._path, self.failed = path, False
+        self._table = CountTable(path, names, per_m2=per_m2, resume=resume) if path else None
+
+    def add(self, frame: FrameCount) -> None:
+        if self._table is None or self.failed:
+            return
+        try:
+            self._table.add(frame)
+        except OSError as error:
+            fail(f"cannot write {self._path}: {error.strerror or error}. Counting goes on without it.")
+            self.failed = True
+
+    def finish(self) -> None:
+        """All is counted."""
+        if self._table is not None and not self.failed:
+            self._table.finish()
+
+    def close(self) -> None:
+        if self._table is None:
+            return
+        self._table.close()
+        if self._table.earlier is not None:
+            print(f"crowdcount: the table of before is kept as {shown(str(self._table.earlier))}", file=sys.stderr)
 
 
 def _title(source: str) -> str:

@@ -66,8 +66,13 @@ class CountsFile:
         added = {column: value for column, value in _ADDED.items() if column in columns} | dict.fromkeys(ranges, "")
         self._table = GrowingTable(path, columns, added) if resume else Table(path, columns)
         try:
-            for row in self._table.rows:
-                _check(row, settings, path)
+            for row in list(self._table.rows):
+                try:
+                    _check(row, settings, path)
+                except DataError:
+                    if row is not self._table.unended:
+                        raise
+                    self._table.rows.pop()  # its last field was cut off
         except DataError:
             self.close()
             raise
@@ -82,13 +87,21 @@ class CountsFile:
         return list(self._table.rows)
 
     def take_up(self, sources: Sequence[Source | CountFailure]) -> list[Source | CountFailure]:
-        """Those of the sources that are to be counted still; their rows of failures give way to new ones."""
-        done = {place_of(row["picture"]) for row in self.earlier()}
+        """Those of the sources that are to be counted still; their rows of failures give way to new ones.
+
+        So does a row that may have been cut off. Where its picture is not among the sources, it stays.
+        """
+        unended = self._table.unended
+        done = {place_of(row["picture"]) for row in self.earlier() if row is not unended}
         left = [source for source in sources if not (has_name(source) and place_of(name_of(source)) in done)]
         again = {place_of(source.picture if isinstance(source, CountFailure) else name_of(source)) for source in left}
         # Folders that were empty once, too.
         again |= _around(place_of(name_of(source)) for source in sources if has_name(source))
-        self._table.rows = [row for row in self._table.rows if _is_done(row) or place_of(row["picture"]) not in again]
+        self._table.rows = [
+            row
+            for row in self._table.rows
+            if _is_done(row) and row is not unended or place_of(row["picture"]) not in again
+        ]
         self.pictures = len(self._table.rows)
         return left
 

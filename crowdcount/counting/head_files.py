@@ -14,7 +14,7 @@ import numpy as np
 
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
-from crowdcount.data.exports.entries import PERCENT_BEYOND
+from crowdcount.data.exports.entries import PERCENT_BEYOND, is_table_of_counts
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.records import way_to
 from crowdcount.errors import DataError
@@ -60,17 +60,23 @@ def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountRes
 def keep_dots(path: str | os.PathLike, option: str = "path") -> None:
     """Refuse to replace dots by what a network or a tool has found: these names are those of dots made by hand.
 
+    Nor do heads take the place of a table of counts, whose name is soon written behind the wrong option.
+
     Args:
         path: the file that is to be written.
         option: what the message calls it.
 
     Raises:
-        DataError: if the file is there and called so.
+        DataError: if the file is there and called so, or such a table.
     """
     if os.path.isfile(path) and Path(path).name.lower() in ("points.csv", "points.json"):
         raise DataError(
             f"{option} would replace {os.fspath(path)}, which may hold dots made by hand. Choose another file, or move "
             "it away."
+        )
+    if os.path.isfile(path) and is_table_of_counts(Path(path)):
+        raise DataError(
+            f"{option} would replace {os.fspath(path)}, which is a table of counts. Choose another file for the heads."
         )
 
 

@@ -14,8 +14,8 @@ from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.errors import DataError
 from crowdcount.files import append_whole, atomic_path, held, is_stream, place_beside, writing
 
-# Names of files that are no text with commas.
-_NO_TABLES = (".xlsx", ".xls", ".ods", ".json", ".html", ".parquet")
+# Names of files that are no text with commas; of those with tabs spreadsheets would make a single column.
+_NO_TABLES = (".xlsx", ".xls", ".ods", ".json", ".html", ".parquet", ".tsv", ".tab")
 
 
 class Table:
@@ -34,6 +34,7 @@ class Table:
     def __init__(self, path: str | os.PathLike, columns: Sequence[str]):
         self.path, self.columns = path, columns
         self.rows: list[dict] = []
+        self.unended: dict | None = None
         self._held = ExitStack()
         with writing(path):
             self._held.enter_context(held(path))
@@ -58,7 +59,8 @@ class GrowingTable(Table):
     """The same, but rows are in the file as soon as they are added: a run that is stopped leaves its rows.
 
     `rows` are those that the file holds before, without a last line that was cut off. They may be taken out
-    until the first is added.
+    until the first is added. `unended` is the last of them where it has all its fields and no line end: an editor has
+    taken that away, or it was cut off within its last field.
 
     Args:
         path, columns: see `Table`.
@@ -79,10 +81,11 @@ class GrowingTable(Table):
     ):
         super().__init__(path, columns)
         try:
-            self.rows = _read(path, columns, added or {}, spelled or {})
+            self.rows, ended = _read(path, columns, added or {}, spelled or {})
         except BaseException:
             super().close()
             raise
+        self.unended = None if ended else self.rows[-1]
         self._file: io.FileIO | None = None
         self._place = Path(path).absolute()
 
@@ -147,35 +150,40 @@ def _lines(columns: Sequence[str], rows: Iterable[dict]) -> bytes:
 
 def _read(
     path: str | os.PathLike, columns: Sequence[str], added: Mapping[str, str], spelled: Mapping[str, str]
-) -> list[dict]:
-    """The rows that are in the file as a whole, with what `added` says; none where there is no file."""
+) -> tuple[list[dict], bool]:
+    """The rows that are in the file as a whole, with what `added` says; none where there is no file.
+
+    And whether the last of them has its line end.
+    """
     if is_stream(path):
         raise DataError(f"{path} is a pipe or a device, which keeps no rows to go on with. Name a file.")
     try:
         text = Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
     except FileNotFoundError:
-        return []
+        return [], True
     # Not str.splitlines, which also cuts at what may be part of a name.
     lines = list(io.StringIO(text, newline=""))
-    if not text.endswith("\n"):
-        del lines[-1:]
-    reader, rows = csv.reader(lines, strict=True), []
+    reader, rows, ended = csv.reader(lines, strict=True), [], True
     try:
         for row in reader:
             rows.append(row)
+        ended = text.endswith("\n") or not rows
     except csv.Error as error:
         if reader.line_num < len(lines):
             raise DataError(
                 f"{path} cannot be read as CSV (line {reader.line_num}: {error}). Name another file."
             ) from error
         # Otherwise a name with a line break in it was cut off there.
+    if not ended and (len(rows) == 1 or len(rows[-1]) != len(rows[0])):
+        rows.pop()
+        ended = True
     if not rows:
         other = {column: name for name, column in spelled.items()}
         headers = (_header(columns), {column: other.get(column, column) for column in columns})
         whole = [_lines(columns, [header]) for header in headers]
         if not any(header.startswith(text.encode("utf-8", "surrogateescape")) for header in whole):
             raise DataError(f"{path} holds something else than this table. Name another file.")
-        return []
+        return [], True
     stored = [column for column in columns if column not in added or column in rows[0]]
     if [spelled.get(name, name) for name in rows[0]] != stored:
         raise DataError(f"{path} {_why_other(rows[0], columns)}")
@@ -185,7 +193,7 @@ def _read(
                 f"{path}: row {number} has {len(row)} fields instead of {len(stored)}. Correct it, or name "
                 "another file."
             )
-    return [{**added, **dict(zip(stored, row))} for row in rows[1:]]
+    return [{**added, **dict(zip(stored, row))} for row in rows[1:]], ended
 
 
 def _why_other(header: Sequence[str], columns: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_NAMES = 8
+_LEAST_COUNTED = 3
 
 
 def text(figure: Figure) -> str:
@@ -31,13 +32,27 @@ def text(figure: Figure) -> str:
 
 
 def _numbered(panels: list[str]) -> list[str]:
-    """Panels with their numbers; neighbors that say the same are told once, "(2) to (9)"."""
-    told, first = [], 1
-    for panel, same in groupby(panels):
-        last = first + len(list(same)) - 1
-        told.append(f"({first}) {panel}" if first == last else f"({first}) to ({last}) {panel}")
-        first = last + 1
+    """Panels with their numbers; neighbors that say the same, or count on, are told once, "(2) to (9)"."""
+    told, first = [], 0
+    while first < len(panels):
+        end, text = _alike(panels, first)
+        told.append(f"({first + 1}) {text}" if end == first + 1 else f"({first + 1}) to ({end}) {text}")
+        first = end
     return told
+
+
+def _alike(panels: list[str], first: int) -> tuple[int, str]:
+    """Where the neighbors end that are told with a panel, and what is told of them."""
+    same = counted = first + 1
+    while same < len(panels) and panels[same] == panels[first]:
+        same += 1
+    title = re.fullmatch(r"(.*: )(\d+)", panels[first])  # nothing but a number, as of filters
+    if title is not None:
+        while counted < len(panels) and panels[counted] == f"{title[1]}{int(title[2]) + counted - first}":
+            counted += 1
+        if counted - first >= _LEAST_COUNTED:
+            return counted, f"{panels[first]} to {int(title[2]) + counted - first - 1}"
+    return same, panels[first]
 
 
 def _panel(axes: Axes) -> str:

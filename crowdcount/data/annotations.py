@@ -18,6 +18,7 @@ from 0 to `w`.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ from crowdcount.data.images import load_picture
 from crowdcount.data.records import Record, TellFault, raise_fault, short
 from crowdcount.data.regions import Region, boxes_mask
 from crowdcount.data.specs import one_of, parse_spec
-from crowdcount.errors import AnnotationError, DataError
+from crowdcount.errors import AnnotationError, AnnotationWarning, DataError
 from crowdcount.files import data_folder
 
 
@@ -213,7 +214,8 @@ def read_csv(file_or_folder: str | os.PathLike, split: str = "all") -> list[Samp
     A row with empty `x` and `y` stands for a picture with nobody in it. A picture without any row is not in
     the data set: `crowdcount.data.checking.check_folder` names it. The file is UTF-8, with or without a byte order
     mark; further columns are ignored, except `split`, which decides the split of each picture. Without it
-    about a tenth of the pictures, chosen by a hash of their names, is `"val"`, and the rest `"train"`.
+    about a tenth of the pictures, chosen by a hash of their names, is `"val"`, and the rest `"train"`; so are those
+    that are marked `"train"` divided where none is marked `"val"`.
 
     Args:
         file_or_folder: the CSV file, or a folder with one CSV file in it or with one named `points.csv`.
@@ -391,6 +393,8 @@ def split_there(spec: str, root: str | os.PathLike | None = None, *, learned: bo
     marked = {record.split for record in samples if record.split is not None}
     if not marked:
         marked = {hashed_split(record.name) for record in samples} if learned else set()
+    elif learned and "val" not in marked:
+        marked |= {hashed_split(record.name) for record in samples if record.split == "train"}
     return next((split for split in ("test", "val") if split in marked), "all")
 
 
@@ -455,13 +459,16 @@ def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[
                 f"{file}: {len(without)} of {len(records)} pictures have no split, as {without[0]!r}, others have. "
                 "Give all one or none, or use the split 'all'."
             )
-        if split not in marked:
+        divided = split in ("train", "val") and "train" in marked and "val" not in marked
+        if split not in marked and not divided:
             raise AnnotationError(
                 f"{file}: its {what} 'split' marks no picture {split!r}, only {' and '.join(sorted(marked))}. "
                 "Mark some, or use another split."
             )
-        return [record for record in records if record.split == split]
-    if split == "test":
+        records = [record for record in records if record.split == ("train" if divided else split)]
+        if not divided:
+            return records
+    elif split == "test":
         raise AnnotationError(
             f"{file}: no picture is marked as a test picture. Add a {what} 'split' with train, val or test "
             "for each picture, or use the split 'all' for a file that holds test pictures only."
@@ -473,5 +480,12 @@ def _of_split(records: list[Record], split: str, file: Path, what: str) -> list[
             f"{file}: none of its pictures ({len(records)}) is in the split {split!r}, which takes about "
             f"{share} of them, by their names. Annotate more, or add a {what} 'split' with train or val for each "
             "picture."
+        )
+    if marked and split == "val":
+        warnings.warn(
+            f"{file}: no picture is marked 'val', so {len(chosen)} of the {len(records)} that are marked 'train' are "
+            "for validation, by their names.",
+            AnnotationWarning,
+            stacklevel=2,
         )
     return chosen

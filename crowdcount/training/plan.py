@@ -10,8 +10,12 @@ from pathlib import Path
 from crowdcount.data.annotations import Sample
 from crowdcount.errors import TrainingError
 from crowdcount.network.designs import DESIGNS
+from crowdcount.network.weight_files import network_in
 from crowdcount.training.pipeline import epoch_steps
 from crowdcount.training.recipes import RECIPES, Phase, Recipe, find_recipe
+
+# What a run may start from instead of the weights of a name or a file.
+_NO_WEIGHTS = ("imagenet", "none", "teacher")
 
 
 @dataclass(frozen=True)
@@ -134,12 +138,18 @@ def new_plan(
 ) -> Plan:
     """The plan of a new run on these pictures.
 
-    What is None is as the recipe has it, most often the paper's network from ImageNet's weights.
+    What is None is as the recipe has it, most often the paper's network from ImageNet's weights; design and width are
+    those of the weights that `init` names.
 
     Raises:
         TrainingError: for an unknown recipe or design, no epochs, or a recipe that must go on from weights without any.
+        WeightsError: where design or width are to be those of weights that are missing, damaged or no weights.
     """
     recipe = find_recipe("default" if recipe is None else recipe)
+    if init not in (None, *_NO_WEIGHTS) and (design is None or width is None):
+        stored_design, stored_width = network_in(init)
+        design = stored_design if design is None else design
+        width = stored_width if width is None else width
     return Plan(
         recipe,
         recipe.epochs_for(samples) if epochs is None else epochs,

@@ -98,7 +98,8 @@ def train(
             are known: what is given besides must be what it was.
         epochs: instead of the recipe's, its phases stretched alike. The learning rate decays over all of them: another
             number on resuming is another result.
-        design, width: see `crowdcount.CSRNet`; B and the recipe's (1, most often) where they are not given.
+        design, width: see `crowdcount.CSRNet`; where they are not given those of the weights of `init`, or else B and
+            the recipe's (1, most often).
         init: `"imagenet"`, `"none"` for random weights, `"teacher"` for weights that are fitted to the teacher's (see
             `crowdcount.training.narrowing`), or the name or file of weights to start from. Not given: `"teacher"` where
             there is one; else as `"imagenet"`, but `"general"` where these cannot be had and `dataset` says that the

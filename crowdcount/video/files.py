@@ -18,7 +18,7 @@ from PIL import Image, ImageChops
 from crowdcount.area.drawing import draw_zones
 from crowdcount.counting.words import amount, span, whole
 from crowdcount.errors import DataError, VideoError
-from crowdcount.files import append_whole, as_header, atomic_path, held, is_stream
+from crowdcount.files import append_whole, as_header, atomic_path, held, is_stream, place_beside, target_of
 from crowdcount.grid import map_shape
 from crowdcount.show.plots import add_caption, overlay
 from crowdcount.video.decoding import Notify
@@ -58,9 +58,10 @@ class CountTable:
     """A CSV file that gains a row for each count and can be read at any time.
 
     A row is written at once and whole, to the file itself: someone may follow a camera's table, and what was
-    counted before a crash is kept. A file of that name is replaced when the first row comes, and only if that
-    row can be written; or gone on with. Where a later one cannot, as on a full disk, the rows before it stay. Until
-    `close` no other run can write it.
+    counted before a crash is kept. A file of that name gives way when the first row comes, and only if that
+    row can be written; or is gone on with. It is kept beside the new one, as `NAME_earlier.csv`: of a recording until
+    `finish`, of a camera for good. Where a later row cannot be written, as on a full disk, the rows before it stay.
+    Until `close` no other run can write it.
 
     Args:
         path: the file to write.
@@ -82,6 +83,8 @@ class CountTable:
         self._zones = list(zones)
         self._dense = [(name, f"{_PER_M2}{name}") for name in self._zones] if per_m2 else []
         self._file: io.FileIO | None = None
+        self.earlier: Path | None = None
+        """Where the file is that was there before, if there was one and it is kept."""
         self._ends = [f"{end}{name}" for name in self._zones for end in _ENDS]
         self._headers = [as_header(name) for name in self._zones]
         columns = [*COLUMNS, _CLOCK, *self._headers, *self._ends, *(column for _, column in self._dense)]
@@ -116,11 +119,25 @@ class CountTable:
             self._before = _go_on(self._path, cast(datetime, frame.clock)) - frame.time
         data = self._row(frame) if resumed else self._header(clock=frame.clock is not None) + self._row(frame)
         if not resumed and not is_stream(self._path):
-            with atomic_path(self._path) as temporary:
-                temporary.write_bytes(data)
+            self._begin(data)
             data = b""
         self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed in `close`
         append_whole(self._file, data, self._path)
+
+    def _begin(self, data: bytes) -> None:
+        """Put the first lines in the place of what was there, which stays beside them."""
+        target = target_of(self._path)
+        aside = place_beside(target, "earlier")
+        try:
+            with atomic_path(target) as temporary:
+                temporary.write_bytes(data)
+                if aside != target:
+                    os.replace(target, aside)
+        except BaseException:
+            if aside != target and not target.exists():
+                os.replace(aside, target)
+            raise
+        self.earlier = None if aside == target else aside
 
     def _row(self, frame: FrameCount) -> bytes:
         ends = [_cell(end, 3) for end in (frame.low, frame.high)]
@@ -132,6 +149,13 @@ class CountTable:
         dense = [_cell(frame.per_m2[name], 6) for name, _ in self._dense]
         clock = [] if frame.clock is None else [frame.clock.isoformat(timespec="milliseconds")]
         return _line([_cell(frame.time + self._before, 3), count, *ends, *clock, *zones, *zone_ends, *dense])
+
+    def finish(self) -> None:
+        """All is counted: a table of before is no longer needed, but for a camera's, which nobody can count again."""
+        if self.earlier is not None and not _is_of_camera(self.earlier):
+            with suppress(OSError):  # on Windows a spreadsheet may have it open: it stays
+                self.earlier.unlink()
+                self.earlier = None
 
     def close(self) -> None:
         """End the table; nothing is left to be written."""
@@ -154,6 +178,12 @@ def _check_header(path: Path, header: bytes) -> None:
                 f"{path} has other columns than this run, or is no table of a camera. Use the zones that it was begun "
                 "with, or name another file."
             )
+
+
+def _is_of_camera(path: Path) -> bool:
+    """Whether a file is the table of a camera, by its header."""
+    with open(path, "rb") as file:
+        return file.readline(_LONGEST_ROW).startswith(f"{','.join(COLUMNS)},{_CLOCK}".encode())
 
 
 def _go_on(path: Path, clock: datetime) -> float:

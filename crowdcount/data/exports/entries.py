@@ -449,10 +449,10 @@ def _tidy(path: Path) -> Path:
 
 def annotation_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """Files of a folder by suffix that may hold annotations: no tables of `count`, `evaluate` or `video`."""
-    return [file for file in files_by_number(folder, suffixes) if not _is_table_of_counts(file)]
+    return [file for file in files_by_number(folder, suffixes) if not is_table_of_counts(file)]
 
 
-def _is_table_of_counts(file: Path) -> bool:
+def is_table_of_counts(file: Path) -> bool:
     """Whether a CSV file tells how many people pictures or frames hold, and of none where it is."""
     if file.suffix.lower() != ".csv":
         return False

@@ -1,16 +1,19 @@
 """YOLO boxes: one text file a picture, a line a box: class, middle and size as shares of the picture.
 
-The files of a subset lie in a folder `labels`, or beside their pictures. CVAT's "YOLO 1.1" is Darknet's layout:
-`obj_train_data` with pictures and text files, beside it `obj.names` with the names of the classes.
+The files of a subset lie in a folder `labels`, or beside their pictures; `classes.txt` or the `data.yaml` of
+Ultralytics names the classes. CVAT's "YOLO 1.1" is Darknet's layout: `obj_train_data` with pictures and text files,
+beside it `obj.names` with the names of the classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from crowdcount.data.exports.entries import Options, Pile
+from crowdcount.data.exports.entries import SUBSETS, Options, Pile
 from crowdcount.data.exports.unmarked import warn_of_unmarked
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.overlay_files import is_overlay
@@ -19,6 +22,16 @@ from crowdcount.data.records import Record, TellFault, files_by_number, folders_
 _NO_LABELS = {"classes.txt", "obj.names", "readme.txt", "notes.txt", "train.txt", "val.txt", "test.txt"}
 # CVAT keeps the folders of a task's pictures: so many levels of them are looked into.
 _DEPTH = 3
+# One name a line, and as Ultralytics has them.
+_LISTS, _YAML = ("classes.txt", "obj.names"), ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+# What stands behind "names:", with the lines that belong to it; and in that, one after another, the names, which may
+# have their numbers before them.
+_NAMES = re.compile(r"^names:(.*(?:\n(?:[ \t\-\]}].*)?)*)", re.MULTILINE)
+_NAME = re.compile(
+    r"(?:^[ ]*-|[\[{,]|^(?=[ ]*\d+[ ]*:))\s*(?:(\d+)\s*:)?\s*"
+    r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s,\[\]{}][^,\[\]{}\n]*)""",
+    re.MULTILINE,
+)
 
 
 def label_files(folder: Path, images: Path | None = None) -> list[Path]:
@@ -66,7 +79,7 @@ def read_darknet(root: Path, subset: str, tell: TellFault, options: Options) -> 
     return records
 
 
-def read(folder: Path, tell: TellFault, options: Options, names: Sequence[str] | None = None) -> list[Record]:
+def read(folder: Path, tell: TellFault, options: Options, names: Mapping[int, str] | None = None) -> list[Record]:
     """Read all label files of a folder, the pictures in the folder `images` at the place of `labels`, or beside them.
 
     A picture without a file is reported: it may hold nobody, which an empty file says, or be left undone.
@@ -98,7 +111,7 @@ def read(folder: Path, tell: TellFault, options: Options, names: Sequence[str] |
                 )
                 continue
             kind = int(values[0])
-            entry.add(values[1], values[2], names[kind] if kind < len(names) else str(kind))
+            entry.add(values[1], values[2], names.get(kind, str(kind)))
         marked += bool(entry.points)
         records += pile.records(unit="fraction")
     warn_of_unmarked(folder, len(records) - marked, len(records))
@@ -121,11 +134,42 @@ def _images_of(folder: Path) -> Path:
     return Path(*parts) if Path(*parts).is_dir() else folder
 
 
-def _class_names(folder: Path) -> list[str]:
-    for file in (place / name for place in (folder, folder.parent) for name in ("classes.txt", "obj.names")):
+def _class_names(folder: Path) -> Mapping[int, str]:
+    """The names of the classes by their numbers; none where no file tells them."""
+    places = list(_around(folder))
+    for file in (place / name for place in places for name in _LISTS):
         if file.is_file():
-            return [line for _, line in numbered_lines(file, lambda file, problem: None)]
-    return []
+            return dict(enumerate(line for _, line in numbered_lines(file, lambda file, problem: None)))
+    for file in (place / name for place in places for name in _YAML):
+        with suppress(OSError):
+            return _names_in(file.read_text("utf-8-sig", "replace"))
+    return {}
+
+
+def _around(folder: Path) -> Iterator[Path]:
+    """The folder and the one that holds it, and on out of `labels` and of the folders of subsets."""
+    yield folder
+    yield folder.parent
+    while folder.name.lower() in ("labels", *SUBSETS):
+        folder = folder.parent
+        yield folder
+
+
+def _names_in(text: str) -> dict[int, str]:
+    """The names of the classes in Ultralytics' YAML, a list or numbers with names.
+
+    Example:
+        >>> _names_in("nc: 2\\nnames: ['head', 'stop sign']\\npath: x")
+        {0: 'head', 1: 'stop sign'}
+        >>> _names_in("names:\\n  0: head  # the whole of it\\n  7: hat\\nnc: 2"), _names_in("names:\\n- head\\n- hat")
+        ({0: 'head', 7: 'hat'}, {0: 'head', 1: 'hat'})
+    """
+    found = _NAMES.search(re.sub(r"(?m)(^|\s)#.*$", "", text))
+    names: dict[int, str] = {}
+    for number, name in _NAME.findall(found[1]) if found else ():
+        name = name.strip()
+        names[int(number) if number else len(names)] = name[1:-1] if name[:1] in "'\"" else name
+    return names
 
 
 def _numbers(line: str) -> list[float] | None:
