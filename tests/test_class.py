@@ -67,6 +67,17 @@ def test_solved_ones_pass_and_blank_ones_fail(path, tmp_path, monkeypatch, capsy
         assert failed == (0 if solved else len(tasks(notebook)))
 
 
+@pytest.mark.parametrize(
+    ("number", "line"), [("12", "import math"), ("10", "from scipy.spatial import cKDTree"), ("03", None)]
+)
+def test_an_assignment_imports_what_answers_use_in_the_notebook(number, line):
+    """A hint of notebook 12 says `math.ceil`: in the assignment `math` was not defined."""
+    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    made = assignment(nbformat.read(path, as_version=4), "T", solved=False)
+    setup = made.cells[1].source.splitlines()
+    assert line in setup if line else setup[:3] == ["import numpy as np", "", "from crowdcount import course"]
+
+
 def test_questions_stand_above_their_blanks():
     notebook = new_notebook(
         cells=[
