@@ -88,8 +88,11 @@ from scipy.special import ndtr, expit
 from scipy.signal import correlate2d
 from crowdcount import course
 
+FACTOR = 2
+mean = float("inf")  # of the same name as a method that is called, and not kept
+
 def twice(x):
-    return 2 * helper(x)
+    return FACTOR * helper(x)
 
 def helper(x):
     return root(x) ** 2 if x > 0 else -helper(-x)
@@ -102,7 +105,7 @@ def pool(density, stride):
 
 def profile(position, sigma, length):
     mass = np.diff(ndtr((np.arange(length + 1) - position) / sigma))
-    return mass / mass.sum()
+    return mass / (mass.mean() * length)
 
 def sigmoid(z):
     return expit(z)
@@ -128,6 +131,7 @@ def test_a_kept_function_keeps_what_it_takes_from_other_cells(capsys, progress_o
     for name in ("10.pool", "10.profile", "02.sigmoid", "08.dilate"):
         course.use(name)
     assert capsys.readouterr().out.count(": from here on yours.\n") == 8
+    assert "mean =" not in progress_of_nobody.read_text()
     np.testing.assert_allclose(course.use("10.pool")(np.ones((9, 17)), 8), [[64, 64, 8], [8, 8, 1]])
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from dis import get_instructions
 from importlib import import_module
 from inspect import getsource, isfunction, ismodule
+from math import isfinite
 from pkgutil import iter_modules
 from textwrap import dedent
 from types import CodeType
@@ -157,7 +159,8 @@ def _exercises() -> dict[str, Exercise]:
 def _code(answer: Any, users: tuple = ()) -> str:
     """The code of a function that a learner wrote in a cell, behind what it takes from other lines and cells.
 
-    That is modules, functions of libraries, and functions of the learner's own. "" for what is no such function.
+    That is modules, functions of libraries, functions of the learner's own, and numbers. "" for what is no such
+    function.
 
     Args:
         answer: the function.
@@ -174,18 +177,22 @@ def _code(answer: Any, users: tuple = ()) -> str:
         if isfunction(value) and value.__globals__ is around:
             needed.append("" if value in (answer, *users) else _code(value, (answer, *users)))
         elif value is not None:
-            needed.append(_import(name, value))
+            needed.append(_line(name, value))
     return "".join(f"{code.rstrip()}\n\n\n" for code in needed if code) + own
 
 
 def _names(code: CodeType | None) -> set[str]:
     """The global names that a function uses, and those of the functions within it."""
-    within = [each for each in code.co_consts if isinstance(each, CodeType)] if code else []
-    return set(code.co_names if code else ()).union(*map(_names, within))
+    if code is None:
+        return set()
+    own = {each.argval for each in get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return own.union(*(_names(each) for each in code.co_consts if isinstance(each, CodeType)))
 
 
-def _import(name: str, value: Any) -> str:
+def _line(name: str, value: Any) -> str:
     """The line that gives `value` its name again; "" where none does."""
+    if isinstance(value, (int, str)) or (isinstance(value, float) and isfinite(value)):
+        return f"{name} = {value!r}"
     if ismodule(value):
         return "" if (name, value.__name__) == ("np", "numpy") else f"import {value.__name__} as {name}"  # np is there
     original = getattr(value, "__name__", None)
