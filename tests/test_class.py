@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -64,6 +65,17 @@ def test_solved_ones_pass_and_blank_ones_fail(path, tmp_path, monkeypatch, capsy
             except AssertionError:
                 failed += 1
         assert failed == (0 if solved else len(tasks(notebook)))
+
+
+@pytest.mark.parametrize(
+    ("number", "line"), [("12", "import math"), ("10", "from scipy.spatial import cKDTree"), ("03", None)]
+)
+def test_an_assignment_imports_what_answers_use_in_the_notebook(number, line):
+    """A hint of notebook 12 says `math.ceil`: in the assignment `math` was not defined."""
+    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    made = assignment(nbformat.read(path, as_version=4), "T", solved=False)
+    setup = made.cells[1].source.splitlines()
+    assert line in setup if line else setup[:3] == ["import numpy as np", "", "from crowdcount import course"]
 
 
 def test_questions_stand_above_their_blanks():
@@ -189,29 +201,86 @@ def test_decks_fit_their_slides_and_load_nothing(tmp_path, browser):
         assert elsewhere == []
 
 
-def test_the_pack_holds_wheels_pages_slides_and_notebooks(tmp_path, monkeypatch, offline_pack):
-    ran = []
+# What the wheels of a pack say that they need, by name.
+NEEDS = {
+    "crowdcount-csrnet": ['jupyterlab>=4; extra == "notebooks"', 'av; extra == "video"', "tqdm"],
+    "jupyterlab": ["terminado", 'tomli>=1.2; python_version < "3.11"'],
+    "terminado": ['ptyprocess; os_name != "nt"', 'PyWinPTY>=1.1; os_name == "nt"'],
+    "tqdm": ['colorama; platform_system == "Windows"', 'pytest; extra == "dev"'],
+    "pywinpty": ['colorama>=0.4; sys_platform == "win32"'],
+}
 
-    def run(command):
-        ran.append(command)
-        return subprocess.CompletedProcess(command, 0)
 
-    def pages():
-        (tmp_path / "html").mkdir()
-        return tmp_path / "html"
+def _wheel(folder, name):
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"Name: {name}", "Version: 9.0", *(f"Requires-Dist: {need}" for need in NEEDS.get(name, []))]
+    file = name.replace("-", "_")
+    with zipfile.ZipFile(folder / f"{file}-9.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{file}-9.0.dist-info/METADATA", "Metadata-Version: 2.1\n" + "\n".join(lines) + "\n\n")
 
-    monkeypatch.setattr(offline_pack.subprocess, "run", run)
-    monkeypatch.setattr(offline_pack, "build", pages)
-    monkeypatch.setattr(offline_pack, "write_slides", lambda out: out.mkdir())
-    pack = offline_pack.write_pack(tmp_path / "pack", ["win_amd64"], "3.12")
+
+@pytest.fixture
+def packed(tmp_path, monkeypatch, offline_pack):
+    """Makes a pack with a pip that has the wheels of `NEEDS`, and asks conditions of Linux and Python 3.12 as pip does;
+    returns the folder and pip's commands."""
+
+    def made(platforms, python_version):
+        ran, wheels = [], tmp_path / "pack" / "wheels"
+
+        def run(command):
+            ran.append(command)
+            first = {1: ["crowdcount-csrnet"], 2: ["jupyterlab", "terminado", "ptyprocess", "tqdm"]}
+            for name in first.get(len(ran)) or command[len(ran[1]) - 1 :]:
+                _wheel(wheels, re.match(r"[\w-]+", name)[0].lower())
+            return subprocess.CompletedProcess(command, 0)
+
+        def pages():
+            (tmp_path / "html").mkdir()
+            return tmp_path / "html"
+
+        monkeypatch.setattr(offline_pack.subprocess, "run", run)
+        monkeypatch.setattr(offline_pack, "build", pages)
+        monkeypatch.setattr(offline_pack, "write_slides", lambda out: out.mkdir())
+        return offline_pack.write_pack(tmp_path / "pack", platforms, python_version), ran
+
+    return made
+
+
+def test_the_pack_holds_wheels_pages_slides_and_notebooks(packed):
+    pack, (own, fetch) = packed(["manylinux_2_28_x86_64"], "3.12")
     made = {path.name for path in pack.iterdir() if not path.name.startswith(".")}
-    assert made == {"pages", "slides", "notebooks", "README.txt"}
+    assert made == {"wheels", "pages", "slides", "notebooks", "docs", "README.txt"}
     led_to = {"glossary.md", "notation.md"}
     assert {path.name for path in (pack / "notebooks").iterdir()} == {path.name for path in PATHS} | led_to
-    own, fetch = ran
     assert own[-1] == str(ROOT) and "--no-deps" in own
-    assert fetch[-5:] == ["--platform", "win_amd64", "--python-version", "3.12", "crowdcount-csrnet[notebooks]"]
-    assert "--no-index --find-links wheels" in (pack / "README.txt").read_text("utf-8")
+    options = ["--platform", "manylinux_2_28_x86_64", "--python-version", "3.12"]
+    assert fetch[-5:] == [*options, "crowdcount-csrnet[notebooks]"]
+    said = (pack / "README.txt").read_text("utf-8")
+    assert "--no-index --find-links wheels" in said
+    assert "Python 3.12 on manylinux_2_28_x86_64" in said and "py -3.12 -m venv" in said
+
+
+def test_the_pages_that_notebooks_lead_to_are_in_the_pack(packed):
+    pack, _ = packed([], None)
+    for path in (pack / "notebooks").iterdir():
+        for target in re.findall(r"\]\((\.\./[^)#\\]+)", path.read_text("utf-8")):
+            assert (pack / "notebooks" / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    ("platform", "python_version", "rounds"),
+    [
+        ("win_amd64", "3.12", [{"colorama", "PyWinPTY>=1.1"}]),
+        ("win_amd64", "310", [{"colorama", "PyWinPTY>=1.1", "tomli>=1.2"}]),
+        ("macosx_12_0_arm64", "3.10", [{"tomli>=1.2"}]),
+        ("macosx_12_0_arm64", "3.12.4", []),
+    ],
+)
+def test_a_pack_for_another_machine_has_what_that_needs(packed, platform, python_version, rounds):
+    """pip asks the conditions of this machine: without colorama and pywinpty nothing installed on Windows."""
+    _, (_, fetch, *more) = packed([platform], python_version)
+    assert [set(command[len(fetch) - 1 :]) for command in more] == rounds
+    assert all(command[: len(fetch) - 1] == fetch[:-1] for command in more)
 
 
 @pytest.mark.parametrize("there", ["holiday.jpg", "notebooks/mine.ipynb", "README.txt"])

@@ -84,7 +84,7 @@ def test_what_is_no_loop_may_jump():
     course.find("03.forward").examine(forward)
 
 
-@pytest.mark.parametrize("shown", ["Z", "Z.shape, w, X"])
+@pytest.mark.parametrize("shown", ["Z", "Z.shape, w, X", "f'{w=} {X} {Z!r}'", "'Z ' + str(Z)", "np.array2string(X)"])
 def test_a_print_that_was_left_in_is_no_loop(shown):
     """NumPy takes more lines of Python to print a larger array."""
     answer = _defined(f"def forward(w, b, X):\n    Z = w.T @ X + b\n    print({shown})\n    return Z", "forward")
@@ -110,6 +110,20 @@ def test_a_size_that_is_compared_with_shapes_is_a_tuple(wrap):
     map_size = course.use("07.map_size", None)
     with pytest.raises(Wrong, match="the numbers are right, but in an? (list|array)"):
         course.find("07.map_size").examine(lambda *given: wrap(map_size(*given)))
+
+
+def test_a_tensor_is_told_to_be_no_array():
+    """Keras's layers give tensors: the notebook stopped some cells later, where one has no `ravel`."""
+    import keras
+
+    with pytest.raises(Wrong, match=r"the numbers are right, but in an? \w*Tensor. An array is wanted: np.array"):
+        course.find("06.max_pool").examine(lambda x, size: keras.layers.MaxPooling2D(size)(x[None])[0])
+
+
+def test_numbers_of_numpy_are_shown_plainly():
+    suppress = course.use("09.suppress", None)
+    with pytest.raises(Wrong, match=r"the result\[0\] should be \d+, yours is \d+\.$"):
+        course.find("09.suppress").examine(lambda *given: suppress(*given)[::-1])
 
 
 def test_an_error_is_told_with_its_line():

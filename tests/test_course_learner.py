@@ -81,6 +81,62 @@ def test_a_kept_function_may_call_one_that_passed_beside_it(beside, capsys, prog
     assert capsys.readouterr().out == "02.gradients: from here on yours.\n"
 
 
+_CELLS = """
+import math
+from math import sqrt as root
+import numpy as np
+import numpy
+from scipy.special import ndtr, expit
+from scipy.signal import correlate2d
+from crowdcount import course
+
+FACTOR = 2
+mean = float("inf")  # of the same name as a method that is called, and not kept
+
+def twice(x):
+    return FACTOR * helper(x)
+
+def helper(x):
+    return root(x) ** 2 if x > 0 else -helper(-x)
+
+def pool(density, stride):
+    rows, columns = (math.ceil(side / stride) for side in density.shape)
+    total = lambda block: twice(numpy.sum(block)) / 2
+    part = lambda i, j: density[i * stride : (i + 1) * stride, j * stride : (j + 1) * stride]
+    return np.array([[total(part(i, j)) for j in range(columns)] for i in range(rows)])
+
+def profile(position, sigma, length):
+    mass = np.diff(ndtr((np.arange(length + 1) - position) / sigma))
+    return mass / (mass.mean() * length)
+
+def sigmoid(z):
+    return expit(z)
+
+def dilate(x, w, rate):
+    wide = np.zeros([rate * (len(w) - 1) + 1] * 2)
+    wide[::rate, ::rate] = w
+    return correlate2d(x, wide, "valid")
+
+pool = course.use("10.pool", pool)
+profile = course.use("10.profile", profile)
+sigmoid = course.use("02.sigmoid", sigmoid)
+dilate = course.use("08.dilate", dilate)
+"""
+
+
+def test_a_kept_function_keeps_what_it_takes_from_other_cells(capsys, progress_of_nobody, tmp_path, monkeypatch):
+    """Imports and helpers beside it: it was refused in the next notebook, since `math` was not defined there."""
+    (tmp_path / "learners_cells.py").write_text(_CELLS)
+    monkeypatch.syspath_prepend(tmp_path)
+    import learners_cells  # noqa: F401
+
+    for name in ("10.pool", "10.profile", "02.sigmoid", "08.dilate"):
+        course.use(name)
+    assert capsys.readouterr().out.count(": from here on yours.\n") == 8
+    assert "mean =" not in progress_of_nobody.read_text()
+    np.testing.assert_allclose(course.use("10.pool")(np.ones((9, 17)), 8), [[64, 64, 8], [8, 8, 1]])
+
+
 def test_a_kept_function_that_needs_what_is_not_kept_is_told(capsys, progress_of_nobody):
     progress_of_nobody.write_text(json.dumps({"02.gradients": _WITH_IT}))
     course.use("02.gradients")

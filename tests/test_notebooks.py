@@ -72,6 +72,15 @@ def test_committed_with_outputs(path):
     assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
 
 
+def test_answers_are_called_by_position(path):
+    """A learner may name the arguments otherwise: the check passes, and the notebook stopped at its own names."""
+    blanks = [cell for cell in _cells(path, "code") if "course.check(" in cell.source]
+    given = {node.name for cell in blanks for node in ast.parse(cell.source).body if isinstance(node, ast.FunctionDef)}
+    for node in ast.walk(ast.parse(_code(path))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in given:
+            assert not node.keywords, ast.unparse(node)
+
+
 def test_names_it_imports_exist(path):
     for node in ast.walk(ast.parse(_code(path))):
         if isinstance(node, ast.Import):

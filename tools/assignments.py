@@ -27,6 +27,7 @@ OUT = ROOT / "build" / "assignments"
 _CHECK = re.compile(r"\bcheck\(\"(\d\w*\.\w+)\"")
 _CALL = re.compile(r"\b(check|use|hint|solution)\(\"")
 _RECALLED = re.compile(r"^\w+ = course\.use\(\"[\w.]+\"\)", re.MULTILINE)
+_IMPORT = re.compile(r"^(?:import math|from (?:math|scipy)[\w.]* import \w+(?:, \w+)*)$", re.MULTILINE)
 _HEADING = re.compile(r"^#{2,4} ", re.MULTILINE)
 _CONFIG = '''\
 """nbgrader's settings. The blank of an exercise stays in place where nbgrader takes out its solution."""
@@ -84,7 +85,9 @@ def assignment(notebook: NotebookNode, title: str, solved: bool) -> NotebookNode
         A notebook in nbgrader's format.
     """
     every = tasks(notebook)
-    setup = ["import numpy as np", "", "from crowdcount import course"]
+    # What the notebook imports an answer may use there, and so here.
+    imports = dict.fromkeys(line for cell in notebook.cells for line in _IMPORT.findall(cell.source))
+    setup = ["import numpy as np", *imports, "", "from crowdcount import course"]
     if any("reference" in task.question + task.blank for task in every):
         number = every[0].exercise.name.split(".")[0]
         setup.append(f"from crowdcount.course import notebook_{number} as reference")

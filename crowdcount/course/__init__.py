@@ -10,11 +10,15 @@ An exercise that is still blank, or answered wrongly, prints what is missing and
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
+from dis import get_instructions
 from importlib import import_module
-from inspect import getsource
+from inspect import getsource, isfunction, ismodule
+from math import isfinite
 from pkgutil import iter_modules
 from textwrap import dedent
+from types import CodeType
 from typing import Any
 
 from crowdcount.course import passed as _passed
@@ -152,12 +156,50 @@ def _exercises() -> dict[str, Exercise]:
     return {exercise.name: exercise for exercise in listed}
 
 
-def _code(answer: Any) -> str:
-    """The code of a function that a learner wrote in a cell; "" for anything else."""
+def _code(answer: Any, users: tuple = ()) -> str:
+    """The code of a function that a learner wrote in a cell, behind what it takes from other lines and cells.
+
+    That is modules, functions of libraries, functions of the learner's own, and numbers. "" for what is no such
+    function.
+
+    Args:
+        answer: the function.
+        users: the functions that it is needed for: theirs is not repeated.
+    """
     try:
-        return dedent(getsource(answer))
+        own = dedent(getsource(answer))
     except (OSError, TypeError):  # typed into something that keeps no source, or no function at all
         return ""
+    around = getattr(answer, "__globals__", {})
+    needed = []
+    for name in sorted(_names(getattr(answer, "__code__", None))):
+        value = around.get(name)
+        if isfunction(value) and value.__globals__ is around:
+            needed.append("" if value in (answer, *users) else _code(value, (answer, *users)))
+        elif value is not None:
+            needed.append(_line(name, value))
+    return "".join(f"{code.rstrip()}\n\n\n" for code in needed if code) + own
+
+
+def _names(code: CodeType | None) -> set[str]:
+    """The global names that a function uses, and those of the functions within it."""
+    if code is None:
+        return set()
+    own = {each.argval for each in get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return own.union(*(_names(each) for each in code.co_consts if isinstance(each, CodeType)))
+
+
+def _line(name: str, value: Any) -> str:
+    """The line that gives `value` its name again; "" where none does."""
+    if isinstance(value, (int, str)) or (isinstance(value, float) and isfinite(value)):
+        return f"{name} = {value!r}"
+    if ismodule(value):
+        return "" if (name, value.__name__) == ("np", "numpy") else f"import {value.__name__} as {name}"  # np is there
+    original = getattr(value, "__name__", None)
+    for module in (getattr(value, "__module__", None), "numpy", "scipy.special"):  # NumPy's own kind has no __module__
+        if original and module and getattr(sys.modules.get(module), original, None) is value:
+            return f"from {module} import {original} as {name}"
+    return ""
 
 
 def _recalled(exercise: Exercise) -> Any:

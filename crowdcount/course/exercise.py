@@ -132,10 +132,10 @@ def _copies(arguments: tuple) -> tuple:
 def _refuse_other_kinds(received: Any, expected: Any) -> None:
     """Right numbers of a kind with which the notebook's next cells stop, or go on wrongly without a word."""
     if isinstance(expected, np.ndarray):
-        if isinstance(received, (list, tuple)):
+        if not isinstance(received, np.ndarray) and expected.ndim:  # a list, or a tensor of Keras
             raise Wrong(
-                f"the numbers are right, but in a {type(received).__name__}. An array is wanted: np.array(...) around "
-                "it makes one."
+                f"the numbers are right, but in {_kind(received)}. An array is wanted: np.array(...) around it makes "
+                "one."
             )
         if expected.dtype.kind in "iu" and np.asarray(received).dtype.kind == "f":
             raise Wrong(
@@ -197,13 +197,15 @@ def _lines(function: Callable, arguments: tuple) -> int:
     """Lines of Python that a call runs."""
     count = 0
 
-    def trace(frame: FrameType, event: str, argument: Any) -> Callable:
+    def trace(frame: FrameType, event: str, argument: Any) -> Callable | None:
         nonlocal count
+        # NumPy needs more lines of Python to print a larger array, in a print or an f-string that was left in: no loop.
+        if frame.f_code.co_filename.endswith("arrayprint.py"):
+            return None
         count += event == "line"
         return trace
 
     before = sys.gettrace()
-    # NumPy needs more lines of Python to print a larger array: a print that was left in is no loop.
     with mock.patch("builtins.print", lambda *_, **__: None):
         sys.settrace(trace)
         try:
@@ -326,6 +328,8 @@ def _show(value: Any) -> str:
         return f"an array of shape {value.shape} beginning {np.array2string(value.ravel()[:3], precision=4)}"
     if isinstance(value, (float, np.floating)):
         return _one(value)
+    if isinstance(value, np.generic):
+        return repr(value.item())  # 3, not np.int64(3)
     if isinstance(value, np.ndarray):
         return np.array2string(value, precision=4).replace("\n", "")
     return repr(value)

@@ -117,6 +117,10 @@ EXERCISES = [
                 ),
                 (lambda X, dZ: (X @ dZ.T / X.shape[1], np.sum(dZ)), "dw is right; db was not divided by m."),
                 (
+                    lambda X, dZ: (X @ dZ.T, np.mean(dZ)),
+                    "db is right; dw was not divided by m: @ adds up, and the cost is a mean.",
+                ),
+                (
                     lambda X, dZ: (X @ dZ.T / X.shape[0], np.sum(dZ) / X.shape[0]),
                     "you divide by the number of inputs. m is the number of examples, X.shape[1].",
                 ),

@@ -125,6 +125,10 @@ def _backward_with(change: str) -> Any:
     return wrong
 
 
+def _biases_times(m: int, dW1: np.ndarray, db1: np.ndarray, dW2: np.ndarray, db2: np.ndarray) -> tuple:
+    return dW1, m * db1, dW2, m * db2
+
+
 def _examine_initialize(answer: Any) -> None:
     if not callable(answer):
         raise Wrong("a function is wanted.")
@@ -212,6 +216,10 @@ EXERCISES = [
                     "your output has no activation: put the sigmoid around W2 @ A1 + b2 to get a probability.",
                 ),
                 (_forward_with(np.tanh, sigmoid, 0.0), "you left out the biases b1 and b2."),
+                (
+                    lambda *given: forward(*given)[::-1],
+                    "both are right, in another order: return A1, A2.",
+                ),
                 (
                     _forward_with(lambda z: np.maximum(z, 0), sigmoid),
                     "your hidden layer uses ReLU; here it is tanh: the six equations below take its slope.",
@@ -366,6 +374,10 @@ EXERCISES = [
                     "the four are right, in another order: return dW1, db1, dW2, db2.",
                 ),
                 (_backward_with("sign"), "your gradients point the wrong way: dZ2 is A2 - Y, not Y - A2."),
+                (
+                    lambda *given: _biases_times(given[0].shape[1], *backward(*given)),
+                    "dW1 and dW2 are right; db1 and db2 are means over the examples, too: divide their sums by m.",
+                ),
                 (
                     _backward_with("flat"),
                     "db1 and db2 lost an axis: sum with axis=1, keepdims=True, so that they stay columns.",

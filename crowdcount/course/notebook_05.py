@@ -78,6 +78,8 @@ def _forward_with(what: str) -> Callable:
             return A, (A, W, Z)
         if what == "caches output":
             return A, (A_prev, W, A)
+        if what == "in place":
+            return A, (A_prev, W, A if activation == "relu" else Z)
         if what == "no activation":
             return Z, (A_prev, W, Z)
         A = block_forward(A_prev, W, b, what)[0]
@@ -94,6 +96,10 @@ def _backward_with(what: str) -> Callable:
         m = dZ.shape[1]
         if what == "no mean":
             return dA, dW * m, db * m
+        if what == "no mean of db":
+            return dA, dW, db * m
+        if what == "order":
+            return dW, db, dA
         if what == "inputs":
             return dA, dW * m / len(cache[0]), db * m / len(cache[0])
         if what == "mean everywhere":
@@ -223,6 +229,11 @@ EXERCISES = [
                 (_forward_with("relu"), "you always use ReLU; look at `activation`: 'relu' or 'sigmoid'."),
                 (_forward_with("no activation"), "you return Z; the activation is missing."),
                 (
+                    _forward_with("in place"),
+                    "A is right, but for ReLU the Z in your cache has lost what was below 0: A = Z is a second name "
+                    "for the same array, and what is written into A stands in Z. np.maximum(Z, 0) makes a new one.",
+                ),
+                (
                     _forward_with("caches A"),
                     "your cache holds A, the output. dW needs what came in: (A_prev, W, Z).",
                 ),
@@ -264,6 +275,11 @@ EXERCISES = [
                     _backward_with("no mean"),
                     "dW and db are m times too large: the cost is a mean, divide both by m.",
                 ),
+                (
+                    _backward_with("no mean of db"),
+                    "dW is right; db is a mean over the examples, too: divide its sum by m.",
+                ),
+                (_backward_with("order"), "the three are right, in another order: return dA_prev, dW, db."),
                 (
                     _backward_with("inputs"),
                     "you divide by the number of inputs. m is the number of examples, A_prev.shape[1].",
@@ -324,6 +340,11 @@ EXERCISES = [
                 (
                     _gradient_with("stays"),
                     "entries that you moved stay moved: take a fresh copy of theta for each i.",
+                ),
+                (
+                    lambda cost, theta, step: np.zeros(len(theta)),
+                    "all slopes are 0, as if nothing had moved: up = theta is a second name for the same array, and "
+                    "what goes up goes down again with it. theta.copy() makes a new one.",
                 ),
                 (_gradient_with("sign"), "the sign is turned around: cost(up) - cost(down)."),
             ],

@@ -282,6 +282,14 @@ EXERCISES = [
                     "channels are pooled one by one: keep them apart.",
                 ),
                 (
+                    _pool_with(lambda v: np.broadcast_to(v.max(axis=(1, 3, 4))[..., None], v.max(axis=(1, 3)).shape)),
+                    "all channels get the largest value of all: each has its own, .max(axis=(0, 1)) of a window.",
+                ),
+                (
+                    lambda x, size: _slide_pool(x, size)[: x.shape[0] // size, : x.shape[1] // size],
+                    "your windows overlap: the next one starts where the last one ended, at i * size.",
+                ),
+                (
                     _slide_pool,
                     "your windows overlap: the next one starts where the last one ended, at i * size.",
                 ),

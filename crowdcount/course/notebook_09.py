@@ -96,6 +96,21 @@ def _suppress_variant(order: str = "best", against: str = "kept", equal: bool = 
     return wrong
 
 
+def _pixels(a, b):
+    """`iou` of boxes whose right and lower edges are the last pixels that belong to them."""
+    return iou(*((left, top, right + 1, bottom + 1) for left, top, right, bottom in (a, b)))
+
+
+def _around_the_border(patches):
+    rows, columns = patches.shape[:2]
+    total, covering = np.zeros((rows, columns)), np.zeros((rows, columns))
+    for r, c, i, j in np.ndindex(patches.shape):
+        if r + i - 1 < rows and c + j - 1 < columns:
+            total[r + i - 1, c + j - 1] += patches[r, c, i, j]
+            covering[r + i - 1, c + j - 1] += 1
+    return total / covering
+
+
 def _vote_variant(divide: str = "covering", turned: bool = False):
     def wrong(patches):
         rows, columns = patches.shape[:2]
@@ -140,6 +155,10 @@ EXERCISES = [
                     "the sum of both areas counts the shared part twice. The union is the sum minus the shared area.",
                 ),
                 (
+                    _pixels,
+                    "with + 1 the edges are counted as pixels. Here they are places: a box from 0 to 10 is 10 wide.",
+                ),
+                (
                     _iou_variant(over="smaller"),
                     "this divides by the smaller box: a small box inside a large one would count as equal to "
                     "it. Divide by the union.",
@@ -178,6 +197,10 @@ EXERCISES = [
                     _suppress_variant(order="listed"),
                     "you go through the boxes as they are listed. The surest must come first, or a weak box "
                     "removes a sure one.",
+                ),
+                (
+                    lambda *given: sorted(suppress(*given)),
+                    "the boxes are right, in the order of their numbers. The surest first, as they were kept.",
                 ),
                 (
                     _suppress_variant(against="all"),
@@ -255,6 +278,11 @@ EXERCISES = [
                 (
                     _vote_variant(divide="nine"),
                     "cells at the border are covered by fewer than nine patches: count how many.",
+                ),
+                (
+                    _around_the_border,
+                    "index -1 is the last row, or the last column, for NumPy: opinions about cells above and left of "
+                    "the map land on its other side. Leave them out, or add up on a map with a rim.",
                 ),
                 (
                     lambda patches: patches[:, :, 1, 1],

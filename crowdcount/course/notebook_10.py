@@ -115,6 +115,11 @@ _POOL_MISTAKES = [
         "these are the blocks' largest cells. Max-pooling is for features; people are summed.",
     ),
     (
+        lambda density, stride: np.pad(pool(density, stride), [(0, 1), (0, 1)]),
+        "a row and a column of blocks too many, with nobody in them: a side that is a multiple of the stride needs "
+        "no further block. `-rows % stride` rows are missing, and -(-rows // stride) rounds up.",
+    ),
+    (
         lambda density, stride: density[::stride, ::stride],
         "this keeps one cell of each block and drops the others, with the people in them. Sum the block.",
     ),

@@ -151,7 +151,7 @@ EXERCISES = [
         praise="this is what the paper makes small: half the squared distance, averaged over the pictures only.",
         examine=examine_function(
             euclidean,
-            [_maps(1, 4, 5), _maps(3, 6, 4), _maps(int(_RNG.integers(4, 9)), 3, 7)],
+            [_maps(3, 6, 4), _maps(1, 4, 5), _maps(int(_RNG.integers(4, 9)), 3, 7)],
             [
                 (
                     lambda target, predicted: ((predicted - target) ** 2).mean(),

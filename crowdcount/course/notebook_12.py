@@ -257,6 +257,12 @@ EXERCISES = [
                 ),
                 (
                     lambda true, counted, coverage: _off(
+                        true, counted, coverage, rank=lambda n, share: int((n + 1) * share)
+                    ),
+                    "(n + 1) * coverage is rounded down here. Round up, math.ceil: below it the promise is not kept.",
+                ),
+                (
+                    lambda true, counted, coverage: _off(
                         true, counted, coverage, rank=lambda n, share: _rank(n, share) + 1
                     ),
                     "one rank too high: Python counts from 0, the k-th smallest is scores[k - 1].",

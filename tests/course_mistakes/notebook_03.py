@@ -26,6 +26,7 @@ MISTAKES = {
     ],
     "03.backward": [
         ("def backward(X, dZ):\n    return X @ dZ.T, np.sum(dZ)", "divide both by m"),
+        ("def backward(X, dZ):\n    return np.dot(X, dZ.T), dZ.mean()", "db is right; dw was not divided by m"),
         ("def backward(X, dZ):\n    return X @ dZ.T / X.shape[1], np.sum(dZ)", "db was not"),
         ("def backward(X, dZ):\n    return X @ dZ.T / len(X), np.sum(dZ) / len(X)", "number of inputs"),
         ("def backward(X, dZ):\n    return X @ dZ.T / len(X), dZ.mean()", "dw is divided by the number of inputs"),

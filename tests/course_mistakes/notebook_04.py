@@ -58,6 +58,12 @@ MISTAKES = {
         (_forward(output="np.tanh(W2 @ A1 + b2)"), "output uses tanh"),
         (_forward(output="W2 @ A1 + b2"), "output has no activation"),
         (_forward(hidden="np.maximum(0, W1 @ X + b1)"), "hidden layer uses ReLU"),
+        (
+            _forward(output="sigmoid(W2 @ A1 + b2)").replace(
+                "return A1, sigmoid(W2 @ A1 + b2)", "return sigmoid(W2 @ A1 + b2), A1"
+            ),
+            "return A1, A2",
+        ),
         (_forward("np.tanh(W1 @ X)", "sigmoid(W2 @ A1)"), "left out the biases"),
         (_forward(hidden="np.tanh(X @ W1 + b1)"), "stopped with ValueError"),
     ],
@@ -86,6 +92,7 @@ MISTAKES = {
         (_backward(dZ2="(A2 - Y) * A2 * (1 - A2)"), "has canceled"),
         (_backward().replace("backward", "right") + _ORDER.format("dW2, db2, dW1, db1"), "in another order"),
         (_backward().replace("backward", "right") + _ORDER.format("dW1, dW2, db1, db2"), "in another order"),
+        (_backward().replace("keepdims=True) / m", "keepdims=True)"), "db1 and db2 are means"),
         (_backward(keep="False"), "lost an axis"),
     ],
     "04.initialize": [

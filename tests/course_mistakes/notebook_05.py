@@ -60,6 +60,14 @@ MISTAKES = {
         (_forward(A="sigmoid"), "always use the sigmoid"),
         (_forward(A="relu"), "always use ReLU"),
         (_forward(A="Z"), "the activation is missing"),
+        (
+            "def block_forward(A_prev, W, b, activation):\n"
+            "    A = Z = W @ A_prev + b\n"
+            "    if activation == 'relu':\n        A[A < 0] = 0\n"
+            "    else:\n        A = 1 / (1 + np.exp(-Z))\n"
+            "    return A, (A_prev, W, Z)",
+            "a second name for the same array",
+        ),
         (_forward(cache="A, W, Z"), "dW needs what came in"),
         (_forward(cache="A_prev, W, A"), "taken at Z"),
     ],
@@ -73,6 +81,8 @@ MISTAKES = {
         ),
         (_backward().replace("m = ", "np.maximum(Z, 0, out=Z); m = "), "changes `cache`"),
         (_backward(dW="dZ @ A_prev.T", db="dZ.sum(1, keepdims=True)"), "m times too large"),
+        (_backward(db="dZ.sum(1, keepdims=True)"), "dW is right; db is a mean"),
+        (_backward("dZ @ A_prev.T / m", "dZ.mean(1, keepdims=True)", "W.T @ dZ"), "in another order"),
         (_backward(dA="W.T @ dZ / m"), "belongs to single examples"),
         (_backward(db="dZ.mean(1)"), "db lost an axis"),
         (_backward().replace("m = ", "dZ = dZ * (Z > 0); m = "), "multiplied in already"),
@@ -86,6 +96,7 @@ MISTAKES = {
             _gradient("(cost(up) - cost(theta)) / step", copies="moved, theta.copy()", before="moved = theta.copy()"),
             "stay moved",
         ),
+        (_gradient("(cost(up) - cost(down)) / (2 * step)", copies="theta, theta"), "a second name for the same array"),
         (_gradient("(cost(down) - cost(up)) / (2 * step)"), "sign is turned around"),
     ],
     "05.kinds": [

@@ -103,6 +103,8 @@ MISTAKES = {
         (_pool("v.mean(axis=(0, 1))"), "average pooling"),
         (_pool("v.sum(axis=(0, 1))"), "the sum of each window"),
         (_pool("v.max()", "out[:, :, 0]"), "keep them apart"),
+        (_pool("v.max()"), "all channels get the largest"),
+        (_pool("x[i:i + size, j:j + size].max(axis=(0, 1))"), "windows overlap"),
         (_SLIDE, "windows overlap"),
         (_SIZE_ROWS, "the shape should be"),
         (_pool("v[0, 0]"), "first value"),

@@ -44,12 +44,23 @@ MISTAKES = {
             "one negative side is enough",
         ),
         (_IOU.format(clip=_CLIP, whole="first + second"), "counts the shared part twice"),
+        (
+            "def iou(a, b):\n"
+            "    size = lambda left, top, right, bottom: max(0, right - left + 1) * max(0, bottom - top + 1)\n"
+            "    shared = size(max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3]))\n"
+            "    return shared / (size(*a) + size(*b) - shared)",
+            "the edges are counted as pixels",
+        ),
         (_IOU.format(clip=_CLIP, whole="min(first, second)"), "Divide by the union"),
     ],
     "09.suppress": [
         (_SUPPRESS.format(order=_BEST, rivals="kept").replace("> most", ">= most"), "at most is <="),
         (_SUPPRESS.format(order="np.argsort(scores)", rivals="kept"), "you begin with the least sure box"),
         (_SUPPRESS.format(order="range(len(scores))", rivals="kept"), "as they are listed"),
+        (
+            _SUPPRESS.format(order=_BEST, rivals="kept").replace("return kept", "return sorted(kept)"),
+            "in the order of their numbers",
+        ),
         (_SUPPRESS.format(order=_BEST, rivals="seen"), "Only kept ones may remove others"),
         (_SUPPRESS.format(order=_BEST, rivals="kept[-1:]"), "the box kept last only"),
         (_SUPPRESS.format(order=_BEST, rivals="kept[:1]"), "the surest box only"),
@@ -62,6 +73,10 @@ MISTAKES = {
     ],
     "09.vote": [
         (_VOTE.format(place="i, j", divide=""), "nine times too large"),
+        (
+            _VOTE.format(place="i, j", divide=" / n").replace("0 <= y < rows and 0 <= x <", "y < rows and x <"),
+            "index -1",
+        ),
         (_VOTE.format(place="i, j", divide=" / 9"), "covered by fewer than nine"),
         (_VOTE.format(place="j, i", divide=" / n"), "rows and columns of the patches are exchanged"),
         ("def vote(patches):\n    return patches[:, :, 1, 1]", "about its own middle"),

@@ -139,6 +139,15 @@ MISTAKES = {
         (
             "def pool(density, stride):\n"
             "    rows, columns = density.shape\n"
+            "    out = np.zeros((rows // stride + 1, columns // stride + 1))\n"
+            "    for i, j in np.ndindex(rows, columns):\n"
+            "        out[i // stride, j // stride] += density[i, j]\n"
+            "    return out",
+            "a column of blocks too many",
+        ),
+        (
+            "def pool(density, stride):\n"
+            "    rows, columns = density.shape\n"
             "    return density.reshape(rows // stride, stride, columns // stride, stride).mean((1, 3))",
             "A mean divides the count",
         ),

@@ -56,6 +56,10 @@ MISTAKES = {
             "factor 1/2 is missing",
         ),
         (
+            "def euclidean(target, predicted):\n    return ((target - predicted) ** 2).sum((1, 2, 3)) / 2",
+            "is a sum or a mean missing",
+        ),
+        (
             "def euclidean(target, predicted):\n    return 0.5 * ((target - predicted) ** 2).sum()",
             "a larger batch",
         ),

@@ -55,6 +55,7 @@ MISTAKES = {
     "12.range": [
         (_RANGE.format(**{**_RIGHT, "rank": "len(true) * coverage"}), "one of n + 1"),
         (_RANGE.format(**{**_RIGHT, "rank": "round((len(true) + 1) * coverage)"}), "rounded to the nearest"),
+        (_RANGE.format(**{**_RIGHT, "rank": "int((len(true) + 1) * coverage)"}), "is rounded down here"),
         (_RANGE.format(**{**_RIGHT, "answer": "scores[rank]"}), "one rank too high"),
         (
             "def off_by(true, counted, coverage):\n"
