@@ -66,10 +66,8 @@ def test_what_compiles_nothing_is_the_same_convolution_at_any_size(monkeypatch, 
         raise AssertionError("a transform was compiled")
 
     monkeypatch.setattr(winograd, "_input_tiles", compiled_by_xla)
-    for tiles in (1, 512):  # in many parts, and in one
-        monkeypatch.setattr(winograd, "_TILES", tiles)
-        for outputs in (winograd.convolve_any(x, kernel, rate), any_size(x)):
-            np.testing.assert_allclose(outputs, expected, atol=2e-4)
+    for outputs in (winograd.convolve_any(x, kernel, rate), any_size(x)):
+        np.testing.assert_allclose(outputs, expected, atol=2e-4)
 
 
 def test_a_picture_alone_is_quick_where_it_is_counted_and_plain_where_it_is_exported(monkeypatch):
@@ -130,7 +128,7 @@ def test_bfloat16_is_off_by_little_more_than_a_direct_convolution():
     assert outputs.dtype == found.dtype == alone.dtype == tf.bfloat16
     for ours, theirs in ((outputs, expected), (alone, expected), (found, gradient)):
         # 2**-8 are the digits of bfloat16; the transforms lose four times as much, other points ten times.
-        assert float(tf.math.reduce_std(tf.cast(ours, tf.float64) - theirs) / tf.math.reduce_std(theirs)) < 0.018
+        assert float(tf.math.reduce_std(tf.cast(ours, tf.float64) - theirs) / tf.math.reduce_std(theirs)) < 0.017
 
 
 def test_layer_takes_the_quick_way_only_where_it_pays(monkeypatch):

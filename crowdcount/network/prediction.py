@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 # Above this many pixels a picture runs in tiles: the first layers at full resolution need about 0.8 GB a
 # megapixel in float32, and a phone's 12 megapixels would not fit into a laptop. Full HD runs whole.
 WHOLE_PIXELS = 2_100_000
-# Of the first layers: what goes in, what comes out, and as much again for the work between and what else grows.
-_COPIES = 4
+# Of the first layers: what goes in, what comes out, and more than as much again for the work between, the tiles of
+# Winograd's convolutions and what else grows.
+_COPIES = 5
 # What is read around a tile of a network that cannot be measured: half the receptive field of the widest
 # design (D: 476 pixels), rounded up to whole cells.
 _MARGIN = 240
