@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+
+# Below `nohup` the end of a session is ignored, by the commands, too: their tests send it.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # `tools` lies beside the package and is not installed. At the end of the path: crowdcount itself is the installed one.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
