@@ -99,12 +99,16 @@ class Convolution(keras.layers.Conv2D):
             return winograd.convolve(inputs, self.kernel, rate, direct)
         if inputs.shape[0] != 1 or by_units or channels * filters < _WORTH_IT[numbers] * (channels + filters):
             return None
+        if not _dilates(
+            "float32"
+        ):  # TensorFlow goes without oneDNN, and takes longer to arrange the tiles than it saves
+            return None
         return winograd.convolve_any(inputs, self.kernel, rate)
 
 
 @functools.cache
 def _dilates(dtype: str) -> bool:
-    """Whether TensorFlow computes the gradients of a dilated convolution of these numbers here."""
+    """Whether TensorFlow computes the gradients of a dilated convolution of these numbers here: oneDNN does."""
     import tensorflow as tf
 
     def gradients(x, kernel):
