@@ -14,8 +14,8 @@ from crowdcount.network.weight_files import network_in
 from crowdcount.training.pipeline import epoch_steps
 from crowdcount.training.recipes import RECIPES, Phase, Recipe, find_recipe
 
-# What a run may start from instead of the weights of a name or a file.
-_NO_WEIGHTS = ("imagenet", "none", "teacher")
+NO_WEIGHTS = ("imagenet", "none", "teacher")
+"""What a run may start from instead of the weights of a name or a file."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def new_plan(
         WeightsError: where design or width are to be those of weights that are missing, damaged or no weights.
     """
     recipe = find_recipe("default" if recipe is None else recipe)
-    if init not in (None, *_NO_WEIGHTS) and (design is None or width is None):
+    if init not in (None, *NO_WEIGHTS) and (design is None or width is None):
         stored_design, stored_width = network_in(init)
         design = stored_design if design is None else design
         width = stored_width if width is None else width

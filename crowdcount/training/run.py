@@ -32,7 +32,7 @@ from crowdcount.training.card import run_card
 from crowdcount.training.devices import Devices, find_devices
 from crowdcount.training.losses import KnownCells
 from crowdcount.training.pipeline import check_samples
-from crowdcount.training.plan import Plan, Stretch, new_plan, refuse_changes, resumed_plan
+from crowdcount.training.plan import NO_WEIGHTS, Plan, Stretch, new_plan, refuse_changes, resumed_plan
 from crowdcount.training.recipes import Recipe
 from crowdcount.training.state import NAME, Checkpoint, check_pictures, new_state, read_state, restore_checkpoint
 from crowdcount.training.teacher import FOLDER, Lessons, check_teacher, digest_of, learn_maps
@@ -202,7 +202,7 @@ def _begin(
 
 def _counted_before(plan: Plan) -> str:
     """What the weights count that a run goes on from, or else those of its teacher; people where there are none."""
-    trained = [name for name in (plan.init, plan.teacher) if name not in (None, "imagenet", "none", "teacher")]
+    trained = [name for name in (plan.init, plan.teacher) if name not in (None, *NO_WEIGHTS)]
     return thing_of(trained[0]) if trained else PEOPLE
 
 
