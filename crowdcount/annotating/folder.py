@@ -24,7 +24,7 @@ from crowdcount.counting.head_files import CSV_COLUMNS, IN_PIXELS, csv_rows
 from crowdcount.data import documents
 from crowdcount.data.annotations import read_json
 from crowdcount.data.dividing import hashed_split
-from crowdcount.data.exports.entries import PERCENT_BEYOND, Spellings, find_picture
+from crowdcount.data.exports.entries import MOST_PERCENT, Spellings, find_picture
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.images import list_pictures, picture_size
 from crowdcount.data.records import raise_fault
@@ -211,7 +211,7 @@ class Folder:
             rows += [{**row, **more} for row in (boxes if boxes and not item["points"] else heads + boxes)]
         columns = [*CSV_COLUMNS, *(name for name in ("ignore", "split") if any(name in row for row in rows))]
         # Of numbers that are all so small readers would ask whether they are percent.
-        small = all(row[at] == "" or row[at] <= 100 + PERCENT_BEYOND for row in rows for at in "xy" if at in row)
+        small = all(row[at] == "" or row[at] <= MOST_PERCENT for row in rows for at in "xy" if at in row)
         called = {column: name for name, column in IN_PIXELS.items()} if small else {}
         header = [called.get(column, column) for column in columns]
         lines = [header, *([row.get(column, "") for column in columns] for row in rows)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
-from crowdcount.data.exports.entries import PERCENT_BEYOND, is_table_of_counts
+from crowdcount.data.exports.entries import MOST_PERCENT, is_table_of_counts
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.records import way_to
 from crowdcount.errors import DataError
@@ -24,8 +24,6 @@ CSV_COLUMNS = ("picture", "x", "y")
 """Columns of a CSV file of heads, as `annotations.read_csv` reads it."""
 IN_PIXELS = {"x (px)": "x", "y (px)": "y"}
 """What the columns are called where their numbers alone do not tell their unit, see `state_unit`."""
-
-_PERCENT = 100 + PERCENT_BEYOND  # readers take numbers up to here for shares of the picture
 
 
 def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountResult | CountFailure]) -> None:
@@ -134,7 +132,9 @@ def state_unit(path: str | os.PathLike) -> None:
         first = next(heads, None)
         small = False
         with suppress(ValueError):  # of a file that is gone on with, and was edited so: its readers tell
-            small = first is not None and all(float(at) <= _PERCENT for head in chain([first], heads) for at in head)
+            small = first is not None and all(
+                float(at) <= MOST_PERCENT for head in chain([first], heads) for at in head
+            )
     told: list[str] = []
     if small:
         read_table(Path(path), lambda _, problem: told.append(problem))

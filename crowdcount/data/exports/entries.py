@@ -30,7 +30,8 @@ SUBSETS = {"train": "train", "training": "train", "val": "val", "valid": "val", 
 _CHANCE = 0.01
 _UPLOADED, _SURELY_UPLOADED = r"^[0-9a-f]{4,8}-", r"^(?=\d*[a-f])[0-9a-f]{8}-"
 # Shares miss 0 and 1 by rounding, or by a dot beside the picture, by so much.
-_BEYOND, PERCENT_BEYOND = 0.05, 1.0
+_BEYOND, _PERCENT_BEYOND = 0.05, 1.0
+MOST_PERCENT = 100 + _PERCENT_BEYOND
 
 
 def has_heads(columns: Collection[str]) -> bool:
@@ -270,7 +271,7 @@ class Pile:
     def _plain_unit(self) -> str:
         """Pixels, unless the numbers look like shares of the picture, which is reported."""
         every = np.array([point for entry in self.entries.values() for point in entry.points]).reshape(-1, 2)
-        if len(every) and every.min() >= -PERCENT_BEYOND and every.max() <= 100 + PERCENT_BEYOND:
+        if len(every) and every.min() >= -_PERCENT_BEYOND and every.max() <= MOST_PERCENT:
             if _like_fractions(every):
                 self._ask(len(every), "0 and 1", "fraction")
             elif self._chance() < _CHANCE:
@@ -302,7 +303,7 @@ class Pile:
                     height, width = entry.size()
                 except PictureError:
                     continue
-                share = min(1.0, (100 + PERCENT_BEYOND) / height) * min(1.0, (100 + PERCENT_BEYOND) / width)
+                share = min(1.0, MOST_PERCENT / height) * min(1.0, MOST_PERCENT / width)
                 chance *= share ** len(entry.points)
         return chance
 
