@@ -18,7 +18,7 @@ pytest.importorskip("playwright.sync_api", reason="driving a browser needs pip i
 
 from playwright.sync_api import expect
 
-from crowdcount import count, count_zones, load_dataset, read_zones
+from crowdcount import count, count_zones, load_dataset, read_ground, read_zones
 from crowdcount.annotating.desk import Desk
 from crowdcount.annotating.folder import Entry, Folder
 from crowdcount.annotating.page import make_page
@@ -26,10 +26,12 @@ from crowdcount.counting.doubts import Doubt, find_doubts
 from crowdcount.counting.results import COLUMNS
 from crowdcount.counting.scale import Look, disagreement
 from crowdcount.counting.turned import on_its_side
-from crowdcount.counting.words import span, whole
+from crowdcount.counting.words import dense, span, whole
+from crowdcount.counting.zone_records import zone_columns
 from crowdcount.data import images, overlay_files
 from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.data.tiff import _of_pages
+from crowdcount.errors import DataError, PictureError
 from crowdcount.web.app import make_app
 from crowdcount.web.bodies import MOST_BYTES
 from crowdcount.web.parts import static_file, texts
@@ -229,6 +231,19 @@ def test_numbers_and_names_are_told_as_python_tells_them(page, app, photo):
     script = "async (people) => (await import('/static/dom.js')).Texts.prototype.whole.call({n: String}, people, {})"
     for people in (0.4, 99.4, 104.0, 1389.2, 23_456.0):
         assert page.evaluate(script, people) == whole(people).replace(",", "")
+    speak = """async ([all, code, work, told]) => {
+        const words = new (await import('/static/dom.js')).Texts(all);
+        words.use(code);
+        return words[work](told);
+    }"""
+    for per_m2 in (2.344, 0.144, 0.00168, 0.00001, 0):
+        assert page.evaluate(speak, [texts(), "en", "dense", per_m2]) == dense(per_m2)
+    # In German 1,400 is less than two.
+    assert "1.400 statt 12.000 Menschen" in page.evaluate(
+        speak, [texts(), "de", "sentence", disagreement(12_000.0, 1400.0, None, None)]
+    )
+    side = texts()["en"]["warning.side"].replace("{times}", "2.5")
+    assert "2,5-mal" in page.evaluate(speak, [texts(), "de", "sentence", side])
 
 
 def test_a_photo_that_comes_before_the_page_is_ready_is_counted(page, app, photo):
@@ -383,6 +398,70 @@ def test_a_file_that_is_no_picture_is_told_and_the_next_one_counted(page, app, p
     expect(page.locator("#notes .cc-error")).to_contain_text("This is a video")
 
 
+def test_what_a_table_lacks_is_told_on_a_phone_too(page, app, photo, tmp_path):
+    """On a narrow screen no row told why it was not counted, and the sum of the others was that of all photos."""
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    page.goto(app)
+    page.select_option("#language", "de")
+    page.set_input_files("#files", [str(photo), str(photo), str(tmp_path / "empty.jpg")])
+    expect(page.locator("#total td").nth(1)).to_have_text("2 von 3 Fotos zusammen", timeout=PATIENCE)
+    told = page.locator("#rows tr:nth-child(3) .wrong").filter(visible=True)
+    expect(told).to_have_count(1)
+    expect(told).to_have_text(texts()["de"]["reason.empty"])  # it was to be saved as JPEG
+    assert fits(page)
+    page.click("#rows tr:nth-child(1) .remove")
+    page.click("#rows tr:nth-child(2) .remove")
+    expect(page.locator("#total")).to_be_empty()
+
+
+def test_a_choice_that_brings_no_photo_is_told(page, app, photo, tmp_path):
+    """Nothing happened."""
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_text("no picture")
+    page.goto(app)
+    page.set_input_files("#folder", str(tmp_path / "texts"))
+    expect(page.get_by_role("alert")).to_have_text(texts()["en"]["no_photos"])
+    page.select_option("#language", "es")
+    expect(page.get_by_role("alert")).to_have_text(texts()["es"]["no_photos"])
+    page.route("**/example.jpg", lambda route: route.abort())
+    page.click("#example")
+    expect(page.get_by_role("alert")).to_have_text(texts()["es"]["error.no_server"])
+    page.set_input_files("#files", str(photo))
+    expect(page.locator("#said")).to_be_hidden()
+
+
+def test_the_limit_of_a_server_in_front_is_told(page, app, photo):
+    """As nginx's, of 1 MB where nobody says another: it asked whether crowdcount was still running."""
+    page.goto(app)
+    page.route(
+        "**/api/count*", lambda route: route.fulfill(status=413, body="<html>413</html>", content_type="text/html")
+    )
+    page.set_input_files("#files", str(photo))
+    expect(page.locator("#notes .cc-error")).to_have_text(texts()["en"]["error.too_large_between"], timeout=PATIENCE)
+
+
+def test_zones_that_cannot_be_counted_are_told_in_the_language_and_a_full_line_is_waited_for(page, app, photo):
+    page.goto(app)
+    page.select_option("#language", "de")
+    page.set_input_files("#files", str(photo))
+    expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    full, retry = {"error": "The line is full.", "code": "busy"}, {"retry-after": "1"}
+    page.route("**/api/zones", lambda route: route.fulfill(status=503, json=full, headers=retry), times=1)
+    click_zone(page, [[40, 30], [120, 30], [120, 90], [40, 90]])
+    page.keyboard.press("Enter")
+    expect(page.locator("#zones td.figure")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    click_zone(page, [[10, 20], [30, 100], [30, 20], [10, 100]])
+    page.keyboard.press("Enter")
+    expect(page.locator("#zones .cc-error")).to_contain_text("Die Zone 'Zone 2': Ihr Rand", timeout=PATIENCE)
+    expect(page.locator("#zones td.figure").first).to_have_text("–")  # and not "…", as if it were still counted
+    (row,) = csv.DictReader(io.StringIO(saved(page, "#csv").decode("utf-8-sig")))
+    assert row["count"] and not row["zone Zone 1"] and "crosses itself" in row["error"]
+    assert "crosses itself" in saved(page, "#report").decode()
+    page.route("**/api/zones", lambda route: route.abort())
+    page.click("#zones .remove >> nth=1")
+    expect(page.locator("#zones .cc-error")).to_have_text(texts()["de"]["error.no_server"], timeout=PATIENCE)
+
+
 def test_a_picture_that_the_browser_cannot_show_has_its_heat_map_and_zones(page, app, photo, weights):
     """Its stage was a pixel wide and high: the heat map was one color, and zones drawn on it held nobody."""
     scan = photo.with_suffix(".tif")
@@ -432,6 +511,27 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
     expect(page.locator("#actions strong")).to_have_text(re.compile("^1 "))
     # In a large picture readers would ask whether small numbers are percent.
     assert saved(page, "#actions button:last-child").decode().startswith("picture,x (px),y (px)\r\n")
+
+
+def test_ground_points_in_the_upper_left_of_a_photo_are_pixels(page, app, tmp_path, rng):
+    """Within 100 pixels they were taken for percent, and refused."""
+    size = (320, 304)
+    Image.fromarray(rng.integers(0, 256, (*reversed(size), 3), np.uint8)).save(tmp_path / "square.png")
+    page.goto(app)
+    page.set_input_files("#files", str(tmp_path / "square.png"))
+    expect(page.locator("#number")).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.click("[data-mode=ground]")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    for corner in ([5, 95], [95, 95], [80, 15], [20, 15]):
+        page.mouse.click(*on_picture(page, *corner, size))
+    page.fill("#actions input >> nth=0", "12")
+    page.fill("#actions input >> nth=1", "20")
+    page.click("[data-mode=zone]")
+    for corner in ([150, 60], [250, 60], [200, 200]):
+        page.mouse.click(*on_picture(page, *corner, size))
+    page.keyboard.press("Enter")
+    expect(page.locator("#zones tbody td.figure")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("#zones .cc-error")).to_have_count(0)
 
 
 def test_dots_by_hand_that_come_before_the_count_stay(page, app, photo):
@@ -925,7 +1025,10 @@ def test_every_language_says_everything_with_the_same_values():
     for code, words in texts().items():
         spoken = {base(key): set(re.findall(r"\{\w+\}", text)) for key, text in words.items()}
         # Python's own sentences on pictures that cannot be read are English.
-        assert {key: values for key, values in spoken.items() if key != "error.not_counted"} == english, code
+        reasons = {key for key in english if key.startswith("reason.")}  # what Python fills in is English, too
+        assert all(spoken[key] <= english[key] for key in reasons), code
+        same = {key: values for key, values in spoken.items() if key not in {"error.not_counted", *reasons}}
+        assert same == {key: values for key, values in english.items() if key not in reasons}, code
         assert words["dir"] in ("ltr", "rtl") and all(text.strip() for text in words.values())
 
 
@@ -974,6 +1077,76 @@ def test_every_warning_has_its_words_in_the_pages_texts(rng, monkeypatch):
         assert re.fullmatch(pattern, disagreement(50.0, 80.0, *ends)), name
     pattern = re.escape(templates["warning.side"]).replace(r"\{times\}", "(.+)")
     assert re.fullmatch(pattern, on_its_side(None, Look(1.0, noise, many)))
+
+
+def _reasons_of_files():
+    """Messages on files that are no pictures, by the key of their words in the pages' texts."""
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8))
+    whole_ones = {}
+    for kind in ("JPEG", "WEBP"):
+        noise.save(file := io.BytesIO(), kind)
+        whole_ones[kind] = file.getvalue()
+    jpeg, webp = whole_ones.values()
+    files = {
+        "empty": b"",
+        "unknown": b"no picture",
+        "no_picture": b"<!DOCTYPE html><html>",
+        "damaged": jpeg[: len(jpeg) // 2],
+        "gray": jpeg[: len(jpeg) // 2] + b"\xff\xd9",
+        "zeros": webp[: len(webp) // 2] + bytes(len(webp) - len(webp) // 2),
+        "rare": b"\0\0\0\x1cftypavif" + bytes(40),
+    }
+    for key, data in files.items():
+        with pytest.raises(PictureError) as refusal:
+            images.load_picture(data)
+        yield key, str(refusal.value)
+
+
+def _reasons_of_zones():
+    """Messages on what is drawn badly, by the key of their words in the pages' texts."""
+    square = [[10, 10], [100, 10], [100, 100], [10, 100]]
+    zones = {
+        "crossing": [square, [square[0], square[2], square[1], square[3]]],
+        "same_name": [square, square],
+        "no_area": [square, [[10, 10], [20, 20], [40, 40]]],
+    }
+    for key, drawn in zones.items():
+        names = ["a", "a" if key == "same_name" else "b"]
+        listed = [{"name": name, "polygon": polygon, "unit": "pixels"} for name, polygon in zip(names, drawn)]
+        with pytest.raises(DataError) as refusal:
+            read_zones(listed, (304, 400))
+        yield key, str(refusal.value)
+
+    def ground(corners):
+        meters = [[0, 0], [12, 0], [12, 20], [0, 20]]
+        return {"unit": "pixels", "points": [[*at, *there] for at, there in zip(corners, meters)]}
+
+    grounds = {
+        "ground_line": [[10, 10], [20, 20], [30, 30], [40, 40]],
+        "ground_plane": [[10, 10], [20, 20], [30, 30], [80, 40]],
+        "ground_order": [square[0], square[2], square[1], square[3]],
+    }
+    for key, corners in grounds.items():
+        with pytest.raises(DataError) as refusal:
+            read_ground(ground(corners), (304, 400))
+        yield key, str(refusal.value)
+    seen = read_ground(ground([[10, 300], [390, 300], [250, 150], [150, 150]]), (304, 400))
+    whole_picture = read_zones([{"name": "all", "polygon": [[0, 0], [400, 0], [400, 304], [0, 304]]}], (304, 400))
+    yield "horizon", zone_columns(np.ones((38, 50), np.float32), whole_picture, seen, (304, 400))["error"]
+
+
+def test_every_reason_in_the_pages_texts_is_a_message_of_pythons():
+    """A message that is worded anew would be told in English everywhere."""
+    told = dict([*_reasons_of_files(), *_reasons_of_zones()])
+    templates = {key: text for key, text in texts()["en"].items() if key.startswith("reason.")}
+    assert templates.keys() == {f"reason.{key}" for key in told}
+    for key, message in told.items():
+        fitting = [
+            name
+            for name, text in templates.items()
+            if re.fullmatch(re.sub(r"\\\{\w+\\\}", "(.+?)", re.escape(text)), message)
+        ]
+        assert fitting[:1] == [f"reason.{key}"], message
 
 
 def test_a_server_that_has_gone_is_told(browser, weights, photo):

@@ -12,9 +12,10 @@ const $ = (id) => document.getElementById(id);
 
 let start;
 const ready = new Promise((resolve) => (start = resolve));
-const take = async (files) => {
+const take = async (files, folder = false) => {
   const pictures = [...files]; // a field's list empties with the field
   await ready;
+  say(folder && !pictures.length ? "no_photos" : "");
   add(pictures);
 };
 
@@ -26,7 +27,8 @@ document.addEventListener("dragleave", (event) => event.relatedTarget || documen
 document.addEventListener("drop", async (event) => {
   event.preventDefault();
   document.body.classList.remove("over");
-  take(await dropped(event.dataTransfer));
+  const folder = [...event.dataTransfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory);
+  take(await dropped(event.dataTransfer), folder);
 });
 document.addEventListener("paste", (event) => take(event.clipboardData.files));
 for (const id of ["choose", "more"]) $(id).addEventListener("click", () => $("files").click());
@@ -36,11 +38,14 @@ $("folder").addEventListener("change", async () => {
   const files = [...$("folder").files];
   $("folder").value = "";
   const photos = await Promise.all(files.map(isPhoto));
-  take(files.filter((file, position) => photos[position]));
+  take(files.filter((file, position) => photos[position]), true);
 });
 $("example").addEventListener("click", async () => {
   await ready;
-  const picture = await (await fetch("example.jpg")).blob();
+  const answer = await fetch("example.jpg").catch(() => null);
+  if (!answer?.ok) return say(answer?.status === 401 ? "error.token" : "error.no_server");
+  const picture = await answer.blob();
+  say("");
   add([new File([picture], `${t("example_name")}.jpg`, { type: "image/jpeg" })]);
 });
 
@@ -57,6 +62,12 @@ const dots = new Dots(stage, (real = true) => {
   tools();
 });
 const zones = new Zones(stage, zonesChanged, (number) => t("zone_name", { number }));
+// Tell what became of a choice of photos: a key of the texts, "" for nothing.
+function say(key) {
+  $("said").dataset.key = key;
+  $("said").textContent = key && t(key);
+}
+
 let shown = null; // the item on the stage
 let onStage = null; // the item whose picture is decoded
 let mode = "look";
@@ -168,7 +179,7 @@ function show() {
 }
 
 function told({ code, text }) {
-  return texts.has(`error.${code}`) ? t(`error.${code}`) : text;
+  return texts.sentence(text ?? "", "reason", texts.has(`error.${code}`) ? t(`error.${code}`) : text);
 }
 
 // --- Tools ----------------------------------------------------------------------------------------------------
@@ -266,7 +277,7 @@ function zoneCard() {
   $("zones").hidden = !shapes.length;
   const onGround = Boolean(found?.per_m2);
   const ranged = Boolean(found?.zone_ranges);
-  const unknown = shown.problem ? "–" : "…";
+  const unknown = shown.problem || found?.error ? "–" : "…";
   const head = h("tr", {}, h("th"), h("th", {}, t("zone")), h("th", { className: "figure" }, t("people")),
     ranged ? h("th", { className: "figure" }, t("range")) : null,
     onGround ? h("th", { className: "figure" }, t("per_m2")) : null, h("th"));
@@ -281,10 +292,11 @@ function zoneCard() {
     return h("tr", {}, h("td", {}, swatch), h("td", {}, field),
       h("td", { className: "figure" }, people === undefined ? unknown : texts.whole(people, { low, high })),
       ranged ? h("td", { className: "figure cc-soft" }, low === undefined ? "" : texts.span({ low, high })) : null,
-      onGround ? h("td", { className: "figure" }, dense === undefined ? "" : texts.n(dense, 2)) : null,
+      onGround ? h("td", { className: "figure" }, dense === undefined ? "" : texts.dense(dense)) : null,
       h("td", {}, h("button", { className: "remove", ariaLabel: t("remove_zone", { name }), onclick: () => zones.remove(index) }, "×")));
   });
-  const problem = found?.error ? h("p", { className: "cc-note cc-error" }, found.error) : null;
+  const problem = found?.error
+    ? h("p", { className: "cc-note cc-error" }, told({ code: found.code, text: found.error })) : null;
   const alike = counts.items.filter((item) => item !== shown && alikeSize(item, shown));
   const spread = alike.length
     ? button("zones_for_all", () => {
@@ -312,7 +324,8 @@ function rows() {
   const total = counts.total();
   $("total").replaceChildren(
     ...(done.length > 1
-      ? [h("tr", {}, h("td"), h("td", {}, t("total")), h("td", { className: "figure" }, texts.whole(total.count, { low: 0, high: total.width })),
+      ? [h("tr", {}, h("td"), h("td", {}, done.length < counts.items.length
+          ? t("total_some", { done: done.length, all: counts.items.length }) : t("total")), h("td", { className: "figure" }, texts.whole(total.count, { low: 0, high: total.width })),
           h("td", { className: "figure cc-soft" }, total.low === undefined ? "" : texts.span(total)),
           h("td", { className: "note-cell" }), h("td"))]
       : []),
@@ -327,7 +340,9 @@ function row(item) {
   const note = problem ? told(problem) : (record?.warnings ?? []).map((text) => texts.sentence(text)).join(" ");
   const line = h("tr", { ariaSelected: String(item === shown), onclick: () => pick(item) },
     small,
-    h("td", {}, h("button", { className: "pick", dir: "auto", ariaCurrent: String(item === shown) }, item.name)),
+    h("td", {}, h("button", { className: "pick", dir: "auto", ariaCurrent: String(item === shown) }, item.name),
+      // In its own column where there is room for one.
+      note ? h("p", { className: `note-below cc-soft${problem ? " wrong" : ""}` }, note) : null),
     h("td", { className: "figure" }, record ? texts.whole(record.count, record) : problem ? "–" : t(state)),
     h("td", { className: "figure cc-soft" }, record?.low === undefined ? "" : texts.span(record)),
     h("td", { className: `note-cell cc-soft${problem ? " wrong" : ""}` }, note),
@@ -353,6 +368,7 @@ $("report").addEventListener("click", async () => {
 
 function speak() {
   texts.fill(document);
+  say($("said").dataset.key ?? "");
   $("model").replaceChildren(
     ...models.map(({ name, default: usual }) => {
       const told = texts.has(`model.${name}`) ? t(`model.${name}`) : name;

@@ -102,7 +102,7 @@ export class Counts {
     const { ok, status, content, retry } = await post(`api/count?${query}`, item.file, kindOf(item.file));
     if (item.state !== "counting") return; // meanwhile asked for anew
     if (status === 503) {
-      await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(retry || 2, 30)));
+      await later(retry);
       if (item.state === "counting") item.state = "waiting";
       return;
     }
@@ -125,6 +125,7 @@ export class Counts {
 
   // The people in an item's zones, counted by the server in the map that it has answered.
   async countZones(item) {
+    const turn = (item.turn = {});
     if (!item.record || !item.shapes.length) {
       item.zones = null;
       return this.changed(item);
@@ -133,14 +134,17 @@ export class Counts {
     const range = kind && { model, coverage, scale, kind, other };
     const ask = async (ground) => {
       const drawn = item.shapes.map((shape) => ({ ...shape, unit: "pixels" }));
-      const asked = { width, height, density, zones: drawn, ground, range };
-      return (await post("api/zones", JSON.stringify(asked), "application/json")).content;
+      const asked = JSON.stringify({ width, height, density, zones: drawn, ground, range });
+      for (;;) {
+        const { status, content, retry } = await post("api/zones", asked, "application/json");
+        if (status !== 503 || turn !== item.turn) return content;
+        await later(retry); // the line is full
+      }
     };
-    const turn = (item.turn = {});
     const ground = groundOf(item);
     let content = await ask(ground);
     // What is wrong with the ground is told beside the people, who are counted without it.
-    if (content.error && ground) content = { error: content.error, ...(await ask(null)) };
+    if (content.error && ground) content = { error: content.error, code: content.code, ...(await ask(null)) };
     if (turn !== item.turn) return; // drawn on meanwhile
     item.zones = content;
     this.changed(item);
@@ -168,8 +172,9 @@ export class Counts {
     columns.push(...zones.flatMap((name) => [`low ${name}`, `high ${name}`]));
     if (onGround) columns.push(...zones.map((name) => `per m2 ${name}`));
     const rows = this.items.map((item) => {
-      const record = item.record ?? { error: item.problem?.text };
-      const told = { ...record, picture: named(item.name), warnings: (record.warnings ?? []).join(" ") };
+      const record = item.record ?? { error: item.problem?.text ?? "not counted" };
+      const error = record.error ?? item.zones?.error; // as of zones that cannot be counted
+      const told = { ...record, error, picture: named(item.name), warnings: (record.warnings ?? []).join(" ") };
       const found = COLUMNS.map((key) => told[key]);
       found.push(...zones.map((name) => item.zones?.zones?.[name]));
       found.push(...zones.flatMap((name) => item.zones?.zone_ranges?.[name] ?? [undefined, undefined]));
@@ -185,6 +190,7 @@ export class Counts {
         ...(item.record ?? { error: item.problem?.text ?? "not counted" }),
         picture: item.name, density: undefined, heat: undefined, heads: undefined,
         thumbnail: item.thumbnail ? await base64(item.thumbnail) : null,
+        ...(item.zones?.error && { error: item.zones.error }),
         zones: item.zones?.zones, zone_ranges: item.zones?.zone_ranges, per_m2: item.zones?.per_m2,
       })),
     );
@@ -201,16 +207,24 @@ function groundOf({ ground, sides }) {
   const [long, deep] = sides.map(Number);
   if (ground.length !== 4 || !(long > 0) || !(deep > 0)) return null;
   const measured = [[0, 0], [long, 0], [long, deep], [0, deep]];
-  return { points: ground.map((corner, index) => [...corner, ...measured[index]]) };
+  // Said, or numbers up to 100 would be asked about: they could be percent.
+  return { unit: "pixels", points: ground.map((corner, index) => [...corner, ...measured[index]]) };
 }
 
+// Wait until a full line may have room, as long as the server says.
+const later = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(seconds || 2, 30)));
+
 export async function post(address, body, kind, wanted = "json") {
+  let answer = null;
   try {
-    const answer = await fetch(address, { method: "POST", body, headers: { "Content-Type": kind } });
+    answer = await fetch(address, { method: "POST", body, headers: { "Content-Type": kind } });
     const content = await answer[answer.ok ? wanted : "json"]();
     return { ok: answer.ok, status: answer.status, content, retry: Number(answer.headers.get("retry-after")) };
   } catch (error) {
-    return { ok: false, status: 0, content: { code: "no_server", error: String(error) } };
+    // What is no JSON comes from another server, through which this one is asked.
+    const code = answer?.status === 413 ? "too_large_between" : "no_server";
+    const told = answer ? `A server answered with status ${answer.status}.` : String(error);
+    return { ok: false, status: 0, content: { code, error: told } };
   }
 }
 

@@ -93,20 +93,37 @@ export class Texts {
     return this.n(Math.round(number / unit) * unit);
   }
 
+  // People per square meter: in hundredths, of a sparse square as fine as its first digit, as counting/words.py.
+  dense(number) {
+    const first = number > 0 ? -Math.floor(Math.log10(number)) : 0;
+    return this.exactly(number, Math.min(4, Math.max(2, first)));
+  }
+
+  exactly(number, digits) {
+    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    return new Intl.NumberFormat(this.code, options).format(number);
+  }
+
   span(ends) {
     return `${this.whole(ends.low, ends)}–${this.whole(ends.high, ends)}`;
   }
 
-  // A sentence that came from Python, in the reader's language where it is one of ours; as it is where not.
-  sentence(english) {
-    for (const key of Object.keys(this.all.en).filter((each) => each.startsWith("warning."))) {
+  // A sentence that came from Python, a "warning" or the "reason" of a refusal, in the reader's language where it is one
+  // of ours; `otherwise` where not.
+  sentence(english, kind = "warning", otherwise = english) {
+    // Python writes its numbers as English does: 1,400 would be read as one and two fifths elsewhere.
+    const here = (value) =>
+      /^\d{1,3}(,?\d{3})*(\.\d+)?$/.test(value)
+        ? this.exactly(Number(value.replaceAll(",", "")), value.split(".")[1]?.length ?? 0)
+        : value;
+    for (const key of Object.keys(this.all.en).filter((each) => each.startsWith(`${kind}.`))) {
       const parts = this.all.en[key].split(/\{\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
       const found = new RegExp(`^${parts.join("(.+?)")}$`).exec(english);
       if (!found) continue;
       const names = [...this.all.en[key].matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
-      return this.t(key, Object.fromEntries(names.map((name, at) => [name, found[at + 1]])));
+      return this.t(key, Object.fromEntries(names.map((name, at) => [name, here(found[at + 1])])));
     }
-    return english;
+    return otherwise;
   }
 
   // Every element below `root` that is marked with a key gets its text; `document` its direction.
