@@ -368,6 +368,9 @@ def test_who_leaves_the_page_is_asked_where_dots_by_hand_are_not_saved(page, app
     page.wait_for_timeout(500)
     assert asked == ["beforeunload"]
     expect(page.locator("#actions strong")).to_contain_text("dot")
+    page.click("#rows .remove")  # next to a name, and the dots would be gone with the row
+    assert asked.pop() == "confirm"
+    expect(page.locator("#rows tr")).to_have_count(1)
     saved(page, "#actions button:has-text('Save the dots')")
     page.click(".brand")
     expect(page.locator("#welcome")).to_be_visible(timeout=PATIENCE)

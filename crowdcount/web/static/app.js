@@ -348,6 +348,8 @@ function row(item) {
     h("td", { className: `note-cell cc-soft${problem ? " wrong" : ""}` }, note),
     h("td", { className: "close" }, h("button", { className: "remove", ariaLabel: t("remove", { name: item.name }), onclick: (event) => {
       event.stopPropagation();
+      const byHand = item.dots?.byHand && !item.dots.saved && item.dots.points.length;
+      if (byHand && !confirm(t("lose_dots", { name: item.name }))) return;
       counts.remove(item);
       if (item === shown) pick(counts.items[0] ?? null);
       else rows();
