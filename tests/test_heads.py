@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from crowdcount.cli import main
 from crowdcount.counting.head_files import picture_name, save_heads
 from crowdcount.counting.heads import find_heads, match_heads
 from crowdcount.counting.results import CountFailure, CountResult
@@ -166,6 +167,20 @@ def test_saved_heads_do_not_replace_a_table_of_counts(tmp_path, header):
     with pytest.raises(DataError, match=r"would replace .*counts\.csv, which is a table of counts"):
         save_heads(table, result_of("a.png", np.zeros((2, 3)), (16, 24), np.zeros((16, 24, 3), np.uint8)))
     assert table.read_text().startswith(header)
+
+
+@pytest.mark.parametrize("name", ["heads.tsv", "heads.XLSX", "heads.parquet"])
+def test_saved_heads_have_no_name_of_another_kind_of_file(tmp_path, name):
+    """They were written with commas: a table called as one with tabs is a single column in a spreadsheet."""
+    Image.new("RGB", (24, 16)).save(tmp_path / "a.png")
+    (tmp_path / "points.csv").write_text("picture,x,y\na.png,3,4\n")
+    with pytest.raises(DataError, match=r"FILE\.json or FILE\.csv\. Received: .*heads\."):
+        save_heads(tmp_path / name, counted(tmp_path / "a.png"))
+    before = os.listdir(tmp_path)
+    heads, anew = ("count", str(tmp_path / "a.png"), "--heads"), ("convert", str(tmp_path / "points.csv"))
+    for command in ((*heads, str(tmp_path / name)), (*anew, str(tmp_path / name), "--to", "csv")):
+        assert main(command) == 1
+    assert os.listdir(tmp_path) == before
 
 
 def test_a_single_head_in_the_corner_of_a_large_photo_is_read_without_a_question(tmp_path):

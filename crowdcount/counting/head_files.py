@@ -14,6 +14,7 @@ import numpy as np
 
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
+from crowdcount.counting.tables import NO_TABLES
 from crowdcount.data.exports.entries import MOST_PERCENT, is_table_of_counts
 from crowdcount.data.exports.table import read_table
 from crowdcount.data.records import way_to
@@ -38,9 +39,11 @@ def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountRes
             that came as an array, without a path, by the name in the result.
 
     Raises:
-        DataError: if the file is there and may hold dots made by hand, see `keep_dots`.
+        DataError: if the file has the name of another kind of file, as `.tsv`, or is there and may hold dots made by
+            hand, see `keep_dots`.
         OSError: if the file cannot be written.
     """
+    check_ending(path)
     keep_dots(path)
     counted = (result for result in listed(results) if not isinstance(result, CountFailure))
     if is_json(path):
@@ -53,6 +56,23 @@ def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountRes
             for result in counted:
                 writer.writerows(csv_rows(_name_in(path, result), result.heads()))
         state_unit(temporary)
+
+
+def check_ending(path: str | os.PathLike, option: str = "path") -> None:
+    """Refuse a file whose name says that it is of another kind than what is written, as tables do.
+
+    Args:
+        path: the file that is to be written.
+        option: what the message calls it.
+
+    Raises:
+        DataError: for the ending of a workbook, or of a table with tabs.
+    """
+    if Path(path).suffix.lower() in NO_TABLES and not is_json(path):
+        raise DataError(
+            f"{option} writes JSON, or a table as text, with commas: name it FILE.json or FILE.csv. Received: "
+            f"{os.fspath(path)}"
+        )
 
 
 def keep_dots(path: str | os.PathLike, option: str = "path") -> None:
