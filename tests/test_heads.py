@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from crowdcount.annotating.folder import Folder
 from crowdcount.cli import main
 from crowdcount.counting.head_files import picture_name, save_heads
 from crowdcount.counting.heads import find_heads, match_heads
@@ -191,6 +192,29 @@ def test_a_single_head_in_the_corner_of_a_large_photo_is_read_without_a_question
     save_heads(path, result_of("a.png", density, size, str(tmp_path / "a.png")))
     assert path.read_bytes().splitlines()[0] == b"picture,x (px),y (px)"
     assert read_csv(path, "all")[0].points == pytest.approx(np.array([[70, 44]]), abs=1)
+
+
+@pytest.mark.parametrize(
+    "heads, header",
+    [
+        ([[[70.0, 44.0]], [[1900.0, 30.0]]], "picture,x,y"),  # convert wrote (px), the others did not
+        ([[[70.5, 44.0], [3.0, 9.0]], []], "picture,x (px),y (px)"),
+        ([[[0.2, 0.9], [0.75, 0.5]], [[1900.0, 30.0]]], "picture,x (px),y (px)"),
+    ],
+)
+def test_all_that_writes_dots_says_their_unit_in_the_same_cases(tmp_path, heads, header):
+    entries = []
+    for name, points in zip("ab", heads):
+        Image.new("RGB", (2000, 1500)).save(tmp_path / f"{name}.png")
+        entries.append({"picture": f"{name}.png", "points": points})
+    (tmp_path / "points.json").write_text(json.dumps({"unit": "pixels", "pictures": entries}))
+    assert main(["convert", str(tmp_path / "points.json"), str(tmp_path / "made.csv"), "--to", "csv"]) == 0
+    (tmp_path / "page.csv").write_text(Folder(tmp_path).csv())
+    for name in ("made.csv", "page.csv"):
+        file = tmp_path / name
+        assert file.read_text().splitlines()[0] == header
+        for sample, points in zip(read_csv(file, "all"), heads):
+            np.testing.assert_array_equal(sample.points, np.reshape(points, (-1, 2)))
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])

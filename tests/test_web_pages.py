@@ -469,6 +469,25 @@ def test_dots_by_hand_stay_where_another_model_counts(page, app, photo):
     expect(page.locator("#actions strong")).to_have_text("1 dot")
 
 
+def test_dots_can_be_taken_back_after_another_photo_was_looked_at(page, app, photo):
+    page.goto(app)
+    page.set_input_files("#files", [str(photo), str(photo)])
+    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.click("[data-mode=dots]")
+    page.click("#actions button:has-text('Remove all')")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    for x in (20, 60):
+        page.mouse.click(*on_picture(page, x, 20))
+    expect(page.locator("#actions strong")).to_have_text("2 dots")
+    undo = page.locator("#actions button:has-text('Undo')")
+    page.click("#rows tr:nth-child(2) .pick")
+    expect(undo).to_be_disabled()
+    page.click("#rows tr:nth-child(1) .pick")
+    for left in ("1 dot", "0 dots"):
+        undo.click()
+        expect(page.locator("#actions strong")).to_have_text(left)
+
+
 def test_a_file_that_is_larger_than_the_server_takes_is_told_and_not_sent(page, app, photo, tmp_path):
     """A server in front of ours tells the page no reason: it asked whether crowdcount was still running."""
     large = tmp_path / "large.png"
@@ -766,6 +785,34 @@ def test_dots_are_placed_moved_deleted_undone_and_lie_in_the_file(page, annotati
     assert sample.name == "a.png" and sample.count == 2
     (box,) = entry_of(photos, "a.png")["ignore"]
     np.testing.assert_allclose(box, [[60, 40], [120, 40], [120, 80], [60, 80]], atol=1.5)
+
+
+def test_what_was_done_can_be_undone_where_its_picture_comes_again(page, annotating, photos):
+    """All dots that were removed by mistake were lost with the next picture."""
+    begin(page, annotating)
+    for x in (20, 60):
+        page.mouse.click(*on_picture(page, x, 20))
+    page.get_by_text("Remove all").click()
+    page.locator(".cc-marks").focus()
+    for key, name in (("n", "b.png"), ("p", "a.png")):
+        page.keyboard.press(key)
+        expect(page.locator(".cc-name")).to_have_text(name, timeout=PATIENCE)
+    undo = page.locator(".cc-tools button:has-text('Undo')")
+    expect(undo).to_be_enabled(timeout=PATIENCE)
+    undo.click()
+    expect(page.locator(".cc-heads")).to_have_text("2 heads")
+    settled(page)
+    page.wait_for_timeout(600)
+    settled(page)
+    np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[20, 20], [60, 20]], atol=1.5)
+    # Another tab's change is not taken back.
+    page.keyboard.press("n")
+    expect(page.locator(".cc-name")).to_have_text("b.png", timeout=PATIENCE)
+    elsewhere = Folder(photos)
+    elsewhere.save("a.png", Entry([[5.0, 5.0]]), elsewhere.entries()["a.png"].version)
+    page.keyboard.press("p")
+    expect(page.locator(".cc-heads")).to_have_text("1 head", timeout=PATIENCE)
+    expect(undo).to_be_disabled()
 
 
 def test_all_can_be_done_with_the_keyboard(page, annotating, photos):

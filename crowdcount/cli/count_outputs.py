@@ -95,7 +95,8 @@ class HeadsFile(Output):
     """
 
     def __init__(self, path: str, counts: CountsFile | None, pictures: Sequence[str]):
-        from crowdcount.counting.head_files import CSV_COLUMNS, IN_PIXELS, picture_name
+        from crowdcount.counting.head_files import CSV_COLUMNS, picture_name
+        from crowdcount.data.exports.table import IN_PIXELS
 
         check_ending(path, "--heads")
         if counts is None or not counts.rows_before():  # nothing that is gone on with

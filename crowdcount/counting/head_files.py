@@ -7,7 +7,8 @@ import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from itertools import chain
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,14 @@ import numpy as np
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
 from crowdcount.counting.tables import NO_TABLES
-from crowdcount.data.exports.entries import MOST_PERCENT, is_table_of_counts
-from crowdcount.data.exports.table import read_table
+from crowdcount.data.exports.entries import is_table_of_counts
+from crowdcount.data.exports.table import IN_PIXELS, column_names, read_table
 from crowdcount.data.records import way_to
 from crowdcount.errors import DataError
 from crowdcount.files import as_cell, atomic_path, is_stream
 
 CSV_COLUMNS = ("picture", "x", "y")
 """Columns of a CSV file of heads, as `annotations.read_csv` reads it."""
-IN_PIXELS = {"x (px)": "x", "y (px)": "y"}
-"""What the columns are called where their numbers alone do not tell their unit, see `state_unit`."""
 
 
 def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountResult | CountFailure]) -> None:
@@ -147,21 +146,20 @@ def state_unit(path: str | os.PathLike) -> None:
     """
     if is_stream(path):
         return
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-        heads = ((row["x"], row["y"]) for row in csv.DictReader(file) if row.get("x"))
-        first = next(heads, None)
-        small = False
-        with suppress(ValueError):  # of a file that is gone on with, and was edited so: its readers tell
-            small = first is not None and all(
-                float(at) <= MOST_PERCENT for head in chain([first], heads) for at in head
-            )
+    names = {}
+    with (
+        suppress(ValueError),  # of a file that is gone on with, and was edited so: its readers tell
+        open(path, newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        rows = groupby(csv.DictReader(file), key=itemgetter("picture"))
+        names = column_names([(float(row["x"]), float(row["y"])) for row in heads if row.get("x")] for _, heads in rows)
     told: list[str] = []
-    if small:
+    if set(names.values()) == set(IN_PIXELS):
         read_table(Path(path), lambda _, problem: told.append(problem))
     if told:
-        _, end, rows = Path(path).read_bytes().partition(b"\n")
+        _, end, content = Path(path).read_bytes().partition(b"\n")
         with atomic_path(path) as temporary:
-            temporary.write_bytes(f"{CSV_COLUMNS[0]},{','.join(IN_PIXELS)}\r".encode() + end + rows)
+            temporary.write_bytes(f"{CSV_COLUMNS[0]},{','.join(IN_PIXELS)}\r".encode() + end + content)
 
 
 def write_json(path: str | os.PathLike, pictures: Iterable[tuple[str, np.ndarray]]) -> None:

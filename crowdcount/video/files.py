@@ -222,7 +222,7 @@ def _go_on(path: Path, clock: datetime) -> float:
 
 
 def _is_whole(row: bytes, header: bytes, clock: datetime) -> bool:
-    """Whether a camera's row without a line end has all its fields, each a number or nothing, and a clock as `clock`."""
+    """Whether a camera's row without a line end has all fields: a clock as long as `clock`, numbers or nothing."""
     cells = row.decode("utf-8", "replace").rstrip("\r").split(",")
     names = next(csv.reader([header.decode("utf-8", "replace")]))
     if len(cells) != len(names) or not (cells[0] and cells[1]):
