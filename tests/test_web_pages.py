@@ -418,6 +418,9 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
         page.mouse.click(*on_picture(page, *corner))
     expect(page.locator("#zones .cc-error")).to_contain_text("ground points lie on one line", timeout=PATIENCE)
     expect(page.locator("#zones td.figure").first).to_have_text(re.compile("[0-9]"))
+    page.select_option("#language", "de")  # it was told in English in all languages
+    expect(page.locator("#zones .cc-error")).to_have_text(texts()["de"]["error.ground"])
+    page.select_option("#language", "en")
 
     page.click("[data-mode=dots]")
     page.click("#actions button:nth-of-type(3)")  # remove all
@@ -610,6 +613,21 @@ def test_the_page_speaks_each_language_and_can_be_written_from_right_to_left(pag
     assert page.evaluate("document.documentElement.dir") == "rtl" and fits(page)
     brand, language = page.locator(".brand").bounding_box(), page.locator("#language").bounding_box()
     assert brand["x"] > language["x"]
+
+
+def test_the_page_names_no_option_of_a_command(page, app):
+    page.goto(app)
+    script = """async (sentences) => {
+        const { Texts } = await import("/static/dom.js");
+        const texts = new Texts(await (await fetch("/texts")).json());
+        return sentences.map((sentence) => texts.sentence(sentence));
+    }"""
+    told = page.evaluate(script, [_of_pages(3, 1), _of_pages(3, (0, 1)), texts()["en"]["warning.animation"]])
+    assert told == [
+        "The file has 3 pages, and page 2, the largest, was taken.",
+        "The file has 3 pages, and one of them, the largest, was taken.",
+        "The file is an animation, and its first frame was taken.",
+    ]
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
@@ -971,8 +989,10 @@ def test_every_language_says_everything_with_the_same_values():
     english = {base(key): set(re.findall(r"\{\w+\}", text)) for key, text in texts()["en"].items()}
     for code, words in texts().items():
         spoken = {base(key): set(re.findall(r"\{\w+\}", text)) for key, text in words.items()}
-        # Python's own sentences on pictures that cannot be read are English.
-        assert {key: values for key, values in spoken.items() if key != "error.not_counted"} == english, code
+        # Python's own sentences on pictures that cannot be read, on zones and on ground points are English.
+        pythons = {f"error.{name}" for name in ("not_counted", "memory", "zones", "ground")}
+        assert pythons <= set(spoken) or code == "en"
+        assert {key: values for key, values in spoken.items() if key not in pythons} == english, code
         assert words["dir"] in ("ltr", "rtl") and all(text.strip() for text in words.values())
 
 

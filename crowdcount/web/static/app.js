@@ -284,7 +284,7 @@ function zoneCard() {
       onGround ? h("td", { className: "figure" }, dense === undefined ? "" : texts.n(dense, 2)) : null,
       h("td", {}, h("button", { className: "remove", ariaLabel: t("remove_zone", { name }), onclick: () => zones.remove(index) }, "×")));
   });
-  const problem = found?.error ? h("p", { className: "cc-note cc-error" }, found.error) : null;
+  const problem = found?.error ? h("p", { className: "cc-note cc-error" }, told({ code: found.code, text: found.error })) : null;
   const alike = counts.items.filter((item) => item !== shown && alikeSize(item, shown));
   const spread = alike.length
     ? button("zones_for_all", () => {

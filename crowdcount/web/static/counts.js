@@ -140,7 +140,12 @@ export class Counts {
     const ground = groundOf(item);
     let content = await ask(ground);
     // What is wrong with the ground is told beside the people, who are counted without it.
-    if (content.error && ground) content = { error: content.error, ...(await ask(null)) };
+    if (content.error && ground) {
+      const alone = await ask(null);
+      content = alone.error ? alone : { ...alone, error: content.error, code: "ground" };
+    }
+    // What is wrong with zones is told in English; a page in another language says by the code that they are.
+    if (content.error && (content.code ?? "not_usable") === "not_usable") content.code = "zones";
     if (turn !== item.turn) return; // drawn on meanwhile
     item.zones = content;
     this.changed(item);
