@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -334,6 +335,26 @@ def test_the_syllabus_plans_every_notebook_and_all_its_hours():
     spans = [tuple(map(int, span)) for span in re.findall(r"^\| (\d+)-(\d+) \|", three, re.MULTILINE)]
     assert spans[0][0] == 0 and spans[-1][1] == 180
     assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the commands are a shell's")
+def test_copies_without_solutions_lead_to_pages_that_are_there(tmp_path):
+    """Links to `../docs` led out of the folder that a class got."""
+    text = (ROOT / "docs" / "teach.md").read_text("utf-8")
+    copying = text[text.index("jupyter nbconvert") :].partition("```")[0].splitlines()
+    made = tmp_path / re.search(r"--output-dir (\S+)", copying[0])[1]
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("*.png", "*.jpg"))
+    shutil.copytree(ROOT / "notebooks", made, ignore=shutil.ignore_patterns(".*", "*.md"))  # as nbconvert does it
+    for command in copying[1:]:
+        subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    for path in made.iterdir():
+        text = path.read_text("utf-8")
+        if path.suffix == ".ipynb":
+            cells = nbformat.reads(text, as_version=4).cells
+            text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        links = re.findall(r"\]\((?!https?:|#|attachment:)([^)#\s]+)", text)
+        assert not [link for link in links if not (made / link).exists()], path
 
 
 def test_edited_settings_of_nbgrader_stay(tmp_path):

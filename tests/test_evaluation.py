@@ -10,7 +10,7 @@ import pytest
 from crowdcount.counting.ranges import Calibration
 from crowdcount.data.annotations import Sample, load_dataset
 from crowdcount.data.density import density_map, paper_sigma
-from crowdcount.errors import DataError
+from crowdcount.errors import DataError, PictureError, WeightsError
 from crowdcount.measuring import evaluation
 from crowdcount.measuring.description import describe
 from crowdcount.measuring.evaluation import evaluate
@@ -254,6 +254,21 @@ def test_pictures_that_training_sees_twice_are_scored_once(reader_of_red, tmp_pa
     assert (twice.rows, twice.standard_error) == (once.rows, once.standard_error)
     twice.save_csv(tmp_path / "twice.csv")
     assert evaluate(reader_of_red, iter(samples), against=tmp_path / "twice.csv").against.nearer == 0
+
+
+def test_what_cannot_be_read_is_told_before_anything_is_counted(reader_of_red, tmp_path, monkeypatch):
+    """It was told where its turn came, one picture a run, after hours; so was another network that is not there."""
+    monkeypatch.setattr(evaluation, "predict_density", lambda *_: pytest.fail("counted"))
+    for name in ("b.jpg", "d.jpg"):
+        (tmp_path / name).write_bytes(b"no picture")
+    good, lost = painted([[1.0]]), Sample("lost", tmp_path / "lost.jpg", [])
+    broken = [Sample(name, tmp_path / name, []) for name in ("b.jpg", "d.jpg")]
+    with pytest.raises(PictureError, match=r"^3 of 4 pictures cannot be read\. .*b\.jpg.*lost\.jpg.*d\.jpg"):
+        evaluate(reader_of_red, {"one": [good, broken[0], lost], "other": [broken[1], good]})
+    with pytest.raises(PictureError, match=r"^'.*lost\.jpg' does not exist"):
+        evaluate(reader_of_red, [good, lost])
+    with pytest.raises(WeightsError, match="nothing_of_this_name"):
+        evaluate(reader_of_red, [good], against="nothing_of_this_name")
 
 
 def test_no_samples_is_an_error(reader_of_red):

@@ -13,6 +13,8 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from crowdcount.annotating.folder import Folder
+from crowdcount.cli import main
 from crowdcount.counting.head_files import picture_name, save_heads
 from crowdcount.counting.heads import find_heads, match_heads
 from crowdcount.counting.results import CountFailure, CountResult
@@ -168,6 +170,20 @@ def test_saved_heads_do_not_replace_a_table_of_counts(tmp_path, header):
     assert table.read_text().startswith(header)
 
 
+@pytest.mark.parametrize("name", ["heads.tsv", "heads.XLSX", "heads.parquet"])
+def test_saved_heads_have_no_name_of_another_kind_of_file(tmp_path, name):
+    """They were written with commas: a table called as one with tabs is a single column in a spreadsheet."""
+    Image.new("RGB", (24, 16)).save(tmp_path / "a.png")
+    (tmp_path / "points.csv").write_text("picture,x,y\na.png,3,4\n")
+    with pytest.raises(DataError, match=r"FILE\.json or FILE\.csv\. Received: .*heads\."):
+        save_heads(tmp_path / name, counted(tmp_path / "a.png"))
+    before = os.listdir(tmp_path)
+    heads, anew = ("count", str(tmp_path / "a.png"), "--heads"), ("convert", str(tmp_path / "points.csv"))
+    for command in ((*heads, str(tmp_path / name)), (*anew, str(tmp_path / name), "--to", "csv")):
+        assert main(command) == 1
+    assert os.listdir(tmp_path) == before
+
+
 def test_a_single_head_in_the_corner_of_a_large_photo_is_read_without_a_question(tmp_path):
     size = (1500, 2000)
     Image.new("RGB", size[::-1]).save(tmp_path / "a.png")
@@ -176,6 +192,29 @@ def test_a_single_head_in_the_corner_of_a_large_photo_is_read_without_a_question
     save_heads(path, result_of("a.png", density, size, str(tmp_path / "a.png")))
     assert path.read_bytes().splitlines()[0] == b"picture,x (px),y (px)"
     assert read_csv(path, "all")[0].points == pytest.approx(np.array([[70, 44]]), abs=1)
+
+
+@pytest.mark.parametrize(
+    "heads, header",
+    [
+        ([[[70.0, 44.0]], [[1900.0, 30.0]]], "picture,x,y"),  # convert wrote (px), the others did not
+        ([[[70.5, 44.0], [3.0, 9.0]], []], "picture,x (px),y (px)"),
+        ([[[0.2, 0.9], [0.75, 0.5]], [[1900.0, 30.0]]], "picture,x (px),y (px)"),
+    ],
+)
+def test_all_that_writes_dots_says_their_unit_in_the_same_cases(tmp_path, heads, header):
+    entries = []
+    for name, points in zip("ab", heads):
+        Image.new("RGB", (2000, 1500)).save(tmp_path / f"{name}.png")
+        entries.append({"picture": f"{name}.png", "points": points})
+    (tmp_path / "points.json").write_text(json.dumps({"unit": "pixels", "pictures": entries}))
+    assert main(["convert", str(tmp_path / "points.json"), str(tmp_path / "made.csv"), "--to", "csv"]) == 0
+    (tmp_path / "page.csv").write_text(Folder(tmp_path).csv())
+    for name in ("made.csv", "page.csv"):
+        file = tmp_path / name
+        assert file.read_text().splitlines()[0] == header
+        for sample, points in zip(read_csv(file, "all"), heads):
+            np.testing.assert_array_equal(sample.points, np.reshape(points, (-1, 2)))
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])

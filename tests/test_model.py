@@ -13,6 +13,7 @@ from scipy.signal import correlate2d
 
 from crowdcount.errors import WeightsError
 from crowdcount.grid import map_shape
+from crowdcount.network import precision
 from crowdcount.network.csrnet import (
     A_TROUS,
     A_TROUS_GAIN,
@@ -128,6 +129,21 @@ def test_dilated_layer_is_keras_conv2d_forward(rate, size, rng):
     plain.build(x.shape)
     plain.set_weights(ours.get_weights())
     np.testing.assert_allclose(ours(x).numpy(), plain(x).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_gpu_that_a_program_hides_is_none(monkeypatch, rng):
+    """After `tf.config.set_visible_devices([], "GPU")` the processor was given what only a GPU computes."""
+    gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
+    details = {"compute_capability": (7, 0)}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [gpu])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
+    monkeypatch.setattr(precision, "_processor_flags", lambda: {"avx512_bf16"})
+    layer = Convolution(3, 3, dilation_rate=2, padding="same")
+    found = []
+    for visible in ([gpu], []):
+        monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None, visible=visible: visible)
+        found.append((layer._native(), precision.choose_precision.__wrapped__()))
+    assert found == [(True, "float32"), (False, "mixed_bfloat16")]
 
 
 def test_dilated_layer_trains_on_this_processor(rng):

@@ -107,6 +107,26 @@ def test_wheel_runs_from_another_folder(wheel, tmp_path):
     assert height > 100 and width > 100 and done.stdout.split()[-1] == "60"
 
 
+def test_source_distribution_has_what_an_installation_needs_and_no_tests(tmp_path):
+    """It had the tests, and nothing of the docs, notebooks and tools that they read: most of them failed there."""
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md"):
+        shutil.copy(CHECKOUT / name, tmp_path / name)
+    only_names = {"weights": ("a.weights.h5", "a.json"), "tests": ("test_a.py", "conftest.py", "lower-bounds.txt")}
+    for folder, names in {**only_names, "datasets": ("sample.jpg", "mine.jpg"), "docs": ("a.md",)}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / name).touch()
+    shutil.copytree(CHECKOUT / "crowdcount", tmp_path / "crowdcount", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "setup.py", "-q", "egg_info"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (listed,) = tmp_path.glob("*.egg-info/SOURCES.txt")
+    files = listed.read_text().splitlines()
+    needed = {"weights/a.weights.h5", "weights/a.json", "datasets/sample.jpg", "crowdcount/web/static/app.js"}
+    assert needed < set(files)
+    assert not [file for file in files if file.startswith(("tests/", "docs/")) or "mine" in file]
+
+
 def test_lower_bounds_are_those_of_setup_cfg():
     config = configparser.ConfigParser()
     config.read(CHECKOUT / "setup.cfg")

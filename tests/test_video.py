@@ -731,6 +731,30 @@ def test_a_cameras_table_is_gone_on_with(tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("zones", [[], ["gate"], ["gate, north"]])
+def test_a_cameras_last_row_is_kept_where_it_lacks_its_line_end_alone(tmp_path, zones):
+    """As an editor leaves it: the count was lost."""
+    path, noon = tmp_path / "t.csv", datetime(2026, 11, 28, 12, tzinfo=timezone.utc)
+
+    def go_on(seconds):
+        with CountTable(path, zones, resume=True) as table:
+            clock = noon + timedelta(seconds=seconds)
+            table.add(frame_at(0.0, clock=clock, zones=dict.fromkeys(zones, 1.5)))
+        return path.read_bytes()
+
+    def times(table):
+        return [float(row.split(",")[0]) for row in table.decode().splitlines()[1:]]
+
+    for seconds, ending in enumerate((b"\r\n", b"\n")):
+        path.write_bytes(go_on(seconds).removesuffix(ending))
+    whole = go_on(2)
+    assert whole.count(b"\r\n") == 4 and times(whole) == [0, 1, 2]
+    row = whole.splitlines()[-1]
+    cut_off = row.rpartition(b",")[0] if zones else row[:-1]  # without its last field, or in the middle of its clock
+    path.write_bytes(whole.removesuffix(row + b"\r\n") + cut_off)
+    assert times(go_on(3)) == [0, 1, 3]
+
+
 def test_a_table_of_before_is_kept_beside_the_new_one(tmp_path):
     """A camera's table of days was gone with the first row of a run that was started without `resume`."""
     path, noon = tmp_path / "t.csv", datetime(2026, 11, 28, 12, tzinfo=timezone.utc)

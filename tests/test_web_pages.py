@@ -500,6 +500,9 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
         page.mouse.click(*on_picture(page, *corner))
     expect(page.locator("#zones .cc-error")).to_contain_text("ground points lie on one line", timeout=PATIENCE)
     expect(page.locator("#zones td.figure").first).to_have_text(re.compile("[0-9]"))
+    page.select_option("#language", "de")  # it was told in English in all languages
+    expect(page.locator("#zones .cc-error")).to_have_text(texts()["de"]["error.ground"])
+    page.select_option("#language", "en")
 
     page.click("[data-mode=dots]")
     page.click("#actions button:nth-of-type(3)")  # remove all
@@ -570,6 +573,25 @@ def test_dots_by_hand_stay_where_another_model_counts(page, app, photo):
     page.click("#rows tr:nth-child(2) .pick")
     page.click("#rows tr:nth-child(1) .pick")
     expect(page.locator("#actions strong")).to_have_text("1 dot")
+
+
+def test_dots_can_be_taken_back_after_another_photo_was_looked_at(page, app, photo):
+    page.goto(app)
+    page.set_input_files("#files", [str(photo), str(photo)])
+    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
+    page.click("[data-mode=dots]")
+    page.click("#actions button:has-text('Remove all')")
+    page.locator(".cc-marks").scroll_into_view_if_needed()
+    for x in (20, 60):
+        page.mouse.click(*on_picture(page, x, 20))
+    expect(page.locator("#actions strong")).to_have_text("2 dots")
+    undo = page.locator("#actions button:has-text('Undo')")
+    page.click("#rows tr:nth-child(2) .pick")
+    expect(undo).to_be_disabled()
+    page.click("#rows tr:nth-child(1) .pick")
+    for left in ("1 dot", "0 dots"):
+        undo.click()
+        expect(page.locator("#actions strong")).to_have_text(left)
 
 
 def test_a_file_that_is_larger_than_the_server_takes_is_told_and_not_sent(page, app, photo, tmp_path):
@@ -694,6 +716,21 @@ def test_the_page_speaks_each_language_and_can_be_written_from_right_to_left(pag
     assert page.evaluate("document.documentElement.dir") == "rtl" and fits(page)
     brand, language = page.locator(".brand").bounding_box(), page.locator("#language").bounding_box()
     assert brand["x"] > language["x"]
+
+
+def test_the_page_names_no_option_of_a_command(page, app):
+    page.goto(app)
+    script = """async (sentences) => {
+        const { Texts } = await import("/static/dom.js");
+        const texts = new Texts(await (await fetch("/texts")).json());
+        return sentences.map((sentence) => texts.sentence(sentence));
+    }"""
+    told = page.evaluate(script, [_of_pages(3, 1), _of_pages(3, (0, 1)), texts()["en"]["warning.animation"]])
+    assert told == [
+        "The file has 3 pages, and page 2, the largest, was taken.",
+        "The file has 3 pages, and one of them, the largest, was taken.",
+        "The file is an animation, and its first frame was taken.",
+    ]
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
@@ -871,6 +908,34 @@ def test_dots_are_placed_moved_deleted_undone_and_lie_in_the_file(page, annotati
     np.testing.assert_allclose(box, [[60, 40], [120, 40], [120, 80], [60, 80]], atol=1.5)
 
 
+def test_what_was_done_can_be_undone_where_its_picture_comes_again(page, annotating, photos):
+    """All dots that were removed by mistake were lost with the next picture."""
+    begin(page, annotating)
+    for x in (20, 60):
+        page.mouse.click(*on_picture(page, x, 20))
+    page.get_by_text("Remove all").click()
+    page.locator(".cc-marks").focus()
+    for key, name in (("n", "b.png"), ("p", "a.png")):
+        page.keyboard.press(key)
+        expect(page.locator(".cc-name")).to_have_text(name, timeout=PATIENCE)
+    undo = page.locator(".cc-tools button:has-text('Undo')")
+    expect(undo).to_be_enabled(timeout=PATIENCE)
+    undo.click()
+    expect(page.locator(".cc-heads")).to_have_text("2 heads")
+    settled(page)
+    page.wait_for_timeout(600)
+    settled(page)
+    np.testing.assert_allclose(entry_of(photos, "a.png")["points"], [[20, 20], [60, 20]], atol=1.5)
+    # Another tab's change is not taken back.
+    page.keyboard.press("n")
+    expect(page.locator(".cc-name")).to_have_text("b.png", timeout=PATIENCE)
+    elsewhere = Folder(photos)
+    elsewhere.save("a.png", Entry([[5.0, 5.0]]), elsewhere.entries()["a.png"].version)
+    page.keyboard.press("p")
+    expect(page.locator(".cc-heads")).to_have_text("1 head", timeout=PATIENCE)
+    expect(undo).to_be_disabled()
+
+
 def test_all_can_be_done_with_the_keyboard(page, annotating, photos):
     begin(page, annotating)
     page.locator(".cc-marks").focus()
@@ -1027,10 +1092,12 @@ def test_every_language_says_everything_with_the_same_values():
     english = {base(key): set(re.findall(r"\{\w+\}", text)) for key, text in texts()["en"].items()}
     for code, words in texts().items():
         spoken = {base(key): set(re.findall(r"\{\w+\}", text)) for key, text in words.items()}
-        # Python's own sentences on pictures that cannot be read are English.
+        # Python's own sentences on pictures that cannot be read, on zones and on ground points are English.
+        pythons = {f"error.{name}" for name in ("not_counted", "zones", "ground")}
+        assert pythons <= set(spoken) or code == "en"
         reasons = {key for key in english if key.startswith("reason.")}  # what Python fills in is English, too
         assert all(spoken[key] <= english[key] for key in reasons), code
-        same = {key: values for key, values in spoken.items() if key not in {"error.not_counted", *reasons}}
+        same = {key: values for key, values in spoken.items() if key not in pythons | reasons}
         assert same == {key: values for key, values in english.items() if key not in reasons}, code
         assert words["dir"] in ("ltr", "rtl") and all(text.strip() for text in words.values())
 

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from crowdcount.counting.head_files import CSV_COLUMNS, IN_PIXELS, csv_rows
+from crowdcount.counting.head_files import CSV_COLUMNS, csv_rows
 from crowdcount.data import documents
 from crowdcount.data.annotations import read_json
 from crowdcount.data.dividing import hashed_split
-from crowdcount.data.exports.entries import MOST_PERCENT, Spellings, find_picture
-from crowdcount.data.exports.table import read_table
+from crowdcount.data.exports.entries import Spellings, find_picture
+from crowdcount.data.exports.table import column_names, read_table
 from crowdcount.data.images import list_pictures, picture_size
 from crowdcount.data.records import raise_fault
 from crowdcount.errors import AnnotationError, CrowdCountError, PictureError
@@ -210,9 +210,7 @@ class Folder:
             more = {"split": item["split"]} if "split" in item else {}
             rows += [{**row, **more} for row in (boxes if boxes and not item["points"] else heads + boxes)]
         columns = [*CSV_COLUMNS, *(name for name in ("ignore", "split") if any(name in row for row in rows))]
-        # Of numbers that are all so small readers would ask whether they are percent.
-        small = all(row[at] == "" or row[at] <= MOST_PERCENT for row in rows for at in "xy" if at in row)
-        called = {column: name for name, column in IN_PIXELS.items()} if small else {}
+        called = column_names(item["points"] for item in self._content()[_DONE])
         header = [called.get(column, column) for column in columns]
         lines = [header, *([row.get(column, "") for column in columns] for row in rows)]
         return "".join(f"{','.join(map(_cell, line))}\r\n" for line in lines)

@@ -34,7 +34,7 @@ def add(command: Command) -> None:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from crowdcount.counting.head_files import keep_dots
+    from crowdcount.counting.head_files import check_ending, keep_dots
     from crowdcount.data.annotations import data_root
     from crowdcount.data.datasets import named
     from crowdcount.data.exports import detect
@@ -47,6 +47,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     if arguments.dataset and unused:
         arguments.parser.error(f"--{unused[0]} is for files of tools: a data set that is named knows its own")
     if arguments.to != "shanghaitech":
+        check_ending(arguments.out, "OUT")
         check_writable(Path(arguments.out))
     columns = tuple(name.strip() for name in arguments.columns.split(",")) if arguments.columns else None
     images = Path(arguments.images) if arguments.images else None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from crowdcount.cli.common import check_folder, check_writable, number_of, warn
 from crowdcount.counting.counts_file import CountsFile
-from crowdcount.counting.head_files import is_json, keep_dots
+from crowdcount.counting.head_files import check_ending, is_json, keep_dots
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.tables import GrowingTable, Table
 from crowdcount.data.overlay_files import is_overlay
@@ -95,8 +95,10 @@ class HeadsFile(Output):
     """
 
     def __init__(self, path: str, counts: CountsFile | None, pictures: Sequence[str]):
-        from crowdcount.counting.head_files import CSV_COLUMNS, IN_PIXELS, picture_name
+        from crowdcount.counting.head_files import CSV_COLUMNS, picture_name
+        from crowdcount.data.exports.table import IN_PIXELS
 
+        check_ending(path, "--heads")
         if counts is None or not counts.rows_before():  # nothing that is gone on with
             keep_dots(path, "--heads")
         check_writable(Path(path))

@@ -7,23 +7,23 @@ import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from itertools import chain
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
 from crowdcount.counting.results import CountFailure, CountResult
 from crowdcount.counting.sources import listed
-from crowdcount.data.exports.entries import MOST_PERCENT, is_table_of_counts
-from crowdcount.data.exports.table import read_table
+from crowdcount.counting.tables import NO_TABLES
+from crowdcount.data.exports.entries import is_table_of_counts
+from crowdcount.data.exports.table import IN_PIXELS, column_names, read_table
 from crowdcount.data.records import way_to
 from crowdcount.errors import DataError
 from crowdcount.files import as_cell, atomic_path, is_stream
 
 CSV_COLUMNS = ("picture", "x", "y")
 """Columns of a CSV file of heads, as `annotations.read_csv` reads it."""
-IN_PIXELS = {"x (px)": "x", "y (px)": "y"}
-"""What the columns are called where their numbers alone do not tell their unit, see `state_unit`."""
 
 
 def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountResult | CountFailure]) -> None:
@@ -38,9 +38,11 @@ def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountRes
             that came as an array, without a path, by the name in the result.
 
     Raises:
-        DataError: if the file is there and may hold dots made by hand, see `keep_dots`.
+        DataError: if the file has the name of another kind of file, as `.tsv`, or is there and may hold dots made by
+            hand, see `keep_dots`.
         OSError: if the file cannot be written.
     """
+    check_ending(path)
     keep_dots(path)
     counted = (result for result in listed(results) if not isinstance(result, CountFailure))
     if is_json(path):
@@ -53,6 +55,23 @@ def save_heads(path: str | os.PathLike, results: CountResult | Iterable[CountRes
             for result in counted:
                 writer.writerows(csv_rows(_name_in(path, result), result.heads()))
         state_unit(temporary)
+
+
+def check_ending(path: str | os.PathLike, option: str = "path") -> None:
+    """Refuse a file whose name says that it is of another kind than what is written, as tables do.
+
+    Args:
+        path: the file that is to be written.
+        option: what the message calls it.
+
+    Raises:
+        DataError: for the ending of a workbook, or of a table with tabs.
+    """
+    if Path(path).suffix.lower() in NO_TABLES and not is_json(path):
+        raise DataError(
+            f"{option} writes JSON, or a table as text, with commas: name it FILE.json or FILE.csv. Received: "
+            f"{os.fspath(path)}"
+        )
 
 
 def keep_dots(path: str | os.PathLike, option: str = "path") -> None:
@@ -127,21 +146,20 @@ def state_unit(path: str | os.PathLike) -> None:
     """
     if is_stream(path):
         return
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-        heads = ((row["x"], row["y"]) for row in csv.DictReader(file) if row.get("x"))
-        first = next(heads, None)
-        small = False
-        with suppress(ValueError):  # of a file that is gone on with, and was edited so: its readers tell
-            small = first is not None and all(
-                float(at) <= MOST_PERCENT for head in chain([first], heads) for at in head
-            )
+    names = {}
+    with (
+        suppress(ValueError),  # of a file that is gone on with, and was edited so: its readers tell
+        open(path, newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        rows = groupby(csv.DictReader(file), key=itemgetter("picture"))
+        names = column_names([(float(row["x"]), float(row["y"])) for row in heads if row.get("x")] for _, heads in rows)
     told: list[str] = []
-    if small:
+    if set(names.values()) == set(IN_PIXELS):
         read_table(Path(path), lambda _, problem: told.append(problem))
     if told:
-        _, end, rows = Path(path).read_bytes().partition(b"\n")
+        _, end, content = Path(path).read_bytes().partition(b"\n")
         with atomic_path(path) as temporary:
-            temporary.write_bytes(f"{CSV_COLUMNS[0]},{','.join(IN_PIXELS)}\r".encode() + end + rows)
+            temporary.write_bytes(f"{CSV_COLUMNS[0]},{','.join(IN_PIXELS)}\r".encode() + end + content)
 
 
 def write_json(path: str | os.PathLike, pictures: Iterable[tuple[str, np.ndarray]]) -> None:

@@ -14,8 +14,8 @@ from crowdcount.data.images import PICTURE_SUFFIXES
 from crowdcount.errors import DataError
 from crowdcount.files import append_whole, atomic_path, held, is_stream, place_beside, writing
 
-# Names of files that are no text with commas; of those with tabs spreadsheets would make a single column.
-_NO_TABLES = (".xlsx", ".xls", ".ods", ".json", ".html", ".parquet", ".tsv", ".tab")
+NO_TABLES = (".xlsx", ".xls", ".ods", ".json", ".html", ".parquet", ".tsv", ".tab")
+"""Endings of files that are no text with commas; of those with tabs spreadsheets would make a single column."""
 
 
 class Table:
@@ -122,7 +122,7 @@ def check_table(path: str | os.PathLike, option: str = "csv") -> None:
         DataError: for the name of a file that no program would open then; if a picture or annotations are there.
     """
     suffix = Path(path).suffix.lower()
-    if suffix in _NO_TABLES:
+    if suffix in NO_TABLES:
         raise DataError(
             f"{option} writes a table as text, with commas, which spreadsheets open: name it FILE.csv. "
             f"Received: {os.fspath(path)}"

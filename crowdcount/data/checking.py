@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crowdcount.data.annotations import Sample
 from crowdcount.data.datasets import DATASETS, HALVES, DataSet, named
 from crowdcount.data.exports import detect, label_studio
 from crowdcount.data.exports.entries import annotation_files
@@ -23,6 +24,7 @@ from crowdcount.data.images import DAMAGED, list_pictures, load_picture, picture
 from crowdcount.data.readers import shanghaitech
 from crowdcount.data.records import Record, TellFault
 from crowdcount.errors import AnnotationError, PictureError
+from crowdcount.progress import bar
 
 # So many points do not all lie within this share of both sides by chance.
 _ENOUGH, _MOST_REACH = 30, 0.7
@@ -105,6 +107,35 @@ def check_folder(folder: str | os.PathLike, dataset: str | None = None) -> list[
         )
     _check_pictures(records, tell)
     return faults
+
+
+def check_readable(samples: Sequence[Sample], text: str = "reading", *, progress: bool = True) -> None:
+    """Read pictures, and their regions, before work of hours that opens each when its turn comes.
+
+    Args:
+        samples: the pictures; one that stands there twice is read once.
+        text: what the bar is about.
+        progress: show a bar.
+
+    Raises:
+        PictureError: if one cannot be read, or several, of which it names each.
+        AnnotationError: if it is one, and its region cannot be read.
+
+    Example:
+        >>> check_readable([Sample("empty", np.zeros((8, 8, 3), np.uint8), [])])
+    """
+    different = list(dict.fromkeys(samples))
+    faults: list[PictureError | AnnotationError] = []
+    for sample in bar(different, "picture", text, wanted=progress, leave=False):
+        try:
+            sample.counted(sample.read().shape[:2])
+        except (PictureError, AnnotationError) as error:
+            faults.append(error)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        told = " ".join(map(str, faults))
+        raise PictureError(f"{len(faults)} of {len(different)} pictures cannot be read. {told}")
 
 
 def _layouts(folder: Path, tell: TellFault) -> Iterator[tuple[Path, Callable[[Path], list[Record]]]]:

@@ -21,6 +21,7 @@ from crowdcount.counting.doubts import carries_range, find_doubts
 from crowdcount.counting.kinds import Observation, observe
 from crowdcount.counting.ranges import COVERAGE, usable_calibration
 from crowdcount.data.annotations import Sample, listed_samples
+from crowdcount.data.checking import check_readable
 from crowdcount.data.density import density_map, paper_sigma
 from crowdcount.data.regions import within
 from crowdcount.errors import DataError
@@ -131,7 +132,7 @@ def evaluate(
     Raises:
         DataError: if these are no samples or none, `coverage` is no share between 0 and 1, or the table `against` is
             not of these pictures, or cannot tell them apart: two have one name.
-        PictureError: if a picture cannot be read.
+        PictureError: if pictures cannot be read, before any is counted.
         WeightsError: if there is no such network, or its file is damaged.
 
     Reference:
@@ -152,10 +153,15 @@ def evaluate(
         raise DataError("There are no pictures to evaluate. Received: an empty list of samples")
     file = os.fspath(against) if isinstance(against, (str, os.PathLike)) else ""
     table = uncertainty.read_counts(file) if file.lower().endswith(".csv") else None
-    if table is not None:  # before hours of counting
+    # All this before hours of counting.
+    if table is not None:
         _refuse_shared_names(groups)
         for group in groups.values():
             uncertainty.check_names([sample.name for sample in group], table, file)
+    for each in (model, None if table is not None else against):
+        if each is not None:
+            load_network(each)
+    check_readable([sample for group in groups.values() for sample in group], progress=progress)
     options: dict[str, Any] = {"sigma": sigma, "tta": tta, "progress": progress}
     scored = {name: _score(model, group, maps=maps, coverage=coverage, **options) for name, group in groups.items()}
     theirs: dict[str, list[float]] = {}

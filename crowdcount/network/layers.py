@@ -8,7 +8,7 @@ import functools
 from collections.abc import Iterator
 
 from crowdcount.network.backend import keras
-from crowdcount.network.precision import multiplies_matrices
+from crowdcount.network.precision import multiplies_matrices, visible_gpus
 
 # With fewer channels and filters the transforms cost more than the multiplications that they save.
 _CHANNELS = {"float32": 128, "bfloat16": 256}
@@ -76,18 +76,14 @@ class Convolution(keras.layers.Conv2D):
         """Whether Keras's own convolution serves: other backends, no dilation, or a GPU."""
         if keras.backend.backend() != "tensorflow" or self.dilation_rate == (1, 1):
             return True
-        import tensorflow as tf
-
-        return bool(tf.config.list_physical_devices("GPU"))
+        return bool(visible_gpus())
 
     def _quick(self, inputs, training: bool):
         """The convolution in fewer multiplications; None where these are not to be had, or do not pay."""
         numbers, channels, filters, rate = self.compute_dtype, inputs.shape[-1], self.filters, self.dilation_rate[0]
         if not (training or _counting.get()) or keras.backend.backend() != "tensorflow" or numbers not in _CHANNELS:
             return None
-        import tensorflow as tf
-
-        if tf.config.list_physical_devices("GPU"):
+        if visible_gpus():
             return None
         from crowdcount.network import winograd
 

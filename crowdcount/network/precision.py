@@ -16,14 +16,19 @@ def choose_precision() -> str:
     """
     import keras
 
-    if keras.backend.backend() == "tensorflow":
+    if keras.backend.backend() == "tensorflow" and (gpus := visible_gpus()):
         import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
-        if gpus:
-            capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
-            return "mixed_bfloat16" if capability >= (8, 0) else "float32"
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        return "mixed_bfloat16" if capability >= (8, 0) else "float32"
     return "mixed_bfloat16" if _BFLOAT16_FLAGS & _processor_flags() else "float32"
+
+
+def visible_gpus() -> list:
+    """The GPUs that TensorFlow may use: of those of the machine a program can hide some, or all."""
+    import tensorflow as tf
+
+    return tf.config.get_visible_devices("GPU")
 
 
 def multiplies_matrices() -> bool:

@@ -17,6 +17,7 @@ import keras
 from crowdcount.counting.ranges import Calibration
 from crowdcount.counting.words import PEOPLE, thing_of
 from crowdcount.data.annotations import Sample, listed_samples
+from crowdcount.data.checking import check_readable
 from crowdcount.data.datasets import DATASETS
 from crowdcount.data.specs import parse_spec
 from crowdcount.errors import TrainingError
@@ -26,7 +27,6 @@ from crowdcount.network.cards import is_thing
 from crowdcount.network.csrnet import CSRNet
 from crowdcount.network.locate import SUFFIX
 from crowdcount.network.weight_files import save_weights
-from crowdcount.progress import bar
 from crowdcount.training import callbacks, feeding, mining, start
 from crowdcount.training.card import run_card
 from crowdcount.training.devices import Devices, find_devices
@@ -126,7 +126,7 @@ def train(
         CrowdCountError: where another run is writing to `out`.
         DataError: where `samples` are empty, or these or `validation` are no samples.
         WeightsError: where the first weights are missing or do not fit.
-        PictureError: where a validation picture cannot be read, before the first step of a new run.
+        PictureError: where validation pictures cannot be read, before the first step of a new run.
 
     Example:
         >>> import tempfile
@@ -172,7 +172,8 @@ def train(
                     f"{out} holds the weights of another run: {', '.join(kept)}. Choose another folder, or move them."
                 )
             plan = _begin(samples, asked, dataset, imagenet_file)
-            _look_at(validation)
+            # They are first opened after some epochs, and a picture that is replaced then makes it another run.
+            check_readable(validation, "validation pictures")
             _tell_learned_from(samples, validation)
             source = {"dataset": dataset, "root": None if root is None else os.path.abspath(root), "command": command}
             source["thing"] = thing or _counted_before(plan)
@@ -204,15 +205,6 @@ def _counted_before(plan: Plan) -> str:
     """What the weights count that a run goes on from, or else those of its teacher; people where there are none."""
     trained = [name for name in (plan.init, plan.teacher) if name not in (None, *NO_WEIGHTS)]
     return thing_of(trained[0]) if trained else PEOPLE
-
-
-def _look_at(validation: Sequence[Sample]) -> None:
-    """Read the pictures that are first opened after some epochs: what cannot be read ends a run before its steps.
-
-    A picture that is replaced later makes it another run, which is not gone on with.
-    """
-    for sample in bar(validation, "picture", "validation pictures", leave=False):
-        sample.counted(sample.read().shape[:2])
 
 
 def _tell_learned_from(samples: Sequence[Sample], validation: Sequence[Sample]) -> None:

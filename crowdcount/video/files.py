@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
@@ -41,6 +42,7 @@ NO_CAMERA = (
 """Why a recording's table is refused where it is to be gone on with."""
 
 _CLOCK, _PER_M2 = "clock", "per m2 "
+_CLOCK_AT = len(COLUMNS)
 _ENDS = ("low ", "high ")
 # Bytes. Of a table that a stopped run has left, so much is looked at from its end for a row that was cut off.
 _LONGEST_ROW = 1 << 20
@@ -147,7 +149,7 @@ class CountTable:
         none = (None, None)
         zone_ends = [_cell(end, 3) for name in self._zones for end in frame.zone_ranges.get(name, none)]
         dense = [_cell(frame.per_m2[name], 6) for name, _ in self._dense]
-        clock = [] if frame.clock is None else [frame.clock.isoformat(timespec="milliseconds")]
+        clock = [] if frame.clock is None else [_stamp(frame.clock)]
         return _line([_cell(frame.time + self._before, 3), count, *ends, *clock, *zones, *zone_ends, *dense])
 
     def finish(self) -> None:
@@ -189,6 +191,8 @@ def _is_of_camera(path: Path) -> bool:
 def _go_on(path: Path, clock: datetime) -> float:
     """The seconds from a camera's first row to `clock`, by the clock; a row that was cut off at the end is taken out.
 
+    One that is whole and lacks its line end alone, as some editors leave it, gets it.
+
     Args:
         path: the table.
         clock: when the first frame of this run came.
@@ -197,19 +201,42 @@ def _go_on(path: Path, clock: datetime) -> float:
         DataError: if its first row has no clock.
     """
     with open(path, "rb+") as file:
-        file.readline()
-        end = file.tell()
-        first = file.readline()
-        file.seek(max(end, file.seek(0, os.SEEK_END) - _LONGEST_ROW))
+        header = file.readline()
+        begin = file.tell()
+        file.seek(max(begin, file.seek(0, os.SEEK_END) - _LONGEST_ROW))
         tail = file.read()
-        file.truncate(file.tell() - len(tail) + tail.rfind(b"\n") + 1)
+        last = tail[tail.rfind(b"\n") + 1 :]
+        if _is_whole(last, header, clock):
+            file.write(b"\n" if last.endswith(b"\r") else b"\r\n")
+        else:
+            file.truncate(file.tell() - len(last))
+        file.seek(begin)
+        first = file.readline()
     if not first.endswith(b"\n"):
         return 0.0
     time, *rest = first.decode("utf-8", "replace").split(",")
     try:
-        return float(time) + (clock - datetime.fromisoformat(rest[len(COLUMNS) - 1])).total_seconds()
+        return float(time) + (clock - datetime.fromisoformat(rest[_CLOCK_AT - 1].strip())).total_seconds()
     except (ValueError, IndexError, TypeError) as error:
         raise DataError(f"{path}: the first row has no time and clock ({error}). Name another file.") from error
+
+
+def _is_whole(row: bytes, header: bytes, clock: datetime) -> bool:
+    """Whether a camera's row without a line end has all fields: a clock as long as `clock`, numbers or nothing."""
+    cells = row.decode("utf-8", "replace").rstrip("\r").split(",")
+    names = next(csv.reader([header.decode("utf-8", "replace")]))
+    if len(cells) != len(names) or not (cells[0] and cells[1]):
+        return False
+    stamp = cells.pop(_CLOCK_AT)
+    try:
+        datetime.fromisoformat(stamp)
+        return len(stamp) == len(_stamp(clock)) and all(math.isfinite(float(cell)) for cell in cells if cell)
+    except ValueError:
+        return False
+
+
+def _stamp(clock: datetime) -> str:
+    return clock.isoformat(timespec="milliseconds")
 
 
 class AnnotatedVideo:

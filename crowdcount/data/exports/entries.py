@@ -31,7 +31,7 @@ _CHANCE = 0.01
 _UPLOADED, _SURELY_UPLOADED = r"^[0-9a-f]{4,8}-", r"^(?=\d*[a-f])[0-9a-f]{8}-"
 # Shares miss 0 and 1 by rounding, or by a dot beside the picture, by so much.
 _BEYOND, _PERCENT_BEYOND = 0.05, 1.0
-MOST_PERCENT = 100 + _PERCENT_BEYOND
+MOST_FRACTION, MOST_PERCENT = 1 + _BEYOND, 100 + _PERCENT_BEYOND
 
 
 def has_heads(columns: Collection[str]) -> bool:

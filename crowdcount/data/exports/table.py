@@ -5,13 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from crowdcount.data.exports import via
-from crowdcount.data.exports.entries import Entry, Options, Pile, has_heads, number, set_split
+from crowdcount.data.exports.entries import (
+    MOST_FRACTION,
+    MOST_PERCENT,
+    Entry,
+    Options,
+    Pile,
+    has_heads,
+    number,
+    set_split,
+)
 from crowdcount.data.images import picture_size
 from crowdcount.data.records import Record, TellFault, short
 from crowdcount.errors import PictureError
@@ -47,6 +59,10 @@ _ARCHIVE = b"PK\x03\x04"
 _SEPARATORS = (",", ";", "\t", "|")
 _REGIONS = "region_shape_attributes"  # a column of VIA's tables
 _LONGEST_HEADER = 2000  # bytes
+
+
+IN_PIXELS = {"x (px)": "x", "y (px)": "y"}
+"""What columns of heads are called where their numbers alone do not tell their unit -> what they are called else."""
 
 
 class _Unclear(Exception):
@@ -91,6 +107,27 @@ def read_table(file: Path, tell: TellFault, options: Options | None = None) -> l
         table.read_row(line, row)
     table.check_empty()
     return pile.records(unit=unit)
+
+
+def column_names(pictures: Iterable[ArrayLike]) -> dict[str, str]:
+    """How a file that is written calls the columns x and y: with their unit, where readers may ask for it.
+
+    Numbers that are all as small, or all of a picture, might be shares of its size.
+
+    Args:
+        pictures: the heads of each in pixels, shape (N, 2).
+
+    Example:
+        >>> column_names([[[70.0, 44.0]]]), column_names([[[70.0, 44.0]], [], [[300.0, 2.0]]])
+        ({'x': 'x (px)', 'y': 'y (px)'}, {'x': 'x', 'y': 'y'})
+    """
+    most, fractions = 0.0, False
+    for points in pictures:
+        if number := len(found := np.asarray(points, np.float64).reshape(-1, 2)):
+            most = max(most, float(found.max()))
+            fractions |= number > 1 and float(found.max()) <= MOST_FRACTION
+    asked = 0 < most <= MOST_PERCENT or fractions
+    return {plain: stated if asked else plain for stated, plain in IN_PIXELS.items()}
 
 
 def names_heads(file: Path) -> bool:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from crowdcount.data.dividing import hashed_split
 from crowdcount.data.exif import orientation_of
-from crowdcount.data.exports.entries import MOST_PERCENT
+from crowdcount.data.exports.table import column_names
 from crowdcount.data.images import load_picture, picture_size
 from crowdcount.data.opening import opened, quiet_pillow
 from crowdcount.data.records import Record, way_to
@@ -62,9 +62,7 @@ def _write_csv(records: Sequence[Record], out: Path) -> None:
             )
     with_split = _whole_split(records)
     boxes = any(len(record.ignore) for record in records)
-    # Numbers of a picture as small as these might be shares of it: the reader would ask.
-    small = any(len(record.points) and record.points.max() <= MOST_PERCENT for record in records)
-    x, y = ("x (px)", "y (px)") if small else ("x", "y")
+    x, y = column_names(record.points for record in records).values()
     columns = ["picture", x, y, *(["ignore"] if boxes else []), *(["split"] if with_split else [])]
     with atomic_path(out) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="")

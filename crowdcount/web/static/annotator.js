@@ -21,6 +21,7 @@ export class Annotator {
     this.entry = null; // of the picture that is shown: {done, version, width, height}
     this.lost = false; // whether it cannot be shown
     this.dirty = false;
+    this.steps = new Map(); // name of a picture that was left -> what can be undone in it, and the version that it had
     this.element = this.build();
   }
 
@@ -45,6 +46,7 @@ export class Annotator {
     if (!(await this.flush())) return; // what was not saved stays in sight, and is told
     const turn = (this.turn = {});
     const { name } = this.pictures[index];
+    if (this.entry) this.steps.set(this.pictures[this.at].name, { ...this.dots.steps, version: this.entry.version });
     this.at = index;
     this.entry = null;
     this.lost = false;
@@ -58,9 +60,11 @@ export class Annotator {
       if (turn !== this.turn) return;
       await this.stage.show(picture, entry.width, entry.height);
       if (turn !== this.turn) return;
-      this.take(entry);
+      const steps = this.steps.get(name);
+      // Changed elsewhere, it is another one: a step back would take that away.
+      this.take(entry, steps?.version === entry.version ? steps : {});
       this.stage.marks.focus({ preventScroll: true });
-      if (!entry.version) await this.findHeads(true);
+      if (!entry.version && !this.dots.past.length) await this.findHeads(true);
     } catch (problem) {
       if (turn !== this.turn) return;
       this.lost = !this.entry;
@@ -69,10 +73,10 @@ export class Annotator {
     }
   }
 
-  take(entry) {
+  take(entry, steps = {}) {
     this.entry = entry;
     this.dirty = false;
-    this.dots.load(entry.points, entry.ignore);
+    this.dots.load(entry.points, entry.ignore, steps);
     this.show();
   }
 

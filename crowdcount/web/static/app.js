@@ -57,7 +57,7 @@ const counts = new Counts((item) => (item === shown ? show() : rows()));
 const stage = new Stage();
 const dots = new Dots(stage, (real = true) => {
   // Before there are heads of the model, dots that were all taken back are none by hand.
-  const byHand = { points: dots.points, ignore: dots.ignore, byHand: true, saved: false };
+  const byHand = { points: dots.points, ignore: dots.ignore, ...dots.steps, byHand: true, saved: false };
   if (shown && real) shown.dots = shown.record || dots.past.length ? byHand : null;
   tools();
 });
@@ -135,7 +135,7 @@ async function pick(item) {
     $("work").hidden = true;
     return rows();
   }
-  dots.load(item.dots?.points ?? [], item.dots?.ignore ?? []);
+  dots.load(item.dots?.points ?? [], item.dots?.ignore ?? [], item.dots ?? {});
   show();
   await put(item);
 }
@@ -169,7 +169,7 @@ function show() {
     ...(record?.warnings ?? []).map((text) => h("p", { className: "cc-note cc-warning" }, texts.sentence(text))),
     ...(problem ? [h("p", { className: "cc-note cc-error", dir: "auto" }, told(problem))] : []),
   );
-  if (record && shown.dots && !dots.past.length) dots.load(shown.dots.points, shown.dots.ignore);
+  if (record && shown.dots && !dots.past.length) dots.load(shown.dots.points, shown.dots.ignore, shown.dots);
   // What the browser cannot decode, and the server could, is shown by its heat map alone.
   if (record && !stage.levels.length && onStage !== shown) put(shown);
   tools();

@@ -144,7 +144,11 @@ export class Counts {
     const ground = groundOf(item);
     let content = await ask(ground);
     // What is wrong with the ground is told beside the people, who are counted without it.
-    if (content.error && ground) content = { error: content.error, code: content.code, ...(await ask(null)) };
+    if (content.error && ground) {
+      const alone = await ask(null);
+      content = alone.error ? alone : { ...alone, error: content.error, code: about("ground", content) };
+    }
+    if (content.error) content.code = about("zones", content);
     if (turn !== item.turn) return; // drawn on meanwhile
     item.zones = content;
     this.changed(item);
@@ -210,6 +214,9 @@ function groundOf({ ground, sides }) {
   // Said, or numbers up to 100 would be asked about: they could be percent.
   return { unit: "pixels", points: ground.map((corner, index) => [...corner, ...measured[index]]) };
 }
+
+// The code of an error that has no text of its own in another language: what it is about.
+const about = (what, { code = "not_usable" }) => (code === "not_usable" ? what : code);
 
 // Wait until a full line may have room, as long as the server says.
 const later = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(seconds || 2, 30)));

@@ -121,7 +121,8 @@ export class Texts {
       const found = new RegExp(`^${parts.join("(.+?)")}$`).exec(english);
       if (!found) continue;
       const names = [...this.all.en[key].matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
-      return this.t(key, Object.fromEntries(names.map((name, at) => [name, here(found[at + 1])])));
+      const told = this.t(key, Object.fromEntries(names.map((name, at) => [name, here(found[at + 1])])));
+      return told.replace(": page (--page) names another.", "."); // here nothing does
     }
     return otherwise;
   }

@@ -5,6 +5,7 @@ import { ARROWS } from "./stage.js";
 const CATCH = 11; // pixels of the screen around a dot that mean it
 const FINGER = 18; // the same for a finger
 const LEAST_BOX = 4; // pixels of the screen
+const STEPS = 100; // that can be undone where a picture comes again
 const COLOR = "#ffd60a";
 const CHOSEN = "#ff3b8d";
 
@@ -29,16 +30,22 @@ export class Dots {
     this.load([], []);
   }
 
-  // Take up points [[x, y], ...] and boxes, polygons of [x, y]; there is nothing to undo then.
-  load(points, ignore) {
+  // Take up points [[x, y], ...] and boxes, polygons of [x, y], with what can be undone and redone: nothing, but where
+  // they are what they were when they were left.
+  load(points, ignore, { past = [], future = [] } = {}) {
     this.points = points.map(([x, y]) => [x, y]);
     this.ignore = ignore;
-    this.past = [];
-    this.future = [];
+    this.past = past;
+    this.future = future;
     this.chosen = null; // index of a point, or {box: index}
     this.corner = null; // the first corner of a box that keys draw
     this.drawing = null; // the box that is being drawn
     this.cross.hide();
+  }
+
+  // What can be undone and redone, to `load` it again. Of a picture that is left only so many steps: they take memory.
+  get steps() {
+    return { past: this.past.slice(-STEPS), future: this.future.slice(-STEPS) };
   }
 
   // --- Changes ------------------------------------------------------------------------------------------------
