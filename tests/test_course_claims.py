@@ -1,11 +1,13 @@
 """What the prose of the notebooks claims is what their committed outputs say."""
 
+import inspect
 import math
 import re
 from pathlib import Path
 
 import pytest
 
+from crowdcount.course.figures_05b import leak
 from crowdcount.course.notebook_08 import field
 from crowdcount.network.cards import model_card
 
@@ -261,6 +263,21 @@ def test_05b_the_leak_and_the_small_validation_set():
     assert pytest.approx(0.75, abs=0.01) == 67.7 / 90.3 and "a quarter less" in prose
 
 
+def test_05b_what_bars_are_and_how_far_differences_stray():
+    prose = _prose("05b")
+    assert "The bars are two standard errors" in prose and "200 * errors[name]" in inspect.getsource(leak)
+    of_both = 100 * math.sqrt(0.8 * 0.2 / 30 + 0.84 * 0.16 / 30)
+    assert round(of_both) == _number(r"root of the sum of both squares, here about (\d+) points", prose)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [("05", "Dense Sequential Input"), ("06", "Flatten compile fit"), ("11", "Model")]
+)
+def test_words_of_keras_are_explained(number, words):
+    for word in words.split():
+        assert re.search(rf"`(keras\.|keras\.layers\.)?{word}` \w", _prose(number)), word
+
+
 def test_05b_the_winner_is_not_so_good_on_the_test_set():
     said = _said("05b")
     chosen = _number(r"The best is \*\w+\* with \+([\d.]+) points", said)
@@ -374,6 +391,17 @@ def test_11_a_fails_and_b_wins_where_context_decides():
     assert errors["A"] > 0.8 * level
     found_out = re.search(r"error with every seed: ([A-D, ]+|none)\.", said).group(1).split(", ")
     assert "B" in found_out and "A" not in found_out and errors["B"] < level / 2
+
+
+def test_12_how_many_pictures_a_range_takes():
+    fewest = next(n for n in range(1, 100) if math.ceil((n + 1) * 0.9) <= n)
+    assert fewest == 9 and "90 % takes nine of them at least" in _prose("12")
+
+
+def test_12_which_size_counts_best_is_what_teachers_are_told():
+    said, guide = _said("12"), (FOLDER.parent / "docs" / "teach_notebooks.md").read_text("utf-8")
+    assert "Nearest to the truth is x 1 " in said and "full size comes nearest" in guide
+    assert 15 < _number(r"x 2: \*\*\+(\d+) %", said) < 25 and "it counts a fifth too many" in guide
 
 
 def test_12_the_gallery_fools_the_network():

@@ -186,6 +186,10 @@ EXERCISES = [
                     "your b have a column for each example. There is one bias a unit, (n, 1): broadcasting repeats it.",
                 ),
                 (
+                    _shapes_with(lambda before, after, m: ((after, before), (after,), (after, m))),
+                    "your b have one axis only, and (n,) meets Z as a row. A column is wanted: (n, 1).",
+                ),
+                (
                     _shapes_with(lambda before, after, m: ((after, before), (after, 1), (m, after))),
                     "your Z have examples as rows; here an example is a column.",
                 ),

@@ -336,7 +336,8 @@ EXERCISES = [
                 ),
                 (
                     lambda times, counts, seconds: _weighted(times, counts, lambda age: np.exp(age / seconds)),
-                    "the oldest count weighs most: the minus in exp(-age / seconds) is missing.",
+                    "the oldest count weighs most. The weight is exp(-age / seconds), with the minus, and the age is "
+                    "how long ago a count was: now - times, not times.",
                 ),
                 (
                     lambda times, counts, seconds: _weighted(times, counts, lambda age: np.exp(-age * seconds)),

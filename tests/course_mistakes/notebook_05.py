@@ -53,6 +53,7 @@ MISTAKES = {
     "05.shapes": [
         (_shapes("((p, n), (n, 1), (n, m))"), "your W are turned around"),
         (_shapes("((n, p), (n, m), (n, m))"), "one bias a unit"),
+        (_shapes("((n, p), (n,), (n, m))"), "one axis only"),
         (_shapes("((n, p), (n, 1), (m, n))"), "examples as rows"),
         (_shapes("((n, p), (n, 1), (p, m))"), "size of the layer before"),
     ],

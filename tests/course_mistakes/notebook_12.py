@@ -90,6 +90,7 @@ MISTAKES = {
         ),
         (_WEIGHTS.format(weights="np.exp(times - now) * (times <= now)", answer=_MEAN), "does nothing yet"),
         (_WEIGHTS.format(weights="np.exp((now - times) / seconds) * (times <= now)", answer=_MEAN), "weighs most"),
+        (_WEIGHTS.format(weights="np.exp(-times / seconds) * (times <= now)", answer=_MEAN), "now - times"),
         (_WEIGHTS.format(weights="np.exp((times - now) * seconds) * (times <= now)", answer=_MEAN), "multiplied by"),
         (_WEIGHTS.format(weights="1.0 * (times <= now)", answer=_MEAN), "old and new alike"),
         (
