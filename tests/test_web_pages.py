@@ -501,7 +501,7 @@ def test_ground_points_give_people_per_square_meter_and_dots_are_counted_by_hand
     expect(page.locator("#zones .cc-error")).to_contain_text("ground points lie on one line", timeout=PATIENCE)
     expect(page.locator("#zones td.figure").first).to_have_text(re.compile("[0-9]"))
     page.select_option("#language", "de")  # it was told in English in all languages
-    expect(page.locator("#zones .cc-error")).to_have_text(texts()["de"]["error.ground"])
+    expect(page.locator("#zones .cc-error")).to_have_text(texts()["de"]["reason.ground_line"])
     page.select_option("#language", "en")
 
     page.click("[data-mode=dots]")
