@@ -915,9 +915,11 @@ def test_what_was_done_can_be_undone_where_its_picture_comes_again(page, annotat
         page.mouse.click(*on_picture(page, x, 20))
     page.get_by_text("Remove all").click()
     page.locator(".cc-marks").focus()
+    ready = page.locator(".cc-annotator .cc-main")  # keys do nothing before a picture is there
     for key, name in (("n", "b.png"), ("p", "a.png")):
         page.keyboard.press(key)
         expect(page.locator(".cc-name")).to_have_text(name, timeout=PATIENCE)
+        expect(ready).to_be_enabled(timeout=PATIENCE)
     undo = page.locator(".cc-tools button:has-text('Undo')")
     expect(undo).to_be_enabled(timeout=PATIENCE)
     undo.click()
@@ -929,6 +931,7 @@ def test_what_was_done_can_be_undone_where_its_picture_comes_again(page, annotat
     # Another tab's change is not taken back.
     page.keyboard.press("n")
     expect(page.locator(".cc-name")).to_have_text("b.png", timeout=PATIENCE)
+    expect(ready).to_be_enabled(timeout=PATIENCE)
     elsewhere = Folder(photos)
     elsewhere.save("a.png", Entry([[5.0, 5.0]]), elsewhere.entries()["a.png"].version)
     page.keyboard.press("p")
