@@ -561,13 +561,18 @@ def test_dots_by_hand_that_come_before_the_count_stay(page, app, photo):
     assert [float(value) for value in dot.split(",")[1:]] == pytest.approx([20, 20], abs=1) and end == ""
 
 
-def test_dots_by_hand_stay_where_another_model_counts(page, app, photo):
-    page.goto(app)
+def count_twice_and_remove_dots(page, address, photo):
+    """Count a photo that is chosen twice, and take away the model's dots of the first."""
+    page.goto(address)
     page.set_input_files("#files", [str(photo), str(photo)])
     expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
     page.click("[data-mode=dots]")
     page.click("#actions button:has-text('Remove all')")
     page.locator(".cc-marks").scroll_into_view_if_needed()
+
+
+def test_dots_by_hand_stay_where_another_model_counts(page, app, photo):
+    count_twice_and_remove_dots(page, app, photo)
     page.mouse.click(*on_picture(page, 20, 20))
     expect(page.locator("#actions strong")).to_have_text("1 dot")
     page.select_option("#model", "light")
@@ -578,12 +583,7 @@ def test_dots_by_hand_stay_where_another_model_counts(page, app, photo):
 
 
 def test_dots_can_be_taken_back_after_another_photo_was_looked_at(page, app, photo):
-    page.goto(app)
-    page.set_input_files("#files", [str(photo), str(photo)])
-    expect(page.locator("#total td.figure").first).to_have_text(re.compile("[0-9]"), timeout=PATIENCE)
-    page.click("[data-mode=dots]")
-    page.click("#actions button:has-text('Remove all')")
-    page.locator(".cc-marks").scroll_into_view_if_needed()
+    count_twice_and_remove_dots(page, app, photo)
     for x in (20, 60):
         page.mouse.click(*on_picture(page, x, 20))
     expect(page.locator("#actions strong")).to_have_text("2 dots")

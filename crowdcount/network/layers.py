@@ -95,9 +95,7 @@ class Convolution(keras.layers.Conv2D):
             return winograd.convolve(inputs, self.kernel, rate, direct)
         if inputs.shape[0] != 1 or by_units or channels * filters < _WORTH_IT[numbers] * (channels + filters):
             return None
-        if not _dilates(
-            "float32"
-        ):  # TensorFlow goes without oneDNN, and takes longer to arrange the tiles than it saves
+        if not _dilates("float32"):  # without oneDNN it takes longer to arrange the tiles than it saves
             return None
         return winograd.convolve_any(inputs, self.kernel, rate)
 
